@@ -1,0 +1,37 @@
+# Every target does its own set-up: a virtual environment in .venv, then an editable install.
+PYTHON ?= python3
+EXTRAS ?= dev
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long check bench clean
+
+help: ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Trinch needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: .venv/.installed ## drink the live Bluesky stream (or our own sample) and ask three questions
+	@$(BIN)/trinch demo
+
+test: .venv/.installed ## run the test suite
+	$(BIN)/python -m pytest -m 'not long'
+
+test-long: .venv/.installed ## run the tests that take minutes
+	$(BIN)/python -m pytest -m long
+
+check: .venv/.installed ## format, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv/.installed ## measure speed and quality beside the peers
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python -m benchmarks
+
+clean: ## remove the virtual environment and caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
