@@ -144,6 +144,11 @@ class Log:
         rows += lookup(self._db, "SELECT seq FROM superseded WHERE key", roots)
         return sorted(row[0] for row in rows)
 
+    def accounts_named(self, handle: str) -> list[str]:
+        """Ids of the accounts that are known under a handle (lower-case) by a change of name."""
+        rows = self._db.execute("SELECT key FROM handles WHERE handle = ? COLLATE NOCASE", (handle,))
+        return [row[0].split(":", 1)[1] for row in rows]
+
     def _roots(self, keys: Sequence[str]) -> dict[str, str]:
         roots = {key: key for key in keys}
         roots.update(lookup(self._db, "SELECT key, root FROM aliases WHERE key", keys))

@@ -59,7 +59,7 @@ CREATE TABLE IF NOT EXISTS handles (
     key    TEXT PRIMARY KEY,
     handle TEXT NOT NULL
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS handles_handle ON handles (handle);
+CREATE INDEX IF NOT EXISTS handles_handle ON handles (handle COLLATE NOCASE);
 
 -- Counts that changed after the post was read; each with the time it was last seen.
 CREATE TABLE IF NOT EXISTS counts (
