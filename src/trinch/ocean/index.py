@@ -6,6 +6,7 @@ hold what the log has hidden since; whoever shows a post asks the log first. Kno
 """
 
 from collections.abc import Callable, Iterable
+from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -159,6 +160,23 @@ class TextIndex:
     def doc_freq(self, term: str) -> int:
         """In how many documents a term of `posts.text.terms` stands."""
         return self._searcher().doc_freq("text", term)
+
+    def breakdown(self, field: str) -> dict[str, int]:
+        """Documents by value of a facet, most frequent first."""
+        found = self._searcher().terms_with_prefix("facets", f"{field}:", Query.all_query())
+        pairs = sorted(found, key=lambda pair: (-pair[1], pair[0]))
+        return {term.split(":", 1)[1]: count for term, count in pairs if count}
+
+    def days(self) -> dict[str, int]:
+        """Documents by UTC day, oldest first."""
+        day = 86_400_000_000
+        wanted = {"days": {"histogram": {"field": "at", "interval": day, "min_doc_count": 1}}}
+        buckets = self._searcher().aggregate(Query.all_query(), wanted)["days"]["buckets"]
+        start = date(1970, 1, 1)
+        return {
+            (start + timedelta(days=round(bucket["key"] / day))).isoformat(): int(bucket["doc_count"])
+            for bucket in buckets
+        }
 
     # ------------------------------------------------------------------ queries
 

@@ -9,6 +9,7 @@ Back-off after a failure: 0.25 s, doubling to 30 s, with jitter; reset by the fi
 
 import asyncio
 import random
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
+from websockets.typing import Subprotocol
 
+from trinch.ocean import indexer
 from trinch.ocean.drink import Drinker, Rejected, Totals
 from trinch.posts import jetstream
 from trinch.posts.event import Malformed
@@ -118,7 +121,7 @@ async def _session(
 ) -> None:
     """One connection, from hello to goodbye. Raises on a broken one."""
     v2 = urlsplit(url).path.startswith("/xrpc/")
-    protocols = ["xrpc.v1.json"] if v2 else None
+    protocols = [Subprotocol("xrpc.v1.json")] if v2 else None
     cursor = drinker.cursor(source)
     async with connect(address(url, cursor), max_size=LARGEST, subprotocols=protocols) as socket:
         report(drinker.totals, "connected")
@@ -163,3 +166,29 @@ async def _sleep(stop: asyncio.Event, seconds: float) -> None:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
         return
+
+
+def listen_until(
+    data: Path,
+    url: str,
+    seconds: float | None = None,
+    posts: int | None = None,
+    report: Callable[[Totals, str], None] | None = None,
+) -> Totals:
+    """Listen, with an indexer beside, until interrupted or until so much time or so many events are in."""
+    deadline = None if seconds is None else time.monotonic() + seconds
+
+    def enough(totals: Totals) -> bool:
+        late = deadline is not None and time.monotonic() >= deadline
+        return late or (posts is not None and totals.accepted >= posts)
+
+    async def run() -> Totals:
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        if deadline is not None:
+            asyncio.get_running_loop().call_later(seconds or 0, stop.set)
+        return await listen(data, url, stop=stop, until=enough, report=report or (lambda *_: None))
+
+    with indexer.running(data):
+        return asyncio.run(run())

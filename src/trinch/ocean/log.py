@@ -118,6 +118,10 @@ class Log:
         row = self._db.execute("SELECT cursor FROM cursors WHERE source = ?", (source,)).fetchone()
         return row[0] if row else None
 
+    def cursors(self) -> dict[str, str]:
+        """How far each live source was read."""
+        return dict(self._db.execute("SELECT source, cursor FROM cursors ORDER BY source").fetchall())
+
     def read(self, after: int, limit: int = 5000) -> Iterator[Entry]:
         """The next entries behind a position, in order."""
         rows = self._db.execute(

@@ -5,6 +5,7 @@ candidates of the index that the log says may be shown (as of a time) and that m
 Knows nothing of answers, wire formats or networks.
 """
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,11 +16,17 @@ from trinch.ocean import indexer
 from trinch.ocean.index import Found, TextIndex, all_of
 from trinch.ocean.log import Appended, Log, now
 from trinch.ocean.match import Candidate, matches
-from trinch.ocean.query import Node, parse
+from trinch.ocean.query import And, Node, parse
 from trinch.posts.event import Created, Edited, Event, Post
+from trinch.posts.fingerprint import similar
+from trinch.posts.text import query_terms, tokens
 
 DEEPEST = 100_000
 """Candidates looked at for one search, however few of them match."""
+
+
+NEAR = 0.8
+"""Similarity from which two posts count as copies (docs/formats.md: where it was measured)."""
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -66,6 +73,38 @@ class Ocean:
         compiled = self.index.compile(node, moment, self.log.accounts_named)
         return self._hits(node, compiled, limit, sort == "latest", as_of, moment)
 
+    def retrieve(
+        self, text: str, *, limit: int = 100, as_of: int | None = None, where: str = ""
+    ) -> list[Hit]:
+        """Posts ranked by how well they fit a free text; any of its words may be missing.
+
+        `where` restricts by operators (`from:`, `lang:`, `since:` …). Raises QueryError for a bad `where`.
+        """
+        node = parse(where)
+        moment = now() if as_of is None else as_of
+        weights = {term: 1.0 for word in tokens(text) for term in query_terms(word)}
+        wanted = self.index.weighted(weights)
+        compiled = self.index.compile(node, moment, self.log.accounts_named)
+        return self._hits(
+            node, wanted if compiled is None else all_of([wanted, compiled]), limit, False, as_of, moment
+        )
+
+    def copies(self, hit: Hit, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
+        """Reposts and near-copies of a post in the whole ocean, itself among them."""
+        candidates = self._judge(And(()), self.index.search(self.index.like(hit.terms), limit), as_of, now())
+        return [
+            other for other in candidates if other.seq == hit.seq or similar(hit.terms, other.terms) >= NEAR
+        ]
+
+    @property
+    def num_posts(self) -> int:
+        """Posts that can be found."""
+        return self.index.count()
+
+    def doc_freq(self, term: str) -> int:
+        """In how many posts a term of `posts.text.terms` stands."""
+        return self.index.doc_freq(term)
+
     def _hits(
         self, node: Node, compiled: Query | None, limit: int, latest: bool, as_of: int | None, moment: int
     ) -> list[Hit]:
@@ -108,3 +147,12 @@ class Ocean:
             for version in sorted(self.log.visible(seqs, until).values()):
                 yield version.post
             position = entries[-1].seq
+
+
+def timed_search(
+    ocean: Ocean, query: str, limit: int, sort: str, as_of: int | None
+) -> tuple[list[Hit], float]:
+    """`Ocean.search` and the milliseconds that it took."""
+    started = time.perf_counter()
+    hits = ocean.search(query, limit=limit, sort=sort, as_of=as_of)
+    return hits, round((time.perf_counter() - started) * 1000, 2)
