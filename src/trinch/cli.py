@@ -254,3 +254,7 @@ def _open(data: Path, quiet: bool) -> Any:
     with console.progress("indexing", not quiet and sys.stderr.isatty()) as progress:
         ocean.catch_up(lambda position, last: progress(position, last))
     return ocean
+
+
+if __name__ == "__main__":
+    main()
