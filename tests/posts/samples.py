@@ -10,7 +10,7 @@ def line(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-ID = 1_900_000_000_000_000_000
+ID = 1_899_892_978_353_176_576
 """A snowflake of 2025-03-12T18:39:19.001Z."""
 
 

@@ -51,7 +51,10 @@ def _micros(text: str) -> int:
         since = datetime.fromisoformat(text) - _EPOCH
     except (ValueError, OverflowError) as error:
         raise ValueError(f"no such time: {text[:40]!r} ({error})") from None
-    return since.days * _DAY + since.seconds * _SECOND + since.microseconds
+    micros = since.days * _DAY + since.seconds * _SECOND + since.microseconds
+    if not EARLIEST <= micros <= LATEST:
+        raise ValueError(f"no such time in UTC: {text[:40]!r}")
+    return micros
 
 
 def v11(text: str) -> int:

@@ -31,7 +31,7 @@ def decode(decoder: _Decoder[T], line: bytes) -> T:
         return decoder.decode(line)
     except msgspec.ValidationError as error:
         place = _PLACE.match(str(error))
-        raise Malformed(f"{place[3] or 'the line'}: {place[1]}" if place else str(error)) from None
+        raise Malformed(f"{place[3] or 'the line'}: {place[1]}" if place else f"the line: {error}") from None
     except msgspec.DecodeError as error:
         reason = str(error).removeprefix("JSON is malformed: ")
         raise Malformed(f"the line is not JSON: {reason}") from None
