@@ -8,7 +8,8 @@ from random import Random
 
 import msgspec
 
-from trinch.world.happenings import KINDS, LINES, STREETS, Kind
+from trinch.world.happenings import DETAILS, KINDS, LEADS, LINES, STREETS, Kind
+from trinch.world.language import languages
 from trinch.world.people import Crowd, Person
 
 HOUR = 3_600_000_000
@@ -92,5 +93,8 @@ class Happening:
             old=self.old,
             wild=(self.value or 5) * 3,
         )
+        if role == "eyewitness":
+            language = languages()[lang]
+            text = language.one_of(LEADS[lang], rng) + text + language.one_of(DETAILS[lang], rng)
         states = role in ("count", "correction", "news") or "{n}" in line
         return Said(person, text[0].upper() + text[1:], role, self.value if states else None)

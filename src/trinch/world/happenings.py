@@ -169,6 +169,47 @@ KINDS = (
     ),
 )
 
+LEADS = {
+    "en": (
+        "",
+        "",
+        "",
+        "{clock} and ",
+        "just now: ",
+        "ok so ",
+        "from my window: ",
+        "not a drill, ",
+        "third time I look: ",
+    ),
+    "fr": ("", "", "", "il est {clock}, ", "à l'instant : ", "bon, ", "vu de ma fenêtre : ", "sérieux, "),
+}
+"""How an eyewitness begins."""
+
+DETAILS = {
+    "en": (
+        "",
+        "",
+        ". at least {n} of us standing here",
+        ", staying inside with {who}",
+        ". {name} from the corner shop is handing out {food}",
+        ". my {thing} is still over there",
+        ", {who} just called to ask if I am all right",
+        ". been here {n} minutes, nobody tells us anything",
+        ". the {animal} is hiding under the bed",
+    ),
+    "fr": (
+        "",
+        "",
+        ". on est au moins {n} devant",
+        ", on reste à l'intérieur avec {who}",
+        ". {name} distribue {food} aux gens dehors",
+        ", {who} vient d'appeler pour savoir si je vais bien",
+        ". {n} minutes qu'on attend, personne ne nous dit rien",
+        ". {animal} se cache sous le lit",
+    ),
+}
+"""How an eyewitness goes on; slots as in `lexicon.py`."""
+
 LINES: dict[str, dict[str, tuple[str, ...]]] = {
     "en": {
         "first": (

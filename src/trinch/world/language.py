@@ -127,10 +127,17 @@ class Language:
         fillers = tuple(self._fillers[slot] for slot in _SLOT.findall(clause))
         return _SLOT.sub("%s", clause.replace("%", "%%")), fillers
 
-    def clause(self, rng: Random) -> str:
-        form, fillers = self._clauses[int(rng.random() * len(self._clauses))]
+    def fill(self, template: tuple[str, tuple[Filler, ...]], rng: Random) -> str:
+        form, fillers = template
         text = form % tuple([fill(rng) for fill in fillers])
         return self._agree(text) if self._agree else text
+
+    def one_of(self, clauses: tuple[str, ...], rng: Random) -> str:
+        """One of these clauses, filled."""
+        return self.fill(self.template(clauses[int(rng.random() * len(clauses))]), rng)
+
+    def clause(self, rng: Random) -> str:
+        return self.fill(self._clauses[int(rng.random() * len(self._clauses))], rng)
 
     def say(self, rng: Random) -> str:
         """One post's worth of chatter: one to three clauses, in one of the ways people write."""

@@ -42,6 +42,7 @@ _BIOS = {
 _LIKES = words(
     "tea|trains|gardens|old maps|football|choirs|chess|birds|bread|radio|bicycles|lighthouses|cats|rain"
 )
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
 _HANDLE_FORMS = ("{f}{l}", "{f}_{l}", "{l}{f}", "{f}{l}{n}", "{f}{n}", "the{l}", "{l}_{n}", "{f}in{l}")
 
 
@@ -66,7 +67,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Crowd:
-    """The people of one world. Activity falls with the square root of the rank."""
+    """The people of one world. Activity falls with the rank to the power 0.6."""
 
     def __init__(self, seed: int, size: int = 300_000) -> None:
         self.seed = seed
@@ -93,7 +94,7 @@ class Crowd:
 
     def someone(self, rng: Random) -> Person:
         """A citizen or bot, the active ones more often."""
-        return self[int(rng.random() ** 2 * self.size)]
+        return self[int(rng.random() ** 2.5 * self.size)]
 
     def newsroom(self, rng: Random) -> Person:
         return self[-1 - int(rng.random() ** 2 * 40)]
@@ -162,4 +163,4 @@ def _pick(rng: Random, joined: str) -> str:
 
 
 def _base32(number: int, width: int) -> str:
-    return "".join("abcdefghijklmnopqrstuvwxyz234567"[number >> 5 * i & 31] for i in reversed(range(width)))
+    return "".join([_BASE32[number >> shift & 31] for shift in range(5 * width - 5, -1, -5)])
