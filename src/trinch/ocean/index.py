@@ -167,6 +167,11 @@ class TextIndex:
         pairs = sorted(found, key=lambda pair: (-pair[1], pair[0]))
         return {term.split(":", 1)[1]: count for term, count in pairs if count}
 
+    def common_tags(self, limit: int) -> list[str]:
+        """The hashtags most posts have, with their sign."""
+        found = self._searcher().terms_with_prefix("text", "#", Query.all_query())
+        return [term for term, _ in sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]]
+
     def days(self) -> dict[str, int]:
         """Documents by UTC day, oldest first."""
         day = 86_400_000_000
@@ -206,9 +211,10 @@ class TextIndex:
         return self._posted(None, at)
 
     def weighted(self, weights: dict[str, float]) -> Query:
-        """Posts with any of these index terms, each adding its BM25 score times its weight."""
-        parts = [Query.boost_query(self._term("text", term), weight) for term, weight in weights.items()]
-        return any_of(parts) if parts else Query.empty_query()
+        """Posts with any of these index terms; the score is the sum of the weights of those they have."""
+        return any_of(
+            [Query.const_score_query(self._term("text", term), weight) for term, weight in weights.items()]
+        )
 
     def like(self, post_terms: list[str]) -> Query:
         """Posts whose sketch shares a term with the sketch of these terms: candidates for near-copies."""
@@ -269,7 +275,9 @@ def all_of(parts: list[Query]) -> Query | None:
 
 
 def any_of(parts: list[Query]) -> Query:
-    """At least one; the scores add up."""
+    """At least one; the scores add up. Of nothing, nothing."""
+    if not parts:
+        return Query.empty_query()
     return parts[0] if len(parts) == 1 else Query.boolean_query([(Occur.Should, part) for part in parts])
 
 
