@@ -1,0 +1,199 @@
+"""Which spans answer the question.
+
+Owns scoring and choosing spans: how much a span speaks of what is asked, how many others say the like, how it is
+put, how new it is, how much it adds. Knows nothing of the ocean and writes no text.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from trinch.answers import lexicon
+from trinch.answers.evidence import Source
+from trinch.answers.figures import figures
+from trinch.answers.question import Question
+from trinch.answers.spans import Span, spans
+from trinch.answers.states import Report, State, agrees, curve
+from trinch.answers.topic import Evidence, coverage
+from trinch.posts.text import terms, tokens
+
+MAX_CLAIMS = 4
+SPANS_PER_POST = 4
+NOVELTY = 0.55
+"""How strongly a span is held back by its likeness to one already chosen (0 not at all, 1 fully)."""
+WORTH = 0.42
+"""A further span must score this share of the first."""
+STALE = 0.25
+"""What is left of the score of a span that states a number since replaced."""
+
+
+class Candidate(NamedTuple):
+    source: Source
+    span: Span
+    text: str
+    terms: frozenset[str]
+    about: float
+    share: float
+    """How much of the question the span itself holds."""
+
+
+def candidates(question: Question, evidence: Evidence) -> list[Candidate]:
+    """All spans of the sources' best posts, in a fixed order."""
+    found = []
+    for source, about in zip(evidence.sources, evidence.about, strict=True):
+        post = source.best.post
+        for span in spans(post.text)[:SPANS_PER_POST]:
+            text = post.text[span.start : span.end]
+            held = frozenset(terms(text, post.lang))
+            share, _ = coverage(question, held, source.best.at, post.lang)
+            found.append(Candidate(source, span, text, held, about, share))
+    return found
+
+
+def reports(question: Question, found: Sequence[Candidate]) -> dict[str, list[Report]]:
+    """The figures stated in the candidates, by quantity. Of several in one span the largest is the running total."""
+    result: dict[str, list[Report]] = {}
+    for candidate in found:
+        stated: dict[str, Report] = {}
+        if candidate.text.rstrip("\"”'").endswith("?"):
+            continue
+        for figure in figures(candidate.text, question.unit):
+            before = stated.get(figure.quantity)
+            if before is None or figure.value > before.figure.value:
+                stated[figure.quantity] = Report(candidate.source, candidate.span, figure, candidate.about)
+        for quantity, report in stated.items():
+            result.setdefault(quantity, []).append(report)
+    return result
+
+
+def manner(text: str) -> float:
+    """How like a report a sentence is put, about 0.1 to 1.1: feelings, questions, shouting and scraps score less."""
+    words = tokens(text)
+    if not words:
+        return 0.1
+    score = 1.0
+    personal = sum(word in lexicon.PERSONAL for word in words)
+    score *= (1.0, 0.55, 0.35)[min(personal, 2)]
+    if text.rstrip("\"”'").endswith("?"):
+        score *= 0.45
+    if "!!" in text:
+        score *= 0.7
+    elif text.endswith("!"):
+        score *= 0.85
+    if len(words) < 5:
+        score *= 0.55
+    elif len(words) < 7:
+        score *= 0.85
+    elif len(words) > 45:
+        score *= 0.8
+    if any(word in lexicon.HEARSAY for word in words):
+        score *= 0.7
+    if words[0] in ("he", "she", "they", "it", "this", "that", "and", "but", "so", "il", "elle", "ils", "et", "also", "because"):
+        score *= 0.7
+    if text[:1].islower():
+        score *= 0.8
+    if sum(word[0] in "#@$" for word in words) > 3:
+        score *= 0.7
+    if any(c.isdigit() for c in text):
+        score *= 1.08
+    return score
+
+
+def _tongue(question: Question, lang: str) -> float:
+    if question.lang in ("und", lang):
+        return 1.0
+    return 0.8 if lang in ("en", "und") else 0.7
+
+
+def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
+    """Cosine of idf-weighted term vectors between all candidates, [n, n]."""
+    index: dict[str, int] = {}
+    rows, columns, values = [], [], []
+    for row, candidate in enumerate(found):
+        for term in sorted(candidate.terms):
+            if term[0] in "#$":
+                continue
+            rows.append(row)
+            columns.append(index.setdefault(term, len(index)))
+            values.append(weight_of(term))
+    table = np.zeros((len(found), max(len(index), 1)), dtype=np.float32)
+    table[rows, columns] = values
+    norms = np.linalg.norm(table, axis=1, keepdims=True)
+    table /= np.maximum(norms, 1e-9)
+    cosine: np.ndarray[tuple[int, int], np.dtype[np.float32]] = table @ table.T
+    return cosine
+
+
+def _cue(question: Question, text: str) -> float:
+    """Whether a span looks like the kind of thing that is asked for."""
+    if question.kind == "who":
+        names = sum(word[:1].isupper() for word in text.split()[1:])
+        return 1.0 + 0.1 * min(names, 3)
+    if question.kind == "when":
+        return 1.2 if any(c.isdigit() for c in text) else 1.0
+    if question.kind == "where":
+        padded = f" {text.lower()} "
+        return 1.15 if any(f" {word} " in padded for word in ("in", "at", "near", "a", "en", "près", "cerca", "bei")) else 1.0
+    return 1.0
+
+
+def rank(question: Question, found: Sequence[Candidate], present: dict[str, State], weight_of: Callable[[str], float]) -> list[Candidate]:
+    """Up to `MAX_CLAIMS` spans, best first: relevant, agreed upon, well put, new, and each adding to the last."""
+    if not found:
+        return []
+    likeness = _likeness(found, weight_of)
+    trust = np.array([candidate.source.weight for candidate in found], dtype=np.float32)
+    ids = [candidate.source.best.post.id for candidate in found]
+    own = _same(ids)
+    others = np.where(own, 0.0, likeness) * trust[None, :]
+    central = others.sum(axis=1) / max(len(found) ** 0.5, 1.0)
+    central = central / max(float(central.max()), 1e-9)
+    times = np.array([candidate.source.first for candidate in found], dtype=np.int64)
+    order = np.argsort(np.argsort(times, kind="stable"), kind="stable") / max(len(found) - 1, 1)
+
+    scores = np.zeros(len(found))
+    for i, candidate in enumerate(found):
+        relevance = 0.5 * candidate.about + 0.5 * candidate.share
+        newness = 0.5 + 0.5 * order[i] if question.newest else 0.8 + 0.2 * order[i]
+        score = relevance * (0.25 + float(central[i])) * newness
+        score *= manner(candidate.text) * candidate.source.weight * _tongue(question, candidate.source.best.post.lang)
+        score *= _cue(question, candidate.text) * (0.85 if candidate.span.cut else 1.0)
+        if _is_stale(candidate, present, question):
+            score *= STALE
+        scores[i] = score
+
+    chosen: list[int] = []
+    best = 0.0
+    while len(chosen) < MAX_CLAIMS:
+        held_back = likeness[:, chosen].max(axis=1) if chosen else np.zeros(len(found))
+        marginal = scores * (1.0 - NOVELTY * np.clip(held_back / 0.6, 0.0, 1.0) ** 2)
+        for i in chosen:
+            marginal[own[i]] = -1.0
+        marginal[np.asarray(held_back) > 0.6] = -1.0
+        pick = min(range(len(found)), key=lambda i: (-round(float(marginal[i]), 9), ids[i], found[i].span.start))
+        if marginal[pick] <= 0 or (chosen and marginal[pick] < WORTH * best):
+            break
+        best = best or float(marginal[pick])
+        chosen.append(pick)
+    return [found[i] for i in chosen]
+
+
+def _same(ids: Sequence[str]) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
+    array = np.array(ids)
+    same: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = array[:, None] == array[None, :]
+    return same
+
+
+def _is_stale(candidate: Candidate, present: dict[str, State], question: Question) -> bool:
+    """Whether a span states a number that a later one replaced."""
+    for figure in figures(candidate.text, question.unit):
+        state = present.get(figure.quantity)
+        if state and not agrees(figure, state.value) and figure.value != state.value:
+            return True
+    return False
+
+
+def present_states(found: dict[str, list[Report]]) -> dict[str, list[State]]:
+    """The believed curve of each quantity."""
+    return {quantity: curve(group) for quantity, group in sorted(found.items())}

@@ -1,0 +1,118 @@
+"""A number that moves while people post about it: which state is the newest that can be believed.
+
+Owns the curve of one quantity (the dead, the injured, ...) and the choice of its present value. Knows nothing of
+sentences beyond the figure read from them. What each rule is for:
+
+- a report is as old as its first copy, so a repost of an old number never looks new;
+- a number is believed when two independent sources say it or numbers close to it; one source alone is believed
+  only where it continues the rise (`STEP`, more on the first day, when counts double within hours);
+- the newest number believed wins over bigger and over oftener repeated ones; a fall (a count corrected) needs
+  three sources, and is refused where it would drop below `COLLAPSE` of what was known: that is another event;
+- "over 500" and "nears 600" support exact numbers near them and stand for themselves only without one.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from trinch.answers.evidence import Source
+from trinch.answers.figures import Figure
+from trinch.answers.spans import Span
+
+HOUR = 3_600_000_000
+
+STEP = 1.15
+FIRST_STEP = 1.6
+FIRST = 24 * HOUR
+COLLAPSE = 0.05
+CLOSE = 0.05
+"""Numbers that differ by less are one state of a moving count, when reported within `TOGETHER`."""
+TOGETHER = 8 * HOUR
+
+
+class Report(NamedTuple):
+    """One source stating one figure."""
+
+    source: Source
+    span: Span
+    figure: Figure
+    about: float
+
+
+class State(NamedTuple):
+    value: float
+    firm: str
+    since: int
+    """When it was first reported."""
+    latest: int
+    reports: tuple[Report, ...]
+    """Those that state this very value, earliest first."""
+    support: float
+    """Independent sources that state it or a number close to it at about the time."""
+
+
+def agrees(figure: Figure, value: float) -> bool:
+    """Whether a figure can be said of a count that stands at `value`."""
+    if figure.firm == "over":
+        return figure.value <= value <= 1.2 * figure.value
+    if figure.firm == "near":
+        return 0.92 * figure.value <= value <= 1.05 * figure.value
+    return abs(figure.value - value) < 0.5
+
+
+def _corroborates(report: Report, value: float, since: int) -> bool:
+    if abs(report.source.first - since) > TOGETHER:
+        return False
+    figure = report.figure
+    if figure.firm == "exact":
+        return abs(figure.value - value) <= CLOSE * value
+    return agrees(figure, value)
+
+
+def states(reports: Iterable[Report]) -> list[State]:
+    """Group the reports of one quantity by value, in order of first report (ties: smaller value first)."""
+    ordered = sorted(reports, key=lambda r: (r.source.first, r.figure.value, r.source.best.post.id))
+    groups: dict[tuple[float, str], list[Report]] = {}
+    for report in ordered:
+        groups.setdefault((report.figure.value, report.figure.firm), []).append(report)
+    result = []
+    for (value, firm), group in groups.items():
+        since = group[0].source.first
+        support = sum(_corroborates(r, value, since) for r in ordered)
+        support += sum(1 for r in group if abs(r.source.first - since) > TOGETHER)
+        result.append(State(value, firm, since, group[-1].source.first, tuple(group), float(support)))
+    return sorted(result, key=lambda s: (s.since, s.value))
+
+
+def curve(reports: Sequence[Report]) -> list[State]:
+    """The states believed one after the other; the last one is the present state. Empty without reports."""
+    every = states(reports)
+    if not every:
+        return []
+    start = every[0].since
+    believed: list[State] = []
+    for state in every:
+        if not believed:
+            if state.support >= 2 or state is every[-1] or len(every) == 1:
+                believed.append(state)
+            continue
+        now = believed[-1]
+        if _believed(state, now, start):
+            believed.append(state)
+    if not believed or (believed[-1].support < 2 and believed[-1] is every[-1] and len(every) > 1):
+        # Nobody agrees with anybody: the number most said, the newest among equals.
+        return [max(every, key=lambda s: (len(s.reports), s.since, s.value))]
+    return believed
+
+
+def _believed(state: State, now: State, start: int) -> bool:
+    if state.firm != "exact" and any(agrees(r.figure, now.value) for r in state.reports):
+        return False  # says no more than what is known
+    if state.firm == "near" and state.value <= now.value:
+        return False
+    ratio = state.value / now.value if now.value else float("inf")
+    if ratio >= 1:
+        step = FIRST_STEP if state.since - start <= FIRST else STEP
+        return state.support >= 2 or (ratio <= step and state.firm != "near")
+    if ratio >= 1 - CLOSE and state.firm == "exact":
+        return state.support >= 2
+    return ratio >= COLLAPSE and len(state.reports) >= 3
