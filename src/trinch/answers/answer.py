@@ -133,6 +133,8 @@ def _counted(
         and state.since > now.since - 3 * HOUR
         and not any(agrees(r.figure, now.value) for r in state.reports)
         and state.value > 0.05 * now.value
+        and state.firm in ("exact", "over")
+        and not any(agrees(r.figure, older.value) for r in state.reports for older in line[:-1])
     ]
     for rival in sorted(rivals, key=lambda s: (-s.support, -s.since, s.value))[:1]:
         add(rival)

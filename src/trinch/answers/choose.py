@@ -28,6 +28,14 @@ STALE = 0.25
 """What is left of the score of a span that states a number since replaced."""
 
 
+CURRENT = 1.5
+"""What the score of a span is multiplied by that states the present number."""
+
+
+REPEATED = 0.4
+"""What is left of the score of a span all whose numbers the answer gives already."""
+
+
 class Candidate(NamedTuple):
     source: Source
     span: Span
@@ -73,8 +81,10 @@ def manner(text: str) -> float:
     if not words:
         return 0.1
     score = 1.0
-    personal = sum(word in lexicon.PERSONAL for word in words)
-    score *= (1.0, 0.55, 0.35)[min(personal, 2)]
+    score *= (1.0, 0.5, 0.3)[min(sum(word in lexicon.PERSONAL for word in words), 2)]
+    score *= (1.0, 0.65, 0.45)[min(sum(word in lexicon.POINTERS for word in words), 2)]
+    score *= (1.0, 0.7, 0.5)[min(sum(word in lexicon.OPINION for word in words), 2)]
+    score *= (0.8, 1.0, 1.1, 1.2)[min(sum(word in lexicon.REPORTING for word in words), 3)]
     if text.rstrip("\"”'").endswith("?"):
         score *= 0.45
     if "!!" in text:
@@ -125,6 +135,27 @@ def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> 
     return cosine
 
 
+def _richness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """How many of the things that many sources speak of a span tells at once, 0 to 1.
+
+    A term counts by the share of sources that hold it and by its rarity in the ocean, so that "two explosions at
+    the finish line, 2 dead" outweighs "explosion at the marathon"; shared with one other source at least.
+    """
+    sources: dict[str, set[str]] = {}
+    for candidate in found:
+        for term in candidate.terms:
+            sources.setdefault(term, set()).add(candidate.source.best.post.id)
+    total = max(len({candidate.source.best.post.id for candidate in found}), 1)
+    worth = {
+        term: (len(ids) / total) ** 0.5 * weight_of(term)
+        for term, ids in sources.items()
+        if len(ids) >= 2 and term[0] not in "#@" and len(term) > 1
+    }
+    raw = np.array([sum(sorted((worth.get(t, 0.0) for t in c.terms), reverse=True)[:14]) for c in found])
+    richness: np.ndarray[tuple[int], np.dtype[np.float64]] = raw / max(float(raw.max(initial=0.0)), 1e-9)
+    return richness
+
+
 def _cue(question: Question, text: str) -> float:
     """Whether a span looks like the kind of thing that is asked for."""
     if question.kind == "who":
@@ -147,8 +178,8 @@ def rank(question: Question, found: Sequence[Candidate], present: dict[str, Stat
     ids = [candidate.source.best.post.id for candidate in found]
     own = _same(ids)
     others = np.where(own, 0.0, likeness) * trust[None, :]
-    central = others.sum(axis=1) / max(len(found) ** 0.5, 1.0)
-    central = central / max(float(central.max()), 1e-9)
+    central = others.sum(axis=1)
+    central = 0.4 * central / max(float(central.max()), 1e-9) + 0.6 * _richness(found, weight_of)
     times = np.array([candidate.source.first for candidate in found], dtype=np.int64)
     order = np.argsort(np.argsort(times, kind="stable"), kind="stable") / max(len(found) - 1, 1)
 
@@ -159,15 +190,17 @@ def rank(question: Question, found: Sequence[Candidate], present: dict[str, Stat
         score = relevance * (0.25 + float(central[i])) * newness
         score *= manner(candidate.text) * candidate.source.weight * _tongue(question, candidate.source.best.post.lang)
         score *= _cue(question, candidate.text) * (0.85 if candidate.span.cut else 1.0)
-        if _is_stale(candidate, present, question):
-            score *= STALE
+        score *= _currency(candidate, present, question)
         scores[i] = score
 
+    stated = [figures(candidate.text, question.unit) for candidate in found]
     chosen: list[int] = []
     best = 0.0
     while len(chosen) < MAX_CLAIMS:
         held_back = likeness[:, chosen].max(axis=1) if chosen else np.zeros(len(found))
-        marginal = scores * (1.0 - NOVELTY * np.clip(held_back / 0.6, 0.0, 1.0) ** 2)
+        told = {(f.quantity, f.value) for i in chosen for f in stated[i]}
+        repeats = np.array([bool(s) and all((f.quantity, f.value) in told for f in s) for s in stated])
+        marginal = scores * np.where(repeats, REPEATED, 1.0) * (1.0 - NOVELTY * np.clip(held_back / 0.6, 0.0, 1.0) ** 2)
         for i in chosen:
             marginal[own[i]] = -1.0
         marginal[np.asarray(held_back) > 0.6] = -1.0
@@ -185,13 +218,17 @@ def _same(ids: Sequence[str]) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]
     return same
 
 
-def _is_stale(candidate: Candidate, present: dict[str, State], question: Question) -> bool:
-    """Whether a span states a number that a later one replaced."""
+def _currency(candidate: Candidate, present: dict[str, State], question: Question) -> float:
+    """`STALE` for a span that states a number since replaced, `CURRENT` for one that states the present number."""
+    current = False
     for figure in figures(candidate.text, question.unit):
         state = present.get(figure.quantity)
-        if state and not agrees(figure, state.value) and figure.value != state.value:
-            return True
-    return False
+        if state and state.support >= 2:
+            if figure.value == state.value:
+                current = True
+            elif not agrees(figure, state.value):
+                return STALE
+    return CURRENT if current else 1.0
 
 
 def present_states(found: dict[str, list[Report]]) -> dict[str, list[State]]:

@@ -25,7 +25,7 @@ class Figure(NamedTuple):
     """Key of `lexicon.MEASURES`, or `unit`."""
     value: float
     firm: str
-    """`exact`, `over` (a floor) or `near` (round, or not reached)."""
+    """`exact`, `over` (a floor), `near` (round, or not reached) or `feared` (a guess)."""
     start: int
     end: int
     """Where the number stands in the text, in code points."""
@@ -113,6 +113,11 @@ _ACTIVE = frozenset("kills killing toll tolls injures injuring kill claims tue t
 
 def _firmness(words: list[_Word], here: int, value: float) -> str:
     around = [word.folded for word in words[max(0, here - 3) : here]]
+    close = around[-2:] + [word.folded for word in words[here + 1 : here + 4]]
+    if any(word in lexicon.FEARED for word in close[:4]) and not any(word in _BREAKS for word in close):
+        return "feared"
+    if around[-2:] == ["up", "to"] and around[0] not in ("goes", "gone", "went", "climbs", "rises", "rose", "jumps", "shoots"):
+        return "near"
     if words[here].folded.endswith("+") or any(word in lexicon.AT_LEAST for word in around):
         return "over" if value % 10 == 0 else "exact"
     if any(word in lexicon.NEARLY for word in around):
@@ -145,6 +150,8 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> list[Figure]:
             quantity, steps = behind, behind_steps
         if not quantity or (_is_year(word, value) and steps > 1):
             continue
+        if quantity != "unit" and value != int(value):
+            continue  # nobody counts people in fractions: a magnitude
         found.append(Figure(quantity, value, _firmness(words, here, value), word.start, word.end))
     return found
 

@@ -10,7 +10,7 @@ STOPWORDS: dict[str, frozenset[str]] = {
     lang: frozenset(words.split())
     for lang, words in {
         "en": "a about all also an and any are as at be been being but by can could did do does doing done for "
-        "from get gets got had has have having he her here hers him his how i if in into is it its just me more "
+        "from get gets got had has have having ever since until new he her here hers him his how i if in into is it its just many me more "
         "most much my near no not now of off on or our out over own she so some such tell than that the their "
         "them then there these they this those to too under up us very was we were what when where which while "
         "who whom whose why will with would you your please know say says said show give whats whos hows thats "
@@ -52,7 +52,7 @@ OVERVIEW = frozenset(
 
 NEWEST = frozenset(
     "latest situation now current currently status update updates derniere dernieres situacion ultima ultimas lage "
-    "aktuell aktuelle situazione ultime situacao maintenant actuellement ahora jetzt adesso agora still".split()
+    "aktuell aktuelle situazione ultime situacao maintenant actuellement ahora jetzt adesso agora still happening todays".split()
 )
 """Words that ask for the newest state above all."""
 
@@ -166,9 +166,13 @@ AT_LEAST = frozenset(
 )
 NEARLY = frozenset(
     "nearly nears near almost close approaches approaching approached towards toward up around about some roughly estimated as presque pres "
-    "quelque environ casi cerca unos fast knapp etwa rund quasi circa quase fears feared may could might".split()
+    "quelque environ casi cerca unos fast knapp etwa rund quasi circa quase hundreds".split()
 )
-"""Hedges of a number: it is a floor, or it is round."""
+FEARED = frozenset(
+    "fear fears feared fearing may could might possibly potentially expected expect likely craindre craint redoute temen teme podria "
+    "podrian befurchtet konnte konnten temono potrebbe potrebbero temem pode podem missing".split()
+)
+"""Hedges of a number: it is a floor, it is round, or it is a guess."""
 
 FILLERS = frozenset(
     "at to the of now is has have had been are was were in by hits hit hitting rises rise rising rose risen reaches reached reach "
@@ -191,3 +195,29 @@ PERSONAL = frozenset(
     "y'all yall ur u crazy insane awful horrible terrible heartbreaking heartbroken speechless devastated crying tears omfg smh".split()
 )
 """Signs that a sentence speaks of its writer's feelings rather than of what happened."""
+
+POINTERS = frozenset(
+    "watch video videos photo photos picture pictures pics image images gallery footage selfie click read listen livestream stream live "
+    "blog check look see help donate donation donations donating ways support join petition shocking must list reasons subscribe giveaway "
+    "shirt shirts game games comic meme funny joke app podcast episode review preview recap thread ama tribute poem song lyrics "
+    "interview opinion column photoset album scam "
+    "regardez voir lire aidez dons mira fotos ver ayuda dona donar guarda foto aiuto ajuda veja assista bilder spenden".split()
+)
+"""Signs that a sentence points at something else (a picture, an appeal, a joke) instead of telling it."""
+
+REPORTING = frozenset(
+    "confirmed confirms confirm according officials official police authorities ministry minister mayor governor sheriff spokesman "
+    "spokeswoman spokesperson military army rescuers examiner reported reports reportedly announced announces says said declares declared "
+    "statement breaking update updated toll killed kills dead died injured wounded missing arrested charged rescued evacuated destroyed "
+    "damaged hit hits struck strikes collapsed exploded crashed magnitude "
+    "selon autorites ministere confirme confirment police annonce policia autoridades segun confirma confirman confirmaron gobierno "
+    "polizei behorden laut bestatigt secondo autorita conferma confermato segundo governo".split()
+)
+"""Signs that a sentence reports: who says so, what happened, to how many."""
+
+OPINION = frozenset(
+    "you your youre if should shouldnt why because think thinking believe guess imagine maybe feel feels feeling glad happy sick hell hate "
+    "stupid idiot idiots racist funny joke jokes poor kids let lets dont cant cannot wont didnt never always everyone everybody nobody "
+    "tu vous si pourquoi pense crois usted porque creo pienso du sie warum glaube denke perche credo penso voce acho".split()
+)
+"""Signs that a sentence argues or addresses somebody."""

@@ -133,6 +133,7 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
         terms.append(Term(word, variants, max(weight, 0.1), name, found > 0))
     if kind == "count" and not measure:
         measure = "unit" if unit else ""
+    newest = newest or "happening" in words or _starts(folded, ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo"))
     if kind == "fact" and (overview or _starts(folded, ("happen", "happened", "happening", "happens", "going on", "passe", "passant",
             "pasado", "paso", "pasando", "passiert", "geschehen", "los", "successo", "succede", "aconteceu", "acontecendo"))):
         kind = "overview"

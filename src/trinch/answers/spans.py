@@ -57,9 +57,7 @@ def reposted_from(text: str) -> str:
 def _body(text: str) -> Iterator[tuple[int, int]]:
     """Stretches of text between repost prefixes and links."""
     start = 0
-    while found := REPOST.match(text, start):
-        start = found.end()
-    if found := _HANDLES.match(text, start):
+    while found := REPOST.match(text, start) or _HANDLES.match(text, start):
         start = found.end()
     marks = [(m.start(), m.end()) for m in _LINK.finditer(text, start)]
     marks += [(m.start(), m.end()) for m in _DATELINE.finditer(text, start)]

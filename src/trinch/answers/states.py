@@ -8,7 +8,8 @@ sentences beyond the figure read from them. What each rule is for:
   only where it continues the rise (`STEP`, more on the first day, when counts double within hours);
 - the newest number believed wins over bigger and over oftener repeated ones; a fall (a count corrected) needs
   three sources, and is refused where it would drop below `COLLAPSE` of what was known: that is another event;
-- "over 500" and "nears 600" support exact numbers near them and stand for themselves only without one.
+- "over 500" and "nears 600" support exact numbers near them and stand for themselves only without one;
+- "500 feared dead" supports nothing, and stands only where nothing else was said.
 """
 
 from collections.abc import Iterable, Sequence
@@ -23,10 +24,14 @@ HOUR = 3_600_000_000
 STEP = 1.15
 FIRST_STEP = 1.6
 FIRST = 24 * HOUR
+LEAP = 2.0
+"""A rise by more than this factor after the first day needs five sources."""
 COLLAPSE = 0.05
 CLOSE = 0.05
 """Numbers that differ by less are one state of a moving count, when reported within `TOGETHER`."""
 TOGETHER = 8 * HOUR
+QUIET = 14 * 24 * HOUR
+"""A silence this long parts two happenings."""
 
 
 class Report(NamedTuple):
@@ -54,8 +59,8 @@ def agrees(figure: Figure, value: float) -> bool:
     """Whether a figure can be said of a count that stands at `value`."""
     if figure.firm == "over":
         return figure.value <= value <= 1.2 * figure.value
-    if figure.firm == "near":
-        return 0.92 * figure.value <= value <= 1.05 * figure.value
+    if figure.firm in ("near", "feared") or (figure.value >= 100 and figure.value % 50 == 0):
+        return 0.92 * figure.value <= value <= 1.08 * figure.value
     return abs(figure.value - value) < 0.5
 
 
@@ -63,6 +68,8 @@ def _corroborates(report: Report, value: float, since: int) -> bool:
     if abs(report.source.first - since) > TOGETHER:
         return False
     figure = report.figure
+    if figure.firm == "feared":
+        return False
     if figure.firm == "exact":
         return abs(figure.value - value) <= CLOSE * value
     return agrees(figure, value)
@@ -83,36 +90,49 @@ def states(reports: Iterable[Report]) -> list[State]:
     return sorted(result, key=lambda s: (s.since, s.value))
 
 
+def episode(reports: Sequence[Report]) -> list[Report]:
+    """The reports of one happening: those not parted by `QUIET`. Of several, the last that at least three sources
+    speak of; else the one most speak of, the last among equals."""
+    ordered = sorted(reports, key=lambda r: (r.source.first, r.source.best.post.id))
+    episodes: list[list[Report]] = []
+    for report in ordered:
+        if not episodes or report.source.first - episodes[-1][-1].source.first > QUIET:
+            episodes.append([])
+        episodes[-1].append(report)
+    told = [group for group in episodes if len(group) >= 3]
+    return told[-1] if told else max(reversed(episodes), key=len, default=[])
+
+
 def curve(reports: Sequence[Report]) -> list[State]:
     """The states believed one after the other; the last one is the present state. Empty without reports."""
-    every = states(reports)
+    every = states(episode(reports))
     if not every:
         return []
     start = every[0].since
     believed: list[State] = []
     for state in every:
         if not believed:
-            if state.support >= 2 or state is every[-1] or len(every) == 1:
+            if state.support >= 2:
                 believed.append(state)
-            continue
-        now = believed[-1]
-        if _believed(state, now, start):
+        elif _believed(state, believed[-1], start):
             believed.append(state)
-    if not believed or (believed[-1].support < 2 and believed[-1] is every[-1] and len(every) > 1):
+    if not believed:
         # Nobody agrees with anybody: the number most said, the newest among equals.
         return [max(every, key=lambda s: (len(s.reports), s.since, s.value))]
     return believed
 
 
 def _believed(state: State, now: State, start: int) -> bool:
-    if state.firm != "exact" and any(agrees(r.figure, now.value) for r in state.reports):
-        return False  # says no more than what is known
-    if state.firm == "near" and state.value <= now.value:
+    if state.value != now.value and any(agrees(r.figure, now.value) for r in state.reports):
+        return False  # rounder than what is known, and no news
+    if state.firm == "feared" or (state.firm == "near" and state.value <= now.value):
         return False
     ratio = state.value / now.value if now.value else float("inf")
     if ratio >= 1:
-        step = FIRST_STEP if state.since - start <= FIRST else STEP
-        return state.support >= 2 or (ratio <= step and state.firm != "near")
+        early = state.since - start <= FIRST
+        if ratio <= (FIRST_STEP if early else STEP) and state.firm != "near":
+            return True
+        return state.support >= (2 if early or ratio <= LEAP else 5)
     if ratio >= 1 - CLOSE and state.firm == "exact":
         return state.support >= 2
     return ratio >= COLLAPSE and len(state.reports) >= 3

@@ -83,12 +83,12 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
         counts.update(set(source.best.terms))
     size = len(anchors)
     floor = max(3, size // 12)
-    asked = {form for term in question.terms for form in term.forms}
+    asked = {form for term in question.terms for form in (*term.forms, term.text)}
     weights: dict[str, float] = {}
     for term, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:60]:
-        if count < floor and term not in asked:
+        if count < floor:
             break
-        if term in _STOP or len(term) < 3 or term[0] in "@" or term.isdigit():
+        if term in asked or term in _STOP or term in lexicon.PERSONAL or len(term) < 3 or term[0] in "#@" or any(c.isdigit() for c in term):
             continue
         p = count / size
         q = (ocean.doc_freq(term) + 0.5) / (ocean.num_posts + 1)
@@ -124,13 +124,16 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
         return Evidence(tuple(sources), (), {}, False)
 
     profile = _profile(question, anchors[:80], ocean) if len(anchors) >= 3 else {}
-    if profile:
+    if profile or question.kind in ("count", "overview"):
         words = [term.text for term in question.terms]
-        words += [term for term in profile if term[0] not in "#$"][:8]
+        words += list(profile)[:8]
         if question.measure in lexicon.MEASURES:
-            words += sorted(lexicon.MEASURES[question.measure])[:0] or _MEASURE_WORDS[question.measure].split()
+            words += _MEASURE_WORDS[question.measure].split()
         more = " ".join(dict.fromkeys(words))
         hits += ocean.retrieve(more, limit=LIMIT, as_of=as_of, where=where)
+        if question.kind == "overview" and _is_event(question, profile):
+            toll = " ".join([term.text for term in question.terms] + list(profile)[:3] + [_TOLL_WORDS])
+            hits += ocean.retrieve(toll, limit=LIMIT // 2, as_of=as_of, where=where)
         if question.newest or question.kind == "count":
             newest = max(source.first for source in anchors)
             recent = f"since_time:{(newest - _DAY) // 1_000_000}"
@@ -145,6 +148,7 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
     return Evidence(tuple(kept), tuple(about), profile, bool(kept))
 
 
+_TOLL_WORDS = "dead killed injured missing toll confirmed officials"
 _MEASURE_WORDS = {
     "dead": "dead killed death toll",
     "injured": "injured wounded hurt",
@@ -164,6 +168,11 @@ def _translations(question: Question) -> set[str]:
         for word in concept
     }
     return words | set(_MEASURE_WORDS.get(question.measure, "").split())
+
+
+def _is_event(question: Question, profile: dict[str, float]) -> bool:
+    words = {*profile, *(term.text for term in question.terms)}
+    return any(not words.isdisjoint(concept) for concept in lexicon.CONCEPTS)
 
 
 def _in_period(question: Question, source: Source) -> bool:
