@@ -11,13 +11,14 @@ from functools import cache
 
 from trinch.answers import evidence as weighing
 from trinch.answers.check import checked, supports
-from trinch.answers.choose import Candidate, candidates, present_states, rank, reports
+from trinch.answers.choose import Candidate, candidates, fitness, present_states, rank, reports
 from trinch.answers.evidence import Source
 from trinch.answers.figures import figures
 from trinch.answers.model import Answer, Citation, Claim, Hit, Ocean
 from trinch.answers.model import Source as Cited
 from trinch.answers.question import Question, understand
 from trinch.answers.states import HOUR, Report, State, agrees
+from trinch.answers.states import states as every_state
 from trinch.answers.topic import gather
 
 MAX_SENTENCES = 5
@@ -42,7 +43,7 @@ def ask(ocean: Ocean, question: str, *, as_of: int | None = None) -> Answer:
     if gathered.enough:
         found = candidates(asked, gathered)
         idf = _idf(ocean)
-        told = reports(asked, found)
+        told = reports(asked, gathered, found)
         curves = present_states(told)
         present = {quantity: states[-1] for quantity, states in curves.items() if states}
         if asked.kind == "count" and asked.measure:
@@ -80,11 +81,24 @@ def _told(asked: Question, found: Sequence[Candidate], chosen: list[Candidate], 
     """The chosen spans with those that agree; the best first, the others newest first."""
     if not chosen:
         return []
+    state = present.get("dead")
+    if state and state.support >= 2 and not any(_states(candidate, state, asked) for candidate in chosen):
+        told = {(r.source.best.post.id, r.span.start) for r in state.reports}
+        options = [c for c in found if (c.source.best.post.id, c.span.start) in told]
+        best = max(options, key=lambda c: (round(fitness(asked, c), 9), c.source.best.post.id))
+        chosen = [*chosen[:MAX_SENTENCES - 1], best]
     lead, *others = chosen
     ordered = [lead, *sorted(others, key=lambda c: (-c.source.first, c.source.best.post.id))]
     if asked.newest:
-        ordered.sort(key=lambda c: (-c.source.first, c.source.best.post.id))
+        ordered.sort(
+            key=lambda c: (not (state and _states(c, state, asked)), -c.source.first, c.source.best.post.id)
+        )
     return [(candidate, _agreeing(candidate, found)) for candidate in ordered]
+
+
+def _states(candidate: Candidate, state: State, asked: Question) -> bool:
+    """Whether a span gives that number of the dead, or one that rounds it."""
+    return any(f.quantity == "dead" and agrees(f, state.value) for f in figures(candidate.text, asked.unit))
 
 
 def _agreeing(candidate: Candidate, found: Sequence[Candidate]) -> list[tuple[Source, int, int]]:
@@ -117,7 +131,7 @@ def _counted(
         options = [r for r in state.reports if r.source.best.post.id not in used]
         if not options:
             return
-        best = max(options, key=lambda r: (round(_fitness(asked, spans[r.source.best.post.id, r.span.start]), 9), r.source.best.post.id))
+        best = max(options, key=lambda r: (round(fitness(asked, spans[r.source.best.post.id, r.span.start]), 9), r.source.best.post.id))
         agreeing = [
             (r.source, r.span.start, r.span.end) for r in state.reports if r.source.best.post.id != best.source.best.post.id
         ]
@@ -127,7 +141,7 @@ def _counted(
     add(now)
     rivals = [
         state
-        for state in line_of(told.get(asked.measure, []))
+        for state in every_state(told.get(asked.measure, []))
         if abs(state.value - now.value) > CONFLICT * now.value
         and state.support >= 2
         and state.since > now.since - 3 * HOUR
@@ -143,26 +157,16 @@ def _counted(
         beside = curves.get(quantity, [])
         if asked.measure == "dead" and quantity not in quoted and beside and beside[-1].latest > now.since - 24 * HOUR and beside[-1].support >= 2:
             add(beside[-1])
-    earlier = [state for state in line[:-1] if abs(state.value - now.value) > CONFLICT * now.value]
+    earlier = [
+        state
+        for state in line[:-1]
+        if abs(state.value - now.value) > CONFLICT * now.value and (state.value < now.value or state.support >= 5)
+    ]
     if earlier:
         add(earlier[-1])
         if earlier[0] is not earlier[-1]:
             add(earlier[0])
     return picked
-
-
-def line_of(group: list[Report]) -> list[State]:
-    from trinch.answers.states import states
-
-    return states(group)
-
-
-def _fitness(asked: Question, candidate: Candidate) -> float:
-    """Which of several spans that state the same number to quote."""
-    from trinch.answers.choose import _tongue, manner
-
-    score = manner(candidate.text) * candidate.source.weight * (0.4 + candidate.about * 0.3 + candidate.share * 0.3)
-    return score * (0.85 if candidate.span.cut else 1.0) * _tongue(asked, candidate.source.best.post.lang)
 
 
 def _claim(

@@ -4,6 +4,7 @@ Owns scoring and choosing spans: how much a span speaks of what is asked, how ma
 put, how new it is, how much it adds. Knows nothing of the ocean and writes no text.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -11,19 +12,24 @@ import numpy as np
 
 from trinch.answers import lexicon
 from trinch.answers.evidence import Source
-from trinch.answers.figures import figures
+from trinch.answers.figures import Figure, figures
 from trinch.answers.question import Question
 from trinch.answers.spans import Span, spans
 from trinch.answers.states import Report, State, agrees, curve
 from trinch.answers.topic import Evidence, coverage
-from trinch.posts.text import terms, tokens
+from trinch.posts.text import fold, query_terms, stem, terms, tokens
 
 MAX_CLAIMS = 4
 SPANS_PER_POST = 4
+DAY = 86_400_000_000
 NOVELTY = 0.55
 """How strongly a span is held back by its likeness to one already chosen (0 not at all, 1 fully)."""
-WORTH = 0.42
+UNIT_SHARE = 0.6
+"""Share of the question a span must hold itself where it counts something the lexicon does not know."""
+WORTH = 0.3
 """A further span must score this share of the first."""
+ALIKE = 0.4
+"""Two spans of different sources at least this alike (cosine) tell the same thing in their own words."""
 STALE = 0.25
 """What is left of the score of a span that states a number since replaced."""
 
@@ -32,7 +38,7 @@ CURRENT = 1.5
 """What the score of a span is multiplied by that states the present number."""
 
 
-REPEATED = 0.4
+REPEATED = 0.12
 """What is left of the score of a span all whose numbers the answer gives already."""
 
 
@@ -59,17 +65,47 @@ def candidates(question: Question, evidence: Evidence) -> list[Candidate]:
     return found
 
 
-def reports(question: Question, found: Sequence[Candidate]) -> dict[str, list[Report]]:
-    """The figures stated in the candidates, by quantity. Of several in one span the largest is the running total."""
+def _nearest(rivals: Sequence[Figure], text: str, topical: frozenset[str]) -> Figure:
+    """Of several figures of one quantity in a sentence, the one that words of the topic stand closest to.
+
+    "Blast kills 30 in Kabul, 3 people died at Boston Marathon" counts 3 where Boston is asked about. A figure
+    behind "toll" is the running total.
+    """
+    marks = [
+        (found.start(), found.end())
+        for found in re.finditer(r"\w+", text)
+        if not topical.isdisjoint(query_terms(fold(found[0])))
+    ]
+
+    def pull(figure: Figure) -> float:
+        left = max((f.end for f in rivals if f.end <= figure.start), default=0)
+        right = min((f.start for f in rivals if f.start >= figure.end), default=len(text))
+        near = sum(
+            1.0 / (1 + (figure.start - end if end <= figure.start else start - figure.end))
+            for start, end in marks
+            if left <= start < right and not start <= figure.start < end
+        )
+        return near + ("toll" in fold(text[left : figure.start]))
+
+    return max(rivals, key=lambda f: (round(pull(f), 6), f.value, -f.start))
+
+
+def reports(question: Question, evidence: Evidence, found: Sequence[Candidate]) -> dict[str, list[Report]]:
+    """The figures stated in the candidates, by quantity; of several of one quantity the one nearest to the topic."""
+    topical = frozenset(evidence.profile).union(*(term.forms for term in question.terms))
     result: dict[str, list[Report]] = {}
     for candidate in found:
         stated: dict[str, Report] = {}
         if candidate.text.rstrip("\"”'").endswith("?"):
             continue
-        for figure in figures(candidate.text, question.unit):
-            before = stated.get(figure.quantity)
-            if before is None or figure.value > before.figure.value:
-                stated[figure.quantity] = Report(candidate.source, candidate.span, figure, candidate.about)
+        found_here = figures(candidate.text, question.unit)
+        for figure in found_here:
+            if figure.quantity == "unit" and candidate.share < UNIT_SHARE:
+                continue
+            rivals = [f for f in found_here if f.quantity == figure.quantity]
+            if len(rivals) > 1 and _nearest(rivals, candidate.text, topical) is not figure:
+                continue
+            stated[figure.quantity] = Report(candidate.source, candidate.span, figure, candidate.about)
         for quantity, report in stated.items():
             result.setdefault(quantity, []).append(report)
     return result
@@ -103,6 +139,8 @@ def manner(text: str) -> float:
         score *= 0.7
     if text[:1].islower():
         score *= 0.8
+    if re.search(r"\[[^\]]*\]|\(\d{4}\)|\bago\b", text):
+        score *= 0.6
     if sum(word[0] in "#@$" for word in words) > 3:
         score *= 0.7
     if any(c.isdigit() for c in text):
@@ -110,10 +148,21 @@ def manner(text: str) -> float:
     return score
 
 
-def _tongue(question: Question, lang: str) -> float:
+def fitness(question: Question, candidate: Candidate) -> float:
+    """Which of several spans that state the same number to quote."""
+    score = manner(candidate.text) * candidate.source.weight * (0.4 + candidate.about * 0.3 + candidate.share * 0.3)
+    stated = figures(candidate.text, question.unit)
+    if len({f.quantity for f in stated}) < len({(f.quantity, f.value) for f in stated}):
+        score *= 0.5  # two counts of one quantity in a sentence: a reader cannot tell which is meant
+    if any(word in ("toll", "confirmed", "confirm", "bilan", "confirmados", "bestatigt") for word in tokens(candidate.text)):
+        score *= 1.25
+    return score * (0.85 if candidate.span.cut else 1.0) * tongue(question, candidate.source.best.post.lang)
+
+
+def tongue(question: Question, lang: str) -> float:
     if question.lang in ("und", lang):
         return 1.0
-    return 0.8 if lang in ("en", "und") else 0.7
+    return 0.8 if lang in ("en", "und") else 0.55
 
 
 def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
@@ -156,11 +205,32 @@ def _richness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> 
     return richness
 
 
-def _cue(question: Question, text: str) -> float:
+def _crowd(times: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    """How much is said within a day of each time, 0 to 1: what a question is about happened when many spoke of it."""
+    ordered = np.sort(times)
+    near = np.searchsorted(ordered, times + DAY, "right") - np.searchsorted(ordered, times - DAY, "left")
+    crowd: np.ndarray[tuple[int], np.dtype[np.float64]] = np.sqrt(near / max(int(near.max(initial=1)), 1))
+    return crowd
+
+
+def _names(question: Question, found: Sequence[Candidate], weight_of: Callable[[str], float]) -> dict[str, float]:
+    """Capitalised words that the question does not hold: how many sources hold them times how rare they are, 0 to 1."""
+    asked = {form for term in question.terms for form in term.forms}
+    holders: dict[str, set[str]] = {}
+    for candidate in found:
+        for word in re.findall(r"(?<=[a-z,] )[A-Z][\w'’-]+", candidate.text):
+            name = fold(word)
+            if asked.isdisjoint(query_terms(name)) and name not in lexicon.REPORTING and name not in lexicon.POINTERS:
+                holders.setdefault(name, set()).add(candidate.source.best.post.id)
+    worth = {name: len(ids) ** 0.5 * weight_of(stem(name, "en")) ** 2 for name, ids in holders.items() if len(ids) >= 2}
+    most = max(worth.values(), default=1.0)
+    return {name: value / most for name, value in worth.items()}
+
+
+def _cue(question: Question, text: str, names: dict[str, float]) -> float:
     """Whether a span looks like the kind of thing that is asked for."""
     if question.kind == "who":
-        names = sum(word[:1].isupper() for word in text.split()[1:])
-        return 1.0 + 0.1 * min(names, 3)
+        return 0.7 + max((names.get(word, 0.0) for word in tokens(text)), default=0.0)
     if question.kind == "when":
         return 1.2 if any(c.isdigit() for c in text) else 1.0
     if question.kind == "where":
@@ -181,15 +251,19 @@ def rank(question: Question, found: Sequence[Candidate], present: dict[str, Stat
     central = others.sum(axis=1)
     central = 0.4 * central / max(float(central.max()), 1e-9) + 0.6 * _richness(found, weight_of)
     times = np.array([candidate.source.first for candidate in found], dtype=np.int64)
+    crowd = _crowd(times)
+    echoed = np.minimum(np.log2(1.0 + (others > ALIKE).sum(axis=1)) / 3.0, 1.0)
+    names = _names(question, found, weight_of) if question.kind == "who" else {}
     order = np.argsort(np.argsort(times, kind="stable"), kind="stable") / max(len(found) - 1, 1)
 
     scores = np.zeros(len(found))
     for i, candidate in enumerate(found):
         relevance = 0.5 * candidate.about + 0.5 * candidate.share
         newness = 0.5 + 0.5 * order[i] if question.newest else 0.8 + 0.2 * order[i]
-        score = relevance * (0.25 + float(central[i])) * newness
-        score *= manner(candidate.text) * candidate.source.weight * _tongue(question, candidate.source.best.post.lang)
-        score *= _cue(question, candidate.text) * (0.85 if candidate.span.cut else 1.0)
+        newness *= 0.5 + 0.5 * crowd[i]
+        score = relevance * (0.25 + float(central[i])) * newness * (0.55 + 0.45 * float(echoed[i]))
+        score *= manner(candidate.text) * candidate.source.weight * tongue(question, candidate.source.best.post.lang)
+        score *= _cue(question, candidate.text, names) * (0.85 if candidate.span.cut else 1.0)
         score *= _currency(candidate, present, question)
         scores[i] = score
 
@@ -198,8 +272,8 @@ def rank(question: Question, found: Sequence[Candidate], present: dict[str, Stat
     best = 0.0
     while len(chosen) < MAX_CLAIMS:
         held_back = likeness[:, chosen].max(axis=1) if chosen else np.zeros(len(found))
-        told = {(f.quantity, f.value) for i in chosen for f in stated[i]}
-        repeats = np.array([bool(s) and all((f.quantity, f.value) in told for f in s) for s in stated])
+        told = [f for i in chosen for f in stated[i]]
+        repeats = np.array([bool(s) and all(_repeated(f, told) for f in s) for s in stated])
         marginal = scores * np.where(repeats, REPEATED, 1.0) * (1.0 - NOVELTY * np.clip(held_back / 0.6, 0.0, 1.0) ** 2)
         for i in chosen:
             marginal[own[i]] = -1.0
@@ -210,6 +284,13 @@ def rank(question: Question, found: Sequence[Candidate], present: dict[str, Stat
         best = best or float(marginal[pick])
         chosen.append(pick)
     return [found[i] for i in chosen]
+
+
+def _repeated(figure: Figure, told: Sequence[Figure]) -> bool:
+    return any(
+        figure.quantity == other.quantity and (agrees(figure, other.value) or agrees(other, figure.value))
+        for other in told
+    )
 
 
 def _same(ids: Sequence[str]) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":

@@ -15,9 +15,9 @@ from trinch.posts.text import fold, query_terms
 REACH = 5
 """How many words, fillers not counted, may lie between a number and the word that says what it counts."""
 
-_TOKEN = re.compile(r"[#@$]?\w+(?:[.,'’]\w+)*\+?|[.,;:!?]+(?=\s|$)|[%&/]")
+_TOKEN = re.compile(r"[#@$]?\w+(?:['’]\w+|(?<=\d)[.,]\d+)*\+?|[.,;:!?]+(?=\s|$)|(?<=\s)[-–—|]+(?=\s)|[%&/]")
 _NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+|\d+(?:\.\d+)?")
-_BREAKS = frozenset(".;!?")
+_BREAKS = frozenset(".;!?-–—|")
 
 
 class Figure(NamedTuple):
@@ -79,7 +79,9 @@ def _named(word: str, unit: frozenset[str]) -> str:
 def _after(words: list[_Word], here: int, unit: frozenset[str]) -> tuple[str, int]:
     """The quantity named behind a number, and how far; a number or a stop on the way ends the search."""
     steps = 0
+    away = False
     for word in words[here + 1 :]:
+        away = away or word.folded in lexicon.AWAY
         if word.folded[0] in _BREAKS or word.folded in "%:" or value_of(word.folded) is not None:
             break
         steps += word.folded not in lexicon.FILLERS
@@ -88,20 +90,24 @@ def _after(words: list[_Word], here: int, unit: frozenset[str]) -> tuple[str, in
         if word.folded in lexicon.MORE and steps <= 2:
             return "", steps
         if quantity := _named(word.folded, unit):
+            if quantity == "unit" and (away or steps > 2):
+                break
             return quantity, steps
     return "", REACH + 1
 
 
 def _before(words: list[_Word], here: int) -> tuple[str, int]:
-    """The quantity named in front of a number by a word that may stand there."""
+    """The quantity named in front of a number by a word that may stand there; farther off where the number is what
+    something moves to ("toll from the Oklahoma City tornado rises to 91")."""
     steps = 0
+    moved = any(word.folded in lexicon.MOVES for word in words[max(0, here - 3) : here])
     for word in reversed(words[:here]):
         if word.folded[0] in _BREAKS or value_of(word.folded) is not None:
             break
         steps += not (
             word.folded in lexicon.FILLERS or word.folded in lexicon.AT_LEAST or word.folded in lexicon.NEARLY
         )
-        if steps > 3:
+        if steps > (8 if moved else 3):
             break
         if word.folded.lstrip("#") in lexicon.TAKES_NEXT and (quantity := quantity_of(word.folded)):
             return quantity, max(steps, 1)
@@ -138,6 +144,8 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> list[Figure]:
             not unit or following not in unit
         ):
             continue
+        if following == "," and here and words[here - 1].folded == ",":
+            continue  # "Martin Richard, 8, dies": an age
         if following in lexicon.MORE or (here and words[here - 1].folded in lexicon.MORE):
             continue  # "50 more bodies": a step, not a state
         behind, behind_steps = _after(words, here, unit)

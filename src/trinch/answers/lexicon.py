@@ -123,7 +123,7 @@ CONCEPTS: tuple[frozenset[str], ...] = tuple(
         "hostage hostages otage otages rehen rehenes geisel geiseln ostaggio ostaggi refem refens siege",
         "police cops officer officers policier policiers policia policias polizei polizia",
         "refinery raffinerie refineria raffineria refinaria",
-        "landslide landslides mudslide mudslides glissement glissements deslizamiento deslizamientos deslave erdrutsch frana frane deslizamento",
+        "landslide landslides mudslide mudslides glissement glissements deslizamiento deslizamientos deslave erdrutsch deslizamento",
         "nightclub discotheque discoteca discotecas boate nachtclub boite",
         "train trains tren trenes zug treno treni trem trens",
         "helicopter helicopters helicoptere helicopteres helicoptero helicopteros hubschrauber elicottero elicotteri",
@@ -165,7 +165,7 @@ AT_LEAST = frozenset(
     "supera superan depasse uber oltre piu mais minimum moins menos mindestens crosses crossed".split()
 )
 NEARLY = frozenset(
-    "nearly nears near almost close approaches approaching approached towards toward up around about some roughly estimated as presque pres "
+    "nearly nears near almost close approaches approaching approached towards toward around about some roughly estimated as presque pres "
     "quelque environ casi cerca unos fast knapp etwa rund quasi circa quase hundreds".split()
 )
 FEARED = frozenset(
@@ -182,7 +182,17 @@ FILLERS = frozenset(
 )
 """Words that may stand between a number and the word that says what it counts."""
 
-MORE = frozenset("more additional other others another further mas otros autres weitere altri outros new".split())
+AWAY = frozenset("from flee flees fled in near threatens threatening leave left forced de desde aus von dalle".split())
+"""Between a number and a thing these say that the thing is not what was counted ("32,000 flee homes")."""
+
+MOVES = frozenset(
+    "hits hit rises rise rising rose reaches reached climbs climbed climbing stands stood jumps jumped grows grew soars soared tops topped passes "
+    "passed surpasses surpassed exceeds exceeded crosses nears approaches now raised lowered revised s'eleve eleve atteint passe sube asciende "
+    "aumenta llega supera alcanza sale chega steigt uber a to at above over past".split()
+)
+"""Verbs by which a count moves to a number."""
+
+MORE = frozenset("more additional other others another further mas otros autres weitere altri outros".split())
 """After a number these make it an increment ("50 more bodies"), not a state."""
 
 HEARSAY = frozenset(
@@ -199,7 +209,7 @@ PERSONAL = frozenset(
 POINTERS = frozenset(
     "watch video videos photo photos picture pictures pics image images gallery footage selfie click read listen livestream stream live "
     "blog check look see help donate donation donations donating ways support join petition shocking must list reasons subscribe giveaway "
-    "shirt shirts game games comic meme funny joke app podcast episode review preview recap thread ama tribute poem song lyrics "
+    "films filmed eyewitness ugc raw nsfl nsfw viral shirt shirts game games comic meme funny joke app podcast episode review preview recap thread ama tribute poem song lyrics "
     "interview opinion column photoset album scam "
     "regardez voir lire aidez dons mira fotos ver ayuda dona donar guarda foto aiuto ajuda veja assista bilder spenden".split()
 )
@@ -216,8 +226,23 @@ REPORTING = frozenset(
 """Signs that a sentence reports: who says so, what happened, to how many."""
 
 OPINION = frozenset(
-    "you your youre if should shouldnt why because think thinking believe guess imagine maybe feel feels feeling glad happy sick hell hate "
+    "ok okay you your youre if should shouldnt why because think thinking believe guess imagine maybe feel feels feeling glad happy sick hell hate "
     "stupid idiot idiots racist funny joke jokes poor kids let lets dont cant cannot wont didnt never always everyone everybody nobody "
     "tu vous si pourquoi pense crois usted porque creo pienso du sie warum glaube denke perche credo penso voce acho".split()
 )
 """Signs that a sentence argues or addresses somebody."""
+
+PHRASES = {
+    "tremblement de terre": "seisme",
+    "tremblements de terre": "seismes",
+    "glissement de terrain": "glissement",
+    "glissements de terrain": "glissements",
+    "prise d'otages": "otages",
+    "prise d otages": "otages",
+    "deslizamiento de tierra": "deslizamiento",
+    "victimes mortelles": "morts",
+    "victimas mortales": "muertos",
+    "lost their lives": "died",
+    "passed away": "died",
+}
+"""Set phrases of questions and the one word that stands for each."""

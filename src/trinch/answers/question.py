@@ -12,6 +12,7 @@ from typing import NamedTuple
 from trinch.answers import lexicon
 from trinch.answers.model import Ocean
 from trinch.answers.when import Period, period
+from trinch.posts.lang import identify
 from trinch.posts.text import fold, query_terms, tokens
 
 NAME_WEIGHT = 1.5
@@ -51,13 +52,13 @@ class Question(NamedTuple):
 
 
 def language(words: list[str]) -> str:
-    """The language whose stopwords are most among `words`; `und` where none is. Ties go to list order."""
-    best, most = "und", 0
+    """The language whose stopwords are most among `words`, ties to list order; without any, what `identify` says."""
+    best, most = "", 0
     for lang, stopwords in lexicon.STOPWORDS.items():
         count = sum(word in stopwords for word in words)
         if count > most:
             best, most = lang, count
-    return best
+    return best or identify(" ".join(words))
 
 
 def forms(word: str) -> frozenset[str]:
@@ -88,11 +89,13 @@ def _kind(folded: str, words: list[str], lang: str) -> str:
 def understand(text: str, as_of: int, ocean: Ocean) -> Question:
     """Read a question asked about the ocean as of `as_of` (microseconds)."""
     folded = fold(text)
-    about = period(text, as_of)
+    for phrase, word in lexicon.PHRASES.items():
+        folded = folded.replace(phrase, word)
+    about = period(folded, as_of)
     words = tokens(folded)
     lang = language(words)
     kind = _kind(folded, words, lang)
-    stop = frozenset().union(*lexicon.STOPWORDS.values()) if lang == "und" else lexicon.STOPWORDS[lang]
+    stop = frozenset().union(*lexicon.STOPWORDS.values()) if lang not in lexicon.STOPWORDS else lexicon.STOPWORDS[lang]
     rest = tokens(about.rest) if about else words
     if about and about.year:
         rest.append(about.year)  # met by a post of that year or one that names it

@@ -16,7 +16,7 @@ MIN_WORDS = 3
 
 REPOST = re.compile(r"\s*[\"“”']?\s*(?:RT|MT|QT|via)\b:?\s*@([\w.-]+):?\s*|\s*[\"“”]\s*@([\w.-]+):\s*", re.IGNORECASE)
 """A repost or quotation written out in the text; group 1 or 2 is who is repeated."""
-_INNER_REPOST = re.compile(r"(?:^|\s|\()[\"“”]?(?:RT|MT|QT)\b:?\s*[\"“”]?@([\w.-]+):?\s*|(?:^|\s)[\"“”]@([\w.-]+):\s*")
+_INNER_REPOST = re.compile(r"(?:^|\s|\()[\"“”]?(?:RT|MT|QT)\b:?\s*[\"“”]?@([\w.-]+):?\s*|(?:^|\s)[\"“”'(]*@([\w.-]+):\s+")
 _HANDLES = re.compile(r"\s*(?:\.?@[\w.-]+[\s,:]+)+")
 _LINK = re.compile(r"\(?\[?(?:https?:?/{0,2}\S*|www\.\S+|\bpic\.twitter\.com/\S+|\b(?:bit|nyti|t|ow|fb|goo)\.(?:ly|ms|co|me|gl)/\S+)", re.IGNORECASE)
 _DATELINE = re.compile(
@@ -35,6 +35,10 @@ _TRAILING = re.compile(
     r"|\s@[\w.]+|(?<=[.!?])\s+[#$]\w+)+$",
     re.IGNORECASE,
 )
+_DANGLING = re.compile(
+    r"(?:^|\s)(?:in|at|on|of|for|from|the|a|an|to|by|with|and|as|is|en|de|del|la|el|le|les|du|des|au|aux|em|no|na|di|a|im|von|mit)$", re.IGNORECASE
+)
+"""A tag behind one of these is part of the sentence: "explosion reported in #Boston #news"."""
 _EMOJI_TAIL = re.compile(r"[\s\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]+$")
 _LEADING = re.compile(r"[\s\-–—:;,.|•*>)\]»~/\\\ufe0f]+")
 _CLAUSE = re.compile(r"[;:,]\s|\s[-–—]\s|\.{2,}\s")
@@ -102,7 +106,7 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     while True:
         piece = text[start:end]
         shorter = _EMOJI_TAIL.sub("", _TRAILING.sub("", piece)).rstrip()
-        if shorter == piece:
+        if shorter == piece or _DANGLING.search(shorter):
             break
         end = start + len(shorter)
     piece = text[start:end]

@@ -114,7 +114,7 @@ def curve(reports: Sequence[Report]) -> list[State]:
         if not believed:
             if state.support >= 2:
                 believed.append(state)
-        elif _believed(state, believed[-1], start):
+        elif _believed(state, believed[-1], start, every):
             believed.append(state)
     if not believed:
         # Nobody agrees with anybody: the number most said, the newest among equals.
@@ -122,7 +122,7 @@ def curve(reports: Sequence[Report]) -> list[State]:
     return believed
 
 
-def _believed(state: State, now: State, start: int) -> bool:
+def _believed(state: State, now: State, start: int, every: Sequence[State]) -> bool:
     if state.value != now.value and any(agrees(r.figure, now.value) for r in state.reports):
         return False  # rounder than what is known, and no news
     if state.firm == "feared" or (state.firm == "near" and state.value <= now.value):
@@ -132,7 +132,22 @@ def _believed(state: State, now: State, start: int) -> bool:
         early = state.since - start <= FIRST
         if ratio <= (FIRST_STEP if early else STEP) and state.firm != "near":
             return True
-        return state.support >= (2 if early or ratio <= LEAP else 5)
-    if ratio >= 1 - CLOSE and state.firm == "exact":
-        return state.support >= 2
-    return ratio >= COLLAPSE and len(state.reports) >= 3
+        return state.support >= (2 if early or ratio <= LEAP else 5) and (ratio <= LEAP or _prevails(state, now, every))
+    # Only numbers never heard before can correct a count; slow outlets repeat old ones for days.
+    correcting = sum(
+        len(other.reports)
+        for other in every
+        if other.since > now.since and other.firm == "exact" and abs(other.value - state.value) <= CLOSE * state.value
+    )
+    return ratio >= COLLAPSE and state.firm == "exact" and correcting >= 3 and _prevails(state, now, every)
+
+
+def _prevails(state: State, now: State, every: Sequence[State]) -> bool:
+    """Whether, since a very different number came up, at least half as many say it as go on saying the old one.
+
+    A real jump or correction is taken up; another event's number ("30 killed in Kabul") is not.
+    """
+    fresh = [r for other in every for r in other.reports if r.source.first >= state.since]
+    new = sum(agrees(r.figure, state.value) or abs(r.figure.value - state.value) <= CLOSE * state.value for r in fresh)
+    old = sum(agrees(r.figure, now.value) for r in fresh)
+    return new >= 0.5 * old

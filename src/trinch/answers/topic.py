@@ -16,6 +16,7 @@ from trinch.answers import lexicon
 from trinch.answers.evidence import Source, collapse
 from trinch.answers.model import Hit, Ocean
 from trinch.answers.question import Question, Term
+from trinch.posts.text import query_terms
 
 LIMIT = 200
 """Posts asked for at a time."""
@@ -33,6 +34,8 @@ PROFILE = 12
 """Words kept that set the anchors apart."""
 
 _STOP = frozenset().union(*lexicon.STOPWORDS.values())
+_COUNTED = frozenset(form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word))
+"""Words of counting ("death toll") go with every disaster and set none apart."""
 _DAY = 86_400_000_000
 
 
@@ -88,7 +91,7 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
     for term, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:60]:
         if count < floor:
             break
-        if term in asked or term in _STOP or term in lexicon.PERSONAL or len(term) < 3 or term[0] in "#@" or any(c.isdigit() for c in term):
+        if term in asked or term in _COUNTED or term in _STOP or term in lexicon.PERSONAL or len(term) < 3 or term[0] in "#@" or any(c.isdigit() for c in term):
             continue
         p = count / size
         q = (ocean.doc_freq(term) + 0.5) / (ocean.num_posts + 1)
@@ -108,7 +111,7 @@ def _closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
 
 
 def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
-    """Retrieve and weigh the evidence for a question. Asks the ocean at most four times."""
+    """Retrieve and weigh the evidence for a question. Asks the ocean at most five times."""
     if not question.terms:
         return Evidence((), (), {}, False)
     text = " ".join(term.text for term in question.terms)
@@ -135,9 +138,13 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
             toll = " ".join([term.text for term in question.terms] + list(profile)[:3] + [_TOLL_WORDS])
             hits += ocean.retrieve(toll, limit=LIMIT // 2, as_of=as_of, where=where)
         if question.newest or question.kind == "count":
-            newest = max(source.first for source in anchors)
-            recent = f"since_time:{(newest - _DAY) // 1_000_000}"
-            hits += ocean.retrieve(more, limit=LIMIT // 2, as_of=as_of, where=where or recent)
+            newest = max(
+                (h.at for h in hits if _closeness(profile, frozenset(h.terms)) >= ABOUT),
+                default=max(source.first for source in anchors),
+            )
+            for days in () if where else (1, 7):
+                recent = f"since_time:{(newest - days * _DAY) // 1_000_000}"
+                hits += ocean.retrieve(more, limit=LIMIT // 2, as_of=as_of, where=recent)
         sources = collapse([hit for hit in hits if hit.at <= as_of])
     kept, about = [], []
     for source in sources:
