@@ -49,7 +49,7 @@ def ask(ocean: Ocean, question: str, *, as_of: int | None = None) -> Answer:
         if asked.kind == "count" and asked.measure:
             picked = _counted(asked, found, told, curves)
         else:
-            picked = _told(asked, found, rank(asked, found, present, idf), present)
+            picked = _told(asked, found, rank(asked, found, curves, idf), present)
         for candidate, agreeing in picked[:MAX_SENTENCES]:
             claims.append(_claim(candidate, agreeing, ocean, moment, retrieved, cited))
     answer = Answer(

@@ -39,7 +39,7 @@ CURRENT = 1.5
 
 
 REPEATED = 0.12
-"""What is left of the score of a span all whose numbers the answer gives already."""
+"""What is left of the score of a span that only counts what the answer has counted already."""
 
 
 class Candidate(NamedTuple):
@@ -239,7 +239,7 @@ def _cue(question: Question, text: str, names: dict[str, float]) -> float:
     return 1.0
 
 
-def rank(question: Question, found: Sequence[Candidate], present: dict[str, State], weight_of: Callable[[str], float]) -> list[Candidate]:
+def rank(question: Question, found: Sequence[Candidate], curves: dict[str, list[State]], weight_of: Callable[[str], float]) -> list[Candidate]:
     """Up to `MAX_CLAIMS` spans, best first: relevant, agreed upon, well put, new, and each adding to the last."""
     if not found:
         return []
@@ -264,7 +264,7 @@ def rank(question: Question, found: Sequence[Candidate], present: dict[str, Stat
         score = relevance * (0.25 + float(central[i])) * newness * (0.55 + 0.45 * float(echoed[i]))
         score *= manner(candidate.text) * candidate.source.weight * tongue(question, candidate.source.best.post.lang)
         score *= _cue(question, candidate.text, names) * (0.85 if candidate.span.cut else 1.0)
-        score *= _currency(candidate, present, question)
+        score *= _currency(candidate, curves, question)
         scores[i] = score
 
     stated = [figures(candidate.text, question.unit) for candidate in found]
@@ -272,8 +272,8 @@ def rank(question: Question, found: Sequence[Candidate], present: dict[str, Stat
     best = 0.0
     while len(chosen) < MAX_CLAIMS:
         held_back = likeness[:, chosen].max(axis=1) if chosen else np.zeros(len(found))
-        told = [f for i in chosen for f in stated[i]]
-        repeats = np.array([bool(s) and all(_repeated(f, told) for f in s) for s in stated])
+        told = {figure.quantity for i in chosen for figure in stated[i]}
+        repeats = np.array([bool(s) and all(figure.quantity in told for figure in s) for s in stated])
         marginal = scores * np.where(repeats, REPEATED, 1.0) * (1.0 - NOVELTY * np.clip(held_back / 0.6, 0.0, 1.0) ** 2)
         for i in chosen:
             marginal[own[i]] = -1.0
@@ -286,29 +286,25 @@ def rank(question: Question, found: Sequence[Candidate], present: dict[str, Stat
     return [found[i] for i in chosen]
 
 
-def _repeated(figure: Figure, told: Sequence[Figure]) -> bool:
-    return any(
-        figure.quantity == other.quantity and (agrees(figure, other.value) or agrees(other, figure.value))
-        for other in told
-    )
-
-
 def _same(ids: Sequence[str]) -> "np.ndarray[tuple[int, int], np.dtype[np.bool_]]":
     array = np.array(ids)
     same: np.ndarray[tuple[int, int], np.dtype[np.bool_]] = array[:, None] == array[None, :]
     return same
 
 
-def _currency(candidate: Candidate, present: dict[str, State], question: Question) -> float:
+def _currency(candidate: Candidate, curves: dict[str, list[State]], question: Question) -> float:
     """`STALE` for a span that states a number since replaced, `CURRENT` for one that states the present number."""
+    told = figures(candidate.text, question.unit)
+    told = [figure for figure in told if figure.quantity == "dead"] or told
     current = False
-    for figure in figures(candidate.text, question.unit):
-        state = present.get(figure.quantity)
-        if state and state.support >= 2:
-            if figure.value == state.value:
-                current = True
-            elif not agrees(figure, state.value):
-                return STALE
+    for figure in told:
+        line = curves.get(figure.quantity, [])
+        if not line or (len(line) == 1 and line[0].support < 2):
+            continue
+        present = line[-1:] if line[-1].support >= 2 else line[-2:]
+        if not any(agrees(figure, state.value) for state in present):
+            return STALE
+        current = True
     return CURRENT if current else 1.0
 
 

@@ -27,6 +27,7 @@ FIRST = 24 * HOUR
 LEAP = 2.0
 """A rise by more than this factor after the first day needs five sources."""
 COLLAPSE = 0.05
+RETURN = 3
 CLOSE = 0.05
 """Numbers that differ by less are one state of a moving count, when reported within `TOGETHER`."""
 TOGETHER = 8 * HOUR
@@ -111,6 +112,8 @@ def curve(reports: Sequence[Report]) -> list[State]:
     start = every[0].since
     believed: list[State] = []
     for state in every:
+        if believed and (back := _revived(every, believed[-1], state.since)):
+            believed.append(back)
         if not believed:
             if state.support >= 2:
                 believed.append(state)
@@ -119,7 +122,33 @@ def curve(reports: Sequence[Report]) -> list[State]:
     if not believed:
         # Nobody agrees with anybody: the number most said, the newest among equals.
         return [max(every, key=lambda s: (len(s.reports), s.since, s.value))]
+    if back := _revived(every, believed[-1], every[-1].since + QUIET):
+        believed.append(back)
     return believed
+
+
+def _revived(every: Sequence[State], now: State, until: int) -> State | None:
+    """An older number that many sources went on reporting after a doubtful one replaced it, as a state of its own.
+
+    A higher one returns with `RETURN` fresh reports and more than the present one has; a lower one, since slow
+    outlets repeat low numbers for hours, needs three times as many of each.
+    """
+    spoken = sum(
+        agrees(r.figure, now.value) for s in every for r in s.reports if now.since <= r.source.first <= until
+    )
+    for state in reversed(every):
+        factor = 1 if state.value > now.value else 3
+        fresh = tuple(r for r in state.reports if now.since < r.source.first <= until)
+        if (
+            state.since <= now.since
+            and state.value != now.value
+            and state.firm == "exact"
+            and len(fresh) >= RETURN * factor
+            and len(fresh) > spoken * factor
+        ):
+            first, last = fresh[0].source.first, fresh[-1].source.first
+            return State(state.value, state.firm, first, last, fresh, float(len(fresh)))
+    return None
 
 
 def _believed(state: State, now: State, start: int, every: Sequence[State]) -> bool:
