@@ -34,64 +34,24 @@ STEMMED = {
 """Languages that are stemmed, with their Snowball names; words of any other stay whole."""
 
 _LATIN = ("en", "fr", "es", "de", "it", "pt", "nl")
-_BY_SCRIPT = (("а", "ӿ", "ru"), ("ء", "ۿ", "ar"), ("ά", "ώ", "el"), ("ऀ", "ॿ", "hi"))
+_OTHERS = (
+    ("\u0400", "\u04ff", "ru"),
+    ("\u0600", "\u06ff", "ar"),
+    ("\u0370", "\u03ff", "el"),
+    ("\u0900", "\u097f", "hi"),
+)
 
-# Marks that carry no meaning for search: Latin, Greek and Cyrillic accents (but й is a letter), Hebrew points,
-# Arabic vowel signs, the Arabic stretching line. Vowel signs of Indic and South-East Asian scripts stay.
+# --- folding -----------------------------------------------------------------------------------------------
+
+# Marks that carry no meaning for search: Latin, Greek, Cyrillic accents (but й is a letter), Hebrew points,
+# Arabic vowel signs and stretching line. Vowel signs of Indic and South-East Asian scripts stay.
 _MARKS = re.compile(
     r"(?<!и)\u0306|[\u0300-\u0305\u0307-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670\u06d6-\u06ed]"
 )
-# Invisible: soft hyphen, zero-width space and non-joiner, direction marks, byte-order mark; a joiner before a letter.
+# Soft hyphen, zero-width space and non-joiner, direction marks, byte-order mark; a joiner before a letter.
 _INVISIBLE = re.compile(r"[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]|\u200d(?=\w)")
-_LETTERS = str.maketrans(
-    {
-        "’": "'",
-        "‘": "'",
-        "ʼ": "'",
-        "æ": "ae",
-        "œ": "oe",
-        "ø": "o",
-        "ł": "l",
-        "đ": "d",
-        "ð": "d",
-        "þ": "th",
-        "ı": "i",
-    }
-)
-
-_URL = r"https?://\S+|www\.\S+"
-# Letters of scripts whose vowel signs `\w` leaves out: Indic, Tibetan, Burmese, Khmer.
-_WORD = r"[\w\u0900-\u0963\u0966-\u0df3\u0f71-\u0fbc\u1000-\u1049\u1050-\u109f\u1780-\u17d3]"
-_TAG = rf"#(?:[\d_]*[^\W\d_]{_WORD}*)"
-_CASH = r"\$[a-z]{1,6}(?:[._][a-z]{1,2})?(?!\w)"
-_COMMON = rf"(?<![^\W_])(?:{_TAG}|{_CASH}|@[\w-]+(?:\.[\w-]+)+|@\w+)"
-_NUMBER = r"\d+(?:[.,]\d+)+"
-_ASCII = re.compile(
-    rf"{_URL}|({_COMMON}|{_NUMBER}|(?<!\w)(?:[a-z]\.){{2,}}|[a-z]\+\+|[cf]#(?!\w)|[^\W_]+(?:'[^\W_]+)*)",
-    re.ASCII,
-)
-# One character each: Thai and Lao with their signs, kana, Han, Hangul.
-_SINGLE = (
-    r"[\u0e01-\u0e30\u0e32-\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2-\u0eb3\u0ebd-\u0ec6][\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd]*"
-    r"|[\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\U00020000-\U0003ffff]"
-)
-_PICTURE = r"[\u203c\u2049\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0001faff]"
-_EMOJI = (
-    r"[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\u20e3"
-    rf"|{_PICTURE}[\U000e0020-\U000e007f]*(?:\u200d{_PICTURE})*"
-)
-_ANY = re.compile(
-    rf"{_URL}|({_EMOJI}|{_COMMON}|{_SINGLE}|{_NUMBER}|(?<!\w)(?:[^\W\d_]\.){{2,}}|[a-z]\+\+|[cf]#(?!\w)"
-    rf"|(?:(?!{_SINGLE})(?!_){_WORD})+(?:'(?:(?!{_SINGLE})(?!_){_WORD})+)*)"
-)
 _TINT = re.compile(r"[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
-_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3}){2,}(?:,\d+)?")
-_ELIDED = frozenset("l d j m t s n c qu jusqu lorsqu puisqu un all dell nell sull dall".split())
-
-_SIGILS = re.compile(
-    rf"{_URL}|(?<![^\W_])(?:[#＃]([\d_]*[^\W\d_]{_WORD}*)|\$([A-Za-z]{{1,6}}(?:[._][A-Za-z]{{1,2}})?)(?!\w))"
-)
-_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[0-9])(?=[A-Za-z])|_")
+_LETTERS = str.maketrans("’‘ʼøłđðı", "'''olddi") | str.maketrans({"æ": "ae", "œ": "oe", "þ": "th"})
 
 
 def fold(text: str) -> str:
@@ -103,23 +63,55 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _tidy(token: str) -> Iterable[str]:
-    """A token that holds an apostrophe, a dot or a comma, as it is written in the index."""
+# --- tokens ------------------------------------------------------------------------------------------------
+
+_URL = r"https?://\S+|www\.\S+"
+# `\w` leaves out the vowel signs of Indic scripts, Tibetan, Burmese and Khmer.
+_WORD = r"[\w\u0900-\u0963\u0966-\u0df3\u0f71-\u0fbc\u1000-\u1049\u1050-\u109f\u1780-\u17d3]"
+_TAG = rf"#[\d_]*[^\W\d_]{_WORD}*"
+_CASH = r"\$[a-z]{1,6}(?:[._][a-z]{1,2})?(?!\w)"
+_USER = r"@[\w-]+(?:\.[\w-]+)+|@\w+"
+_SIGNED = rf"(?<![^\W_])(?:{_TAG}|{_CASH}|{_USER})"
+_NUMBER = r"\d+(?:[.,]\d+)+"
+_ODD = r"(?<!\w)(?:[^\W\d_]\.){2,}|[a-z]\+\+|[cf]#(?!\w)"  # U.S., C++, C#
+_ASCII = re.compile(rf"{_URL}|({_SIGNED}|{_NUMBER}|{_ODD}|[^\W_]+(?:'[^\W_]+)*)", re.ASCII)
+
+# Written without spaces: a token is one character, in Thai and Lao with its signs.
+_SOLID = (
+    r"[\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ebd-\u0ec6]"
+    r"[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd]*"
+    r"|[\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff]"
+    r"|[\U00020000-\U0003ffff]"
+)
+_PICTURE = (
+    r"[\u203c\u2049\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d"
+    r"\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0001faff]"
+)
+_EMOJI = (
+    rf"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\u20e3|{_PICTURE}[\U000e0020-\U000e007f]*(?:\u200d{_PICTURE})*"
+)
+_LETTER = rf"(?:(?!{_SOLID}|_){_WORD})"
+_ANY = re.compile(rf"{_URL}|({_EMOJI}|{_SIGNED}|{_SOLID}|{_NUMBER}|{_ODD}|{_LETTER}+(?:'{_LETTER}+)*)")
+
+_THOUSANDS = re.compile(r"(\d{1,3}(?:,\d{3})+)(\.\d+)?|(\d{1,3}(?:\.\d{3}){2,})(,\d+)?")
+_ELIDED = {"l", "d", "j", "m", "t", "s", "n", "c", "qu", "un", "all", "dell", "nell", "sull", "dall"}
+
+
+def _tidy(token: str) -> str:
+    """A token of more than letters and digits, as it is written in the index."""
+    if token[0] in "#@$" and len(token) > 1:
+        return token
     if "'" in token:
-        head, _, tail = token.partition("'")
-        if head in _ELIDED and len(tail) > 1:
-            return _tidy(tail)
-        return [token.removesuffix("'s").replace("'", "")]
-    if token[0] in "@$":
-        return [token]
+        article, _, rest = token.partition("'")
+        if article in _ELIDED and len(rest) > 1:
+            return _tidy(rest)
+        return token.removesuffix("'s").replace("'", "")
     if token[0].isdigit():
-        if _THOUSANDS.fullmatch(token):
-            point = max(token.rfind("."), token.rfind(","))
-            if token.count(token[point]) > 1 or (token[point] == "," and "." not in token):
-                return [token.replace(",", "").replace(".", "")]
-            return [token[:point].replace(",", "").replace(".", "") + "." + token[point + 1 :]]
-        return [token.replace(",", ".")]
-    return [token.replace(".", "")]
+        if grouped := _THOUSANDS.fullmatch(token):
+            whole, part = grouped[1] or grouped[3], grouped[2] or grouped[4] or ""
+            return whole.replace(",", "").replace(".", "") + part.replace(",", ".")
+        return token.replace(",", ".")
+    return token.replace(".", "") if "." in token else token
 
 
 def tokens(text: str) -> list[str]:
@@ -132,18 +124,10 @@ def tokens(text: str) -> list[str]:
     """
     folded = fold(text)
     found: list[str] = (_ASCII if folded.isascii() else _ANY).findall(folded)
-    if "'" in folded or "." in folded or "," in folded or len(max(found, key=len, default="")) > MAX_TOKEN:
-        tidy: list[str] = []
-        for token in found:
-            if token.isalnum():
-                tidy.append(token[:MAX_TOKEN])
-            elif token:
-                tidy += [
-                    t[:MAX_TOKEN]
-                    for t in (_tidy(token) if "'" in token or "." in token or "," in token else [token])
-                ]
-        return tidy
-    return [token for token in found if token]
+    return [(token if token.isalnum() else _tidy(token))[:MAX_TOKEN] for token in found if token]
+
+
+# --- terms -------------------------------------------------------------------------------------------------
 
 
 class _Stems(dict[str, str]):
@@ -157,11 +141,9 @@ class _Stems(dict[str, str]):
     def __missing__(self, word: str) -> str:
         if len(self) >= self.ROOM:
             self.clear()
-        stemmed: str = (
-            (self._stem(word) or word)
-            if word.isalpha() or not word.isascii() and word[0] not in "#@$"
-            else word
-        )
+        # Numbers, signed tokens and the like have no stem; a vowel sign (Hindi) is no letter to `isalpha`.
+        plain = word.isalpha() or (word[0].isalpha() and not word.isascii())
+        stemmed: str = (self._stem(word) or word) if plain else word
         self[word] = stemmed
         return stemmed
 
@@ -176,10 +158,26 @@ def stem(word: str, lang: str) -> str:
     return _stems(lang)[word] if lang in STEMMED else word
 
 
-def _bare(match: re.Match[str]) -> str:
-    if match[1]:
-        return _HUMP.sub(" ", match[1])
-    return match[2] or " "
+_TAGS = re.compile(rf"[#＃]({_WORD}+)")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[0-9])(?=[A-Za-z])|_")
+
+
+def _words(text: str) -> tuple[list[str], list[str]]:
+    """Tokens with tags and cashtags as plain words in their place, and those tags with their sign."""
+    words = tokens(text)
+    signed = [token for token in words if token[0] in "#$" and len(token) > 1]
+    if not signed:
+        return words, signed
+    parts = {"#" + fold(tag): tokens(_HUMP.sub(" ", tag)) for tag in _TAGS.findall(text)}
+    plain: list[str] = []
+    for token in words:
+        if token[0] == "#" and token in parts:
+            plain += parts[token]
+        elif token[0] in "#$" and len(token) > 1:
+            plain += tokens(token[1:])
+        else:
+            plain.append(token)
+    return plain, signed
 
 
 def terms(text: str, lang: str) -> list[str]:
@@ -188,21 +186,16 @@ def terms(text: str, lang: str) -> list[str]:
     In the running text a tag stands as its words (`#BostonMarathon` as `boston marathon`), so that words and
     phrases find it whether or not it was marked.
     """
-    signed: list[str] = []
-    if "#" in text or "$" in text or "＃" in text:
-        signed = [token for token in tokens(text) if token[0] in "#$" and len(token) > 1]
-        if signed:
-            text = _SIGILS.sub(_bare, text)
-    words = tokens(text)
+    words, signed = _words(text)
     if lang in STEMMED:
         words = list(map(_stems(lang).__getitem__, words))
     return words + signed if signed else words
 
 
 def _languages(word: str) -> Iterable[str]:
-    if word.isascii() or word[0] < "\u0250":
+    if word[0] < "\u0250":
         return _LATIN
-    return [lang for first, last, lang in _BY_SCRIPT if first <= word[0] <= last]
+    return [lang for first, last, lang in _OTHERS if first <= word[0] <= last]
 
 
 @lru_cache(maxsize=10_000)
@@ -212,11 +205,13 @@ def query_terms(word: str) -> tuple[str, ...]:
 
 
 def phrase_terms(text: str) -> tuple[tuple[str, ...], ...]:
-    """The sequences of terms a quoted phrase may have been indexed as: one per language, distinct ones only."""
-    words = tokens(_SIGILS.sub(_bare, text))
+    """The sequences of terms a quoted phrase may have been indexed as: the distinct ones of all languages.
+
+    A tag within the phrase stands as its words, as it does in `terms`.
+    """
+    words, _ = _words(text)
     if not words:
         return ()
     langs = dict.fromkeys(lang for word in words for lang in _languages(word))
-    return tuple(
-        dict.fromkeys([*(tuple(stem(word, lang) for word in words) for lang in langs), tuple(words)])
-    )
+    stemmed = [tuple(stem(word, lang) for word in words) for lang in langs]
+    return tuple(dict.fromkeys([*stemmed, tuple(words)]))
