@@ -5,7 +5,7 @@ are applied. Stores no text: a document leads to a position in the log. It may l
 hold what the log has hidden since; whoever shows a post asks the log first. Knows nothing of ranking.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -216,7 +216,7 @@ class TextIndex:
             [Query.const_score_query(self._term("text", term), weight) for term, weight in weights.items()]
         )
 
-    def like(self, post_terms: list[str]) -> Query:
+    def like(self, post_terms: Sequence[str]) -> Query:
         """Posts whose sketch shares a term with the sketch of these terms: candidates for near-copies."""
         return any_of([self._fact(term) for term in sketch(post_terms)])
 

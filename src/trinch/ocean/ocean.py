@@ -8,6 +8,7 @@ Knows nothing of answers, wire formats or networks.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from tantivy import Query
@@ -18,15 +19,20 @@ from trinch.ocean.log import Appended, Log, now
 from trinch.ocean.match import Candidate, matches
 from trinch.ocean.query import And, Node, parse, wanted_words
 from trinch.posts.event import Created, Edited, Event, Post
-from trinch.posts.fingerprint import similar
+from trinch.posts.fingerprint import COPY, similar
 from trinch.posts.text import tokens
 
 DEEPEST = 100_000
 """Candidates looked at for one search, however few of them match."""
 
 
-NEAR = 0.8
-"""Similarity from which two posts count as copies (docs/formats.md: where it was measured)."""
+class Texted(Protocol):
+    """What is needed of a post to find its copies."""
+
+    @property
+    def post(self) -> Post: ...
+    @property
+    def terms(self) -> Sequence[str]: ...
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -103,11 +109,13 @@ class Ocean:
         second = candidates(rank.second_pass(words, expansion, df, size), max(300, limit + limit // 2))
         return _ranked(words, expansion, second, df, size, moment)[:limit]
 
-    def copies(self, hit: Hit, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
+    def copies(self, hit: Texted, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
         """Reposts and near-copies of a post in the whole ocean, itself among them."""
-        candidates = self._judge(And(()), self.index.search(self.index.like(hit.terms), limit), as_of, now())
+        found = self.index.search(self.index.like(hit.terms), limit)
         return [
-            other for other in candidates if other.seq == hit.seq or similar(hit.terms, other.terms) >= NEAR
+            other
+            for other in self._judge(And(()), found, as_of, now())
+            if other.post.id == hit.post.id or similar(hit.terms, other.terms) >= COPY
         ]
 
     @property
