@@ -59,8 +59,9 @@ def _object(line: bytes) -> list[Event]:
         return x_compliance.batch_events(decode(_BATCH, line))
     if (found := _compliance(fields)) is not None:
         return found
-    if "text" in fields or "user" in fields or "author_id" in fields:
-        raise Malformed(f"{'id' if 'text' in fields else 'text'}: missing from a post")
+    if {"text", "author_id", "retweet_count"} & fields.keys():
+        missing = next((name for name in ("text", "id") if name not in fields), "user")
+        raise Malformed(f"{missing}: missing from a post")
     if _NOT_POSTS & fields.keys():
         return []
     names = ", ".join(sorted(fields)[:6]) or "none"
