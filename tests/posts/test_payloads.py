@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import zstandard
 
@@ -230,6 +231,25 @@ def test_x_v11_extended(shared: Path) -> None:
         " & I still have room to attach a photo of a puppy! https://t.co/nJXyQ8hfab"
     )
     assert (long.media, long.reply_to, len(long.mentions)) == (("image",), "758838116891242496", 26)
+
+
+@pytest.mark.needs("payloads/x_v1.1_extended_and_activitystreams")
+def test_x_activity_streams(shared: Path) -> None:
+    """The same posts were recorded in both forms, and read the same."""
+    v11, activities = {}, {}
+    for file in (shared / "original").rglob("*.json"):
+        v11 |= posts(drunk(file)[0])
+    files = list((shared / "activity_streams").rglob("*.json"))
+    assert len(files) == 22
+    for file in files:
+        events, rejects = drunk(file)
+        assert (len(rejects), bool(events)) == (0, True), file.name
+        activities |= posts(events)
+    both = v11.keys() & activities.keys()
+    assert len(both) > 15
+    none = {"likes": None, "reposts": None}  # known of a post of its own, not of one inside another
+    for id in both:
+        assert msgspec.structs.replace(activities[id], **none) == msgspec.structs.replace(v11[id], **none)
 
 
 @pytest.mark.needs("payloads/x_v1.1_tweepy_cassettes")
