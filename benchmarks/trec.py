@@ -79,9 +79,10 @@ def microseconds(iso: str) -> int:
 
 
 def read_posts(path: Path) -> Iterable[Post]:
+    """Posts of the corpus, with the brackets that its tokenizer spelled out put back."""
     with zstandard.open(path, "rb") as file:
         for line in io.TextIOWrapper(file):
-            row = json.loads(line)
+            row = json.loads(line.replace("-LRB-", "(").replace("-RRB-", ")"))
             yield Post(
                 network="x",
                 id=row["id"],

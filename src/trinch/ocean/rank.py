@@ -9,8 +9,8 @@ over candidates: knows nothing of storage, query syntax or people. The searcher 
 4. `score` what came back.
 
 The score, in natural-log units, is the sum of
-- the query's words the post contains, each by its rarity (how often a post repeats a word, and how long the
-  post is, say nothing in so short a text: BM25 with k1 = b = 0);
+- the query's words the post contains, each by its rarity (BM25 with k1 = 0.2 and b = 0: to repeat a word says
+  little, to be long says nothing in so short a text);
 - the expansion terms it contains (Kullback-Leibler weights over pseudo-relevant posts, as in Carpineto et
   al., "An information-theoretic approach to automatic query expansion", ACM TOIS 2001);
 - what kind of post it is: a link speaks for it, a repost against it, as does another language than the best
@@ -38,13 +38,19 @@ from trinch.posts.text import query_terms, stem
 WIDE = 200
 """Posts to fetch in the first pass; the feedback is the best `FEEDBACK` of them."""
 
-FEEDBACK = 30
+FEEDBACK = 20
 EXPANSION_TERMS = 20
-EXPANSION = 0.6
+EXPANSION = 0.7
 """Weight of all expansion terms together, against that of all words of the query."""
 
-HEAD = 3.0
+SHORT = 2
+"""Words of a short query. A longer one says more by itself and is expanded by no more than its two rarest."""
+
+HEAD = 2.0
 """Feedback posts weigh 1 / (rank + HEAD), the first being rank 0."""
+
+REPEAT = 0.2
+"""k1 of BM25."""
 
 LINK = 1.0
 LANGUAGE = 1.0
@@ -108,11 +114,15 @@ def _match(
     by_language: dict[str, dict[str, float]] = {}
     scores = np.zeros(len(candidates))
     for i, (post, terms, _) in enumerate(candidates):
-        weights = by_language.get(post.lang)
-        if weights is None:
-            forms = {stem(word, post.lang): weight for word, weight in words.items()}
-            weights = by_language[post.lang] = {**expansion, **forms}
-        scores[i] = sum([weights[term] for term in weights.keys() & terms])
+        forms = by_language.get(post.lang)
+        if forms is None:
+            forms = by_language[post.lang] = {stem(word, post.lang): weight for word, weight in words.items()}
+        held = set(terms)
+        total = sum([expansion[term] for term in expansion.keys() & held])
+        for form in forms.keys() & held:
+            times = terms.count(form)
+            total += forms[form] * times * (1 + REPEAT) / (times + REPEAT)
+        scores[i] = total
     return scores
 
 
@@ -125,11 +135,15 @@ def _kind(post: Post) -> float:
     return score + QUOTED if found else score
 
 
-def _best(scores: Scores, limit: int) -> tuple[list[int], Scores]:
-    """Places of the highest scores, best first, and the weight of each as feedback (they sum to 1)."""
-    order = np.argsort(-scores, kind="stable")[:limit]
-    weights = 1 / (np.arange(len(order)) + HEAD)
-    return order.tolist(), weights / weights.sum()
+def _by_rank(n: int) -> Scores:
+    weights = 1 / (np.arange(n) + HEAD)
+    return weights / weights.sum()
+
+
+def _best(scores: Scores, candidates: Sequence[Candidate], limit: int) -> tuple[list[int], Scores]:
+    """Places of the highest scores, best (then newest) first, and their weights as feedback; these sum to 1."""
+    order: list[int] = np.lexsort(([-candidate.at for candidate in candidates], -scores))[:limit].tolist()
+    return order, _by_rank(len(order))
 
 
 def _prior(scores: Scores, candidates: Sequence[Candidate], as_of: int) -> Scores:
@@ -138,7 +152,7 @@ def _prior(scores: Scores, candidates: Sequence[Candidate], as_of: int) -> Score
     scores = scores + [_kind(candidate.post) for candidate in candidates]
     scores += FRESH * np.exp(-np.maximum(age, 0) / FRESH_DAYS)
     share: defaultdict[str, float] = defaultdict(float)
-    for i, weight in zip(*_best(scores, BURST_POSTS), strict=True):
+    for i, weight in zip(*_best(scores, candidates, BURST_POSTS), strict=True):
         share[candidates[i].post.lang] += weight
     share.pop("und", None)
     if share:
@@ -150,7 +164,7 @@ def _prior(scores: Scores, candidates: Sequence[Candidate], as_of: int) -> Score
 def _burst(scores: Scores, candidates: Sequence[Candidate]) -> Scores:
     """Log of how densely the best posts lie in time around each candidate."""
     days = np.array([candidate.at for candidate in candidates]) / DAY
-    best, weights = _best(scores, BURST_POSTS)
+    best, weights = _best(scores, candidates, BURST_POSTS)
     kernel = np.exp(-0.5 * ((days[:, None] - days[best]) / BURST_DAYS) ** 2)
     return np.asarray(np.log(kernel @ weights + BURST_FLOOR))
 
@@ -160,19 +174,20 @@ def expand(
 ) -> dict[str, float]:
     """Expansion term -> weight, from the best of the candidates of the first pass.
 
-    A term must occur in two of them. Its weight is p log(p / q), p being how often the feedback posts hold
+    Posts with the same terms count once, and a term must occur in two. Its weight is p log(p / q), p being how often the feedback posts hold
     it and q how often all posts do, times its rarity; the best `EXPANSION_TERMS` share `EXPANSION`.
     """
     if not candidates or not words:
         return {}
     weights = _word_weights(words, df, n_docs)
-    best, feedback = _best(_prior(_match(weights, {}, candidates), candidates, as_of), FEEDBACK)
+    scores = _prior(_match(weights, {}, candidates), candidates, as_of)
+    best, _ = _best(scores, candidates, len(candidates))
+    feedback = list(dict.fromkeys(frozenset(candidates[i].terms) for i in best))[:FEEDBACK]
     held: defaultdict[str, float] = defaultdict(float)
     times: Counter[str] = Counter()
-    for i, weight in zip(best, feedback, strict=True):
-        distinct = set(candidates[i].terms)
-        times.update(distinct)
-        for term in distinct:
+    for terms, weight in zip(feedback, _by_rank(len(feedback)).tolist(), strict=True):
+        times.update(terms)
+        for term in terms:
             held[term] += weight
     known = {form for word in weights for form in query_terms(word)}
     gains: dict[str, tuple[float, float]] = {}
@@ -183,8 +198,9 @@ def expand(
             if gain > 0:
                 gains[term] = gain, _rarity(frequency, n_docs)
     chosen = sorted(gains, key=lambda term: (-gains[term][0], term))[:EXPANSION_TERMS]
-    total = sum(gains[term][0] for term in chosen)
-    return {term: EXPANSION * len(words) * gains[term][0] / total * gains[term][1] for term in chosen}
+    gain_rarity = {term: gains[term][0] * gains[term][1] for term in chosen}
+    share = EXPANSION * sum(sorted(weights.values())[-SHORT:]) / max(sum(gain_rarity.values()), 1e-9)
+    return {term: share * weight for term, weight in gain_rarity.items()}
 
 
 def score(
