@@ -164,7 +164,7 @@ class Ocean:
 
         start = time.process_time()
         weights = rank.second_pass(words, expansion, self.df, self.n_docs)
-        second = self.hits(weights, as_of, max(300, limit * 3 // 2))
+        second = self.hits(weights, as_of, rank.depth(limit))
         spent["index"] += time.process_time() - start
 
         start = time.process_time()

@@ -23,7 +23,6 @@ Every constant was chosen on the 49 topics of TREC Microblog 2011 and only there
 optimum is flat, so they are round.
 """
 
-import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import log
@@ -36,9 +35,11 @@ from trinch.posts.event import Post
 from trinch.posts.text import query_terms, stem
 
 WIDE = 200
-"""Posts to fetch in the first pass; the feedback is the best `FEEDBACK` of them."""
+"""Posts to fetch in the first pass."""
 
 FEEDBACK = 20
+"""Posts taken for relevant: the best distinct ones of the first pass."""
+
 EXPANSION_TERMS = 20
 EXPANSION = 0.7
 """Weight of all expansion terms together, against that of all words of the query."""
@@ -53,20 +54,30 @@ REPEAT = 0.2
 """k1 of BM25."""
 
 LINK = 1.0
+"""For a post with a link. A word that one post in a hundred holds weighs 4.6."""
+
 LANGUAGE = 1.0
+"""For a post in the language of the best matches; half of it where the post's language is unknown."""
+
 REPOST = -3.0
+"""For a repost: its original says the same."""
+
 QUOTED = -1.0
-"""A repost inside the text: "so true RT @somebody ..."."""
+"""For a repost with words of one's own before it: "so true RT @somebody ..."."""
 
 FRESH = 1.0
+"""For a post of this moment; falls by the factor e in `FRESH_DAYS`."""
+
 FRESH_DAYS = 1.0
 BURST = 0.5
-BURST_DAYS = 0.25
+"""Weight of the log density in time of the best `BURST_POSTS`, Gaussian of deviation `BURST_DAYS`."""
+
 BURST_POSTS = 50
+BURST_DAYS = 0.25
 BURST_FLOOR = 0.01
+"""Added to the density (1 at a single best post), so that no time is impossible."""
 
 DAY = 86_400_000_000
-_RT = re.compile(r"\bRT\b", re.IGNORECASE)
 
 Scores: TypeAlias = NDArray[np.float64]
 DocumentFrequency: TypeAlias = Callable[[str], int]
@@ -81,6 +92,11 @@ class Candidate(NamedTuple):
     """What it is indexed under: `posts.text.terms(post.text, post.lang)`."""
     at: int
     """When it appeared, UTC microseconds."""
+
+
+def depth(limit: int) -> int:
+    """Posts to fetch in the second pass for the best `limit` of them."""
+    return max(300, limit * 3 // 2)
 
 
 def _rarity(df: int, n_docs: int) -> float:
@@ -118,38 +134,42 @@ def _match(
         if forms is None:
             forms = by_language[post.lang] = {stem(word, post.lang): weight for word, weight in words.items()}
         held = set(terms)
-        total = sum([expansion[term] for term in expansion.keys() & held])
-        for form in forms.keys() & held:
-            times = terms.count(form)
-            total += forms[form] * times * (1 + REPEAT) / (times + REPEAT)
+        total = sum([weight for term, weight in expansion.items() if term in held])
+        for form, weight in forms.items():
+            if form in held:
+                times = terms.count(form)
+                total += weight * times * (1 + REPEAT) / (times + REPEAT)
         scores[i] = total
     return scores
 
 
-def _kind(post: Post) -> float:
+def _kind(candidate: Candidate) -> float:
     """What speaks for or against a post whatever the query."""
+    post, terms, _ = candidate
     score = LINK if post.urls or "http" in post.text else 0.0
-    found = _RT.search(post.text)
-    if post.repost_of or (found and not post.text[: found.start()].strip()):
+    if post.repost_of or (terms and terms[0] == "rt"):
         return score + REPOST
-    return score + QUOTED if found else score
+    return score + QUOTED if "rt" in terms else score
 
 
 def _by_rank(n: int) -> Scores:
+    """Weights of the n best posts as feedback; they sum to 1."""
     weights = 1 / (np.arange(n) + HEAD)
-    return weights / weights.sum()
+    shares: Scores = weights / weights.sum()
+    return shares
 
 
 def _best(scores: Scores, candidates: Sequence[Candidate], limit: int) -> tuple[list[int], Scores]:
-    """Places of the highest scores, best (then newest) first, and their weights as feedback; these sum to 1."""
-    order: list[int] = np.lexsort(([-candidate.at for candidate in candidates], -scores))[:limit].tolist()
+    """Places of the highest scores, best (then newest) first, and their weights as feedback."""
+    newest = np.array([-candidate.at for candidate in candidates])
+    order: list[int] = np.lexsort((newest, -scores))[:limit].tolist()
     return order, _by_rank(len(order))
 
 
 def _prior(scores: Scores, candidates: Sequence[Candidate], as_of: int) -> Scores:
     """`scores` with the kind of post, its freshness, and whether its language is that of the best matches."""
     age = np.array([as_of - candidate.at for candidate in candidates]) / DAY
-    scores = scores + [_kind(candidate.post) for candidate in candidates]
+    scores = scores + [_kind(candidate) for candidate in candidates]
     scores += FRESH * np.exp(-np.maximum(age, 0) / FRESH_DAYS)
     share: defaultdict[str, float] = defaultdict(float)
     for i, weight in zip(*_best(scores, candidates, BURST_POSTS), strict=True):
@@ -174,8 +194,9 @@ def expand(
 ) -> dict[str, float]:
     """Expansion term -> weight, from the best of the candidates of the first pass.
 
-    Posts with the same terms count once, and a term must occur in two. Its weight is p log(p / q), p being how often the feedback posts hold
-    it and q how often all posts do, times its rarity; the best `EXPANSION_TERMS` share `EXPANSION`.
+    Posts with the same terms count once, and a term must occur in two. Its gain is p log(p / q), p being the
+    weight of the feedback posts that hold it and q the share of all posts that do; its weight is its gain
+    times its rarity. The best `EXPANSION_TERMS` together weigh `EXPANSION` times the `SHORT` rarest words.
     """
     if not candidates or not words:
         return {}
