@@ -75,7 +75,7 @@ BURST = 0.5
 BURST_POSTS = 50
 BURST_DAYS = 0.25
 BURST_FLOOR = 0.01
-"""Added to the density (1 at a single best post), so that no time is impossible."""
+"""Added to the density (1 where all of them coincide), so that no time is impossible."""
 
 DAY = 86_400_000_000
 
@@ -198,7 +198,7 @@ def expand(
     weight of the feedback posts that hold it and q the share of all posts that do; its weight is its gain
     times its rarity. The best `EXPANSION_TERMS` together weigh `EXPANSION` times the `SHORT` rarest words.
     """
-    if not candidates or not words:
+    if not candidates or not words or not n_docs:
         return {}
     weights = _word_weights(words, df, n_docs)
     scores = _prior(_match(weights, {}, candidates), candidates, as_of)
@@ -213,11 +213,11 @@ def expand(
     known = {form for word in weights for form in query_terms(word)}
     gains: dict[str, tuple[float, float]] = {}
     for term, p in held.items():
-        if times[term] > 1 and term.lstrip("#$") not in known and (len(term) > 1 or not term.isascii()):
-            frequency = max(df(term), 1)
-            gain = p * log(p * n_docs / frequency)
-            if gain > 0:
-                gains[term] = gain, _rarity(frequency, n_docs)
+        if times[term] < 2 or not known.isdisjoint((term, term.lstrip("#$"))):
+            continue
+        frequency = min(max(df(term), 1), n_docs)
+        if p * n_docs > frequency and (len(term) > 1 or not term.isascii()):
+            gains[term] = p * log(p * n_docs / frequency), _rarity(frequency, n_docs)
     chosen = sorted(gains, key=lambda term: (-gains[term][0], term))[:EXPANSION_TERMS]
     gain_rarity = {term: gains[term][0] * gains[term][1] for term in chosen}
     share = EXPANSION * sum(sorted(weights.values())[-SHORT:]) / max(sum(gain_rarity.values()), 1e-9)
