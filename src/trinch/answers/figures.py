@@ -20,6 +20,9 @@ _NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+|\d+(?:\.\d+)?")
 _BREAKS = frozenset(".;!?-–—|")
 
 
+_DATING = frozenset("in of since en de im em nel dal seit desde depuis".split())
+
+
 class Figure(NamedTuple):
     quantity: str
     """Key of `lexicon.MEASURES`, or `unit`."""
@@ -156,7 +159,7 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> list[Figure]:
             quantity, steps = front, front_steps
         else:
             quantity, steps = behind, behind_steps
-        if not quantity or (_is_year(word, value) and steps > 1):
+        if not quantity or (_is_year(word, value) and (steps > 1 or words[here - 1].folded in _DATING)):
             continue
         if quantity != "unit" and value != int(value):
             continue  # nobody counts people in fractions: a magnitude

@@ -170,7 +170,7 @@ NEARLY = frozenset(
 )
 FEARED = frozenset(
     "fear fears feared fearing may could might possibly potentially expected expect likely craindre craint redoute temen teme podria "
-    "podrian befurchtet konnte konnten temono potrebbe potrebbero temem pode podem missing".split()
+    "podrian befurchtet konnte konnten temono potrebbe potrebbero temem pode podem".split()
 )
 """Hedges of a number: it is a floor, it is round, or it is a guess."""
 
