@@ -81,15 +81,24 @@ def _idf(ocean: Ocean) -> Callable[[str], float]:
 
 
 def _told(asked: Question, found: Sequence[Candidate], chosen: list[Candidate], present: dict[str, State]) -> list[Picked]:
-    """The chosen spans with those that agree; the best first, the others newest first."""
+    """The chosen spans with those that agree; the best first, the others newest first.
+
+    Where the number of the dead is known, one of them gives it, in the question's language if anybody does.
+    """
     if not chosen:
         return []
     state = present.get("dead")
-    if state and state.support >= 2 and not any(_states(candidate, state, asked) for candidate in chosen):
+    if state and state.support >= 2:
         told = {(r.source.best.post.id, r.span.start) for r in state.reports}
         options = [c for c in found if (c.source.best.post.id, c.span.start) in told]
         best = max(options, key=lambda c: (round(fitness(asked, c), 9), c.source.best.post.id))
-        chosen = [*chosen[:MAX_SENTENCES - 1], best]
+        given = [i for i, candidate in enumerate(chosen) if _states(candidate, state, asked)]
+        if not given:
+            chosen = [*chosen[: MAX_SENTENCES - 1], best]
+        elif best.source.best.post.lang == asked.lang and not any(
+            chosen[i].source.best.post.lang == asked.lang for i in given
+        ):
+            chosen = [best if i == given[0] else c for i, c in enumerate(chosen) if i not in given[1:]]
     lead, *others = chosen
     ordered = [lead, *sorted(others, key=lambda c: (-c.source.first, c.source.best.post.id))]
     if asked.newest:

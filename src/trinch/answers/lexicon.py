@@ -220,7 +220,8 @@ REPORTING = frozenset(
     "spokeswoman spokesperson military army rescuers examiner reported reports reportedly announced announces says said declares declared "
     "statement breaking update updated toll killed kills dead died injured wounded missing arrested charged rescued evacuated destroyed "
     "damaged hit hits struck strikes collapsed exploded crashed magnitude "
-    "selon autorites ministere confirme confirment police annonce policia autoridades segun confirma confirman confirmaron gobierno "
+    "morts mort blesses blessees disparus bilan tues muertos heridos desaparecidos fallecidos morti feriti dispersi mortos feridos tote "
+    "verletzte vermisste selon autorites ministere confirme confirment police annonce policia autoridades segun confirma confirman confirmaron gobierno "
     "polizei behorden laut bestatigt secondo autorita conferma confermato segundo governo".split()
 )
 """Signs that a sentence reports: who says so, what happened, to how many."""

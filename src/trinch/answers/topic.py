@@ -36,7 +36,11 @@ PROFILE = 12
 _STOP = frozenset().union(*lexicon.STOPWORDS.values())
 _COUNTED = frozenset(form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word))
 """Words of counting ("death toll") go with every disaster and set none apart."""
-_DAY = 86_400_000_000
+
+SOURCES = 300
+"""Most sources weighed."""
+RECENT = 3 * 86_400_000_000
+"""How far back from the newest post on the topic the newest are asked for once more, by themselves."""
 
 
 class Evidence(NamedTuple):
@@ -46,6 +50,9 @@ class Evidence(NamedTuple):
     profile: dict[str, float]
     """Index terms that set the topic apart, weights summing to 1."""
     enough: bool
+
+
+NOTHING = Evidence((), (), {}, False)
 
 
 def holds(term: Term, terms: frozenset[str], at: int, question: Question) -> bool:
@@ -72,7 +79,7 @@ def coverage(question: Question, terms: frozenset[str], at: int, lang: str) -> t
     return (held / total if total else 0.0), whole
 
 
-def _where(question: Question, as_of: int) -> str:
+def _where(question: Question) -> str:
     if not question.period:
         return ""
     since, until = question.period.since // 1_000_000, question.period.until // 1_000_000
@@ -111,48 +118,49 @@ def _closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
 
 
 def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
-    """Retrieve and weigh the evidence for a question. Asks the ocean at most five times."""
+    """Retrieve and weigh the evidence for a question. Asks the ocean at most four times."""
     if not question.terms:
-        return Evidence((), (), {}, False)
+        return NOTHING
     text = " ".join(term.text for term in question.terms)
     if question.lang not in ("en", "und"):
         text += " " + " ".join(sorted(_translations(question)))
-    where = _where(question, as_of)
-    hits = list(ocean.retrieve(text, limit=LIMIT, as_of=as_of, where=where))
+    where = _where(question)
+
+    def retrieve(words: str, limit: int, where: str) -> list[Hit]:
+        return [hit for hit in ocean.retrieve(words, limit=limit, as_of=as_of, where=where) if hit.at <= as_of]
+
+    hits = retrieve(text, LIMIT, where)
     if question.period and question.period.year:
-        hits += ocean.retrieve(text, limit=LIMIT // 2, as_of=as_of)
-    sources = collapse([hit for hit in hits if hit.at <= as_of])
-    anchors = [source for source in sources if _is_anchor(question, source)]
+        hits += retrieve(text, LIMIT // 2, "")
+    anchors = collapse([hit for hit in hits if _is_anchor(question, hit)])
     if not _is_enough(question, anchors):
-        return Evidence(tuple(sources), (), {}, False)
+        return NOTHING
 
     profile = _profile(question, anchors[:80], ocean) if len(anchors) >= 3 else {}
     if profile or question.kind in ("count", "overview"):
-        words = [term.text for term in question.terms]
-        words += list(profile)[:8]
-        if question.measure in lexicon.MEASURES:
+        words = [term.text for term in question.terms] + list(profile)[:8]
+        if question.measure in _MEASURE_WORDS:
             words += _MEASURE_WORDS[question.measure].split()
-        more = " ".join(dict.fromkeys(words))
-        hits += ocean.retrieve(more, limit=LIMIT, as_of=as_of, where=where)
+        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, where)
         if question.kind == "overview" and _is_event(question, profile):
-            toll = " ".join([term.text for term in question.terms] + list(profile)[:3] + [_TOLL_WORDS])
-            hits += ocean.retrieve(toll, limit=LIMIT // 2, as_of=as_of, where=where)
-        if question.newest or question.kind == "count":
+            words = [term.text for term in question.terms] + list(profile)[:3] + _TOLL_WORDS.split()
+            hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, where)
+        if (question.newest or question.kind == "count") and not where:
             newest = max(
-                (h.at for h in hits if _closeness(profile, frozenset(h.terms)) >= ABOUT),
-                default=max(source.first for source in anchors),
+                (hit.at for hit in hits if _closeness(profile, frozenset(hit.terms)) >= ABOUT),
+                default=max(anchor.first for anchor in anchors),
             )
-            for days in () if where else (1, 7):
-                recent = f"since_time:{(newest - days * _DAY) // 1_000_000}"
-                hits += ocean.retrieve(more, limit=LIMIT // 2, as_of=as_of, where=recent)
-        sources = collapse([hit for hit in hits if hit.at <= as_of])
-    kept, about = [], []
-    for source in sources:
-        near = _nearness(question, source.best, profile)
-        if near >= ABOUT and _in_period(question, source):
-            kept.append(source)
-            about.append(near)
-    return Evidence(tuple(kept), tuple(about), profile, bool(kept))
+            recent = f"since_time:{(newest - RECENT) // 1_000_000}"
+            hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, recent)
+    nearness = {
+        (hit.post.network, hit.post.id): _nearness(question, hit, profile)
+        for hit in hits
+        if _in_period(question, hit)
+    }
+    near = [hit for hit in hits if nearness.get((hit.post.network, hit.post.id), 0.0) >= ABOUT]
+    sources = collapse(near)[:SOURCES]
+    about = tuple(nearness[source.best.post.network, source.best.post.id] for source in sources)
+    return Evidence(tuple(sources), about, profile, bool(sources))
 
 
 _TOLL_WORDS = "dead killed injured missing toll confirmed officials"
@@ -182,13 +190,13 @@ def _is_event(question: Question, profile: dict[str, float]) -> bool:
     return any(not words.isdisjoint(concept) for concept in lexicon.CONCEPTS)
 
 
-def _in_period(question: Question, source: Source) -> bool:
+def _in_period(question: Question, hit: Hit) -> bool:
     period = question.period
-    return not period or bool(period.year) or period.since <= source.best.at < period.until
+    return not period or bool(period.year) or period.since <= hit.at < period.until
 
 
-def _is_anchor(question: Question, source: Source) -> bool:
-    share, whole = coverage(question, frozenset(source.best.terms), source.best.at, source.best.post.lang)
+def _is_anchor(question: Question, hit: Hit) -> bool:
+    share, whole = coverage(question, frozenset(hit.terms), hit.at, hit.post.lang)
     return whole and share >= COVERED
 
 
