@@ -60,7 +60,7 @@ def candidates(question: Question, evidence: Evidence) -> list[Candidate]:
         for span in spans(post.text)[:SPANS_PER_POST]:
             text = post.text[span.start : span.end]
             held = frozenset(terms(text, post.lang))
-            share, _ = coverage(question, held, source.best.at, post.lang)
+            share, _ = coverage(question, held, text, source.best.at, post.lang)
             found.append(Candidate(source, span, text, held, about, share))
     return found
 

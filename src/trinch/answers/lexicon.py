@@ -92,6 +92,12 @@ MEASURES: dict[str, frozenset[str]] = {
 }
 """What people are counted as. Each is its own quantity: the dead are never mixed with the hurt or missing."""
 
+TALLIES = frozenset(
+    "dead deaths death toll casualties casualty fatalities injured wounded injuries missing morts mort blesses disparus bilan muertos "
+    "fallecidos heridos desaparecidos tote todesopfer verletzte vermisste morti vittime feriti dispersi mortos feridos desaparecidos".split()
+)
+"""Measure words that ask for a count by themselves ("Nepal earthquake dead")."""
+
 TAKES_NEXT = frozenset(
     "kill kills killing killed killings toll tolls injures injuring injured injuries death deaths dead claims claimed leaves leaving left body bodies "
     "wounds wounding tue tuant tues mata matan mataron matou uccide uccidendo bilan morts muertos deaths arrest arrests rescues evacuates "

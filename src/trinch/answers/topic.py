@@ -16,7 +16,7 @@ from trinch.answers import lexicon
 from trinch.answers.evidence import Source, collapse
 from trinch.answers.model import Hit, Ocean
 from trinch.answers.question import Question, Term
-from trinch.posts.text import query_terms
+from trinch.posts.text import fold, query_terms
 
 LIMIT = 200
 """Posts asked for at a time."""
@@ -39,8 +39,9 @@ _COUNTED = frozenset(form for words in lexicon.MEASURES.values() for word in wor
 
 SOURCES = 300
 """Most sources weighed."""
-RECENT = 3 * 86_400_000_000
-"""How far back from the newest post on the topic the newest are asked for once more, by themselves."""
+DAY = 86_400_000_000
+RECENT = (1, 7)
+"""Days back from the newest post on the topic for which posts are asked for once more, by themselves."""
 
 
 class Evidence(NamedTuple):
@@ -55,28 +56,34 @@ class Evidence(NamedTuple):
 NOTHING = Evidence((), (), {}, False)
 
 
-def holds(term: Term, terms: frozenset[str], at: int, question: Question) -> bool:
-    """Whether a post with these index terms, witnessed at `at`, speaks of `term`."""
+def holds(term: Term, terms: frozenset[str], folded: str, at: int, question: Question) -> bool:
+    """Whether a post speaks of `term`: its index terms, its folded text, and when it was witnessed.
+
+    A name must stand in the text as it is written in the question but for its last letter; stems alone are not
+    enough, since they make one word of Genovia and Genova.
+    """
     if not term.forms.isdisjoint(terms):
-        return True
+        bare = term.text.lstrip("#@$")
+        return not term.name or (bare if len(bare) < 5 else bare[:-1]) in folded
     period = question.period
     return bool(period and period.year == term.text and period.since <= at < period.until)
 
 
-def coverage(question: Question, terms: frozenset[str], at: int, lang: str) -> tuple[float, bool]:
-    """The share of the question's weight a post holds, and whether it holds every name and the rarest term."""
+def coverage(question: Question, terms: frozenset[str], text: str, at: int, lang: str) -> tuple[float, bool]:
+    """The share of the question's weight a post holds; and whether it holds all names and events, and `COVERED`."""
     total = held = 0.0
     whole = True
     foreign = question.lang != "und" and lang not in ("und", question.lang)
-    rarest = max((term.weight for term in question.terms), default=0.0)
+    folded = fold(text)
     for term in question.terms:
-        weight = term.weight * (FOREIGN if foreign and not term.name else 1.0)
+        weight = term.weight * (FOREIGN if foreign and not term.name and not term.event else 1.0)
         total += weight
-        if holds(term, terms, at, question):
+        if holds(term, terms, folded, at, question):
             held += weight
-        elif term.name or (term.weight >= rarest and not foreign):
+        elif term.name or term.event:
             whole = False
-    return (held / total if total else 0.0), whole
+    share = held / total if total else 0.0
+    return share, whole and share >= COVERED
 
 
 def _where(question: Question) -> str:
@@ -150,8 +157,9 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
                 (hit.at for hit in hits if _closeness(profile, frozenset(hit.terms)) >= ABOUT),
                 default=max(anchor.first for anchor in anchors),
             )
-            recent = f"since_time:{(newest - RECENT) // 1_000_000}"
-            hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, recent)
+            for days in RECENT if question.kind == "count" else RECENT[:1]:
+                recent = f"since_time:{(newest - days * DAY) // 1_000_000}"
+                hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, recent)
     nearness = {
         (hit.post.network, hit.post.id): _nearness(question, hit, profile)
         for hit in hits
@@ -196,13 +204,12 @@ def _in_period(question: Question, hit: Hit) -> bool:
 
 
 def _is_anchor(question: Question, hit: Hit) -> bool:
-    share, whole = coverage(question, frozenset(hit.terms), hit.at, hit.post.lang)
-    return whole and share >= COVERED
+    return coverage(question, frozenset(hit.terms), hit.post.text, hit.at, hit.post.lang)[1]
 
 
 def _nearness(question: Question, hit: Hit, profile: dict[str, float]) -> float:
     terms = frozenset(hit.terms)
-    share, whole = coverage(question, terms, hit.at, hit.post.lang)
+    share, whole = coverage(question, terms, hit.post.text, hit.at, hit.post.lang)
     return max(share if whole else 0.6 * share, _closeness(profile, terms) * 0.95)
 
 
@@ -213,4 +220,4 @@ def _is_enough(question: Question, anchors: Sequence[Source]) -> bool:
     if len(question.terms) == 1 or len(anchors) >= 2:
         return True
     best = anchors[0].best
-    return coverage(question, frozenset(best.terms), best.at, best.post.lang)[0] >= 0.999
+    return coverage(question, frozenset(best.terms), best.post.text, best.at, best.post.lang)[0] >= 0.999
