@@ -162,7 +162,7 @@ def fitness(question: Question, candidate: Candidate) -> float:
 def tongue(question: Question, lang: str) -> float:
     if question.lang in ("und", lang):
         return 1.0
-    return 0.65 if lang in ("en", "und") else 0.5
+    return 0.55 if lang in ("en", "und") else 0.45
 
 
 def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
