@@ -20,6 +20,7 @@ from trinch.answers.question import Question, understand
 from trinch.answers.states import HOUR, Report, State, agrees
 from trinch.answers.states import states as every_state
 from trinch.answers.topic import gather
+from trinch.posts.times import now
 
 MAX_SENTENCES = 5
 CITATIONS = 3
@@ -28,13 +29,13 @@ CONFLICT = 0.1
 """Two counts that differ by more than this share are shown as a conflict, not as one count seen twice."""
 
 
-def ask(ocean: Ocean, question: str, *, as_of: int | None = None) -> Answer:
+def answer(ocean: Ocean, question: str, as_of: int | None = None) -> Answer:
     """Answer a question from what `ocean` held as of a time (microseconds; None is now).
 
     `outcome` is `not_enough_evidence`, with no sentence at all, where the posts do not speak of what is asked.
     """
     started = time.perf_counter()
-    moment = time.time_ns() // 1000 if as_of is None else as_of
+    moment = now() if as_of is None else as_of
     asked = understand(question, moment, ocean)
     gathered = gather(asked, ocean, moment)
     claims: list[Claim] = []
@@ -52,7 +53,7 @@ def ask(ocean: Ocean, question: str, *, as_of: int | None = None) -> Answer:
             picked = _told(asked, found, rank(asked, found, curves, idf), present)
         for candidate, agreeing in picked[:MAX_SENTENCES]:
             claims.append(_claim(candidate, agreeing, ocean, moment, retrieved, cited))
-    answer = Answer(
+    drafted = Answer(
         question=question,
         as_of=moment,
         outcome="answer" if claims else "not_enough_evidence",
@@ -62,7 +63,7 @@ def ask(ocean: Ocean, question: str, *, as_of: int | None = None) -> Answer:
         took_ms=0.0,
     )
     took = round((time.perf_counter() - started) * 1000, 1)
-    return checked(answer, retrieved, took)
+    return checked(drafted, retrieved, took)
 
 
 Picked = tuple[Candidate, list[tuple[Source, int, int]]]
@@ -70,23 +71,34 @@ Picked = tuple[Candidate, list[tuple[Source, int, int]]]
 
 
 def _idf(ocean: Ocean) -> Callable[[str], float]:
+    size = ocean.num_posts + 1
+
     @cache
     def weight(term: str) -> float:
-        return math.log((ocean.num_posts + 1) / (ocean.doc_freq(term) + 0.5))
+        return math.log(size / (ocean.doc_freq(term) + 0.5))
 
     return weight
 
 
 def _told(asked: Question, found: Sequence[Candidate], chosen: list[Candidate], present: dict[str, State]) -> list[Picked]:
-    """The chosen spans with those that agree; the best first, the others newest first."""
+    """The chosen spans with those that agree; the best first, the others newest first.
+
+    Where the number of the dead is known, one of them gives it, in the question's language if anybody does.
+    """
     if not chosen:
         return []
     state = present.get("dead")
-    if state and state.support >= 2 and not any(_states(candidate, state, asked) for candidate in chosen):
+    if state and state.support >= 2:
         told = {(r.source.best.post.id, r.span.start) for r in state.reports}
         options = [c for c in found if (c.source.best.post.id, c.span.start) in told]
         best = max(options, key=lambda c: (round(fitness(asked, c), 9), c.source.best.post.id))
-        chosen = [*chosen[:MAX_SENTENCES - 1], best]
+        given = [i for i, candidate in enumerate(chosen) if _states(candidate, state, asked)]
+        if not given:
+            chosen = [*chosen[: MAX_SENTENCES - 1], best]
+        elif best.source.best.post.lang == asked.lang and not any(
+            chosen[i].source.best.post.lang == asked.lang for i in given
+        ):
+            chosen = [best if i == given[0] else c for i, c in enumerate(chosen) if i not in given[1:]]
     lead, *others = chosen
     ordered = [lead, *sorted(others, key=lambda c: (-c.source.first, c.source.best.post.id))]
     if asked.newest:

@@ -60,7 +60,7 @@ def candidates(question: Question, evidence: Evidence) -> list[Candidate]:
         for span in spans(post.text)[:SPANS_PER_POST]:
             text = post.text[span.start : span.end]
             held = frozenset(terms(text, post.lang))
-            share, _ = coverage(question, held, source.best.at, post.lang)
+            share, _ = coverage(question, held, text, source.best.at, post.lang)
             found.append(Candidate(source, span, text, held, about, share))
     return found
 
@@ -162,7 +162,7 @@ def fitness(question: Question, candidate: Candidate) -> float:
 def tongue(question: Question, lang: str) -> float:
     if question.lang in ("und", lang):
         return 1.0
-    return 0.8 if lang in ("en", "und") else 0.55
+    return 0.55 if lang in ("en", "und") else 0.45
 
 
 def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":

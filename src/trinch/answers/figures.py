@@ -20,6 +20,9 @@ _NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+|\d+(?:\.\d+)?")
 _BREAKS = frozenset(".;!?-–—|")
 
 
+_DATING = frozenset("in of since en de im em nel dal seit desde depuis".split())
+
+
 class Figure(NamedTuple):
     quantity: str
     """Key of `lexicon.MEASURES`, or `unit`."""
@@ -38,6 +41,7 @@ def quantity_of(word: str) -> str:
     return next((name for name, words in lexicon.MEASURES.items() if word in words), "")
 
 
+@lru_cache(maxsize=20_000)
 def value_of(word: str) -> float | None:
     """The number a folded token stands for: `1,127`, `1.127` and `1127` are 1127; `seven` is 7."""
     if word in lexicon.NUMBER_WORDS:
@@ -62,7 +66,7 @@ class _Word(NamedTuple):
 
 
 def _words(text: str) -> list[_Word]:
-    return [_Word(fold(found[0]), found.start(), found.end()) for found in _TOKEN.finditer(text)]
+    return [_Word(fold(found[0]), *found.span()) for found in _TOKEN.finditer(text)]
 
 
 def _is_year(word: _Word, value: float) -> bool:
@@ -131,9 +135,12 @@ def _firmness(words: list[_Word], here: int, value: float) -> str:
     return "exact"
 
 
-def figures(text: str, unit: frozenset[str] = frozenset()) -> list[Figure]:
+@lru_cache(maxsize=4096)
+def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]:
     """All counted numbers of `text` in order. `unit` holds further words that may be counted (as index terms)."""
     words = _words(text)
+    if not any(value_of(word.folded) for word in words):
+        return ()
     found: list[Figure] = []
     for here, word in enumerate(words):
         value = value_of(word.folded)
@@ -156,12 +163,12 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> list[Figure]:
             quantity, steps = front, front_steps
         else:
             quantity, steps = behind, behind_steps
-        if not quantity or (_is_year(word, value) and steps > 1):
+        if not quantity or (_is_year(word, value) and (steps > 1 or words[here - 1].folded in _DATING)):
             continue
         if quantity != "unit" and value != int(value):
             continue  # nobody counts people in fractions: a magnitude
         found.append(Figure(quantity, value, _firmness(words, here, value), word.start, word.end))
-    return found
+    return tuple(found)
 
 
 def _is_active(words: list[_Word], here: int) -> bool:

@@ -92,6 +92,12 @@ MEASURES: dict[str, frozenset[str]] = {
 }
 """What people are counted as. Each is its own quantity: the dead are never mixed with the hurt or missing."""
 
+TALLIES = frozenset(
+    "dead deaths death toll casualties casualty fatalities injured wounded injuries missing morts mort blesses disparus bilan muertos "
+    "fallecidos heridos desaparecidos tote todesopfer verletzte vermisste morti vittime feriti dispersi mortos feridos desaparecidos".split()
+)
+"""Measure words that ask for a count by themselves ("Nepal earthquake dead")."""
+
 TAKES_NEXT = frozenset(
     "kill kills killing killed killings toll tolls injures injuring injured injuries death deaths dead claims claimed leaves leaving left body bodies "
     "wounds wounding tue tuant tues mata matan mataron matou uccide uccidendo bilan morts muertos deaths arrest arrests rescues evacuates "
@@ -170,7 +176,7 @@ NEARLY = frozenset(
 )
 FEARED = frozenset(
     "fear fears feared fearing may could might possibly potentially expected expect likely craindre craint redoute temen teme podria "
-    "podrian befurchtet konnte konnten temono potrebbe potrebbero temem pode podem missing".split()
+    "podrian befurchtet konnte konnten temono potrebbe potrebbero temem pode podem".split()
 )
 """Hedges of a number: it is a floor, it is round, or it is a guess."""
 
@@ -220,7 +226,8 @@ REPORTING = frozenset(
     "spokeswoman spokesperson military army rescuers examiner reported reports reportedly announced announces says said declares declared "
     "statement breaking update updated toll killed kills dead died injured wounded missing arrested charged rescued evacuated destroyed "
     "damaged hit hits struck strikes collapsed exploded crashed magnitude "
-    "selon autorites ministere confirme confirment police annonce policia autoridades segun confirma confirman confirmaron gobierno "
+    "morts mort blesses blessees disparus bilan tues muertos heridos desaparecidos fallecidos morti feriti dispersi mortos feridos tote "
+    "verletzte vermisste selon autorites ministere confirme confirment police annonce policia autoridades segun confirma confirman confirmaron gobierno "
     "polizei behorden laut bestatigt secondo autorita conferma confermato segundo governo".split()
 )
 """Signs that a sentence reports: who says so, what happened, to how many."""

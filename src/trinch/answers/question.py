@@ -27,8 +27,8 @@ class Term(NamedTuple):
     weight: float
     """Inverse document frequency in nats, times `NAME_WEIGHT` for names and numbers."""
     name: bool
-    known: bool
-    """Whether any post holds it."""
+    event: bool
+    """Names a kind of happening (lexicon.CONCEPTS), so that its forms are words of several languages."""
 
 
 class Question(NamedTuple):
@@ -100,10 +100,9 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
     if about and about.year:
         rest.append(about.year)  # met by a post of that year or one that names it
 
-    capital = {
-        token for word in re.findall(r"\S+", text)[1:] if word[:1].isupper() for token in tokens(word)
-    }
-    all_shouted = text.isupper()
+    capital = {token for word in text.split() if word[:1].isupper() for token in tokens(word)}
+    if text.istitle() or text.isupper():
+        capital = set()
     measure, unit, terms = "", frozenset[str](), list[Term]()
     overview = not rest
     newest = False
@@ -122,7 +121,7 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
                 measure = measure or "dead"
             continue
         kind_of = next((name for name, members in lexicon.MEASURES.items() if word in members), "")
-        if kind_of and (kind == "count" or kind_of == "dead" and "toll" in words):
+        if kind_of and (kind == "count" or (kind == "fact" and word in lexicon.TALLIES)):
             measure, kind = measure or kind_of, "count"
             continue
         if word in lexicon.PEOPLE and kind in ("count", "who"):
@@ -130,10 +129,13 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
         if kind == "count" and not measure and not unit and not terms and word not in capital:
             unit = forms(word)
         variants = forms(word)
+        event = any(word in concept for concept in lexicon.CONCEPTS)
+        if event and any(term.event and term.text in variants for term in terms):
+            continue  # "volcano eruption" names one thing
         found = max((ocean.doc_freq(form) for form in variants), default=0)
-        name = (word in capital and not all_shouted) or word[0] in "#@$" or any(c.isdigit() for c in word)
+        name = (word in capital and not event) or word[0] in "#@$" or any(c.isdigit() for c in word)
         weight = math.log((ocean.num_posts + 1) / (found + 0.5)) * (NAME_WEIGHT if name else 1.0)
-        terms.append(Term(word, variants, max(weight, 0.1), name, found > 0))
+        terms.append(Term(word, variants, max(weight, 0.1), name, event))
     if kind == "count" and not measure:
         measure = "unit" if unit else ""
     newest = newest or "happening" in words or _starts(folded, ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo"))

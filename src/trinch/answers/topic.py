@@ -16,7 +16,7 @@ from trinch.answers import lexicon
 from trinch.answers.evidence import Source, collapse
 from trinch.answers.model import Hit, Ocean
 from trinch.answers.question import Question, Term
-from trinch.posts.text import query_terms
+from trinch.posts.text import fold, query_terms
 
 LIMIT = 200
 """Posts asked for at a time."""
@@ -36,7 +36,12 @@ PROFILE = 12
 _STOP = frozenset().union(*lexicon.STOPWORDS.values())
 _COUNTED = frozenset(form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word))
 """Words of counting ("death toll") go with every disaster and set none apart."""
-_DAY = 86_400_000_000
+
+SOURCES = 300
+"""Most sources weighed."""
+DAY = 86_400_000_000
+RECENT = (1, 7)
+"""Days back from the newest post on the topic for which posts are asked for once more, by themselves."""
 
 
 class Evidence(NamedTuple):
@@ -48,31 +53,40 @@ class Evidence(NamedTuple):
     enough: bool
 
 
-def holds(term: Term, terms: frozenset[str], at: int, question: Question) -> bool:
-    """Whether a post with these index terms, witnessed at `at`, speaks of `term`."""
+NOTHING = Evidence((), (), {}, False)
+
+
+def holds(term: Term, terms: frozenset[str], folded: str, at: int, question: Question) -> bool:
+    """Whether a post speaks of `term`: its index terms, its folded text, and when it was witnessed.
+
+    A name must stand in the text as it is written in the question but for its last letter; stems alone are not
+    enough, since they make one word of Genovia and Genova.
+    """
     if not term.forms.isdisjoint(terms):
-        return True
+        bare = term.text.lstrip("#@$")
+        return not term.name or (bare if len(bare) < 5 else bare[:-1]) in folded
     period = question.period
     return bool(period and period.year == term.text and period.since <= at < period.until)
 
 
-def coverage(question: Question, terms: frozenset[str], at: int, lang: str) -> tuple[float, bool]:
-    """The share of the question's weight a post holds, and whether it holds every name and the rarest term."""
+def coverage(question: Question, terms: frozenset[str], text: str, at: int, lang: str) -> tuple[float, bool]:
+    """The share of the question's weight a post holds; and whether it holds all names and events, and `COVERED`."""
     total = held = 0.0
     whole = True
     foreign = question.lang != "und" and lang not in ("und", question.lang)
-    rarest = max((term.weight for term in question.terms), default=0.0)
+    folded = fold(text)
     for term in question.terms:
-        weight = term.weight * (FOREIGN if foreign and not term.name else 1.0)
+        weight = term.weight * (FOREIGN if foreign and not term.name and not term.event else 1.0)
         total += weight
-        if holds(term, terms, at, question):
+        if holds(term, terms, folded, at, question):
             held += weight
-        elif term.name or (term.weight >= rarest and not foreign):
+        elif term.name or term.event:
             whole = False
-    return (held / total if total else 0.0), whole
+    share = held / total if total else 0.0
+    return share, whole and share >= COVERED
 
 
-def _where(question: Question, as_of: int) -> str:
+def _where(question: Question) -> str:
     if not question.period:
         return ""
     since, until = question.period.since // 1_000_000, question.period.until // 1_000_000
@@ -111,48 +125,50 @@ def _closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
 
 
 def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
-    """Retrieve and weigh the evidence for a question. Asks the ocean at most five times."""
+    """Retrieve and weigh the evidence for a question. Asks the ocean at most four times."""
     if not question.terms:
-        return Evidence((), (), {}, False)
+        return NOTHING
     text = " ".join(term.text for term in question.terms)
     if question.lang not in ("en", "und"):
         text += " " + " ".join(sorted(_translations(question)))
-    where = _where(question, as_of)
-    hits = list(ocean.retrieve(text, limit=LIMIT, as_of=as_of, where=where))
+    where = _where(question)
+
+    def retrieve(words: str, limit: int, where: str) -> list[Hit]:
+        return [hit for hit in ocean.retrieve(words, limit=limit, as_of=as_of, where=where) if hit.at <= as_of]
+
+    hits = retrieve(text, LIMIT, where)
     if question.period and question.period.year:
-        hits += ocean.retrieve(text, limit=LIMIT // 2, as_of=as_of)
-    sources = collapse([hit for hit in hits if hit.at <= as_of])
-    anchors = [source for source in sources if _is_anchor(question, source)]
+        hits += retrieve(text, LIMIT // 2, "")
+    anchors = collapse([hit for hit in hits if _is_anchor(question, hit)])
     if not _is_enough(question, anchors):
-        return Evidence(tuple(sources), (), {}, False)
+        return NOTHING
 
     profile = _profile(question, anchors[:80], ocean) if len(anchors) >= 3 else {}
     if profile or question.kind in ("count", "overview"):
-        words = [term.text for term in question.terms]
-        words += list(profile)[:8]
-        if question.measure in lexicon.MEASURES:
+        words = [term.text for term in question.terms] + list(profile)[:8]
+        if question.measure in _MEASURE_WORDS:
             words += _MEASURE_WORDS[question.measure].split()
-        more = " ".join(dict.fromkeys(words))
-        hits += ocean.retrieve(more, limit=LIMIT, as_of=as_of, where=where)
+        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, where)
         if question.kind == "overview" and _is_event(question, profile):
-            toll = " ".join([term.text for term in question.terms] + list(profile)[:3] + [_TOLL_WORDS])
-            hits += ocean.retrieve(toll, limit=LIMIT // 2, as_of=as_of, where=where)
-        if question.newest or question.kind == "count":
+            words = [term.text for term in question.terms] + list(profile)[:3] + _TOLL_WORDS.split()
+            hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, where)
+        if (question.newest or question.kind == "count") and not where:
             newest = max(
-                (h.at for h in hits if _closeness(profile, frozenset(h.terms)) >= ABOUT),
-                default=max(source.first for source in anchors),
+                (hit.at for hit in hits if _closeness(profile, frozenset(hit.terms)) >= ABOUT),
+                default=max(anchor.first for anchor in anchors),
             )
-            for days in () if where else (1, 7):
-                recent = f"since_time:{(newest - days * _DAY) // 1_000_000}"
-                hits += ocean.retrieve(more, limit=LIMIT // 2, as_of=as_of, where=recent)
-        sources = collapse([hit for hit in hits if hit.at <= as_of])
-    kept, about = [], []
-    for source in sources:
-        near = _nearness(question, source.best, profile)
-        if near >= ABOUT and _in_period(question, source):
-            kept.append(source)
-            about.append(near)
-    return Evidence(tuple(kept), tuple(about), profile, bool(kept))
+            for days in RECENT if question.kind == "count" else RECENT[:1]:
+                recent = f"since_time:{(newest - days * DAY) // 1_000_000}"
+                hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, recent)
+    nearness = {
+        (hit.post.network, hit.post.id): _nearness(question, hit, profile)
+        for hit in hits
+        if _in_period(question, hit)
+    }
+    near = [hit for hit in hits if nearness.get((hit.post.network, hit.post.id), 0.0) >= ABOUT]
+    sources = collapse(near)[:SOURCES]
+    about = tuple(nearness[source.best.post.network, source.best.post.id] for source in sources)
+    return Evidence(tuple(sources), about, profile, bool(sources))
 
 
 _TOLL_WORDS = "dead killed injured missing toll confirmed officials"
@@ -182,19 +198,18 @@ def _is_event(question: Question, profile: dict[str, float]) -> bool:
     return any(not words.isdisjoint(concept) for concept in lexicon.CONCEPTS)
 
 
-def _in_period(question: Question, source: Source) -> bool:
+def _in_period(question: Question, hit: Hit) -> bool:
     period = question.period
-    return not period or bool(period.year) or period.since <= source.best.at < period.until
+    return not period or bool(period.year) or period.since <= hit.at < period.until
 
 
-def _is_anchor(question: Question, source: Source) -> bool:
-    share, whole = coverage(question, frozenset(source.best.terms), source.best.at, source.best.post.lang)
-    return whole and share >= COVERED
+def _is_anchor(question: Question, hit: Hit) -> bool:
+    return coverage(question, frozenset(hit.terms), hit.post.text, hit.at, hit.post.lang)[1]
 
 
 def _nearness(question: Question, hit: Hit, profile: dict[str, float]) -> float:
     terms = frozenset(hit.terms)
-    share, whole = coverage(question, terms, hit.at, hit.post.lang)
+    share, whole = coverage(question, terms, hit.post.text, hit.at, hit.post.lang)
     return max(share if whole else 0.6 * share, _closeness(profile, terms) * 0.95)
 
 
@@ -205,4 +220,4 @@ def _is_enough(question: Question, anchors: Sequence[Source]) -> bool:
     if len(question.terms) == 1 or len(anchors) >= 2:
         return True
     best = anchors[0].best
-    return coverage(question, frozenset(best.terms), best.at, best.post.lang)[0] >= 0.999
+    return coverage(question, frozenset(best.terms), best.post.text, best.at, best.post.lang)[0] >= 0.999
