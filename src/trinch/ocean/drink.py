@@ -5,6 +5,7 @@ Files (`ingest.py`) and live sources (`listen.py`) both feed it. Knows nothing o
 """
 
 import base64
+import subprocess
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -52,12 +53,15 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Drinker:
-    """Groups events and makes them durable. `flush` acknowledges what was given so far."""
+    """Groups events and makes them durable. `flush` acknowledges what was given so far.
 
-    def __init__(self, data: Path, *, follow_index: bool = True) -> None:
+    With an `indexer` beside it, drinking keeps to the pace of the index, as long as that process lives.
+    """
+
+    def __init__(self, data: Path, indexer: "subprocess.Popen[bytes] | None" = None) -> None:
         self._log = Log(data / "ocean.db")
         self._data = data
-        self._follow_index = follow_index
+        self._indexer = indexer
         self._group: list[Event] = []
         self._cursors: dict[str, str] = {}
         self._started = time.monotonic()
@@ -107,7 +111,9 @@ class Drinker:
         totals.seconds = time.monotonic() - self._started
         totals.posts_per_second = totals.accepted / totals.seconds if totals.seconds else 0.0
         self.last_seq = done.last_seq
-        while self._follow_index and self.last_seq - read_position(self._data / "text") > BEHIND:
+        while self._indexer and self.last_seq - read_position(self._data / "text") > BEHIND:
+            if self._indexer.poll() is not None:
+                break
             time.sleep(0.005)
 
     def close(self) -> Totals:

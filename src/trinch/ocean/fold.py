@@ -179,22 +179,26 @@ class Fold:
         return "accepted"
 
     def _hidden(self, event: ev.Hidden) -> str:
-        root = self._root(event.network, event.id)
-        return self._once(event, "INSERT OR IGNORE INTO hidden VALUES (?, ?)", (root, event.reason))
+        return self._word(event, "hidden", self._root(event.network, event.id), event.reason, 1)
 
     def _restored(self, event: ev.Restored) -> str:
-        root = self._root(event.network, event.id)
-        return self._once(event, "DELETE FROM hidden WHERE key = ? AND reason = ?", (root, event.reason))
+        return self._word(event, "hidden", self._root(event.network, event.id), event.reason, 0)
 
     def _account_hidden(self, event: ev.AccountHidden) -> str:
         account = key_of(event.network, event.author_id)
-        sql = "INSERT OR IGNORE INTO accounts_hidden VALUES (?, ?)"
-        return self._once(event, sql, (account, event.reason))
+        return self._word(event, "accounts_hidden", account, event.reason, 1)
 
     def _account_restored(self, event: ev.AccountRestored) -> str:
         account = key_of(event.network, event.author_id)
-        sql = "DELETE FROM accounts_hidden WHERE key = ? AND reason = ?"
-        return self._once(event, sql, (account, event.reason))
+        return self._word(event, "accounts_hidden", account, event.reason, 0)
+
+    def _word(self, event: ev.Event, table: str, key: str, reason: str, hide: int) -> str:
+        """The latest word on hiding counts; what says nothing new is a duplicate."""
+        sql = (
+            f"INSERT INTO {table} VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET at = ?3, hide = ?4"
+            " WHERE at < ?3 OR (at = ?3 AND hide != ?4)"
+        )
+        return self._once(event, sql, (key, reason, min(event.at, self._clock), hide))
 
     def _account_gone(self, event: ev.AccountGone) -> str:
         account, at = key_of(event.network, event.author_id), min(event.at, self._clock)
@@ -208,8 +212,11 @@ class Fold:
 
     def _account_renamed(self, event: ev.AccountRenamed) -> str:
         account = key_of(event.network, event.author_id)
-        sql = "INSERT INTO handles VALUES (?1, ?2) ON CONFLICT DO UPDATE SET handle = ?2 WHERE handle != ?2"
-        return self._once(event, sql, (account, event.author))
+        sql = (
+            "INSERT INTO handles VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET handle = ?2, at = ?3"
+            " WHERE at <= ?3 AND handle != ?2"
+        )
+        return self._once(event, sql, (account, event.author, min(event.at, self._clock)))
 
     def _counts(self, root: str, newest: int) -> dict[str, Any]:
         """The counts of a post as last seen: changed since, else as it was read."""
@@ -247,17 +254,20 @@ class Fold:
         newest = self._newest(root)
         if newest is None:
             return "ignored"
-        sql = "INSERT OR IGNORE INTO reactions VALUES (?, ?, ?)"
+        sql = "INSERT OR IGNORE INTO reactions (record, key, what) VALUES (?, ?, ?)"
         if self._db.execute(sql, (key_of(event.network, event.record), root, event.what)).rowcount == 0:
             return "duplicates"
         return self._react(event, root, newest, event.what, 1)
 
     def _unreacted(self, event: ev.Unreacted) -> str:
-        sql = "DELETE FROM reactions WHERE record = ? RETURNING key, what"
-        row = self._db.execute(sql, (key_of(event.network, event.record),)).fetchone()
+        record = key_of(event.network, event.record)
+        row = self._db.execute("SELECT key, what, undone FROM reactions WHERE record = ?", (record,)).fetchone()
         newest = self._newest(row[0]) if row else None
         if newest is None:
             return "ignored"
+        if row[2]:
+            return "duplicates"
+        self._db.execute("UPDATE reactions SET undone = 1 WHERE record = ?", (record,))
         return self._react(event, row[0], newest, row[1], -1)
 
     def _react(self, event: ev.Event, root: str, newest: int, what: str, step: int) -> str:

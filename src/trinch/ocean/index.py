@@ -112,7 +112,7 @@ class TextIndex:
                         writer.delete_documents_by_term("seq", version.seq)
                         writer.add_document(document(*version))
                 case ev.AccountGone(author_id=author_id):
-                    writer.delete_documents_by_query(self._of_author(author_id, before=entry.seq))
+                    writer.delete_documents_by_query(self._of_author(author_id, entry.seq, entry.at))
                 case _:
                     pass  # hiding and restoring are the log's business alone
 
@@ -186,18 +186,15 @@ class TextIndex:
     def _fact(self, value: str) -> Query:
         return Query.const_score_query(Query.term_query(self._schema, "facets", value, "basic"), 0.0)
 
-    def _of_author(self, author_id: str, before: int) -> Query:
-        older = Query.range_query(
-            self._schema, "seq", FieldType.Integer, upper_bound=before, include_upper=False
-        )
-        return Query.boolean_query(
-            [(Occur.Must, self._fact(f"from:{author_id.lower()}")), (Occur.Must, older)]
-        )
+    def _of_author(self, author_id: str, seq: int, at: int) -> Query:
+        before = Query.range_query(self._schema, "seq", FieldType.Integer, upper_bound=seq - 1)
+        parts = [self._fact(f"from:{author_id.lower()}"), before, self._posted(None, at - 1)]
+        return Query.boolean_query([(Occur.Must, part) for part in parts])
 
-    def of_author(self, author_id: str, before: int) -> list[int]:
-        """Positions of all posts of an author before a position."""
-        query = self._of_author(author_id, before)
-        return [found.seq for found in self.search(query, limit=max(1, self.count()))]
+    def of_author(self, author_id: str, seq: int, at: int) -> list[int]:
+        """Positions of all posts of an author before a position and a time."""
+        found = self.search(self._of_author(author_id, seq, at), limit=max(1, self.count()))
+        return [each.seq for each in found]
 
     def _posted(self, first: int | None, last: int | None) -> Query:
         return Query.const_score_query(

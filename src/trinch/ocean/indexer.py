@@ -25,6 +25,10 @@ IDLE = 0.02
 """Seconds between two looks at a quiet log."""
 
 
+class IndexerStopped(RuntimeError):
+    """The process that indexes failed."""
+
+
 def step(log: Log, index: TextIndex, position: int) -> int:
     """Apply and commit the next batch behind a position; the new position."""
     entries = list(log.read(position, BATCH))
@@ -32,7 +36,7 @@ def step(log: Log, index: TextIndex, position: int) -> int:
         return position
     for entry in entries:
         if isinstance(entry.event, AccountGone):
-            log.erase(index.of_author(entry.event.author_id, before=entry.seq))
+            log.erase(index.of_author(entry.event.author_id, entry.seq, entry.at))
     index.apply(entries, log.visible)
     index.commit(entries[-1].seq)
     return entries[-1].seq
@@ -72,17 +76,22 @@ def follow(data: Path, stop: threading.Event) -> None:
 
 
 @contextmanager
-def running(data: Path) -> Iterator[None]:
+def running(data: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """A follower in a process of its own for the length of a `with` block; at the end it drains the log."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "trinch.ocean.indexer", str(data)], stdin=subprocess.PIPE
-    )
+    command = [sys.executable, "-m", "trinch.ocean.indexer", str(data)]
+    # A session of its own: Ctrl-C reaches the parent alone, which then lets the indexer finish.
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
     try:
-        yield
+        yield process
     finally:
         assert process.stdin is not None
         process.stdin.close()
         process.wait()
+    if process.returncode:
+        raise IndexerStopped(
+            f"the indexer ended with status {process.returncode}; nothing is lost: what was acknowledged is in the"
+            " log and will be indexed when the ocean is opened next"
+        )
 
 
 def main() -> None:

@@ -21,8 +21,9 @@ def ingest(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Totals:
     """Drink the files in order; returns when all is durable and searchable. OSError for an unreadable file."""
-    drinker = Drinker(data)
-    with indexer.running(data):
+    data.mkdir(parents=True, exist_ok=True)
+    with indexer.running(data) as process:
+        drinker = Drinker(data, process)
         for path in paths:
             for item in reader.events(path, format):
                 if isinstance(item, reader.Reject):

@@ -94,7 +94,7 @@ async def listen(
     report: Callable[[Totals, str], None] = lambda _totals, _state: None,
 ) -> Totals:
     """Drink from a Jetstream until stopped, or until `until` says enough. `report` hears of every change."""
-    drinker = Drinker(data, follow_index=False)
+    drinker = Drinker(data)
     source = source_name(url)
     delay = 0.25
     while not stop.is_set() and not until(drinker.totals):

@@ -185,20 +185,19 @@ class Log:
             {key_of(v.post.network, v.post.author_id) for v in found.values() if v.post.author_id}
         )
         posts = list(set(roots.values()))
-        hidden = {row[0] for row in lookup(db, "SELECT key FROM hidden WHERE key", posts)}
-        shut = {row[0] for row in lookup(db, "SELECT key FROM accounts_hidden WHERE key", accounts)}
-        gone = {
-            row[0]: row[1:]
-            for row in lookup(db, "SELECT key, seq, at FROM accounts_gone WHERE key", accounts)
-        }
+        hidden = {row[0] for row in lookup(db, "SELECT key FROM hidden WHERE hide AND key", posts)}
+        shut = {row[0] for row in lookup(db, "SELECT key FROM accounts_hidden WHERE hide AND key", accounts)}
+        # Of a diverged account only what stands before that word in the log is gone, of a deleted one all.
+        gone_sql = "SELECT key, at, iif(diverged, seq, 1 << 62) FROM accounts_gone WHERE key"
+        gone = {row[0]: row[1:] for row in lookup(db, gone_sql, accounts)}
         handles = dict(lookup(db, "SELECT key, handle FROM handles WHERE key", accounts))
         counts = {row[0]: row[1:] for row in lookup(db, "SELECT * FROM counts WHERE key", posts)}
         for seq, version in list(found.items()):
             post = version.post
             key = roots[key_of(post.network, post.id)]
             account = key_of(post.network, post.author_id)
-            gone_seq, gone_at = gone.get(account, (0, -1))
-            if key in hidden or account in shut or seq < gone_seq or version.at <= gone_at:
+            gone_at, gone_seq = gone.get(account, (version.at, 0))
+            if key in hidden or account in shut or (version.at < gone_at and seq < gone_seq):
                 del found[seq]
                 continue
             changes: dict[str, object] = {}

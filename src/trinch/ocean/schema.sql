@@ -35,19 +35,25 @@ CREATE TABLE IF NOT EXISTS superseded (
 );
 CREATE INDEX IF NOT EXISTS superseded_key ON superseded (key);
 
--- Reasons why a post, or all posts of an account, must not be shown for now.
+-- Reasons why a post, or all posts of an account, must not be shown for now: per reason the latest word (by
+-- `at`), which is to hide (1) or to show again (0). Older words that arrive again change nothing.
 CREATE TABLE IF NOT EXISTS hidden (
     key    TEXT NOT NULL,
     reason TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    hide   INTEGER NOT NULL,
     PRIMARY KEY (key, reason)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts_hidden (
     key    TEXT NOT NULL,
     reason TEXT NOT NULL,
+    at     INTEGER NOT NULL,
+    hide   INTEGER NOT NULL,
     PRIMARY KEY (key, reason)
 ) WITHOUT ROWID;
 
--- Accounts that are gone: what stands before `seq` in the log, or was written up to `at`, does not exist.
+-- Accounts that are gone at a time, and with them all they had posted before. A diverged one is sent again:
+-- only what stands before `seq` in the log is gone.
 CREATE TABLE IF NOT EXISTS accounts_gone (
     key      TEXT PRIMARY KEY,
     seq      INTEGER NOT NULL,
@@ -57,7 +63,8 @@ CREATE TABLE IF NOT EXISTS accounts_gone (
 
 CREATE TABLE IF NOT EXISTS handles (
     key    TEXT PRIMARY KEY,
-    handle TEXT NOT NULL
+    handle TEXT NOT NULL,
+    at     INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS handles_handle ON handles (handle COLLATE NOCASE);
 
@@ -71,11 +78,12 @@ CREATE TABLE IF NOT EXISTS counts (
     quotes  INTEGER
 ) WITHOUT ROWID;
 
--- Single likes and reposts of known posts, so that each counts once and can be taken back.
+-- Single likes and reposts of known posts, so that each counts once; `undone` once it was taken back.
 CREATE TABLE IF NOT EXISTS reactions (
     record TEXT PRIMARY KEY,
     key    TEXT NOT NULL,
-    what   TEXT NOT NULL
+    what   TEXT NOT NULL,
+    undone INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 
 -- Where each live source has been read to; changes only together with the events it covers.
