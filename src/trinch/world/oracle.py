@@ -7,7 +7,7 @@ Where `posts/event.py` leaves a choice, the choice is here:
 - The order of events is the order acknowledged, except where a source repeats itself: of two versions of one
   post, or of a hiding and a restoring with one reason, the later `at` wins, so replaying a stretch of the
   stream changes nothing. A version is known by its id, or where an edit keeps the id by its time.
-- A count told replaces what was counted so far, unless an older one comes late; each reaction adds to it.
+- A count told replaces what was counted so far, unless it is older than that; each reaction adds to it, once.
   Counts and reactions of a post that is not held are dropped.
 - All ids of an edited post are one post: hiding or deleting any of them hides or deletes it.
 - A post that is hidden, or whose author is, is still there (it counts in `stored`) but not visible.
@@ -68,8 +68,8 @@ class State:
         self.counted: dict[Key, dict[str, int]] = {}
         """First known id → its counts now."""
         self.counted_at: dict[Key, int] = {}
-        self.reactions: dict[Key, tuple[Key, str]] = {}
-        """Record → (first known id, which count) while it stands."""
+        self.reactions: dict[Key, tuple[Key, str] | None] = {}
+        """Record → (first known id, which count); None once taken back."""
 
     # Applying
 
@@ -102,7 +102,9 @@ class State:
             case Reacted():
                 self._reacted(event)
             case Unreacted():
-                self._react(self.reactions.pop((event.network, event.record), None), -1)
+                record = (event.network, event.record)
+                self._react(self.reactions.get(record), -1, event.at)
+                self.reactions[record] = None
 
     def _created(self, event: Created) -> None:
         key = (event.network, event.post.id)
@@ -156,12 +158,13 @@ class State:
         root, record = self._root((event.network, event.id)), (event.network, event.record)
         if root in self.versions and record not in self.reactions:
             self.reactions[record] = (root, "likes" if event.what == "like" else "reposts")
-            self._react(self.reactions[record], 1)
+            self._react(self.reactions[record], 1, event.at)
 
-    def _react(self, reaction: tuple[Key, str] | None, step: int) -> None:
+    def _react(self, reaction: tuple[Key, str] | None, step: int, at: int) -> None:
         if reaction is not None and reaction[0] in self.versions:
-            counts = self.counted[reaction[0]]
-            counts[reaction[1]] = max(0, counts[reaction[1]] + step)
+            root, what = reaction
+            self.counted[root][what] = max(0, self.counted[root][what] + step)
+            self.counted_at[root] = max(at, self.counted_at.get(root, at))
 
     def _root(self, key: Key) -> Key:
         return self.first.get(key, key)
