@@ -193,15 +193,14 @@ def ask(question: str, as_of: int | None, data: Path, as_json: bool) -> None:
       trinch ask "how many people were hurt in the ferry accident"
       trinch ask "quelle est la situation au port" --as-of 2026-05-12T18:00Z
     """
-    from trinch.answers import answer, render
+    from trinch.answers.answer import ask as answer_to
+    from trinch.answers.model import as_json as plain_data
 
-    given = answer.answer(_open(data, as_json), question, as_of)
+    given = answer_to(_open(data, as_json), question, as_of=as_of)
     if as_json:
-        console.print_json(render.as_json(given))
-    elif console.out.is_terminal:
-        console.out.print(render.terminal(given))
+        console.print_json(plain_data(given))
     else:
-        click.echo(render.plain(given))
+        console.print_answer(given)
     raise SystemExit(0 if given.outcome == "answer" else 1)
 
 

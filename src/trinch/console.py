@@ -108,6 +108,16 @@ def print_hits(hits: Sequence[Any]) -> None:
         out.print()
 
 
+def print_answer(answer: Any) -> None:
+    """An answer with its sources: coloured and linked in a terminal, plain in a pipe."""
+    from trinch.answers import render
+
+    if out.is_terminal:
+        out.print(render.terminal(answer))
+    else:
+        click.echo(render.plain(answer))
+
+
 def print_stats(found: Any) -> None:
     """`trinch stats` for a person."""
     summary({"events": found.events, "posts": found.posts})

@@ -261,7 +261,9 @@ class Fold:
 
     def _unreacted(self, event: ev.Unreacted) -> str:
         record = key_of(event.network, event.record)
-        row = self._db.execute("SELECT key, what, undone FROM reactions WHERE record = ?", (record,)).fetchone()
+        row = self._db.execute(
+            "SELECT key, what, undone FROM reactions WHERE record = ?", (record,)
+        ).fetchone()
         newest = self._newest(row[0]) if row else None
         if newest is None:
             return "ignored"

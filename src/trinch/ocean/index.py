@@ -5,7 +5,7 @@ are applied. Stores no text: a document leads to a position in the log. It may l
 hold what the log has hidden since; whoever shows a post asks the log first. Knows nothing of ranking.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -167,6 +167,11 @@ class TextIndex:
         pairs = sorted(found, key=lambda pair: (-pair[1], pair[0]))
         return {term.split(":", 1)[1]: count for term, count in pairs if count}
 
+    def common_tags(self, limit: int) -> list[str]:
+        """The hashtags most posts have, with their sign."""
+        found = self._searcher().terms_with_prefix("text", "#", Query.all_query())
+        return [term for term, _ in sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]]
+
     def days(self) -> dict[str, int]:
         """Documents by UTC day, oldest first."""
         day = 86_400_000_000
@@ -206,11 +211,12 @@ class TextIndex:
         return self._posted(None, at)
 
     def weighted(self, weights: dict[str, float]) -> Query:
-        """Posts with any of these index terms, each adding its BM25 score times its weight."""
-        parts = [Query.boost_query(self._term("text", term), weight) for term, weight in weights.items()]
-        return any_of(parts) if parts else Query.empty_query()
+        """Posts with any of these index terms; the score is the sum of the weights of those they have."""
+        return any_of(
+            [Query.const_score_query(self._term("text", term), weight) for term, weight in weights.items()]
+        )
 
-    def like(self, post_terms: list[str]) -> Query:
+    def like(self, post_terms: Sequence[str]) -> Query:
         """Posts whose sketch shares a term with the sketch of these terms: candidates for near-copies."""
         return any_of([self._fact(term) for term in sketch(post_terms)])
 
@@ -269,7 +275,9 @@ def all_of(parts: list[Query]) -> Query | None:
 
 
 def any_of(parts: list[Query]) -> Query:
-    """At least one; the scores add up."""
+    """At least one; the scores add up. Of nothing, nothing."""
+    if not parts:
+        return Query.empty_query()
     return parts[0] if len(parts) == 1 else Query.boolean_query([(Occur.Should, part) for part in parts])
 
 

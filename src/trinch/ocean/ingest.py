@@ -32,5 +32,4 @@ def ingest(
                     drinker.take(item)
                 if drinker.totals.read % TELL_EVERY == 0:
                     progress(drinker.totals.read)
-        totals = drinker.close()
-    return totals
+        return drinker.close()

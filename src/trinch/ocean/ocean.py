@@ -8,25 +8,31 @@ Knows nothing of answers, wire formats or networks.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 from tantivy import Query
 
-from trinch.ocean import indexer
+from trinch.ocean import indexer, rank
 from trinch.ocean.index import Found, TextIndex, all_of
 from trinch.ocean.log import Appended, Log, now
 from trinch.ocean.match import Candidate, matches
-from trinch.ocean.query import And, Node, parse
+from trinch.ocean.query import And, Node, parse, wanted_words
 from trinch.posts.event import Created, Edited, Event, Post
-from trinch.posts.fingerprint import similar
-from trinch.posts.text import query_terms, tokens
+from trinch.posts.fingerprint import COPY, similar
+from trinch.posts.text import tokens
 
 DEEPEST = 100_000
 """Candidates looked at for one search, however few of them match."""
 
 
-NEAR = 0.8
-"""Similarity from which two posts count as copies (docs/formats.md: where it was measured)."""
+class Texted(Protocol):
+    """What is needed of a post to find its copies."""
+
+    @property
+    def post(self) -> Post: ...
+    @property
+    def terms(self) -> Sequence[str]: ...
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -37,6 +43,11 @@ class Hit(msgspec.Struct, frozen=True):
     seq: int
     score: float
     terms: list[str]
+
+    @property
+    def candidate(self) -> rank.Candidate:
+        """As ranking sees it."""
+        return rank.Candidate(self.post, self.terms, self.at)
 
 
 class Ocean:
@@ -71,7 +82,10 @@ class Ocean:
         node = parse(query)
         moment = now() if as_of is None else as_of
         compiled = self.index.compile(node, moment, self.log.accounts_named)
-        return self._hits(node, compiled, limit, sort == "latest", as_of, moment)
+        if sort == "latest":
+            return self._hits(node, compiled, limit, True, as_of, moment)
+        hits = self._hits(node, compiled, max(limit, rank.WIDE), False, as_of, moment)
+        return _ranked(wanted_words(node), {}, hits, self.index.doc_freq, self.index.count(), moment)[:limit]
 
     def retrieve(
         self, text: str, *, limit: int = 100, as_of: int | None = None, where: str = ""
@@ -80,20 +94,28 @@ class Ocean:
 
         `where` restricts by operators (`from:`, `lang:`, `since:` …). Raises QueryError for a bad `where`.
         """
-        node = parse(where)
-        moment = now() if as_of is None else as_of
-        weights = {term: 1.0 for word in tokens(text) for term in query_terms(word)}
-        wanted = self.index.weighted(weights)
-        compiled = self.index.compile(node, moment, self.log.accounts_named)
-        return self._hits(
-            node, wanted if compiled is None else all_of([wanted, compiled]), limit, False, as_of, moment
-        )
+        node, moment = parse(where), now() if as_of is None else as_of
+        words, size, df = tokens(text), self.index.count(), self.index.doc_freq
+        limits = [self.index.compile(node, moment, self.log.accounts_named)]
+        limits += [self.index.up_to(as_of)] if as_of is not None else []
 
-    def copies(self, hit: Hit, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
+        def candidates(weights: dict[str, float], depth: int) -> list[Hit]:
+            query = all_of([self.index.weighted(weights), *(part for part in limits if part is not None)])
+            found = self.index.search(query or Query.all_query(), depth)
+            return self._judge(node, found, as_of, moment)
+
+        first = candidates(rank.first_pass(words, df, size), rank.WIDE)
+        expansion = rank.expand(words, [hit.candidate for hit in first], df, size, moment)
+        second = candidates(rank.second_pass(words, expansion, df, size), max(300, limit + limit // 2))
+        return _ranked(words, expansion, second, df, size, moment)[:limit]
+
+    def copies(self, hit: Texted, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
         """Reposts and near-copies of a post in the whole ocean, itself among them."""
-        candidates = self._judge(And(()), self.index.search(self.index.like(hit.terms), limit), as_of, now())
+        found = self.index.search(self.index.like(hit.terms), limit)
         return [
-            other for other in candidates if other.seq == hit.seq or similar(hit.terms, other.terms) >= NEAR
+            other
+            for other in self._judge(And(()), found, as_of, now())
+            if other.post.id == hit.post.id or similar(hit.terms, other.terms) >= COPY
         ]
 
     @property
@@ -112,7 +134,7 @@ class Ocean:
         if as_of is not None:
             parts.append(self.index.up_to(as_of))
         query = all_of(parts) or Query.all_query()
-        depth = max(2 * limit, 50)
+        depth = limit + limit // 2
         while True:
             found = self.index.search(query, depth, latest=latest)
             hits = self._judge(node, found, as_of, moment)
@@ -147,6 +169,20 @@ class Ocean:
             for version in sorted(self.log.visible(seqs, until).values()):
                 yield version.post
             position = entries[-1].seq
+
+
+def _ranked(
+    words: list[str],
+    expansion: dict[str, float],
+    hits: list[Hit],
+    df: rank.DocumentFrequency,
+    size: int,
+    moment: int,
+) -> list[Hit]:
+    """The hits with the scores of `rank.py`, best first; among equals the newest, then by id."""
+    scores = rank.score(words, expansion, [hit.candidate for hit in hits], df, size, moment)
+    scored = [msgspec.structs.replace(hit, score=score) for hit, score in zip(hits, scores, strict=True)]
+    return sorted(scored, key=lambda hit: (-hit.score, -hit.at, hit.post.id))
 
 
 def timed_search(

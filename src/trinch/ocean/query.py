@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from trinch.posts.text import tokens
+
 MAX_LENGTH = 4096
 MAX_DEPTH = 32
 
@@ -171,6 +173,17 @@ _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 def parse(query: str) -> Node:
     """The tree of a query; an empty query is an empty And. Raises QueryError."""
     return _Parser(query).parse()
+
+
+def wanted_words(node: Node) -> list[str]:
+    """The tokens that a query asks for, in order; what it excludes is left out."""
+    match node:
+        case Words(text) | Phrase(text):
+            return tokens(text)
+        case And(items) | Or(items):
+            return [word for item in items for word in wanted_words(item)]
+        case _:
+            return []
 
 
 def parse_time(text: str) -> int:
