@@ -11,14 +11,16 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
-
-from trinch.answers.answer import answer
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 from benchmarks import corpus, ingest
 from benchmarks.machine import Options, Row, percentile
+from trinch.answers.answer import ask
 from trinch.ocean.ocean import Ocean
 
+T = TypeVar("T")
 QUERIES = 400
 QUESTIONS = 60
 WARM_UP = 50
@@ -30,62 +32,63 @@ def measure(options: Options) -> list[Row]:
     made = corpus.make(options.work, options.posts, options.seed)
     if not (data / "ocean.db").exists():
         ingest.drink(made.lines, data)
+    searches = list(queries(made, QUERIES + WARM_UP))
+    questions = list(itertools.islice(itertools.cycle(made.read_questions()), QUESTIONS))
     ocean = Ocean.open(data)
     ocean.catch_up()
-    searches = list(queries(made, QUERIES + WARM_UP))
-    questions = made.read_questions()[:QUESTIONS]
-    rows = list(_rows("at rest", _timed_all(ocean, searches, questions)))
+    rows = [
+        *_rows("search", "at rest", [_search(ocean, query) for query in searches][WARM_UP:]),
+        *_rows("ask", "at rest", [_ask(ocean, question) for question in questions]),
+    ]
     # What is drunk meanwhile goes into a copy, so that the next run finds the same ocean.
-    copy = data.with_name(data.name + "-growing")
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(data, copy)
-    more = corpus.make(options.work, max(20_000, options.posts // 10), options.seed + 1)
-    process = subprocess.Popen(ingest.ingest_command(more.lines, copy), stdout=subprocess.DEVNULL)
-    growing = Ocean.open(copy)
-    asked = _timed_all(
-        growing, itertools.cycle(searches), itertools.cycle(questions), lambda: process.poll() is None
-    )
-    rows += _rows("while ingesting", asked)
-    if process.wait():
-        raise RuntimeError(f"ingest ended with {process.returncode}")
-    shutil.rmtree(copy, ignore_errors=True)
+    growing = data.with_name(data.name + "-growing")
+    shutil.rmtree(growing, ignore_errors=True)
+    shutil.copytree(data, growing)
+    size = max(30_000, options.posts // 5)
+    more = [corpus.make(options.work, size, options.seed + offset).lines for offset in (1, 2)]
+    rows += _rows("search", "while ingesting", _meanwhile(_search, searches, more[0], growing))
+    rows += _rows("ask", "while ingesting", _meanwhile(_ask, questions, more[1], growing))
+    shutil.rmtree(growing, ignore_errors=True)
     return rows
 
 
-Times = dict[str, list[float]]
+def _search(ocean: Ocean, query: tuple[str, str]) -> float:
+    """Milliseconds of one search."""
+    started = time.perf_counter()
+    ocean.search(query[0], sort=query[1])
+    return (time.perf_counter() - started) * 1e3
 
 
-def _timed_all(
-    ocean: Ocean,
-    searches: Iterable[tuple[str, str]],
-    questions: Iterable[str],
-    going: Callable[[], bool] = lambda: True,
-) -> Times:
-    """Milliseconds of each search and each question; of both alternately, seven to one, while `going`."""
-    times: Times = {"search": [], "ask": [], "answered": []}
-    asking = iter(questions)
-    for number, (query, sort) in enumerate(searches):
-        if not going():
+def _ask(ocean: Ocean, question: str) -> float:
+    """Milliseconds of one question."""
+    started = time.perf_counter()
+    ask(ocean, question)
+    return (time.perf_counter() - started) * 1e3
+
+
+def _meanwhile(one: Callable[[Ocean, T], float], asked: Sequence[T], lines: Path, data: Path) -> list[float]:
+    """Milliseconds of each query, again and again while a file is drunk; the first few wait for its start."""
+    process = subprocess.Popen(ingest.ingest_command(lines, data), stdout=subprocess.DEVNULL)
+    ocean = Ocean.open(data)
+    before = ocean.log.last_seq
+    times: list[float] = []
+    for query in itertools.cycle(asked):
+        if process.poll() is not None:
             break
-        started = time.perf_counter()
-        ocean.search(query, sort=sort)
-        times["search"].append((time.perf_counter() - started) * 1e3)
-        if number % 7 == 6 and (question := next(asking, None)) is not None:
-            started = time.perf_counter()
-            given = answer(ocean, question, None)
-            times["ask"].append((time.perf_counter() - started) * 1e3)
-            times["answered"].append(given.outcome == "answer")
-    times["search"] = times["search"][WARM_UP:] or times["search"]
+        took = one(ocean, query)
+        if ocean.log.last_seq > before:
+            times.append(took)
+    if process.returncode:
+        raise RuntimeError(f"ingest ended with {process.returncode}")
     return times
 
 
-def _rows(when: str, times: Times) -> Iterator[Row]:
-    for kind in ("search", "ask"):
-        for name, share in (("p50", 0.5), ("p95", 0.95)):
-            note = f"{len(times[kind])} of them"
-            if kind == "ask":
-                note += f", {sum(times['answered']):.0f} answered"
-            yield Row("search", f"{kind} {when}, {name}", percentile(times[kind], share), "ms", note)
+def _rows(kind: str, when: str, times: list[float]) -> list[Row]:
+    note = f"{len(times)} of them"
+    return [
+        Row("search", f"{kind} {when}, {name}", percentile(times, share), "ms", note)
+        for name, share in (("p50", 0.5), ("p95", 0.95))
+    ]
 
 
 def queries(made: corpus.Corpus, count: int) -> Iterator[tuple[str, str]]:
