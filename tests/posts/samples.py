@@ -102,6 +102,31 @@ def v1_status(id: int = ID, **more: object) -> Json:
     }
 
 
+def activity(id: int = ID, **more: object) -> Json:
+    """A post in Activity Streams form."""
+    return {
+        "objectType": "activity",
+        "verb": "post",
+        "id": f"tag:search.twitter.com,2005:{id}",
+        "postedTime": "2025-03-12T18:39:19.000Z",
+        "actor": {
+            "objectType": "person",
+            "id": "id:twitter.com:11",
+            "displayName": "Tidewatch",
+            "preferredUsername": "tidewatch",
+            "followersCount": 321,
+            "verified": False,
+        },
+        "body": "Ferry #Aurelia docks &gt; all 87 are safe @mayor_lund https://t.co/abc",
+        "object": {"objectType": "note", "id": f"object:search.twitter.com,2005:{id}"},
+        "favoritesCount": 5,
+        "retweetCount": 3,
+        "twitter_lang": "en",
+        "twitter_entities": v1_status()["entities"],
+        **more,
+    }
+
+
 DID = "did:plc:aaaabbbbccccddddeeeeffff"
 OTHER = "did:plc:gggghhhhiiiijjjjkkkkllll"
 TIME_US = 1_783_175_888_085_434
@@ -184,6 +209,11 @@ ALL: dict[str, list[bytes]] = {
         line(v1_status()),
         line(v1_status(retweeted_status=v1_status(ID - 9, quoted_status=v1_status(ID - 99)))),
         line({"statuses": [v1_status()], "search_metadata": {}}),
+        line(
+            activity(
+                verb="share", object=activity(ID - 9), inReplyTo={"link": "http://twitter.com/zoe/statuses/9"}
+            )
+        ),
         *map(line, COMPLIANCE),
     ],
     "jetstream": [

@@ -65,7 +65,7 @@ def test_any_json(name: str, value: object) -> None:
 
 @parsers
 @given(data=st.data())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_a_real_line_with_one_value_changed(name: str, data: st.DataObject) -> None:
     value = json.loads(data.draw(st.sampled_from(ALL[name])))
     parent: Any = value

@@ -1,7 +1,7 @@
 """X's forms, on invented payloads."""
 
 import pytest
-from tests.posts.samples import ID, line, v1_status, x_line, x_tweet, x_user
+from tests.posts.samples import ID, activity, line, v1_status, x_line, x_tweet, x_user
 
 from trinch.posts import times
 from trinch.posts.event import (
@@ -278,6 +278,20 @@ def test_v11_collections_edits_and_withheld() -> None:
     assert edited.replaces == ("7",)
     events = parse(line(v1_status(withheld_in_countries=["XY"])))
     assert events[1:] == [Hidden(at=AT, network="x", id=str(ID), reason="withheld")]
+
+
+def test_activities_are_read_like_v11() -> None:
+    assert parse(line(activity())) == parse(line(v1_status()))
+    answer = activity(
+        inReplyTo={"link": "http://twitter.com/zoe/statuses/9"}, long_object={"body": "all of it"}
+    )
+    seen = post(answer)
+    assert (seen.text, seen.reply_to, seen.reply_to_author) == ("all of it", "9", "zoe")
+    first, second, counts = parse(line(activity(verb="share", object=activity(ID - 2**40, postedTime=None))))
+    assert isinstance(first, Created)
+    assert isinstance(second, Created)
+    assert isinstance(counts, CountsChanged)
+    assert first.post.id == second.post.repost_of == counts.id
 
 
 WHEN = {"event_at": "2025-03-12T18:39:19.250Z"}

@@ -16,11 +16,12 @@ _LINKS = 20
 
 
 def facets(post: Post) -> list[str]:
-    """Terms `field:value` of a post, lower-case, without white space."""
+    """Terms `field:value` of a post, lower-case."""
     found = [f"net:{post.network}", f"lang:{post.lang}"]
     add = found.append
-    for handle in {post.author.lower(), post.author_id.lower()} - {""}:
-        add(f"from:{handle}")
+    for name in (post.author, post.author_id):
+        if name:
+            add(f"from:{name.lower()}")
     if post.reply_to_author:
         add(f"to:{post.reply_to_author.lower()}")
     if post.conversation_id:
@@ -62,7 +63,7 @@ def facets(post: Post) -> list[str]:
             found += (f"{count}:{level}" for level in range(value.bit_length()))
     if post.likes or post.reposts or post.replies:
         add("is:engagement")
-    return ["".join(term.split()) for term in found] if any(" " in term for term in found) else found
+    return found
 
 
 def mentions(post: Post) -> set[str]:

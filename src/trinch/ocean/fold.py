@@ -3,8 +3,8 @@
 Owns the meaning of the events of `posts/event.py`, written as SQL inside the transaction of one append.
 Knows nothing of durability (see `log.py`) or of reading.
 
-New posts are by far the most frequent: they are collected and written in bulk. Every other kind first
-flushes what was collected, then changes the tables directly.
+New posts are by far the most frequent: they are collected and written in bulk. Every other kind changes the
+tables directly, after what was collected is written if it speaks of one of those posts.
 """
 
 import sqlite3
@@ -16,7 +16,22 @@ import msgspec
 
 from trinch.posts import event as ev
 
+
+class _PostCounts(msgspec.Struct):
+    likes: int | None = None
+    reposts: int | None = None
+    replies: int | None = None
+    quotes: int | None = None
+
+
+class _Counted(msgspec.Struct):
+    """As much of a stored post as its counts need."""
+
+    post: _PostCounts
+
+
 _encode = msgspec.json.Encoder().encode
+_decode_counts = msgspec.json.Decoder(_Counted).decode
 COUNTS = ("likes", "reposts", "replies", "quotes")
 _CHUNK = 500
 """Parameters in one SQL statement; the oldest limit of SQLite is 999."""
@@ -46,7 +61,7 @@ class Fold:
         self.accepted = self.duplicates = self.deleted = self.ignored = 0
         self._known: dict[str, int | None] = {}
         self._new_events: list[tuple[int, int, bytes]] = []
-        self._new_posts: list[tuple[str, int]] = []
+        self._new_posts: dict[str, int] = {}
         self._handlers: dict[type, Callable[[Any], str]] = {
             ev.Edited: self._edited,
             ev.Deleted: self._deleted,
@@ -74,12 +89,11 @@ class Fold:
                     self.duplicates += 1
                     continue
                 known[key] = self.next_seq
-                self._new_posts.append((key, self.next_seq))
+                self._new_posts[key] = self.next_seq
                 self._new_events.append((self.next_seq, min(event.at, self._clock), _encode(event)))
                 self.next_seq += 1
                 self.accepted += 1
             else:
-                self._flush()
                 outcome = self._handlers[type(event)](event)
                 setattr(self, outcome, getattr(self, outcome) + 1)
         self._flush()
@@ -88,7 +102,7 @@ class Fold:
 
     def _flush(self) -> None:
         if self._new_posts:
-            self._db.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", self._new_posts)
+            self._db.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", self._new_posts.items())
             self._db.executemany("INSERT INTO events (seq, at, body) VALUES (?, ?, ?)", self._new_events)
             self._new_posts.clear()
             self._new_events.clear()
@@ -101,7 +115,10 @@ class Fold:
         return seq
 
     def _root(self, network: str, id: str) -> str:
+        """The key under which a post of this id is kept; what was collected of it is written first."""
         key = key_of(network, id)
+        if key in self._new_posts:
+            self._flush()
         row = self._db.execute("SELECT root FROM aliases WHERE key = ?", (key,)).fetchone()
         return row[0] if row else key
 
@@ -128,6 +145,8 @@ class Fold:
         network, post = event.network, event.post
         root = self._root(network, event.replaces[0] if event.replaces else post.id)
         own = key_of(network, post.id)
+        if own in self._new_posts:
+            self._flush()
         at = min(event.at, self._clock)
         versions = self._db.execute(
             "SELECT at, seq FROM events WHERE seq IN (SELECT seq FROM superseded WHERE key = ?1 UNION"
@@ -218,36 +237,41 @@ class Fold:
         )
         return self._once(event, sql, (account, event.author, min(event.at, self._clock)))
 
-    def _counts(self, root: str, newest: int) -> dict[str, Any]:
-        """The counts of a post as last seen: changed since, else as it was read."""
-        row = self._db.execute(
-            "SELECT likes, reposts, replies, quotes FROM counts WHERE key = ?", (root,)
-        ).fetchone()
-        if row:
-            return dict(zip(COUNTS, row, strict=True))
-        body = self._db.execute("SELECT body FROM events WHERE seq = ?", (newest,)).fetchone()[0]
-        post = msgspec.json.decode(body, type=ev.Created | ev.Edited).post
-        return {name: getattr(post, name) for name in COUNTS}
+    def _counts(self, root: str, newest: int) -> tuple[dict[str, int | None], int]:
+        """The counts of a post as last seen, and when: changed since, else as it was read."""
+        sql = "SELECT likes, reposts, replies, quotes, at FROM counts WHERE key = ?"
+        row = self._db.execute(sql, (root,)).fetchone()
+        if row is None:
+            body = self._db.execute("SELECT body FROM events WHERE seq = ?", (newest,)).fetchone()[0]
+            post = _decode_counts(body).post
+            row = (post.likes, post.reposts, post.replies, post.quotes, 0)
+        return dict(zip(COUNTS, row[:4], strict=True)), row[4]
 
-    def _set_counts(self, root: str, at: int, counts: dict[str, Any]) -> None:
-        self._db.execute(
-            "INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?, ?)",
-            (root, at, *(counts[n] for n in COUNTS)),
-        )
+    def _set_counts(
+        self,
+        event: ev.Event,
+        root: str,
+        newest: int,
+        before: dict[str, int | None],
+        after: dict[str, int | None],
+    ) -> str:
+        row = (root, min(event.at, self._clock), *after.values())
+        self._db.execute("INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?, ?)", row)
+        # Indexes know counts by powers of two: they hear of a change only when one is crossed.
+        crossed = any((before[n] or 0).bit_length() != (after[n] or 0).bit_length() for n in COUNTS)
+        self._write(event, [newest] if crossed else ())
+        return "accepted"
 
     def _counts_changed(self, event: ev.CountsChanged) -> str:
         root = self._root(event.network, event.id)
         newest = self._newest(root)
         if newest is None:
             return "ignored"
-        before = self._counts(root, newest)
+        before, seen = self._counts(root, newest)
         after = before | {n: getattr(event, n) for n in COUNTS if getattr(event, n) is not None}
-        row = self._db.execute("SELECT at FROM counts WHERE key = ?", (root,)).fetchone()
-        if after == before or (row is not None and row[0] > event.at):
+        if after == before or seen > event.at:
             return "duplicates"
-        self._set_counts(root, min(event.at, self._clock), after)
-        self._write(event, [newest])
-        return "accepted"
+        return self._set_counts(event, root, newest, before, after)
 
     def _reacted(self, event: ev.Reacted) -> str:
         root = self._root(event.network, event.id)
@@ -273,9 +297,6 @@ class Fold:
         return self._react(event, row[0], newest, row[1], -1)
 
     def _react(self, event: ev.Event, root: str, newest: int, what: str, step: int) -> str:
-        counts = self._counts(root, newest)
+        before, _ = self._counts(root, newest)
         name = "likes" if what == "like" else "reposts"
-        counts[name] = max(0, (counts[name] or 0) + step)
-        self._set_counts(root, min(event.at, self._clock), counts)
-        self._write(event, [newest])
-        return "accepted"
+        return self._set_counts(event, root, newest, before, before | {name: max(0, (before[name] or 0) + step)})

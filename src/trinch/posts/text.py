@@ -10,8 +10,9 @@ query word may have been indexed under. Where two languages disagree (`news` is 
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
+from itertools import chain
 
 import Stemmer
 
@@ -122,9 +123,38 @@ def tokens(text: str) -> list[str]:
     tones are folded). Links are dropped; `don't` is `dont`, `people's` is `people`, `l'eau` is `eau`,
     `U.S.` is `us`; hyphens split (`F-16` is `f`, `16`).
     """
+    return list(chain.from_iterable(map(_tokens.__getitem__, text.split())))
+
+
+def _split(text: str) -> list[str]:
+    """What `tokens` says, in one go."""
     folded = fold(text)
     found: list[str] = (_ASCII if folded.isascii() else _ANY).findall(folded)
     return [(token if token.isalnum() else _tidy(token))[:MAX_TOKEN] for token in found if token]
+
+
+class _Remembered(dict[str, tuple[str, ...]]):
+    """A chunk of text without white space -> what `read` makes of it; no token reaches over white space.
+
+    Most chunks of a stream were seen before. Emptied when full, since a stream's words never end.
+    """
+
+    ROOM = 100_000
+    LONGEST = 24
+
+    def __init__(self, read: Callable[[str], Iterable[str]]) -> None:
+        self._read = read
+
+    def __missing__(self, chunk: str) -> tuple[str, ...]:
+        found = tuple(self._read(chunk))
+        if len(chunk) <= self.LONGEST:
+            if len(self) >= self.ROOM:
+                self.clear()
+            self[chunk] = found
+        return found
+
+
+_tokens = _Remembered(_split)
 
 
 # --- terms -------------------------------------------------------------------------------------------------
@@ -186,10 +216,23 @@ def terms(text: str, lang: str) -> list[str]:
     In the running text a tag stands as its words (`#BostonMarathon` as `boston marathon`), so that words and
     phrases find it whether or not it was marked.
     """
-    words, signed = _words(text)
-    if lang in STEMMED:
-        words = list(map(_stems(lang).__getitem__, words))
-    return words + signed if signed else words
+    chunks = text.split()
+    found = list(chain.from_iterable(map(_plain(lang if lang in STEMMED else "").__getitem__, chunks)))
+    if "#" in text or "$" in text or "＃" in text:
+        found += chain.from_iterable(map(_signed.__getitem__, chunks))
+    return found
+
+
+@lru_cache(maxsize=len(STEMMED) + 1)
+def _plain(lang: str) -> _Remembered:
+    """Chunk -> its terms in a language that is stemmed, tags as words; `""`: not stemmed."""
+    if not lang:
+        return _Remembered(lambda chunk: _words(chunk)[0])
+    stems = _stems(lang)
+    return _Remembered(lambda chunk: map(stems.__getitem__, _words(chunk)[0]))
+
+
+_signed = _Remembered(lambda chunk: _words(chunk)[1])
 
 
 def _languages(word: str) -> Iterable[str]:

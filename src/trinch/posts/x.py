@@ -1,11 +1,12 @@
 """Everything X sends, one JSON text at a time: `parse` tells the forms apart.
 
-Owns only the telling apart; what a form means is in `x_v2.py`, `x_v1.py` and `x_compliance.py`.
+Owns only the telling apart; what a form means is in `x_v2.py`, `x_v1.py`, `x_activity.py` and
+`x_compliance.py`.
 """
 
 import msgspec
 
-from trinch.posts import x_compliance, x_v1, x_v2
+from trinch.posts import x_activity, x_compliance, x_v1, x_v2
 from trinch.posts.event import Event, Malformed
 from trinch.posts.wire import decode
 
@@ -15,6 +16,7 @@ _FLAT = msgspec.json.Decoder(x_v2.Flat)
 _STATUS = msgspec.json.Decoder(x_v1.Status)
 _BODY = msgspec.json.Decoder(x_compliance.Body)
 _BATCH = msgspec.json.Decoder(x_compliance.Batch)
+_ACTIVITY = msgspec.json.Decoder(x_activity.Activity)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -55,12 +57,15 @@ def _object(line: bytes) -> list[Event]:
         return [event for item in items for event in x_v1.events(decode(_STATUS, bytes(item)))]
     if "text" in fields and "id" in fields:
         return x_v2.flat_events(decode(_TWEET, line), decode(_FLAT, line))
+    if "verb" in fields and "actor" in fields:
+        return x_v1.events(x_activity.status(decode(_ACTIVITY, line)))
     if "action" in fields:
         return x_compliance.batch_events(decode(_BATCH, line))
     if (found := _compliance(fields)) is not None:
         return found
-    if "text" in fields or "user" in fields or "author_id" in fields:
-        raise Malformed(f"{'id' if 'text' in fields else 'text'}: missing from a post")
+    if {"text", "author_id", "retweet_count"} & fields.keys():
+        missing = next((name for name in ("text", "id") if name not in fields), "user")
+        raise Malformed(f"{missing}: missing from a post")
     if _NOT_POSTS & fields.keys():
         return []
     names = ", ".join(sorted(fields)[:6]) or "none"
