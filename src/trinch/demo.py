@@ -72,11 +72,15 @@ def _live_questions(ocean: Ocean) -> list[tuple[str, int | None]]:
     """Three questions about what was just drunk: the hashtags most spoken of, else what people always do."""
     common = [tag.lstrip("#") for tag in ocean.index.common_tags(3)]
     asked = [f"what is happening with {tag}" for tag in common]
-    return [(text, None) for text in [*asked, "what are people saying about the news", "weather", "music"][:3]]
+    return [
+        (text, None) for text in [*asked, "what are people saying about the news", "weather", "music"][:3]
+    ]
 
 
 def _what_next(folder: Path, live: bool) -> None:
-    example = "trinch search 'lang:en filter:links' --sort latest" if live else "trinch search 'explosion -rumour'"
+    example = (
+        "trinch search 'lang:en filter:links' --sort latest" if live else "trinch search 'explosion -rumour'"
+    )
     at = shlex.quote(str(folder))
     console.out.print("[bold]Go on:[/]")
     for line in (

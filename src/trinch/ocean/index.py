@@ -7,6 +7,7 @@ hold what the log has hidden since; whoever shows a post asks the log first. Kno
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,12 +43,19 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
+@lru_cache(maxsize=20_000)  # reposts bring the same text again and again
+def _read(text: str, lang: str) -> tuple[str, str]:
+    """The terms of a text, and of its sketch."""
+    words = terms(text, lang)
+    return " ".join(words), " ".join(sketch(words))
+
+
 def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
     """A post as tantivy holds it. The sketch of its text stands among the facets: near-copies share a term."""
-    words = terms(post.text, post.lang)
+    words, copies = _read(post.text, post.lang)
     found = tantivy.Document()
-    found.add_text("text", " ".join(words))
-    found.add_text("facets", " ".join([*facets(post), *sketch(words)]))
+    found.add_text("text", words)
+    found.add_text("facets", " ".join([*facets(post), copies]))
     found.add_integer("seq", seq)
     found.add_integer("at", at)
     return found
