@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from benchmarks import corpus, ingest
 from benchmarks.machine import Options, Row, percentile
-from trinch.answers.answer import ask
+from trinch.answers.answer import answer as ask
 from trinch.ocean.ocean import Ocean
 
 T = TypeVar("T")

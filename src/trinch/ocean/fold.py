@@ -38,6 +38,7 @@ class _Counted(msgspec.Struct):
 
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(ev.Created | ev.Edited).decode
 _decode_counts = msgspec.json.Decoder(_Counted).decode
 
 
@@ -179,18 +180,18 @@ class Fold:
         self._flush()
         at = min(event.at, self._clock)
         versions = self._db.execute(
-            "SELECT at, seq FROM events WHERE seq IN (SELECT seq FROM superseded WHERE key = ?1 UNION"
+            "SELECT at, seq, body FROM events WHERE seq IN (SELECT seq FROM superseded WHERE key = ?1 UNION"
             " SELECT seq FROM posts WHERE key = ?1 AND seq IS NOT NULL)",
             (root,),
         ).fetchall()
-        if own == root:  # the same id again: a version is known by its time
-            seen = any(version_at == at for version_at, _ in versions)
+        if own == root:  # the same id again: a version is known by its time and words
+            seen = any(at == then and _decode(body).post == post for then, _, body in versions)
         else:
             seen = own in self._known_aliases(root)
         if seen or self._barred(root):
             return "duplicates"
         seq = self._write(event)
-        line = sorted([*versions, (at, seq)])
+        line = sorted([*(version[:2] for version in versions), (at, seq)])
         self._db.executemany(
             "INSERT OR REPLACE INTO superseded VALUES (?, ?, ?)",
             [(older[1], newer[0], root) for older, newer in pairwise(line)],

@@ -125,7 +125,8 @@ class State:
         for key in ids:
             self.first[key] = root
         held = self.versions.get(root, [])
-        if not any(one.post.id == post.id and (event.replaces or one.at == event.at) for one in held):
+        same = [one for one in held if one.post.id == post.id]
+        if not any(event.replaces or (one.at == event.at and one.post == post) for one in same):
             self._hold(root, event)
 
     def _hold(self, root: Key, event: Created | Edited) -> None:
