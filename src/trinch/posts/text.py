@@ -41,6 +41,31 @@ _OTHERS = (
     ("\u0900", "\u097f", "hi"),
 )
 
+_FUNCTION_WORDS = """
+a about am an and any are as at be been but by can could did do does for from had has have how i if in
+into is it its many me much my of on or our shall should so some than that the their them there these they
+this those to was we were what when where which who whom whose why will with would you your au aux avec ce
+ces cet cette combien comme dans de des du elle elles en est et etait ete etre il ils je la le les leur
+lui ma mais moi ne nos notre nous ont ou par pas pourquoi qu quand que quel quelle quelles quels qui quoi
+sa se ses sont sur ta te tu une vos votre vous y al algo como cual cuales cuando cuanta cuantas cuanto
+cuantos del donde el ella ellos entre es esta estaba estan este esto fue ha han las lo los muy ni o para
+pero por porque quien quienes si sido sobre su sus una unos ya ao aos com da e ela ele isso isto na nas
+nao no onde os pela pelo qual quais quando quanta quantas quanto quantos quem sao seu sua tem um uma auch
+auf aus bei dass dem der doch durch ein eine einem einen einer fur gibt habe haben ich ihr im ist mit nach
+nicht noch nur oder sich sie sind uber und uns vom von vor wann warum wegen welche welcher welches wem wen
+wenn wer werden wie wieviel wieviele wird wurde wurden zu zum zur aan bij dat deze dit een geen het hij
+hoe hoeveel ik naar niet ook uit van voor waar waarom wat welke werd wordt zijn agli alla alle anche che
+ci cosa cui dal dalla degli dei della delle di gli hanno io nei nel nella non per perche piu quale quali
+quante quanti sono stata stato sul sulla tra uno а без бы был была были было в вы где для до его ее если
+есть еще же за и из или их к как какая какие какой когда кто ли мы на не но о об он она они от по почему
+при с сколько со так то только у уже что это я happen happened happening happens situation situacion
+situazione situacao lage passe passiert pasa sucede sucedio aconteceu gebeurt gebeurd
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""Words that say how a question is put, not what it is about ("what is the situation in"), folded, in the
+Latin-script languages stemmed here and Russian. Left out are those that elsewhere are words of substance:
+German `die`, Italian `ai`, French `un`."""
+
 # --- folding -----------------------------------------------------------------------------------------------
 
 # Marks that carry no meaning for search: Latin, Greek, Cyrillic accents (but й is a letter), Hebrew points,
