@@ -124,8 +124,11 @@ def _word_weights(words: Iterable[str], df: DocumentFrequency, n_docs: int) -> d
 
 
 def first_pass(words: Sequence[str], df: DocumentFrequency, n_docs: int) -> dict[str, float]:
-    """Index term -> constant score, for the words (`posts.text.tokens`) of a query in all their forms."""
-    weights = _word_weights(words, df, n_docs)
+    """Index term -> constant score, for the words (`posts.text.tokens`) of a query in all their forms.
+
+    Function words are left out, unless there is nothing else: half of all posts hold one.
+    """
+    weights = _word_weights([word for word in words if word not in FUNCTION_WORDS] or words, df, n_docs)
     return {form: weight for word, weight in weights.items() for form in query_terms(word)}
 
 
@@ -227,7 +230,7 @@ def expand(
     known = {form for word in weights for form in query_terms(word)}
     gains: dict[str, tuple[float, float]] = {}
     for term, p in held.items():
-        if times[term] < 2 or not known.isdisjoint((term, term.lstrip("#$"))):
+        if times[term] < 2 or term in FUNCTION_WORDS or not known.isdisjoint((term, term.lstrip("#$"))):
             continue
         frequency = min(max(df(term), 1), n_docs)
         if p * n_docs > frequency and (len(term) > 1 or not term.isascii()):

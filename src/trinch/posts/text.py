@@ -10,7 +10,7 @@ query word may have been indexed under. Where two languages disagree (`news` is 
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 
 import Stemmer
@@ -59,7 +59,7 @@ ci cosa cui dal dalla degli dei della delle di gli hanno io nei nel nella non pe
 quante quanti sono stata stato sul sulla tra uno а без бы был была были было в вы где для до его ее если
 есть еще же за и из или их к как какая какие какой когда кто ли мы на не но о об он она они от по почему
 при с сколько со так то только у уже что это я happen happened happening happens situation situacion
-situazione situacao lage passe passiert pasa sucede sucedio aconteceu gebeurt gebeurd
+situazione situacao lage passe passiert pasa sucede sucedio aconteceu gebeurt gebeurd hay
 """
 FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
 """Words that say how a question is put, not what it is about ("what is the situation in"), folded, in the
@@ -74,7 +74,8 @@ _MARKS = re.compile(
     r"(?<!и)\u0306|[\u0300-\u0305\u0307-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670\u06d6-\u06ed]"
 )
 # Soft hyphen, zero-width space and non-joiner, direction marks, byte-order mark; a joiner before a letter.
-_INVISIBLE = re.compile(r"[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]|\u200d(?=\w)")
+_HIDDEN = r"\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_INVISIBLE = re.compile(rf"[{_HIDDEN}]|\u200d(?=[{_HIDDEN}\u200d]*\w)")
 _TINT = re.compile(r"[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 _LETTERS = str.maketrans("’‘ʼøłđðı", "'''olddi") | str.maketrans({"æ": "ae", "œ": "oe", "þ": "th"})
 
@@ -83,9 +84,9 @@ def fold(text: str) -> str:
     """`text` without differences of case, accent or typographic form. Idempotent; ASCII is only lowered."""
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKD", _INVISIBLE.sub("", text)).casefold().translate(_LETTERS)
+    text = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
     text = _TINT.sub("", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
 
 
 # --- tokens ------------------------------------------------------------------------------------------------
@@ -217,10 +218,12 @@ def terms(text: str, lang: str) -> list[str]:
     return words + signed if signed else words
 
 
-def _languages(word: str) -> Iterable[str]:
-    if word[0] < "\u0250":
+def _languages(word: str) -> Sequence[str]:
+    """The stemmed languages a word may belong to, by its letters."""
+    if word.isascii():
         return _LATIN
-    return [lang for first, last, lang in _OTHERS if first <= word[0] <= last]
+    others = [lang for first, last, lang in _OTHERS if any(first <= letter <= last for letter in word)]
+    return others if word[0] > "\u024f" else [*_LATIN, *others]
 
 
 @lru_cache(maxsize=10_000)
