@@ -120,10 +120,10 @@ def test_nothing_in_nothing_out() -> None:
     assert depth(1_000) >= 1_000
 
 
-words = st.sampled_from(
+a_word = st.sampled_from(
     ["storm", "storms", "flood", "floods", "bridge", "новости", "港", "#storm", "42", "rt"]
 )
-words_of = st.lists(words, max_size=8)
+words_of = st.lists(a_word, max_size=8)
 candidates_of = st.lists(
     st.builds(
         lambda words, lang, hours: candidate(" ".join(words), lang=lang, hours_ago=hours),

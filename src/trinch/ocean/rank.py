@@ -9,8 +9,8 @@ over candidates: knows nothing of storage, query syntax or people. The searcher 
 4. `score` what came back.
 
 The score, in natural-log units, is the sum of
-- the query's words the post contains, each by its rarity (BM25 with k1 = 0.2 and b = 0: to repeat a word says
-  little, to be long says nothing in so short a text);
+- the query's words the post contains, each by the square of its rarity (as in the cosine of tf-idf vectors),
+  with BM25's saturation: to repeat a word says little;
 - the expansion terms it contains (Kullback-Leibler weights over pseudo-relevant posts, as in Carpineto et
   al., "An information-theoretic approach to automatic query expansion", ACM TOIS 2001);
 - what kind of post it is: a link speaks for it, a repost against it, as does another language than the best
@@ -32,7 +32,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trinch.posts.event import Post
-from trinch.posts.text import query_terms, stem
+from trinch.posts.text import FUNCTION_WORDS, query_terms, stem
 
 WIDE = 200
 """Posts to fetch in the first pass."""
@@ -53,8 +53,17 @@ HEAD = 2.0
 REPEAT = 0.2
 """k1 of BM25."""
 
+TYPICAL = 6.0
+"""Rarity of a typical word of a query (one post in 400 holds it); its weight is its rarity."""
+
+FUNCTION_WORD = 0.5
+"""Most that a word like `which` can weigh. Those of a language that few posts are in would be rare."""
+
+LONG = 30
+"""Terms of a long post. In one k times as long REPEAT counts k-fold, so that length is no advantage."""
+
 LINK = 1.0
-"""For a post with a link. A word that one post in a hundred holds weighs 4.6."""
+"""For a post with a link. A word that one post in a hundred holds weighs 3.5."""
 
 LANGUAGE = 1.0
 """For a post in the language of the best matches; half of it where the post's language is unknown."""
@@ -107,12 +116,19 @@ def _rarity(df: int, n_docs: int) -> float:
 
 def _word_weights(words: Iterable[str], df: DocumentFrequency, n_docs: int) -> dict[str, float]:
     """Weight of each distinct word of the query, by how many posts hold it in any of its forms."""
-    return {word: _rarity(sum(map(df, query_terms(word))), n_docs) for word in dict.fromkeys(words)}
+    weights = {}
+    for word in dict.fromkeys(words):
+        weight = _rarity(sum(map(df, query_terms(word))), n_docs) ** 2 / TYPICAL
+        weights[word] = min(weight, FUNCTION_WORD) if word in FUNCTION_WORDS else weight
+    return weights
 
 
 def first_pass(words: Sequence[str], df: DocumentFrequency, n_docs: int) -> dict[str, float]:
-    """Index term -> constant score, for the words (`posts.text.tokens`) of a query in all their forms."""
-    weights = _word_weights(words, df, n_docs)
+    """Index term -> constant score, for the words (`posts.text.tokens`) of a query in all their forms.
+
+    Function words are left out, unless there is nothing else: half of all posts hold one.
+    """
+    weights = _word_weights([word for word in words if word not in FUNCTION_WORDS] or words, df, n_docs)
     return {form: weight for word, weight in weights.items() for form in query_terms(word)}
 
 
@@ -134,12 +150,13 @@ def _match(
         if forms is None:
             forms = by_language[post.lang] = {stem(word, post.lang): weight for word, weight in words.items()}
         held = set(terms)
-        total = sum([weight for term, weight in expansion.items() if term in held])
+        damp = REPEAT * max(1.0, len(terms) / LONG)
+        total = sum([weight for term, weight in expansion.items() if term in held]) / (1 + damp)
         for form, weight in forms.items():
             if form in held:
                 times = terms.count(form)
-                total += weight * times * (1 + REPEAT) / (times + REPEAT)
-        scores[i] = total
+                total += weight * times / (times + damp)
+        scores[i] = total * (1 + REPEAT)
     return scores
 
 
@@ -213,7 +230,7 @@ def expand(
     known = {form for word in weights for form in query_terms(word)}
     gains: dict[str, tuple[float, float]] = {}
     for term, p in held.items():
-        if times[term] < 2 or not known.isdisjoint((term, term.lstrip("#$"))):
+        if times[term] < 2 or term in FUNCTION_WORDS or not known.isdisjoint((term, term.lstrip("#$"))):
             continue
         frequency = min(max(df(term), 1), n_docs)
         if p * n_docs > frequency and (len(term) > 1 or not term.isascii()):
