@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from benchmarks.answers_questions import DEV, TEST, Case
+from benchmarks.answers_questions import DEV, SPENT, TEST, Case
 from trinch.answers.answer import answer
 from trinch.answers.figures import figures
 from trinch.answers.model import Answer
@@ -165,12 +165,12 @@ def toll(ocean: Ocean, show: bool) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ocean")
-    parser.add_argument("--split", choices=["dev", "test"], default="test")
+    parser.add_argument("--split", choices=["dev", "spent", "test"], default="test")
     parser.add_argument("--no-toll", action="store_true")
     parser.add_argument("--show", action="store_true", help="print every answer")
     options = parser.parse_args()
     ocean = Ocean.open(options.ocean)
-    questions(ocean, DEV if options.split == "dev" else TEST, options.show)
+    questions(ocean, {"dev": DEV, "spent": SPENT, "test": TEST}[options.split], options.show)
     if not options.no_toll:
         toll(ocean, options.show)
 

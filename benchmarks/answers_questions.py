@@ -1,9 +1,10 @@
-"""Questions about the real posts of ../shared/data, written by hand: development and held-out test.
+"""Questions about the real posts of ../shared/data, written by hand: development, a spent test, and a test.
 
 Owns questions, as-of times and what an acceptable answer must hold (a regular expression on the answer's text,
 `first` on its first sentence). `None` means that no post as of then tells: only abstaining is right. Events,
-names and kinds of trap of the two splits are disjoint; thresholds were set on `DEV`, `TEST` was written before it
-was ever run. No text of any post is copied here.
+names of the splits are disjoint. Thresholds were set on `DEV`; `SPENT` was written before it was ever run, run once
+(33 of 34 answered, 32 as expected, 37 of 40 withheld), then used for development; `TEST` was written after that and
+before it was ever run. No text of any post is copied here.
 """
 
 from typing import NamedTuple
@@ -98,7 +99,7 @@ DEV: tuple[Case, ...] = (
     Case("capital gains tax of Genovia", NOW, None),
 )
 
-TEST: tuple[Case, ...] = (
+SPENT: tuple[Case, ...] = (
     Case("what happened in Costa Rica", "2012-09-06T12:00Z", r"quake|earthquake|terremoto|sismo"),
     Case("magnitude of the Costa Rica earthquake", "2012-09-06T12:00Z", r"7[.,][5-9]"),
     Case("how many people died in the Guatemala earthquake", "2012-11-09T12:00Z", r"\b(4\d|5\d)\b", r"\b(4\d|5\d)\b"),
@@ -174,4 +175,82 @@ TEST: tuple[Case, ...] = (
     Case("Peshawar cricket league winner 2033", NOW, None),
     Case("what was decided at the Yggdrasil summit", NOW, None),
     Case("when does the Marble Arch monorail open", NOW, None),
+)
+
+TEST: tuple[Case, ...] = (
+    Case("landslide in Hiroshima", "2014-08-21T12:00Z", r"landslide"),
+    Case("how many people died in the Hiroshima landslides", "2014-08-24T12:00Z", r"\b(3\d|4\d|5\d)\b", r"\b(4\d|5\d)\b"),
+    Case("avalanche in Afghanistan how many killed", "2015-03-07", r"avalanche", r"\d"),
+    Case("what happened in Woolwich", "2013-05-23", r"soldier|machete|attack|behead"),
+    Case("who won Eurovision 2013", "2013-05-19", r"denmark"),
+    Case("Roger Ebert", "2013-04-05", r"ebert"),
+    Case("earthquake in Iran", "2013-04-17", r"quake"),
+    Case("how much did Apple pay for Beats", "2014-06-01", r"beats", r"\b3\b"),
+    Case("Microsoft Nokia deal", "2014-04-26", r"nokia"),
+    Case("who was the soldier killed in Ottawa", "2014-10-23", r"cirillo|soldier"),
+    Case("who is the hostage taker in Sydney", "2014-12-16", r"monis|hostage|gunman|sheikh"),
+    Case("who was the co-pilot of the Germanwings plane", "2015-03-29", r"lubitz|pilot"),
+    Case("who won gold in women's figure skating", "2026-02-20", r"liu"),
+    Case("Trump tariffs after the Supreme Court ruling", "2026-02-22", r"tariff"),
+    Case("where do the Boston suspects come from", "2013-04-20", r"suspect|chech"),
+    Case("North Korea missile", "2013-04-12", r"missile"),
+    Case("what happened to hitchBOT", "2015-08-04", r"hitchbot|robot"),
+    Case("Sandra Bland lawsuit", "2015-08-05", r"bland"),
+    Case("Nancy Guthrie disappearance", "2026-02-17", r"guthrie"),
+    Case("CISPA Senate vote", "2013-04-28", r"cispa"),
+    Case("Jason Collins Westboro", "2013-05-25", r"collins|westboro"),
+    Case("Kermit Gosnell trial", "2013-04-16", r"gosnell"),
+    Case("Xbox One reveal", "2013-05-23", r"xbox"),
+    Case("Cleveland kidnapping victims", "2013-05-17", r"cleveland"),
+    Case("MH370 hijacked?", "2014-03-17", r"mh370|hijack|malaysia"),
+    Case("Super Bowl Seahawks Patriots", "2026-02-10", r"seahawks|patriots"),
+    Case("how many people were killed in the attacks on two villages in Nigeria", "2026-03-01", r"160|nigeria", r"\d"),
+    Case("incendio en la boate Kiss", "2013-01-28", r"kiss|santa maria"),
+    Case("combien de blessés à West Texas", "2013-04-19T12:00Z", r"\d", r"\d"),
+    Case("inundaciones en Filipinas agosto 2012", "2012-08-20", r"flood|inunda|philippin|filipin"),
+    Case("wie viele Tote in Oklahoma", "2013-05-21T12:00Z", r"\b91\b|\b90\b", r"\b(91|90)\b"),
+    Case("quanti morti nel terremoto in Emilia", "2012-05-31", r"\b1[5-7]\b", r"\b1[5-7]\b"),
+    Case("Bangladesh factory owner arrested", "2013-04-29", r"arrest"),
+    Case("Amanda Knox", "2013-05-05", r"knox"),
+    # --- nothing as of then tells ---
+    Case("who won Eurovision 2061", NOW, None),
+    Case("what happened in Woolwich", "2013-05-01", None),
+    Case("Nancy Guthrie disappearance", "2015-01-01", None),
+    Case("how much did Apple pay for Grumblefax", NOW, None),
+    Case("who was the co-pilot of the Germanwings plane", "2014-06-01", None),
+    Case("Hiroshima landslide dead", "2014-06-01", None),
+    Case("how many people died in the Antwerp sandstorm", NOW, None),
+    Case("magnitude of the Luxembourg earthquake", NOW, None),
+    Case("who murdered Cornelius Featherstonehaugh-Blythe", NOW, None),
+    Case("when will the Neptune lander Tridentia arrive", NOW, None),
+    Case("what did the Duchess of Plumbridge announce", NOW, None),
+    Case("bankruptcy of Zibbleworks", NOW, None),
+    Case("$WQQZ earnings", NOW, None),
+    Case("the flood in Krakozhia", NOW, None),
+    Case("combien de blessés dans l'avalanche de Bruxelles", NOW, None),
+    Case("qui a gagné l'élection présidentielle de Syldavie", NOW, None),
+    Case("explosión en la refinería de Macondo", NOW, None),
+    Case("cuántos muertos en el tornado de Cuzco", NOW, None),
+    Case("Zugunglück in Bad Schnurrenberg", NOW, None),
+    Case("wer ist der neue König von Ruritanien", NOW, None),
+    Case("alluvione a Paperopoli quanti dispersi", NOW, None),
+    Case("enchente em Sucupira do Brejo quantos mortos", NOW, None),
+    Case("hostages at the Tallinn aquarium", NOW, None),
+    Case("number of llamas evacuated from Monaco", NOW, None),
+    Case("collapse of the Timisoara opera house", NOW, None),
+    Case("did the Kraken of Lake Windermere attack the ferry", NOW, None),
+    Case("results of the 2045 Mars referendum", NOW, None),
+    Case("who was arrested for hacking the Wakanda central bank", NOW, None),
+    Case("Montenegro nuclear accident evacuated", NOW, None),
+    Case("typhoon Quimby-Sue damage", NOW, None),
+    Case("volcano on the Isle of Wight", NOW, None),
+    Case("how many people were rescued from the Bhutan submarine", NOW, None),
+    Case("what happened last night in Reykjavik harbour", "2013-05-20", None),
+    Case("MH370 hijacked?", "2013-05-01", None),
+    Case("strike at the Gnomesville toy factory", NOW, None),
+    Case("what was the score of Narnia against Mordor", NOW, None),
+    Case("who discovered the element blorbium", NOW, None),
+    Case("shooting in San Marino casino how many wounded", NOW, None),
+    Case("wvxyz plmokn ijbuhv", NOW, None),
+    Case("inflation rate of Freedonia in March 2034", NOW, None),
 )

@@ -10,7 +10,7 @@ STOPWORDS: dict[str, frozenset[str]] = {
     lang: frozenset(words.split())
     for lang, words in {
         "en": "a about all also an and any are as at be been being but by can could did do does doing done for "
-        "from get gets got had has have having ever since until new he her here hers him his how i if in into is it its just many me more "
+        "from get gets got had has have having during ever since until new he her here hers him his how i if in into is it its just many me more "
         "most much my near no not now of off on or our out over own she so some such tell than that the their "
         "them then there these they this those to too under up us very was we were what when where which while "
         "who whom whose why will with would you your please know say says said show give whats whos hows thats "
@@ -253,3 +253,59 @@ PHRASES = {
     "passed away": "died",
 }
 """Set phrases of questions and the one word that stands for each."""
+
+PLACES: tuple[frozenset[str], ...] = tuple(
+    frozenset(words.split())
+    for words in (
+        "brazil brasil bresil brasilien brasile",
+        "germany allemagne alemania deutschland germania alemanha",
+        "france frankreich francia franca",
+        "spain espagne espana spanien spagna espanha",
+        "italy italie italia italien",
+        "england angleterre inglaterra inghilterra",
+        "greece grece grecia griechenland",
+        "turkey turquie turquia turkei turchia",
+        "russia russie rusia russland",
+        "ukraine ucrania ucraina",
+        "china chine cina",
+        "japan japon giappone japao",
+        "india inde indien",
+        "chile chili cile",
+        "peru perou",
+        "mexico mexique messico mexiko",
+        "philippines filipinas philippinen filippine pinas",
+        "egypt egypte egipto agypten egitto egito",
+        "syria syrie siria syrien",
+        "iraq irak",
+        "pakistan paquistan",
+        "bangladesh bangladesch",
+        "thailand thailande tailandia",
+        "switzerland suisse suiza schweiz svizzera suica",
+        "belgium belgique belgica belgien belgio",
+        "netherlands pays-bas holanda niederlande olanda holland",
+        "sweden suede suecia schweden svezia",
+        "norway norvege noruega norwegen norvegia",
+        "poland pologne polonia polen",
+        "canada kanada",
+        "australia australie australien",
+        "morocco maroc marruecos marokko marocco marrocos",
+        "algeria algerie argelia algerien",
+        "tunisia tunisie tunez tunesien",
+        "nigeria nigerien",
+        "london londres londra",
+        "moscow moscou moscu moskau mosca moscovo",
+        "athens athenes atenas athen atene",
+        "rome roma rom",
+        "milan milano mailand",
+        "naples napoli neapel napoles",
+        "venice venise venezia venecia venedig",
+        "genoa genova genes genua",
+        "brussels bruxelles bruselas brussel",
+        "cologne koln colonia",
+        "munich munchen",
+        "vienna vienne wien viena",
+        "warsaw varsovie varsovia warschau varsavia",
+        "beijing pekin peking pechino pequim",
+    )
+)
+"""The same place in several languages."""

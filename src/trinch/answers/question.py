@@ -19,6 +19,10 @@ NAME_WEIGHT = 1.5
 """A name or number says more about what is asked than a common word as rare as it."""
 
 
+PART_WEIGHT = 0.5
+_RUN = re.compile(r"[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*)+")
+
+
 class Term(NamedTuple):
     """One thing the question names. A post speaks of it when it holds any of `forms`."""
 
@@ -26,9 +30,16 @@ class Term(NamedTuple):
     forms: frozenset[str]
     weight: float
     """Inverse document frequency in nats, times `NAME_WEIGHT` for names and numbers."""
-    name: bool
-    event: bool
-    """Names a kind of happening (lexicon.CONCEPTS), so that its forms are words of several languages."""
+    spellings: tuple[str, ...]
+    """How a name may be written: itself, and the same place in other languages."""
+    role: str
+    """`name`; `part` of a name that is often left out; `event`, a kind of happening (lexicon.CONCEPTS), its
+    forms being words of several languages; or `word`."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether a post that lacks it is about something else."""
+        return self.role in ("name", "event")
 
 
 class Question(NamedTuple):
@@ -61,10 +72,15 @@ def language(words: list[str]) -> str:
     return best or identify(" ".join(words))
 
 
+def spellings(word: str) -> tuple[str, ...]:
+    """`word` without its sign, and the names of the same place in other languages."""
+    bare = word.lstrip("#@$")
+    return (bare, *sorted({name for place in lexicon.PLACES if bare in place for name in place} - {bare}))
+
+
 def forms(word: str) -> frozenset[str]:
     """Every index term that stands for `word`: its stems, the same without its sign, and its concept's words."""
-    bare = word.lstrip("#@")
-    words = {word, bare}
+    words = {word, *spellings(word)}
     for concept in lexicon.CONCEPTS:
         if word in concept:
             words |= concept
@@ -84,6 +100,20 @@ def _kind(folded: str, words: list[str], lang: str) -> str:
     if folded.startswith(("ou ", "ou,")) and lang in ("fr", "und"):  # "où", without its accent
         return "where"
     return "fact"
+
+
+def _joined(terms: list[Term], text: str) -> list[Term]:
+    """Capitalised words in a row are one name. Where its last word is written more often than another of them, posts
+    say it alone ("Maduro" for "Nicolás Maduro"), and that other is but a `part`; "Boston Marathon" needs both."""
+    names = {term.text: term for term in terms if term.role == "name"}
+    parts: set[str] = set()
+    for run in _RUN.findall(text):
+        words = [word for word in tokens(run) if word in names]
+        parts.update(word for word in words[:-1] if names[word].weight > names[words[-1]].weight)
+    return [
+        term._replace(role="part", weight=PART_WEIGHT * term.weight) if term.text in parts else term
+        for term in terms
+    ]
 
 
 def understand(text: str, as_of: int, ocean: Ocean) -> Question:
@@ -130,16 +160,17 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
             unit = forms(word)
         variants = forms(word)
         event = any(word in concept for concept in lexicon.CONCEPTS)
-        if event and any(term.event and term.text in variants for term in terms):
+        if event and any(term.role == "event" and term.text in variants for term in terms):
             continue  # "volcano eruption" names one thing
         found = max((ocean.doc_freq(form) for form in variants), default=0)
         name = (word in capital and not event) or word[0] in "#@$" or any(c.isdigit() for c in word)
         weight = math.log((ocean.num_posts + 1) / (found + 0.5)) * (NAME_WEIGHT if name else 1.0)
-        terms.append(Term(word, variants, max(weight, 0.1), name, event))
+        role = "event" if event else "name" if name else "word"
+        terms.append(Term(word, variants, max(weight, 0.1), spellings(word), role))
     if kind == "count" and not measure:
         measure = "unit" if unit else ""
     newest = newest or "happening" in words or _starts(folded, ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo"))
     if kind == "fact" and (overview or _starts(folded, ("happen", "happened", "happening", "happens", "going on", "passe", "passant",
             "pasado", "paso", "pasando", "passiert", "geschehen", "los", "successo", "succede", "aconteceu", "acontecendo"))):
         kind = "overview"
-    return Question(text, lang, kind, tuple(terms), measure, unit, newest, about)
+    return Question(text, lang, kind, tuple(_joined(terms, text)), measure, unit, newest, about)

@@ -30,6 +30,9 @@ FOREIGN = 0.35
 ABOUT = 0.45
 """How near a post must be to the question or to the anchors' words to be evidence."""
 
+TIED = 0.08
+"""Share of the evidence that must hold the question's own names for the rest to be believed the same topic."""
+
 PROFILE = 12
 """Words kept that set the anchors apart."""
 
@@ -63,8 +66,7 @@ def holds(term: Term, terms: frozenset[str], folded: str, at: int, question: Que
     enough, since they make one word of Genovia and Genova.
     """
     if not term.forms.isdisjoint(terms):
-        bare = term.text.lstrip("#@$")
-        return not term.name or (bare if len(bare) < 5 else bare[:-1]) in folded
+        return term.role != "name" or any((s if len(s) < 5 else s[:-1]) in folded for s in term.spellings)
     period = question.period
     return bool(period and period.year == term.text and period.since <= at < period.until)
 
@@ -76,11 +78,11 @@ def coverage(question: Question, terms: frozenset[str], text: str, at: int, lang
     foreign = question.lang != "und" and lang not in ("und", question.lang)
     folded = fold(text)
     for term in question.terms:
-        weight = term.weight * (FOREIGN if foreign and not term.name and not term.event else 1.0)
+        weight = term.weight * (FOREIGN if foreign and term.role == "word" else 1.0)
         total += weight
         if holds(term, terms, folded, at, question):
             held += weight
-        elif term.name or term.event:
+        elif term.needed:
             whole = False
     share = held / total if total else 0.0
     return share, whole and share >= COVERED
@@ -140,7 +142,7 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
     if question.period and question.period.year:
         hits += retrieve(text, LIMIT // 2, "")
     anchors = collapse([hit for hit in hits if _is_anchor(question, hit)])
-    if not _is_enough(question, anchors):
+    if not _is_enough(question, anchors) or not _is_met(question, anchors):
         return NOTHING
 
     profile = _profile(question, anchors[:80], ocean) if len(anchors) >= 3 else {}
@@ -166,6 +168,9 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
         if _in_period(question, hit)
     }
     near = [hit for hit in hits if nearness.get((hit.post.network, hit.post.id), 0.0) >= ABOUT]
+    named = [hit for hit in near if _names_all(question, hit)]
+    if len(named) < TIED * len(near):
+        near = named  # the anchors' words led to another topic
     sources = collapse(near)[:SOURCES]
     about = tuple(nearness[source.best.post.network, source.best.post.id] for source in sources)
     return Evidence(tuple(sources), about, profile, bool(sources))
@@ -183,13 +188,14 @@ _MEASURE_WORDS = {
 
 
 def _translations(question: Question) -> set[str]:
-    """Other languages' words for the events a question names and for what it counts."""
+    """Other languages' words for the events and places a question names and for what it counts."""
     words = {
         word
         for concept in lexicon.CONCEPTS
         if any(term.text in concept for term in question.terms)
         for word in concept
     }
+    words |= {spelling for term in question.terms for spelling in term.spellings}
     return words | set(_MEASURE_WORDS.get(question.measure, "").split())
 
 
@@ -213,11 +219,40 @@ def _nearness(question: Question, hit: Hit, profile: dict[str, float]) -> float:
     return max(share if whole else 0.6 * share, _closeness(profile, terms) * 0.95)
 
 
+def _names_all(question: Question, hit: Hit) -> bool:
+    """Whether a post itself holds every name and event of the question."""
+    terms, folded = frozenset(hit.terms), fold(hit.post.text)
+    return all(
+        holds(term, terms, folded, hit.at, question) for term in question.terms if term.needed
+    )
+
+
+def _is_met(question: Question, anchors: Sequence[Source]) -> bool:
+    """Whether the common words of the question are met too, by half their weight in one anchor at least.
+
+    "Maduro captured" is not answered by posts that say something else of Maduro. Not asked of posts in another
+    language, where those words would be other words.
+    """
+    common = [term for term in question.terms if term.role == "word"]
+    weight = sum(term.weight for term in common)
+    for anchor in anchors:
+        hit = anchor.best
+        if hit.post.lang not in ("und", question.lang) and question.lang not in ("und", "en"):
+            return True
+        terms, folded = frozenset(hit.terms), fold(hit.post.text)
+        if sum(term.weight for term in common if holds(term, terms, folded, hit.at, question)) >= weight / 2:
+            return True
+    return not common
+
+
 def _is_enough(question: Question, anchors: Sequence[Source]) -> bool:
-    """One post is enough for a single rare name; several terms must meet in two independent posts or wholly in one."""
+    """One post is enough for a single term; several terms must meet in two independent posts, or all in one."""
     if not anchors:
         return False
     if len(question.terms) == 1 or len(anchors) >= 2:
         return True
-    best = anchors[0].best
-    return coverage(question, frozenset(best.terms), best.post.text, best.at, best.post.lang)[0] >= 0.999
+    hit = anchors[0].best
+    terms, folded = frozenset(hit.terms), fold(hit.post.text)
+    return all(
+        holds(term, terms, folded, hit.at, question) for term in question.terms if term.role != "part"
+    )
