@@ -15,13 +15,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.answers_questions import DEV, SPENT, TEST, Case
+
 from trinch.answers.answer import answer
 from trinch.answers.figures import figures
 from trinch.answers.model import Answer
 from trinch.answers.render import plain
 from trinch.ocean.ocean import Ocean
 
-TOLL_QUESTIONS = ("how many people died in Savar", "death toll Bangladesh building collapse", "combien de morts à Savar")
+TOLL_QUESTIONS = (
+    "how many people died in Savar",
+    "death toll Bangladesh building collapse",
+    "combien de morts à Savar",
+)
 TOLL: tuple[tuple[str, int, int], ...] = (
     ("2013-04-24T10:00Z", 60, 82),
     ("2013-04-24T13:00Z", 76, 100),
@@ -140,12 +145,16 @@ def questions(ocean: Ocean, cases: Sequence[Case], show: bool) -> None:
                 print("     " + plain(given).split("\n\n")[0].replace("\n", "\n     "))
     asked, given_any, right = tally["answerable"]
     barred, withheld = tally["unanswerable"]
-    print(f"answerable: {asked}, answered {given_any} ({given_any / asked:.1%}), as expected {right} ({right / asked:.1%})")
+    print(
+        f"answerable: {asked}, answered {given_any} ({given_any / asked:.1%}), as expected {right} ({right / asked:.1%})"
+    )
     print(f"unanswerable: {barred}, withheld {withheld} ({withheld / barred:.1%})")
     print(f"citations that do not hold: {unsound}")
     for name, values in (("wall", wall), ("CPU inside answers", cpu)):
         ordered = sorted(value * 1000 for value in values)
-        print(f"{name}, ms: p50 {ordered[len(ordered) // 2]:.0f}, p95 {ordered[int(len(ordered) * 0.95)]:.0f}, max {ordered[-1]:.0f}")
+        print(
+            f"{name}, ms: p50 {ordered[len(ordered) // 2]:.0f}, p95 {ordered[int(len(ordered) * 0.95)]:.0f}, max {ordered[-1]:.0f}"
+        )
 
 
 def toll(ocean: Ocean, show: bool) -> None:
@@ -163,7 +172,9 @@ def toll(ocean: Ocean, show: bool) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("ocean")
     parser.add_argument("--split", choices=["dev", "spent", "test"], default="test")
     parser.add_argument("--no-toll", action="store_true")

@@ -23,11 +23,18 @@ NOW = "2026-11-01"
 
 DEV: tuple[Case, ...] = (
     Case("what happened at the Boston marathon", "2013-04-15T22:00Z", r"explosion|bomb|blast"),
-    Case("how many people died at the Boston marathon", "2013-04-16T12:00Z", r"\b(3|three)\b", r"\b(3|three)\b"),
+    Case(
+        "how many people died at the Boston marathon", "2013-04-16T12:00Z", r"\b(3|three)\b", r"\b(3|three)\b"
+    ),
     Case("combien de morts à Boston", "2013-04-16T12:00Z", r"\b(3|three|trois)\b", r"\b(3|three|trois)\b"),
     Case("how many people were injured in Boston", "2013-04-16T12:00Z", r"1[3-7]\d", r"1[3-7]\d"),
     Case("who is the Boston bombing suspect", "2013-04-20T00:00Z", r"tsarnaev|suspect"),
-    Case("how many people died in Savar", "2013-04-25T12:00Z", r"death|dead|kill", r"\b(147|149|154|161|191|200)\b"),
+    Case(
+        "how many people died in Savar",
+        "2013-04-25T12:00Z",
+        r"death|dead|kill",
+        r"\b(147|149|154|161|191|200)\b",
+    ),
     Case("how many people died in Savar", "2013-05-02", r"death|dead|toll", r"\b(4[0-3]\d)\b"),
     Case("quelle est la situation à Oklahoma", "2013-05-21T12:00Z", r"tornad", r"\b91\b"),
     Case("what happened in West, Texas", "2013-04-18T12:00Z", r"explosion"),
@@ -40,7 +47,12 @@ DEV: tuple[Case, ...] = (
     Case("what happened in Nepal earthquake", "2015-04-26T12:00Z", r"dead|death|kill"),
     Case("how many people died in the Nepal earthquake", "2015-04-29T12:00Z", r"5,?0\d\d", r"5,?0\d\d"),
     Case("what happened in Glasgow?", "2013-11-30T12:00Z", r"helicopter"),
-    Case("¿cuántos muertos hay en el incendio de la discoteca de Brasil?", "2013-01-28T00:00Z", r"\b2[3-4]\d\b", r"\b2[3-4]\d\b"),
+    Case(
+        "¿cuántos muertos hay en el incendio de la discoteca de Brasil?",
+        "2013-01-28T00:00Z",
+        r"\b2[3-4]\d\b",
+        r"\b2[3-4]\d\b",
+    ),
     Case("what caused the train crash in New York", "2013-12-03", r"mph|derail"),
     Case("refinería Amuay explosión muertos", "2012-08-27T00:00Z", r"\b(39|41)\b"),
     Case("que s'est-il passé à Boston", "2013-04-16T12:00Z", r"explosion|bomb|blast|mort|dead"),
@@ -102,11 +114,21 @@ DEV: tuple[Case, ...] = (
 SPENT: tuple[Case, ...] = (
     Case("what happened in Costa Rica", "2012-09-06T12:00Z", r"quake|earthquake|terremoto|sismo"),
     Case("magnitude of the Costa Rica earthquake", "2012-09-06T12:00Z", r"7[.,][5-9]"),
-    Case("how many people died in the Guatemala earthquake", "2012-11-09T12:00Z", r"\b(4\d|5\d)\b", r"\b(4\d|5\d)\b"),
+    Case(
+        "how many people died in the Guatemala earthquake",
+        "2012-11-09T12:00Z",
+        r"\b(4\d|5\d)\b",
+        r"\b(4\d|5\d)\b",
+    ),
     Case("terremoto en Guatemala muertos", "2012-11-09T12:00Z", r"\b(4\d|5\d)\b", r"\b(4\d|5\d)\b"),
     Case("Manila floods situation", "2012-08-08T12:00Z", r"flood|rain|evacu"),
     Case("what happened in Emilia, Italy", "2012-05-30", r"quake|terremoto|earthquake"),
-    Case("how many people died in the Pakistan earthquake", "2013-09-26T00:00Z", r"\b[23]\d\d\b", r"\b[23]\d\d\b"),
+    Case(
+        "how many people died in the Pakistan earthquake",
+        "2013-09-26T00:00Z",
+        r"\b[23]\d\d\b",
+        r"\b[23]\d\d\b",
+    ),
     Case("Kashmir floods", "2014-09-11", r"flood"),
     Case("what happened in Napa", "2014-08-24T20:00Z", r"quake"),
     Case("how many people were injured in the Napa earthquake", "2014-08-26T00:00Z", r"injur|hurt", r"\d"),
@@ -130,7 +152,9 @@ SPENT: tuple[Case, ...] = (
     Case("is Amy Klobuchar running for governor", "2026-02-02", r"klobuchar"),
     Case("how many people died in the Yolanda typhoon", "2013-11-12", r"dead|death|died|toll|kill", r"\d"),
     Case("New York Metro-North derailment how many injured", "2013-12-02", r"injur|hurt", r"6\d|7\d|\d"),
-    Case("helicopter crash pub Glasgow how many dead", "2013-12-01T12:00Z", r"\b(8|eight)\b", r"\b(8|eight)\b"),
+    Case(
+        "helicopter crash pub Glasgow how many dead", "2013-12-01T12:00Z", r"\b(8|eight)\b", r"\b(8|eight)\b"
+    ),
     Case("how many people died in the Oklahoma tornado", "2013-05-22T12:00Z", r"\b24\b", r"\b24\b"),
     Case("what happened in Ormoc during typhoon Yolanda", "2013-11-12", r"ormoc"),
     Case("Michael Essien ebola", "2014-10-14", r"essien"),
@@ -179,7 +203,12 @@ SPENT: tuple[Case, ...] = (
 
 TEST: tuple[Case, ...] = (
     Case("landslide in Hiroshima", "2014-08-21T12:00Z", r"landslide"),
-    Case("how many people died in the Hiroshima landslides", "2014-08-24T12:00Z", r"\b(3\d|4\d|5\d)\b", r"\b(4\d|5\d)\b"),
+    Case(
+        "how many people died in the Hiroshima landslides",
+        "2014-08-24T12:00Z",
+        r"\b(3\d|4\d|5\d)\b",
+        r"\b(4\d|5\d)\b",
+    ),
     Case("avalanche in Afghanistan how many killed", "2015-03-07", r"avalanche", r"\d"),
     Case("what happened in Woolwich", "2013-05-23", r"soldier|machete|attack|behead"),
     Case("who won Eurovision 2013", "2013-05-19", r"denmark"),
@@ -204,7 +233,12 @@ TEST: tuple[Case, ...] = (
     Case("Cleveland kidnapping victims", "2013-05-17", r"cleveland"),
     Case("MH370 hijacked?", "2014-03-17", r"mh370|hijack|malaysia"),
     Case("Super Bowl Seahawks Patriots", "2026-02-10", r"seahawks|patriots"),
-    Case("how many people were killed in the attacks on two villages in Nigeria", "2026-03-01", r"160|nigeria", r"\d"),
+    Case(
+        "how many people were killed in the attacks on two villages in Nigeria",
+        "2026-03-01",
+        r"160|nigeria",
+        r"\d",
+    ),
     Case("incendio en la boate Kiss", "2013-01-28", r"kiss|santa maria"),
     Case("combien de blessés à West Texas", "2013-04-19T12:00Z", r"\d", r"\d"),
     Case("inundaciones en Filipinas agosto 2012", "2012-08-20", r"flood|inunda|philippin|filipin"),

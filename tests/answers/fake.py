@@ -8,7 +8,6 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-
 from typing import NamedTuple
 
 from trinch.posts.event import Post
@@ -57,7 +56,11 @@ class FakeOcean:
         found = []
         for hit in self.hits:
             seconds = hit.at // 1_000_000
-            if (as_of is not None and hit.at > as_of) or any(seconds < s for s in since) or any(seconds >= u for u in until):
+            if (
+                (as_of is not None and hit.at > as_of)
+                or any(seconds < s for s in since)
+                or any(seconds >= u for u in until)
+            ):
                 continue
             held = set(hit.terms)
             score = 0.0
@@ -105,23 +108,123 @@ NOISE = [
 """Posts about nothing in particular, so that rare words are rare."""
 
 FERRY = [
-    post("f01", "2031-05-02T09:05+00:00", "Loud bang at Port Halden, the ferry Aurelia has hit the pier", "mira_k"),
-    post("f02", "2031-05-02T09:12+00:00", "BREAKING: ferry Aurelia hits pier at Port Halden, people in the water", "haldennews", author_verified=True, author_followers=80_000),
-    post("f03", "2031-05-02T09:20+00:00", "RT @haldennews: BREAKING: ferry Aurelia hits pier at Port Halden, people in the water", "tomas1"),
-    post("f04", "2031-05-02T09:21+00:00", "RT @haldennews: BREAKING: ferry Aurelia hits pier at Port Halden, people in the wat…", "lenna"),
-    post("f05", "2031-05-02T10:00+00:00", "At least 4 dead after the ferry Aurelia hit a pier at Port Halden, police say", "haldennews", author_verified=True, author_followers=80_000),
-    post("f06", "2031-05-02T10:10+00:00", "Police in Port Halden: four dead, 30 injured in ferry accident", "coastradio"),
-    post("f07", "2031-05-02T10:40+00:00", "Praying for everyone on the Aurelia, my heart is broken, Port Halden stay strong", "softsoul"),
-    post("f08", "2031-05-02T12:00+00:00", "Death toll in Port Halden ferry accident rises to 9, more than 60 hurt, hospital says", "coastradio"),
-    post("f09", "2031-05-02T12:20+00:00", "Port Halden hospital confirms 9 dead and 62 injured after ferry accident", "drolsen"),
-    post("f10", "2031-05-02T13:00+00:00", "Accident de ferry à Port Halden : 9 morts et 62 blessés, selon l'hôpital", "echo_du_large", lang="fr"),
-    post("f11", "2031-05-02T16:00+00:00", "RT @haldennews: At least 4 dead after the ferry Aurelia hit a pier at Port Halden, police say", "latecomer"),
-    post("f12", "2031-05-02T17:00+00:00", "RT @haldennews: At least 4 dead after the ferry Aurelia hit a pier at Port Halden, police say", "latecomer2"),
-    post("f13", "2031-05-02T19:00+00:00", "Toll of the Port Halden ferry accident now 11 dead, two still missing, coast guard says", "coastradio"),
-    post("f14", "2031-05-02T19:20+00:00", "Coast guard: 11 dead in Port Halden ferry disaster, search for missing goes on", "haldennews", author_verified=True, author_followers=80_000),
-    post("f15", "2031-05-02T19:30+00:00", "Port Halden : le bilan de l'accident du ferry passe à 11 morts, deux disparus", "echo_du_large", lang="fr"),
-    post("f16", "2031-05-02T19:40+00:00", "Someone told me 40 dead in Port Halden??? ferry accident is worse than they say", "rumour_mill"),
-    post("f17", "2031-05-02T20:00+00:00", "Captain of the ferry Aurelia questioned by police in Port Halden about engine failure", "coastradio"),
-    post("f18", "2031-05-02T20:30+00:00", "Engine failure likely cause of Port Halden ferry accident, investigators say", "haldennews", author_verified=True, author_followers=80_000),
+    post(
+        "f01",
+        "2031-05-02T09:05+00:00",
+        "Loud bang at Port Halden, the ferry Aurelia has hit the pier",
+        "mira_k",
+    ),
+    post(
+        "f02",
+        "2031-05-02T09:12+00:00",
+        "BREAKING: ferry Aurelia hits pier at Port Halden, people in the water",
+        "haldennews",
+        author_verified=True,
+        author_followers=80_000,
+    ),
+    post(
+        "f03",
+        "2031-05-02T09:20+00:00",
+        "RT @haldennews: BREAKING: ferry Aurelia hits pier at Port Halden, people in the water",
+        "tomas1",
+    ),
+    post(
+        "f04",
+        "2031-05-02T09:21+00:00",
+        "RT @haldennews: BREAKING: ferry Aurelia hits pier at Port Halden, people in the wat…",
+        "lenna",
+    ),
+    post(
+        "f05",
+        "2031-05-02T10:00+00:00",
+        "At least 4 dead after the ferry Aurelia hit a pier at Port Halden, police say",
+        "haldennews",
+        author_verified=True,
+        author_followers=80_000,
+    ),
+    post(
+        "f06",
+        "2031-05-02T10:10+00:00",
+        "Police in Port Halden: four dead, 30 injured in ferry accident",
+        "coastradio",
+    ),
+    post(
+        "f07",
+        "2031-05-02T10:40+00:00",
+        "Praying for everyone on the Aurelia, my heart is broken, Port Halden stay strong",
+        "softsoul",
+    ),
+    post(
+        "f08",
+        "2031-05-02T12:00+00:00",
+        "Death toll in Port Halden ferry accident rises to 9, more than 60 hurt, hospital says",
+        "coastradio",
+    ),
+    post(
+        "f09",
+        "2031-05-02T12:20+00:00",
+        "Port Halden hospital confirms 9 dead and 62 injured after ferry accident",
+        "drolsen",
+    ),
+    post(
+        "f10",
+        "2031-05-02T13:00+00:00",
+        "Accident de ferry à Port Halden : 9 morts et 62 blessés, selon l'hôpital",
+        "echo_du_large",
+        lang="fr",
+    ),
+    post(
+        "f11",
+        "2031-05-02T16:00+00:00",
+        "RT @haldennews: At least 4 dead after the ferry Aurelia hit a pier at Port Halden, police say",
+        "latecomer",
+    ),
+    post(
+        "f12",
+        "2031-05-02T17:00+00:00",
+        "RT @haldennews: At least 4 dead after the ferry Aurelia hit a pier at Port Halden, police say",
+        "latecomer2",
+    ),
+    post(
+        "f13",
+        "2031-05-02T19:00+00:00",
+        "Toll of the Port Halden ferry accident now 11 dead, two still missing, coast guard says",
+        "coastradio",
+    ),
+    post(
+        "f14",
+        "2031-05-02T19:20+00:00",
+        "Coast guard: 11 dead in Port Halden ferry disaster, search for missing goes on",
+        "haldennews",
+        author_verified=True,
+        author_followers=80_000,
+    ),
+    post(
+        "f15",
+        "2031-05-02T19:30+00:00",
+        "Port Halden : le bilan de l'accident du ferry passe à 11 morts, deux disparus",
+        "echo_du_large",
+        lang="fr",
+    ),
+    post(
+        "f16",
+        "2031-05-02T19:40+00:00",
+        "Someone told me 40 dead in Port Halden??? ferry accident is worse than they say",
+        "rumour_mill",
+    ),
+    post(
+        "f17",
+        "2031-05-02T20:00+00:00",
+        "Captain of the ferry Aurelia questioned by police in Port Halden about engine failure",
+        "coastradio",
+    ),
+    post(
+        "f18",
+        "2031-05-02T20:30+00:00",
+        "Engine failure likely cause of Port Halden ferry accident, investigators say",
+        "haldennews",
+        author_verified=True,
+        author_followers=80_000,
+    ),
 ]
 """A ferry accident that never was, in two languages, with a rumour, stale reposts and a moving toll."""

@@ -3,8 +3,8 @@
 import itertools
 
 import pytest
-from tests.answers.fake import FERRY, NOISE, FakeOcean, post, us
 
+from tests.answers.fake import FERRY, NOISE, FakeOcean, post, us
 from trinch.answers.answer import answer
 from trinch.answers.model import Answer
 
@@ -114,7 +114,9 @@ def test_nothing_later_than_as_of_is_said() -> None:
 
 def test_a_year_in_the_question_is_a_period() -> None:
     assert ask("what happened in Port Halden in 2031", "2032-01-01T00:00+00:00").outcome == "answer"
-    assert ask("what happened in Port Halden in 2029", "2032-01-01T00:00+00:00").outcome == "not_enough_evidence"
+    assert (
+        ask("what happened in Port Halden in 2029", "2032-01-01T00:00+00:00").outcome == "not_enough_evidence"
+    )
     assert any("since_time:" in where for _, where in OCEAN.asked)
 
 
@@ -134,9 +136,14 @@ def test_independent_authors_are_counted() -> None:
 
 
 def test_unknown_authors_count_as_one() -> None:
-    ocean = FakeOcean([
-        post(p.id, "2031-05-02T09:00+00:00", p.text, "", p.lang) for p in FERRY if not p.text.startswith("RT")
-    ] + NOISE)
+    ocean = FakeOcean(
+        [
+            post(p.id, "2031-05-02T09:00+00:00", p.text, "", p.lang)
+            for p in FERRY
+            if not p.text.startswith("RT")
+        ]
+        + NOISE
+    )
     given = ask("how many people died in Port Halden", "2031-05-02T21:00+00:00", ocean)
     assert given.claims[0].authors == 1
 
@@ -152,9 +159,24 @@ def test_the_same_question_has_the_same_answer() -> None:
 
 def test_a_correction_downwards_needs_and_gets_several_sources() -> None:
     fall = [
-        post("c1", "2031-05-02T22:00+00:00", "Coast guard corrects toll of Port Halden ferry accident to 7 dead", "coastradio"),
-        post("c2", "2031-05-02T22:10+00:00", "Correction: 7 dead in Port Halden ferry accident, not 11", "drolsen"),
-        post("c3", "2031-05-02T22:20+00:00", "Port Halden ferry accident: toll revised to 7 dead after double count", "mira_k"),
+        post(
+            "c1",
+            "2031-05-02T22:00+00:00",
+            "Coast guard corrects toll of Port Halden ferry accident to 7 dead",
+            "coastradio",
+        ),
+        post(
+            "c2",
+            "2031-05-02T22:10+00:00",
+            "Correction: 7 dead in Port Halden ferry accident, not 11",
+            "drolsen",
+        ),
+        post(
+            "c3",
+            "2031-05-02T22:20+00:00",
+            "Port Halden ferry accident: toll revised to 7 dead after double count",
+            "mira_k",
+        ),
     ]
     question, at = "how many people died in Port Halden", "2031-05-02T23:00+00:00"
     alone = ask(question, at, FakeOcean(FERRY + NOISE + fall[:1]))

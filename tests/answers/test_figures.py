@@ -52,7 +52,10 @@ def test_numbers_compare_across_spellings() -> None:
     assert value_of("v7") is None
 
 
-@given(st.integers(2, 9_999_999), st.sampled_from(["{} dead", "kills {}", "toll hits {}", "{} morts", "{} muertos"]))
+@given(
+    st.integers(2, 9_999_999),
+    st.sampled_from(["{} dead", "kills {}", "toll hits {}", "{} morts", "{} muertos"]),
+)
 def test_any_number_is_read_back(value: int, pattern: str) -> None:
     if 1900 <= value <= 2100:
         return

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from trinch.answers import evidence as weighing
+from trinch.answers.candidates import Candidate, candidates, fitness, present_states, reports
 from trinch.answers.check import checked, supports
-from trinch.answers.choose import Candidate, candidates, fitness, present_states, rank, reports
+from trinch.answers.choose import rank
 from trinch.answers.evidence import Source
 from trinch.answers.figures import figures
 from trinch.answers.model import Answer, Citation, Claim, Hit, Ocean
@@ -80,7 +81,9 @@ def _idf(ocean: Ocean) -> Callable[[str], float]:
     return weight
 
 
-def _told(asked: Question, found: Sequence[Candidate], chosen: list[Candidate], present: dict[str, State]) -> list[Picked]:
+def _told(
+    asked: Question, found: Sequence[Candidate], chosen: list[Candidate], present: dict[str, State]
+) -> list[Picked]:
     """The chosen spans with those that agree; the best first, the others newest first.
 
     Where the number of the dead is known, one of them gives it, in the question's language if anybody does.
@@ -143,9 +146,17 @@ def _counted(
         options = [r for r in state.reports if r.source.best.post.id not in used]
         if not options:
             return
-        best = max(options, key=lambda r: (round(fitness(asked, spans[r.source.best.post.id, r.span.start]), 9), r.source.best.post.id))
+        best = max(
+            options,
+            key=lambda r: (
+                round(fitness(asked, spans[r.source.best.post.id, r.span.start]), 9),
+                r.source.best.post.id,
+            ),
+        )
         agreeing = [
-            (r.source, r.span.start, r.span.end) for r in state.reports if r.source.best.post.id != best.source.best.post.id
+            (r.source, r.span.start, r.span.end)
+            for r in state.reports
+            if r.source.best.post.id != best.source.best.post.id
         ]
         used.add(best.source.best.post.id)
         picked.append((spans[best.source.best.post.id, best.span.start], agreeing))
@@ -167,12 +178,19 @@ def _counted(
     quoted = {figure.quantity for candidate, _ in picked for figure in figures(candidate.text, asked.unit)}
     for quantity in ("missing", "injured"):
         beside = curves.get(quantity, [])
-        if asked.measure == "dead" and quantity not in quoted and beside and beside[-1].latest > now.since - 24 * HOUR and beside[-1].support >= 2:
+        if (
+            asked.measure == "dead"
+            and quantity not in quoted
+            and beside
+            and beside[-1].latest > now.since - 24 * HOUR
+            and beside[-1].support >= 2
+        ):
             add(beside[-1])
     earlier = [
         state
         for state in line[:-1]
-        if abs(state.value - now.value) > CONFLICT * now.value and (state.value < now.value or state.support >= 5)
+        if abs(state.value - now.value) > CONFLICT * now.value
+        and (state.value < now.value or state.support >= 5)
     ]
     if earlier:
         add(earlier[-1])
@@ -191,7 +209,9 @@ def _claim(
 ) -> Claim:
     """A claim with its citations; the copies of what is quoted are counted in the whole ocean."""
     quoted = [(candidate.source, candidate.span.start, candidate.span.end), *agreeing]
-    copies = {(h.post.network, h.post.id) for h in ocean.copies(candidate.source.best, as_of=as_of) if h.at <= as_of}
+    copies = {
+        (h.post.network, h.post.id) for h in ocean.copies(candidate.source.best, as_of=as_of) if h.at <= as_of
+    }
     everywhere = {(hit.post.network, hit.post.id) for source, _, _ in quoted for hit in source.hits} | copies
     ranked = quoted[:1] + sorted(quoted[1:], key=lambda q: (-q[0].weight, q[0].best.post.id))
     shown: list[Citation] = []

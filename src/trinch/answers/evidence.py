@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trinch.answers.model import Hit
 from trinch.answers.spans import REPOST, reposted_from
@@ -87,7 +88,12 @@ def weigh(hit: Hit, copies: int) -> float:
 
 def _rank(hit: Hit) -> tuple[bool, bool, int, str]:
     """Orders the posts of one source: the first is the one to quote."""
-    return (_is_cut(hit.post.text), bool(hit.post.repost_of or REPOST.match(hit.post.text)), hit.at, hit.post.id)
+    return (
+        _is_cut(hit.post.text),
+        bool(hit.post.repost_of or REPOST.match(hit.post.text)),
+        hit.at,
+        hit.post.id,
+    )
 
 
 def collapse(hits: Sequence[Hit]) -> list[Source]:
@@ -146,7 +152,7 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
     return sorted(sources, key=lambda s: (-s.score, s.best.post.network, s.best.post.id))
 
 
-def _overlap(sets: Sequence[set[tuple[str, str]]]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
+def _overlap(sets: Sequence[set[tuple[str, str]]]) -> NDArray[np.float32]:
     """How many members each two sets share, [n, n]."""
     index: dict[tuple[str, str], int] = {}
     rows, columns = [], []
@@ -156,5 +162,5 @@ def _overlap(sets: Sequence[set[tuple[str, str]]]) -> "np.ndarray[tuple[int, int
             columns.append(index.setdefault(member, len(index)))
     table = np.zeros((len(sets), len(index)), dtype=np.float32)
     table[rows, columns] = 1.0
-    shared: np.ndarray[tuple[int, int], np.dtype[np.float32]] = table @ table.T
+    shared: NDArray[np.float32] = table @ table.T
     return shared

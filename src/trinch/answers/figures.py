@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+|\d+(?:\.\d+)?")
 _BREAKS = frozenset(".;!?-–—|")
 
 
-_DATING = frozenset("in of since en de im em nel dal seit desde depuis".split())
+_DATING = frozenset(["in", "of", "since", "en", "de", "im", "em", "nel", "dal", "seit", "desde", "depuis"])
 
 
 class Figure(NamedTuple):
@@ -118,7 +118,9 @@ def _before(words: list[_Word], here: int) -> tuple[str, int]:
     return "", REACH + 1
 
 
-_ACTIVE = frozenset("kills killing toll tolls injures injuring kill claims tue tuant mata uccide bilan leaves".split())
+_ACTIVE = frozenset(
+    ["kills", "killing", "toll", "tolls", "injures", "injuring", "kill", "claims", "tue", "tuant", "mata", "uccide", "bilan", "leaves"]
+)
 
 
 def _firmness(words: list[_Word], here: int, value: float) -> str:
@@ -126,7 +128,16 @@ def _firmness(words: list[_Word], here: int, value: float) -> str:
     close = around[-2:] + [word.folded for word in words[here + 1 : here + 4]]
     if any(word in lexicon.FEARED for word in close[:4]) and not any(word in _BREAKS for word in close):
         return "feared"
-    if around[-2:] == ["up", "to"] and around[0] not in ("goes", "gone", "went", "climbs", "rises", "rose", "jumps", "shoots"):
+    if around[-2:] == ["up", "to"] and around[0] not in (
+        "goes",
+        "gone",
+        "went",
+        "climbs",
+        "rises",
+        "rose",
+        "jumps",
+        "shoots",
+    ):
         return "near"
     if words[here].folded.endswith("+") or any(word in lexicon.AT_LEAST for word in around):
         return "over" if value % 10 == 0 else "exact"
@@ -147,9 +158,21 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
         if value is None or word.folded[0] in "#@$":
             continue
         following = words[here + 1].folded if here + 1 < len(words) else ""
-        if following in ("%", "percent", "of", "year", "years", "yr", "month", "hours", "story", "storey", "days", "am", "pm") and (
-            not unit or following not in unit
-        ):
+        if following in (
+            "%",
+            "percent",
+            "of",
+            "year",
+            "years",
+            "yr",
+            "month",
+            "hours",
+            "story",
+            "storey",
+            "days",
+            "am",
+            "pm",
+        ) and (not unit or following not in unit):
             continue
         if following == "," and here and words[here - 1].folded == ",":
             continue  # "Martin Richard, 8, dies": an age
@@ -157,9 +180,7 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
             continue  # "50 more bodies": a step, not a state
         behind, behind_steps = _after(words, here, unit)
         front, front_steps = _before(words, here)
-        if front and front_steps <= behind_steps and not (front_steps == behind_steps and behind):
-            quantity, steps = front, front_steps
-        elif front and front_steps == 1 and _is_active(words, here):
+        if (front and front_steps <= behind_steps and not (front_steps == behind_steps and behind)) or (front and front_steps == 1 and _is_active(words, here)):
             quantity, steps = front, front_steps
         else:
             quantity, steps = behind, behind_steps

@@ -109,7 +109,12 @@ def _joined(terms: list[Term], text: str) -> list[Term]:
     parts: set[str] = set()
     for run in _RUN.findall(text):
         words = [word for word in tokens(run) if word in names]
-        parts.update(word for word in words[:-1] if names[word].weight > names[words[-1]].weight)
+        acronyms = {token for word in run.split() if word.isupper() for token in tokens(word)}
+        parts.update(
+            word
+            for word in words[:-1]
+            if names[word].weight > names[words[-1]].weight and word not in acronyms
+        )
     return [
         term._replace(role="part", weight=PART_WEIGHT * term.weight) if term.text in parts else term
         for term in terms
@@ -125,7 +130,11 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
     words = tokens(folded)
     lang = language(words)
     kind = _kind(folded, words, lang)
-    stop = frozenset().union(*lexicon.STOPWORDS.values()) if lang not in lexicon.STOPWORDS else lexicon.STOPWORDS[lang]
+    stop = (
+        frozenset().union(*lexicon.STOPWORDS.values())
+        if lang not in lexicon.STOPWORDS
+        else lexicon.STOPWORDS[lang]
+    )
     rest = tokens(about.rest) if about else words
     if about and about.year:
         rest.append(about.year)  # met by a post of that year or one that names it
@@ -169,8 +178,37 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
         terms.append(Term(word, variants, max(weight, 0.1), spellings(word), role))
     if kind == "count" and not measure:
         measure = "unit" if unit else ""
-    newest = newest or "happening" in words or _starts(folded, ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo"))
-    if kind == "fact" and (overview or _starts(folded, ("happen", "happened", "happening", "happens", "going on", "passe", "passant",
-            "pasado", "paso", "pasando", "passiert", "geschehen", "los", "successo", "succede", "aconteceu", "acontecendo"))):
+    newest = (
+        newest
+        or "happening" in words
+        or _starts(
+            folded, ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo")
+        )
+    )
+    if kind == "fact" and (
+        overview
+        or _starts(
+            folded,
+            (
+                "happen",
+                "happened",
+                "happening",
+                "happens",
+                "going on",
+                "passe",
+                "passant",
+                "pasado",
+                "paso",
+                "pasando",
+                "passiert",
+                "geschehen",
+                "los",
+                "successo",
+                "succede",
+                "aconteceu",
+                "acontecendo",
+            ),
+        )
+    ):
         kind = "overview"
     return Question(text, lang, kind, tuple(_joined(terms, text)), measure, unit, newest, about)

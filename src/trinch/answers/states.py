@@ -168,12 +168,16 @@ def _believed(state: State, now: State, start: int, every: Sequence[State]) -> b
         early = state.since - start <= FIRST
         if ratio <= (FIRST_STEP if early else STEP) and state.firm != "near" and _prevails(state, now, every):
             return True
-        return state.support >= (2 if early or ratio <= LEAP else 5) and (ratio <= LEAP or _prevails(state, now, every))
+        return state.support >= (2 if early or ratio <= LEAP else 5) and (
+            ratio <= LEAP or _prevails(state, now, every)
+        )
     # Only numbers never heard before can correct a count; slow outlets repeat old ones for days.
     correcting = sum(
         len(other.reports)
         for other in every
-        if other.since > now.since and other.firm == "exact" and abs(other.value - state.value) <= CLOSE * state.value
+        if other.since > now.since
+        and other.firm == "exact"
+        and abs(other.value - state.value) <= CLOSE * state.value
     )
     return ratio >= COLLAPSE and state.firm == "exact" and correcting >= 3 and _prevails(state, now, every)
 
@@ -187,8 +191,8 @@ def _prevails(state: State, now: State, every: Sequence[State]) -> bool:
     new = sum(
         agrees(r.figure, state.value)
         or _is_close(r.figure, state.value)
-        or now.value < state.value <= r.figure.value <= LEAP * state.value
+        or (r.figure.firm != "feared" and now.value < state.value <= r.figure.value <= LEAP * state.value)
         for r in fresh
     )
-    old = sum(agrees(r.figure, now.value) for r in fresh)
+    old = sum(agrees(r.figure, now.value) or _is_close(r.figure, now.value) for r in fresh)
     return new >= 0.5 * old

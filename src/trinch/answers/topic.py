@@ -37,7 +37,9 @@ PROFILE = 12
 """Words kept that set the anchors apart."""
 
 _STOP = frozenset().union(*lexicon.STOPWORDS.values())
-_COUNTED = frozenset(form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word))
+_COUNTED = frozenset(
+    form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word)
+)
 """Words of counting ("death toll") go with every disaster and set none apart."""
 
 SOURCES = 300
@@ -107,7 +109,15 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
     for term, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:60]:
         if count < floor:
             break
-        if term in asked or term in _COUNTED or term in _STOP or term in lexicon.PERSONAL or len(term) < 3 or term[0] in "#@" or any(c.isdigit() for c in term):
+        if (
+            term in asked
+            or term in _COUNTED
+            or term in _STOP
+            or term in lexicon.PERSONAL
+            or len(term) < 3
+            or term[0] in "#@"
+            or any(c.isdigit() for c in term)
+        ):
             continue
         p = count / size
         q = (ocean.doc_freq(term) + 0.5) / (ocean.num_posts + 1)
@@ -136,7 +146,9 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
     where = _where(question)
 
     def retrieve(words: str, limit: int, where: str) -> list[Hit]:
-        return [hit for hit in ocean.retrieve(words, limit=limit, as_of=as_of, where=where) if hit.at <= as_of]
+        return [
+            hit for hit in ocean.retrieve(words, limit=limit, as_of=as_of, where=where) if hit.at <= as_of
+        ]
 
     hits = retrieve(text, LIMIT, where)
     if question.period and question.period.year:
@@ -222,9 +234,7 @@ def _nearness(question: Question, hit: Hit, profile: dict[str, float]) -> float:
 def _names_all(question: Question, hit: Hit) -> bool:
     """Whether a post itself holds every name and event of the question."""
     terms, folded = frozenset(hit.terms), fold(hit.post.text)
-    return all(
-        holds(term, terms, folded, hit.at, question) for term in question.terms if term.needed
-    )
+    return all(holds(term, terms, folded, hit.at, question) for term in question.terms if term.needed)
 
 
 def _is_met(question: Question, anchors: Sequence[Source]) -> bool:
@@ -253,6 +263,4 @@ def _is_enough(question: Question, anchors: Sequence[Source]) -> bool:
         return True
     hit = anchors[0].best
     terms, folded = frozenset(hit.terms), fold(hit.post.text)
-    return all(
-        holds(term, terms, folded, hit.at, question) for term in question.terms if term.role != "part"
-    )
+    return all(holds(term, terms, folded, hit.at, question) for term in question.terms if term.role != "part")
