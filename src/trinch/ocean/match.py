@@ -5,6 +5,7 @@ candidates (it may propose too many, never too few); this decides. Knows nothing
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from trinch.ocean.facets import facets, url_terms, wanted_url_terms
 from trinch.ocean.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase, Words
@@ -25,7 +26,7 @@ class Candidate:
     def terms(self) -> list[str]:
         """Stemmed, as indexed."""
         if self._terms is None:
-            self._terms = terms(self.post.text, self.post.lang)
+            self._terms = _terms(self.post.text, self.post.lang)
         return self._terms
 
     @property
@@ -40,6 +41,11 @@ class Candidate:
         if self._facets is None:
             self._facets = frozenset(facets(self.post))
         return self._facets
+
+
+@lru_cache(maxsize=4096)  # one question looks at the same posts several times
+def _terms(text: str, lang: str) -> list[str]:
+    return terms(text, lang)
 
 
 def matches(node: Node, it: Candidate, as_of: int) -> bool:
