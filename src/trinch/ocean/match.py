@@ -10,7 +10,7 @@ from functools import lru_cache
 from trinch.ocean.facets import facets, url_terms, wanted_url_terms
 from trinch.ocean.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase, Words
 from trinch.posts.event import Post
-from trinch.posts.text import phrase_terms, query_terms, terms, tokens
+from trinch.posts.text import phrase_terms, stem, terms, tokens
 
 
 class Candidate:
@@ -60,7 +60,7 @@ def matches(node: Node, it: Candidate, as_of: int) -> bool:
         case Words(text):
             words = word_tokens(text)
             if len(words) == 1:
-                return any(term in it.terms for term in query_terms(words[0]))
+                return stem(words[0], it.post.lang) in it.terms
             return any(_within(sequence, it.terms) for sequence in phrase_terms(text))
         case Phrase(text):
             return _within(terms(text, "und"), it.words)
