@@ -86,7 +86,7 @@ CASES = [
     ("min_faves:151", ""),
     ("-min_faves:4 port", "4"),
     ("min_retweets:64", "6"),
-    ("conversation_id:1", "2"),
+    ("conversation_id:1", "1 2"),
     ("quoted_tweet_id:4", "6"),
     ("url:example.org", "1"),
     ("url:news.example.org/2013", "1"),

@@ -72,6 +72,8 @@ def matches(node: Node, it: Candidate, as_of: int) -> bool:
         case Has("url", value):
             wanted = set(wanted_url_terms(value))
             return any(wanted <= url_terms(url) for url in it.post.urls)
+        case Has("conversation", value) if it.post.id.lower() == value:
+            return True  # where the conversation begins
         case Has(field, value):
             return f"{field}:{value}" in it.facets
 

@@ -172,6 +172,8 @@ class _Remembered(dict[str, tuple[str, ...]]):
         self._read = read
 
     def __missing__(self, chunk: str) -> tuple[str, ...]:
+        if chunk.startswith(("https://", "http://")):
+            return ()
         found = tuple(self._read(chunk))
         if len(chunk) <= self.LONGEST:
             if len(self) >= self.ROOM:
