@@ -49,8 +49,8 @@ def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> 
     norms = np.linalg.norm(table, axis=1, keepdims=True)
     table /= np.maximum(norms, 1e-9)
     # Rounded, so that the order in which a machine adds does not decide what is chosen.
-    cosine: NDArray[np.float64] = np.round((table @ table.T).astype(np.float64), 4)
-    return cosine
+    cosine = (table @ table.T).astype(np.float64)
+    return np.round(cosine, 4)
 
 
 def _richness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> NDArray[np.float64]:
@@ -160,6 +160,9 @@ def rank(
         )
         score *= _cue(question, candidate.text, names) * (0.85 if candidate.span.cut else 1.0)
         score *= _currency(candidate, curves, question)
+        reported = any(word in lexicon.REPORTING for word in tokens(candidate.text))
+        if question.kind == "overview" and not echoed[i] and not reported:
+            score = 0.0  # what one alone says, and does not report, is chatter about the name
         scores[i] = score
 
     stated = [figures(candidate.text, question.unit) for candidate in found]

@@ -119,7 +119,22 @@ def _before(words: list[_Word], here: int) -> tuple[str, int]:
 
 
 _ACTIVE = frozenset(
-    ["kills", "killing", "toll", "tolls", "injures", "injuring", "kill", "claims", "tue", "tuant", "mata", "uccide", "bilan", "leaves"]
+    [
+        "kills",
+        "killing",
+        "toll",
+        "tolls",
+        "injures",
+        "injuring",
+        "kill",
+        "claims",
+        "tue",
+        "tuant",
+        "mata",
+        "uccide",
+        "bilan",
+        "leaves",
+    ]
 )
 
 
@@ -180,7 +195,9 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
             continue  # "50 more bodies": a step, not a state
         behind, behind_steps = _after(words, here, unit)
         front, front_steps = _before(words, here)
-        if (front and front_steps <= behind_steps and not (front_steps == behind_steps and behind)) or (front and front_steps == 1 and _is_active(words, here)):
+        if (front and front_steps <= behind_steps and not (front_steps == behind_steps and behind)) or (
+            front and front_steps == 1 and _is_active(words, here)
+        ):
             quantity, steps = front, front_steps
         else:
             quantity, steps = behind, behind_steps
