@@ -84,7 +84,9 @@ def _after(words: list[_Word], here: int, unit: frozenset[str]) -> tuple[str, in
     """The quantity named behind a number, and how far; a number or a stop on the way ends the search."""
     steps = 0
     away = False
-    for word in words[here + 1 :]:
+    for place, word in enumerate(words[here + 1 :], here + 1):
+        if words[place + 1 : place + 2] and words[place + 1].folded == "of" and value_of(word.folded):
+            continue  # "91 people, 20 of them children, were killed"
         away = away or word.folded in lexicon.AWAY
         if word.folded[0] in _BREAKS or word.folded in "%:" or value_of(word.folded) is not None:
             break

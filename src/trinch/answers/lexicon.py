@@ -195,7 +195,7 @@ MEASURES: dict[str, frozenset[str]] = {
         "body bodies perished mort morts morte mortes mourir mourru deces decede decedes decedees tue tues tuees tuant bilan muerto muertos muerta muertas "
         "murieron mueren murio morir fallecido fallecidos fallecidas fallecieron tot tote toten todesopfer getotet "
         "starben gestorben umgekommen morti morto uccisi uccise uccidendo decedute deceduti mortos mortas morreram morrem mataron "
-        "lives mata matou patay nasawi",
+        "mata matou patay nasawi",
         "injured": "injured injures injuring injuries injury wounded wounding wounds hurt hospitalized hospitalised blesse blesses "
         "blessees blessant herido heridos heridas lesionados lesionadas verletzt verletzte verletzten ferito feriti ferite feridos "
         "feridas sugatan",

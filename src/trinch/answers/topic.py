@@ -131,7 +131,7 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
     return {term: weight / total for term, weight in best}
 
 
-def _closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
+def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     """Share of the profile's weight a post holds, out of what the four heaviest words weigh together."""
     if not profile:
         return 0.0
@@ -171,7 +171,7 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
             hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, where)
         if (question.newest or question.kind == "count") and not where:
             newest = max(
-                (hit.at for hit in hits if _closeness(profile, frozenset(hit.terms)) >= LIKE),
+                (hit.at for hit in hits if closeness(profile, frozenset(hit.terms)) >= LIKE),
                 default=max(anchor.first for anchor in anchors),
             )
             for days in RECENT if question.kind == "count" else RECENT[:1]:
@@ -233,7 +233,7 @@ def _nearness(question: Question, hit: Hit, profile: dict[str, float]) -> float:
     terms = frozenset(hit.terms)
     share, whole = coverage(question, terms, hit.post.text, hit.at, hit.post.lang)
     own = share if whole else 0.6 * share
-    like = _closeness(profile, terms) * 0.95
+    like = closeness(profile, terms) * 0.95
     return max(own, like) if own >= ABOUT or like >= LIKE else 0.0
 
 
