@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+|\d+(?:\.\d+)?")
 _BREAKS = frozenset(".;!?-–—|")
 
 
-_DATING = frozenset(["in", "of", "since", "en", "de", "im", "em", "nel", "dal", "seit", "desde", "depuis"])
+_DATING = lexicon.words("in of since en de im em nel dal seit desde depuis")
 
 
 class Figure(NamedTuple):
@@ -120,23 +120,8 @@ def _before(words: list[_Word], here: int) -> tuple[str, int]:
     return "", REACH + 1
 
 
-_ACTIVE = frozenset(
-    [
-        "kills",
-        "killing",
-        "toll",
-        "tolls",
-        "injures",
-        "injuring",
-        "kill",
-        "claims",
-        "tue",
-        "tuant",
-        "mata",
-        "uccide",
-        "bilan",
-        "leaves",
-    ]
+_ACTIVE = lexicon.words(
+    "kills killing toll tolls injures injuring kill claims tue tuant mata uccide bilan leaves"
 )
 
 
