@@ -19,18 +19,32 @@ START = 1_760_000_000_000_000
 
 def frame(n: int, text: str | None = None) -> str:
     """A v1 event: the n-th post of an author, or its deletion."""
-    commit: dict[str, object] = {"rev": str(n), "operation": "delete", "collection": "app.bsky.feed.post", "rkey": f"k{n}"}
+    commit: dict[str, object] = {
+        "rev": str(n),
+        "operation": "delete",
+        "collection": "app.bsky.feed.post",
+        "rkey": f"k{n}",
+    }
     if text is not None:
-        record = {"$type": "app.bsky.feed.post", "text": text, "createdAt": "2025-10-09T08:53:20Z", "langs": ["en"]}
+        record = {
+            "$type": "app.bsky.feed.post",
+            "text": text,
+            "createdAt": "2025-10-09T08:53:20Z",
+            "langs": ["en"],
+        }
         commit |= {"operation": "create", "record": record, "cid": f"cid{n}"}
-    return json.dumps({"did": "did:plc:abc", "time_us": START + n * 1_000_000, "kind": "commit", "commit": commit})
+    return json.dumps(
+        {"did": "did:plc:abc", "time_us": START + n * 1_000_000, "kind": "commit", "commit": commit}
+    )
 
 
 Handler = Callable[[ServerConnection, int], "asyncio.Future[None] | object"]
 
 
 @asynccontextmanager
-async def jetstream(handle: Callable[[ServerConnection, dict[str, list[str]], int], object], path: str = "/subscribe") -> AsyncIterator[str]:
+async def jetstream(
+    handle: Callable[[ServerConnection, dict[str, list[str]], int], object], path: str = "/subscribe"
+) -> AsyncIterator[str]:
     """A server that hands each connection, its query and its number to `handle`."""
     count = 0
 
@@ -40,7 +54,9 @@ async def jetstream(handle: Callable[[ServerConnection, dict[str, list[str]], in
         assert socket.request is not None
         await handle(socket, parse_qs(urlsplit(socket.request.path).query), count)  # type: ignore[misc]
 
-    async with serve(one, "127.0.0.1", 0, subprotocols=["xrpc.v1.json"] if "xrpc" in path else None) as server:  # type: ignore[list-item]
+    async with serve(
+        one, "127.0.0.1", 0, subprotocols=["xrpc.v1.json"] if "xrpc" in path else None
+    ) as server:  # type: ignore[list-item]
         port = next(iter(server.sockets)).getsockname()[1]
         yield f"ws://127.0.0.1:{port}{path}"
 
@@ -130,7 +146,9 @@ def test_a_server_that_is_away_is_tried_again_more_and_more_slowly(tmp_path: Pat
     async def run() -> None:
         stop = asyncio.Event()
         asyncio.get_running_loop().call_later(1.2, stop.set)
-        await listen(tmp_path, "ws://127.0.0.1:9/subscribe", stop=stop, report=lambda _, state: states.append(state))
+        await listen(
+            tmp_path, "ws://127.0.0.1:9/subscribe", stop=stop, report=lambda _, state: states.append(state)
+        )
 
     asyncio.run(run())
     assert [state.rsplit("again in ", 1)[1] for state in states][:2] == ["0.2 s", "0.5 s"]
@@ -191,7 +209,11 @@ def test_the_real_capture_is_drunk_whole(tmp_path: Path, shared: Path) -> None:
     posts = [
         c for c in created if c["kind"] == "commit" and c["commit"]["collection"] == "app.bsky.feed.post"
     ]
-    made = {c["commit"]["rkey"]: c["commit"]["record"]["text"] for c in posts if c["commit"]["operation"] == "create"}
+    made = {
+        c["commit"]["rkey"]: c["commit"]["record"]["text"]
+        for c in posts
+        if c["commit"]["operation"] == "create"
+    }
     gone = {c["commit"]["rkey"] for c in posts if c["commit"]["operation"] == "delete"}
     assert len(made) == 17
     assert len(gone) == 1

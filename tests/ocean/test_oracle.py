@@ -42,7 +42,9 @@ def events(draw: st.DrawFn) -> Event:
         case "R":
             return ev.AccountRestored(at=at, network="n", author_id=author, reason=reason)
         case "l":
-            return ev.Reacted(at=at, network="n", id=id, record=f"{id}/{draw(st.integers(0, 2))}", what="like")
+            return ev.Reacted(
+                at=at, network="n", id=id, record=f"{id}/{draw(st.integers(0, 2))}", what="like"
+            )
         case _:
             return ev.Unreacted(at=at, network="n", record=f"{id}/{draw(st.integers(0, 2))}")
 

@@ -111,6 +111,23 @@ def test_passes_weigh_every_form_by_rarity() -> None:
     assert both == {**weights, "ballot": 1.5}
 
 
+def test_function_words_neither_find_nor_outweigh() -> None:
+    """In a stream that is mostly English, the words of a French question are rare."""
+    ocean = Ocean([candidate("quelle est la"), *[candidate(f"oklahoma {n}") for n in range(200)]])
+    weights = first_pass(tokens("quelle est la situation à Oklahoma"), ocean.df, ocean.n_docs)
+    assert "oklahoma" in weights
+    assert "quelle" not in weights
+    assert ocean.order("quelle est la situation à Oklahoma")[-1] == "quelle est la"
+    assert first_pass(tokens("what is it"), ocean.df, ocean.n_docs), (
+        "a query of nothing else is still a query"
+    )
+
+
+def test_a_long_post_gains_nothing_by_its_length() -> None:
+    long = candidate("bridge closed " + " ".join(f"filler{n}" for n in range(200)))
+    assert Ocean([long, candidate("bridge closed today")]).order("bridge closed")[0] == "bridge closed today"
+
+
 def test_nothing_in_nothing_out() -> None:
     ocean = Ocean([])
     assert first_pass([], ocean.df, 0) == {}

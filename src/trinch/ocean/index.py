@@ -80,6 +80,7 @@ class TextIndex:
         self._position = path / "position"
         self._meta = path / "meta.json"
         self._stamp: tuple[int, int] | None = None
+        self._doc_freqs: dict[str, int] = {}
         self._writer: tantivy.IndexWriter | None = None
 
     # ------------------------------------------------------------------ writing
@@ -146,6 +147,7 @@ class TextIndex:
         if stamp != self._stamp:
             self._index.reload()
             self._stamp = stamp
+            self._doc_freqs.clear()
         return self._index.searcher()
 
     def search(self, query: Query, limit: int, *, latest: bool = False) -> list[Found]:
@@ -167,7 +169,10 @@ class TextIndex:
 
     def doc_freq(self, term: str) -> int:
         """In how many documents a term of `posts.text.terms` stands."""
-        return self._searcher().doc_freq("text", term)
+        searcher = self._searcher()
+        if term not in self._doc_freqs:
+            self._doc_freqs[term] = searcher.doc_freq("text", term)
+        return self._doc_freqs[term]
 
     def breakdown(self, field: str) -> dict[str, int]:
         """Documents by value of a facet, most frequent first."""
@@ -240,7 +245,7 @@ class TextIndex:
             case Or(items):
                 parts = [part for item in items if (part := self.compile(item, as_of, authors)) is not None]
                 return any_of(parts) if len(parts) == len(items) else None
-            case Not(Words() | Between() | Has("lang" | "is" | "conversation" | "quoted") as item):
+            case Not(Between() | Has("lang" | "is" | "conversation" | "quoted") as item):
                 excluded = self.compile(item, as_of, authors)
                 everything = Query.const_score_query(Query.all_query(), 0.0)
                 return excluded and Query.boolean_query([(Occur.Must, everything), (Occur.MustNot, excluded)])

@@ -106,7 +106,7 @@ class Ocean:
 
         first = candidates(rank.first_pass(words, df, size), rank.WIDE)
         expansion = rank.expand(words, [hit.candidate for hit in first], df, size, moment)
-        second = candidates(rank.second_pass(words, expansion, df, size), max(300, limit + limit // 2))
+        second = candidates(rank.second_pass(words, expansion, df, size), rank.depth(limit))
         return _ranked(words, expansion, second, df, size, moment)[:limit]
 
     def copies(self, hit: Texted, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:

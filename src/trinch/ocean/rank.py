@@ -19,8 +19,8 @@ The score, in natural-log units, is the sum of
   feedback for tweet search with non-parametric density estimation", SIGIR 2014), and not long before the
   question.
 
-Every constant was chosen on the 49 topics of TREC Microblog 2011 and only there (docs/ranking.md); the
-optimum is flat, so they are round.
+The constants were chosen on the 49 topics of TREC Microblog 2011; the optimum is flat, so they are round.
+SHORT, LONG and FUNCTION_WORD answer faults seen on other data (docs/ranking.md tells which).
 """
 
 from collections import Counter, defaultdict

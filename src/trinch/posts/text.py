@@ -266,7 +266,7 @@ def _languages(word: str) -> Sequence[str]:
     if word.isascii():
         return _LATIN
     others = [lang for first, last, lang in _OTHERS if any(first <= letter <= last for letter in word)]
-    return others if word[0] > "\u024f" else [*_LATIN, *others]
+    return [*_LATIN, *others] if min(word) < "\u0250" else others
 
 
 @lru_cache(maxsize=10_000)
