@@ -4,7 +4,7 @@ Owns questions, as-of times and what an acceptable answer must hold (a regular e
 `first` on its first sentence). `None` means that no post as of then tells: only abstaining is right. Events,
 names of the splits are disjoint. Thresholds were set on `DEV`; `SPENT` was written before it was ever run, run once
 (33 of 34 answered, 32 as expected, 37 of 40 withheld), then used for development; `TEST` was written after that and
-before it was ever run. No text of any post is copied here.
+before it was ever run (first run: 34 of 34 answered, 33 as expected, 40 of 40 withheld). No text of any post is copied here.
 """
 
 from typing import NamedTuple
