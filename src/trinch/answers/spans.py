@@ -21,7 +21,7 @@ REPOST = re.compile(
 )
 """A repost or quotation written out in the text; group 1 or 2 is who is repeated."""
 _INNER_REPOST = re.compile(
-    r"(?:^|\s|\()[\"“”]?(?:RT|MT|QT)\b:?\s*[\"“”]?@([\w.-]+):?\s*|(?:^|\s)[\"“”'(]*@([\w.-]+):\s+"
+    r"(?:^|\s|\()[\"“”]?(?:RT|MT|QT)\b:?\s*[\"“”]?@([\w.-]+):?\s*|(?<!\S)[\"“”'(]*@([\w.-]+):\s+"
 )
 _HANDLES = re.compile(r"\s*(?:\.?@[\w.-]+[\s,:]+)+")
 _LINK = re.compile(
