@@ -1,10 +1,11 @@
 """Questions about the real posts of ../shared/data, written by hand: development, a spent test, and a test.
 
 Owns questions, as-of times and what an acceptable answer must hold (a regular expression on the answer's text,
-`first` on its first sentence). `None` means that no post as of then tells: only abstaining is right. Events,
-names of the splits are disjoint. Thresholds were set on `DEV`; `SPENT` was written before it was ever run, run once
-(33 of 34 answered, 32 as expected, 37 of 40 withheld), then used for development; `TEST` was written after that and
-before it was ever run (first run: 34 of 34 answered, 33 as expected, 40 of 40 withheld). No text of any post is copied here.
+`first` on its first sentence). `None` means that no post as of then tells: only abstaining is right. No question
+stands in two sets; events recur (docs/answers.md says how many). Thresholds were set on `DEV`; `SPENT` was written
+before it was ever run, run once (33 of 34 answered, 32 as expected, 37 of 40 withheld), then used for development;
+`TEST` was written after that and before it was ever run (first run: 34 of 34 answered, 33 as expected, 40 of 40
+withheld). No text of any post is copied here.
 """
 
 from typing import NamedTuple
