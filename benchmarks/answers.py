@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from benchmarks.answers_questions import DEV, SPENT, TEST, Case
-
 from trinch.answers.answer import answer
 from trinch.answers.figures import figures
 from trinch.answers.model import Answer

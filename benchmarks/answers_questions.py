@@ -1,10 +1,11 @@
 """Questions about the real posts of ../shared/data, written by hand: development, a spent test, and a test.
 
 Owns questions, as-of times and what an acceptable answer must hold (a regular expression on the answer's text,
-`first` on its first sentence). `None` means that no post as of then tells: only abstaining is right. Events,
-names of the splits are disjoint. Thresholds were set on `DEV`; `SPENT` was written before it was ever run, run once
-(33 of 34 answered, 32 as expected, 37 of 40 withheld), then used for development; `TEST` was written after that and
-before it was ever run. No text of any post is copied here.
+`first` on its first sentence). `None` means that no post as of then tells: only abstaining is right. No question
+stands in two sets; events recur (docs/answers.md says how many). Thresholds were set on `DEV`; `SPENT` was written
+before it was ever run, run once (33 of 34 answered, 32 as expected, 37 of 40 withheld), then used for development;
+`TEST` was written after that and before it was ever run (first run: 34 of 34 answered, 33 as expected, 40 of 40
+withheld). No text of any post is copied here.
 """
 
 from typing import NamedTuple
@@ -33,7 +34,7 @@ DEV: tuple[Case, ...] = (
         "how many people died in Savar",
         "2013-04-25T12:00Z",
         r"death|dead|kill",
-        r"\b(147|149|154|161|191|200)\b",
+        r"\b(14[79]|1[5-9]\d|200)\b",
     ),
     Case("how many people died in Savar", "2013-05-02", r"death|dead|toll", r"\b(4[0-3]\d)\b"),
     Case("quelle est la situation à Oklahoma", "2013-05-21T12:00Z", r"tornad", r"\b91\b"),
@@ -130,7 +131,7 @@ SPENT: tuple[Case, ...] = (
         r"\b[23]\d\d\b",
     ),
     Case("Kashmir floods", "2014-09-11", r"flood"),
-    Case("what happened in Napa", "2014-08-24T20:00Z", r"quake"),
+    Case("what happened in Napa", "2014-08-25", r"quake"),
     Case("how many people were injured in the Napa earthquake", "2014-08-26T00:00Z", r"injur|hurt", r"\d"),
     Case("typhoon Hagupit Philippines evacuated", "2014-12-07T12:00Z", r"evacuat|million|flee"),
     Case("what is MERS", "2014-05-20", r"mers"),

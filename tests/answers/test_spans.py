@@ -26,6 +26,7 @@ def quotes(text: str) -> list[str]:
         ("RT @haldennews: Ferry hits the pier http://t.co/abc", ["Ferry hits the pier"]),
         ("so sad RT @haldennews: Ferry hits the pier", ["Ferry hits the pier"]),
         ("“@haldennews: Ferry hits the pier” terrible", ["Ferry hits the pier” terrible"]),
+        ("so sad “@ann: “@bob: Ferry hits the pier", ["Ferry hits the pier"]),
         ("@ann @bob Ferry hits the pier", ["Ferry hits the pier"]),
         ("Ferry hits the pier #halden #ferry #news", ["Ferry hits the pier"]),
         ("Ferry hits the pier in #Halden #ferry", ["Ferry hits the pier in #Halden #ferry"]),

@@ -13,7 +13,7 @@ from trinch.answers.figures import Figure, figures
 from trinch.answers.question import Question
 from trinch.answers.spans import Span, spans
 from trinch.answers.states import Report, State, curve
-from trinch.answers.topic import Evidence, coverage
+from trinch.answers.topic import Evidence, closeness, coverage
 from trinch.posts.text import fold, query_terms, terms, tokens
 
 SPANS_PER_POST = 4
@@ -29,6 +29,8 @@ class Candidate(NamedTuple):
     about: float
     share: float
     """How much of the question the span itself holds."""
+    near: float
+    """The same, or how near its words are to the topic's, if that is more."""
 
 
 def candidates(question: Question, evidence: Evidence) -> list[Candidate]:
@@ -40,7 +42,8 @@ def candidates(question: Question, evidence: Evidence) -> list[Candidate]:
             text = post.text[span.start : span.end]
             held = frozenset(terms(text, post.lang))
             share, _ = coverage(question, held, text, source.best.at, post.lang)
-            found.append(Candidate(source, span, text, held, about, share))
+            near = max(share, 0.95 * closeness(evidence.profile, held))
+            found.append(Candidate(source, span, text, held, about, share, near))
     return found
 
 

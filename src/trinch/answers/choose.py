@@ -25,12 +25,20 @@ WORTH = 0.3
 """A further span must score this share of the first."""
 ALIKE = 0.4
 """Two spans of different sources at least this alike (cosine) tell the same thing in their own words."""
+SPOKEN = 0.2
+"""A span nearer than this speaks of the topic itself, not only its post."""
+ECHO = np.log2(1 + 3) / 3
+"""What three sources that tell the same amount to."""
 STALE = 0.25
 """What is left of the score of a span that states a number since replaced."""
 CURRENT = 1.5
 """What the score of a span is multiplied by that states the present number."""
 REPEATED = 0.12
 """What is left of the score of a span that only counts what the answer has counted already."""
+
+
+_EVENTS = frozenset().union(*lexicon.CONCEPTS)
+_STOP = frozenset().union(*lexicon.STOPWORDS.values())
 
 
 def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> NDArray[np.float64]:
@@ -49,8 +57,8 @@ def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> 
     norms = np.linalg.norm(table, axis=1, keepdims=True)
     table /= np.maximum(norms, 1e-9)
     # Rounded, so that the order in which a machine adds does not decide what is chosen.
-    cosine: NDArray[np.float64] = np.round((table @ table.T).astype(np.float64), 4)
-    return cosine
+    cosine = (table @ table.T).astype(np.float64)
+    return np.round(cosine, 4)
 
 
 def _richness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> NDArray[np.float64]:
@@ -91,10 +99,11 @@ def _names(
     asked = {form for term in question.terms for form in term.forms}
     holders: dict[str, set[str]] = {}
     for candidate in found:
-        for word in re.findall(r"(?<=[a-z,] )[A-Z][\w'’-]+", candidate.text):
+        for word in re.findall(r"\b[A-Z][\w'’-]+", candidate.text):
             name = fold(word)
             if (
-                asked.isdisjoint(query_terms(name))
+                name not in _STOP
+                and asked.isdisjoint(query_terms(name))
                 and name not in lexicon.REPORTING
                 and name not in lexicon.POINTERS
             ):
@@ -149,7 +158,11 @@ def rank(
     scores = np.zeros(len(found))
     for i, candidate in enumerate(found):
         own_share = 0.5 if question.kind == "overview" else 0.7
-        relevance = (1 - own_share) * candidate.about + own_share * candidate.share
+        relevance = (1 - own_share) * candidate.about + own_share * candidate.near
+        if candidate.near < SPOKEN:
+            relevance *= 0.3
+        if any(t.role == "event" and t.forms.isdisjoint(candidate.source.best.terms) for t in question.terms):
+            relevance *= 0.5
         newness = 0.5 + 0.5 * order[i] if question.newest else 0.8 + 0.2 * order[i]
         newness *= 0.5 + 0.5 * crowd[i]
         score = relevance * (0.25 + float(central[i])) * newness * (0.55 + 0.45 * float(echoed[i]))
@@ -160,6 +173,9 @@ def rank(
         )
         score *= _cue(question, candidate.text, names) * (0.85 if candidate.span.cut else 1.0)
         score *= _currency(candidate, curves, question)
+        reported = any(word in lexicon.REPORTING or word in _EVENTS for word in tokens(candidate.text))
+        if question.kind == "overview" and echoed[i] < ECHO and not reported:
+            score = 0.0  # what hardly anybody else says, and is no report, is chatter about the name
         scores[i] = score
 
     stated = [figures(candidate.text, question.unit) for candidate in found]

@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+|\d+(?:\.\d+)?")
 _BREAKS = frozenset(".;!?-–—|")
 
 
-_DATING = frozenset(["in", "of", "since", "en", "de", "im", "em", "nel", "dal", "seit", "desde", "depuis"])
+_DATING = lexicon.words("in of since en de im em nel dal seit desde depuis")
 
 
 class Figure(NamedTuple):
@@ -84,7 +84,9 @@ def _after(words: list[_Word], here: int, unit: frozenset[str]) -> tuple[str, in
     """The quantity named behind a number, and how far; a number or a stop on the way ends the search."""
     steps = 0
     away = False
-    for word in words[here + 1 :]:
+    for place, word in enumerate(words[here + 1 :], here + 1):
+        if words[place + 1 : place + 2] and words[place + 1].folded == "of" and value_of(word.folded):
+            continue  # "91 people, 20 of them children, were killed"
         away = away or word.folded in lexicon.AWAY
         if word.folded[0] in _BREAKS or word.folded in "%:" or value_of(word.folded) is not None:
             break
@@ -118,8 +120,8 @@ def _before(words: list[_Word], here: int) -> tuple[str, int]:
     return "", REACH + 1
 
 
-_ACTIVE = frozenset(
-    ["kills", "killing", "toll", "tolls", "injures", "injuring", "kill", "claims", "tue", "tuant", "mata", "uccide", "bilan", "leaves"]
+_ACTIVE = lexicon.words(
+    "kills killing toll tolls injures injuring kill claims tue tuant mata uccide bilan leaves"
 )
 
 
@@ -180,7 +182,9 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
             continue  # "50 more bodies": a step, not a state
         behind, behind_steps = _after(words, here, unit)
         front, front_steps = _before(words, here)
-        if (front and front_steps <= behind_steps and not (front_steps == behind_steps and behind)) or (front and front_steps == 1 and _is_active(words, here)):
+        if (front and front_steps <= behind_steps and not (front_steps == behind_steps and behind)) or (
+            front and front_steps == 1 and _is_active(words, here)
+        ):
             quantity, steps = front, front_steps
         else:
             quantity, steps = behind, behind_steps

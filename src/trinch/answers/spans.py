@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from trinch.answers.lexicon import words
+
 MAX_QUOTE = 300
 """Longest span in code points: about the length of a post. Longer ones are cut at a clause."""
 
@@ -19,7 +21,7 @@ REPOST = re.compile(
 )
 """A repost or quotation written out in the text; group 1 or 2 is who is repeated."""
 _INNER_REPOST = re.compile(
-    r"(?:^|\s|\()[\"“”]?(?:RT|MT|QT)\b:?\s*[\"“”]?@([\w.-]+):?\s*|(?:^|\s)[\"“”'(]*@([\w.-]+):\s+"
+    r"(?:^|\s|\()[\"“”]?(?:RT|MT|QT)\b:?\s*[\"“”]?@([\w.-]+):?\s*|(?<!\S)[\"“”'(]*@([\w.-]+):\s+"
 )
 _HANDLES = re.compile(r"\s*(?:\.?@[\w.-]+[\s,:]+)+")
 _LINK = re.compile(
@@ -31,8 +33,11 @@ _DATELINE = re.compile(
 )
 """Where a news agency's headline ends and its story begins: "...: SAVAR, Bangladesh (AP) — "."""
 _CUT = re.compile(r"(?:…|\.\.\.+)\s*$")
-_ABBREVIATIONS = frozenset(
-    ["mr", "mrs", "ms", "dr", "cpl", "pvt", "cmdr", "adm", "cllr", "supt", "insp", "mins", "hrs", "st", "sgt", "gen", "gov", "sen", "rep", "lt", "col", "capt", "prof", "rev", "hon", "jr", "sr", "vs", "etc", "no", "nos", "inc", "ltd", "co", "corp", "dept", "est", "approx", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "mon", "tue", "wed", "thu", "fri", "sat", "sun", "mme", "mlle", "m", "av", "bd", "sra", "srta", "dra", "sig", "dott", "ca", "bzw", "z.b", "d.h", "u.s", "u.k", "u.n", "e.g", "i.e", "a.m", "p.m", "d.c", "l.a", "mass", "tex", "okla", "fla", "calif", "ave", "blvd", "ft", "mt", "pres"]
+_ABBREVIATIONS = words(
+    "mr mrs ms dr cpl pvt cmdr adm cllr supt insp mins hrs st sgt gen gov sen rep lt col capt prof rev "
+    "hon jr sr vs etc no nos inc ltd co corp dept est approx jan feb mar apr jun jul aug sep sept oct nov "
+    "dec mon tue wed thu fri sat sun mme mlle m av bd sra srta dra sig dott ca bzw z.b d.h u.s u.k u.n "
+    "e.g i.e a.m p.m d.c l.a mass tex okla fla calif ave blvd ft mt pres"
 )
 _STOP = re.compile(r"[.!?。！？]+[\"”’»)\]]*(?=\s|$)|(?<=[。！？])|\n+|\s[|•▪►»]\s|\s//\s|\s~\s|\\+")
 _TRAILING = re.compile(

@@ -136,25 +136,20 @@ def _revived(every: Sequence[State], now: State, until: int) -> State | None:
     A higher one returns with `RETURN` fresh reports and more than the present one has; a lower one, since slow
     outlets repeat low numbers for hours, needs three times as many of each.
     """
-    spoken = sum(
-        agrees(r.figure, now.value) for s in every for r in s.reports if now.since <= r.source.first <= until
-    )
+    told = sorted((r for s in every for r in s.reports), key=lambda r: r.source.first)
+    told = [r for r in told if now.since < r.source.first <= until]
     for state in reversed(every):
+        if state.since > now.since or state.value == now.value or state.firm != "exact":
+            continue
         factor = 1 if state.value > now.value else 3
-        fresh = tuple(
-            r
-            for r in sorted((r for s in every for r in s.reports), key=lambda r: r.source.first)
-            if now.since < r.source.first <= until and _is_close(r.figure, state.value)
-        )
-        if (
-            state.since <= now.since
-            and state.value != now.value
-            and state.firm == "exact"
-            and len(fresh) >= RETURN * factor
-            and len(fresh) > spoken * factor
-        ):
-            first, last = fresh[0].source.first, fresh[-1].source.first
-            return State(state.value, state.firm, first, last, fresh, float(len(fresh)))
+        returned = kept = 0
+        for place in range(len(told) - 1, -1, -1):  # since some moment, ever longer ago
+            returned += _is_close(told[place].figure, state.value)
+            kept += agrees(told[place].figure, now.value)
+            if returned >= RETURN * factor and returned > kept * factor:
+                fresh = tuple(r for r in told[place:] if _is_close(r.figure, state.value))
+                first, last = fresh[0].source.first, fresh[-1].source.first
+                return State(state.value, state.firm, first, last, fresh, float(returned))
     return None
 
 

@@ -28,7 +28,10 @@ FOREIGN = 0.35
 """What a common word weighs when the post is in another language, where it would be written otherwise."""
 
 ABOUT = 0.45
-"""How near a post must be to the question or to the anchors' words to be evidence."""
+"""How near a post must be to the question to be evidence."""
+
+LIKE = 0.6
+"""How near it must be to the anchors' words where it does not hold the question's own."""
 
 TIED = 0.08
 """Share of the evidence that must hold the question's own names for the rest to be believed the same topic."""
@@ -128,7 +131,7 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
     return {term: weight / total for term, weight in best}
 
 
-def _closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
+def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     """Share of the profile's weight a post holds, out of what the four heaviest words weigh together."""
     if not profile:
         return 0.0
@@ -168,7 +171,7 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
             hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, where)
         if (question.newest or question.kind == "count") and not where:
             newest = max(
-                (hit.at for hit in hits if _closeness(profile, frozenset(hit.terms)) >= ABOUT),
+                (hit.at for hit in hits if closeness(profile, frozenset(hit.terms)) >= LIKE),
                 default=max(anchor.first for anchor in anchors),
             )
             for days in RECENT if question.kind == "count" else RECENT[:1]:
@@ -179,7 +182,7 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
         for hit in hits
         if _in_period(question, hit)
     }
-    near = [hit for hit in hits if nearness.get((hit.post.network, hit.post.id), 0.0) >= ABOUT]
+    near = [hit for hit in hits if nearness.get((hit.post.network, hit.post.id))]
     named = [hit for hit in near if _names_all(question, hit)]
     if len(named) < TIED * len(near):
         near = named  # the anchors' words led to another topic
@@ -226,9 +229,12 @@ def _is_anchor(question: Question, hit: Hit) -> bool:
 
 
 def _nearness(question: Question, hit: Hit, profile: dict[str, float]) -> float:
+    """How much a post speaks of what is asked, 0 to 1; 0 where it is no evidence."""
     terms = frozenset(hit.terms)
     share, whole = coverage(question, terms, hit.post.text, hit.at, hit.post.lang)
-    return max(share if whole else 0.6 * share, _closeness(profile, terms) * 0.95)
+    own = share if whole else 0.6 * share
+    like = closeness(profile, terms) * 0.95
+    return max(own, like) if own >= ABOUT or like >= LIKE else 0.0
 
 
 def _names_all(question: Question, hit: Hit) -> bool:
