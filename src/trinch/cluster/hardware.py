@@ -77,8 +77,9 @@ ALIASES = {
 }
 
 
-def _rows(table: str) -> list[dict[str, str]]:
-    text = files("trinch.cluster").joinpath(f"data/{table}").read_text(encoding="utf-8")
+def table(name: str) -> list[dict[str, str]]:
+    """Rows of data/NAME as written."""
+    text = files("trinch.cluster").joinpath(f"data/{name}").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 
@@ -86,7 +87,7 @@ def _rows(table: str) -> list[dict[str, str]]:
 def gpus() -> dict[str, Gpu]:
     """Every known GPU by its name."""
     found: dict[str, dict[str, float]] = {}
-    for row in _rows("gpus.csv"):
+    for row in table("gpus.csv"):
         found.setdefault(row["gpu"], {})[row["quantity"]] = float(row["value"])
     return {name: _gpu(name, values) for name, values in found.items()}
 
@@ -121,7 +122,7 @@ def sites() -> dict[tuple[str, str], Machine]:
             oversubscription=float(row["oversubscription"]),
             source=f"{row['source']}, {row['date']}",
         )
-        for row in _rows("sites.csv")
+        for row in table("sites.csv")
     }
 
 
