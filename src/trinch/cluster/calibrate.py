@@ -2,17 +2,22 @@
 
 Maximum a posteriori: robust (Huber) residuals of log step time, and a prior on every coefficient so that the
 few that a table does not determine stay where physics put them. Levenberg-Marquardt in plain numpy.
-Owns data/coefficients.csv (names, priors, meaning) and data/calibration.csv (the shipped fit).
+Owns data/coefficients.csv (names, priors, meaning), the rule that keeps families out of the fit, and the
+cross-validation that sets the bands. Run by `trinch plan calibrate RUNS.csv`.
 """
 
 import math
-from collections.abc import Sequence
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trinch.cluster.cases import Cases, _engines
-from trinch.cluster.hardware import table
+from trinch.cluster.calibration import COVERAGE, Calibration, band_kind, family
+from trinch.cluster.cases import Cases, engine_names
+from trinch.cluster.hardware import PlanError, table
 from trinch.cluster.layout import Array, Layouts
 from trinch.cluster.predict import Run
 from trinch.cluster.steptime import step_time
@@ -20,16 +25,25 @@ from trinch.cluster.steptime import step_time
 NOISE = 0.05
 """Spread of log step time a perfect model would leave: the same layout differs by 4 % between releases."""
 HUBER = 1.5
-ENGINE_SPREAD = 0.06
+"""Residuals beyond this many times the noise count linearly, not squared."""
+ENGINE_SPREAD = 0.08
 YEAR_SPREAD = 0.05
+FOLDS = 5
+SERIES_POWER = 0.4
+"""A series of n alike rows (one family, source, GPU and precision) weighs n ** (1 - this), not n."""
+BLACKWELL_WEIGHT = 0.5
+"""Young software: its rows count half."""
 
 
 @cache
 def priors() -> dict[str, tuple[float, float]]:
     """Coefficient: (prior, spread). Positive ones in logarithms; drifts and engine factors are additive."""
-    found = {row["name"]: (math.log(float(row["prior"])), float(row["spread"])) for row in table("coefficients.csv")}
+    found = {
+        row["name"]: (math.log(float(row["prior"])), float(row["spread"]))
+        for row in table("coefficients.csv")
+    }
     found |= {"year_dense": (0.0, YEAR_SPREAD), "year_moe": (0.0, 3 * YEAR_SPREAD)}
-    names = sorted({row["engine"] for row in _engines()})
+    names = engine_names()
     return found | {f"engine:{name}": (0.0, ENGINE_SPREAD) for name in names}
 
 
@@ -45,11 +59,11 @@ def coefficients(values: Array) -> dict[str, float]:
     }
 
 
-def fit(runs: Sequence[Run], weights: Array | None = None, rounds: int = 25) -> dict[str, float]:
+def fit(runs: Sequence[Run], rounds: int = 25) -> dict[str, float]:
     """Coefficients fitted to the measured runs."""
     on, at = Cases.of([r.case for r in runs]), Layouts.of([r.layout for r in runs])
     measured = np.log([r.measured_s or math.nan for r in runs])
-    weight = np.ones(len(runs)) if weights is None else weights
+    weight = weights(runs)
     centre = np.array([p[0] for p in priors().values()])
     spread = np.array([p[1] for p in priors().values()])
 
@@ -81,3 +95,74 @@ def fit(runs: Sequence[Run], weights: Array | None = None, rounds: int = 25) -> 
         if before - best < 1e-4 * before:
             break
     return coefficients(x)
+
+
+def weights(runs: Sequence[Run]) -> Array:
+    """Weight of each run in the fit."""
+    series = [
+        (family(r.case.workload), r.row.get("source"), r.case.machine.gpu.name, r.case.precision)
+        for r in runs
+    ]
+    count = Counter(series)
+    young = np.array([r.case.machine.gpu.generation == "blackwell" for r in runs])
+    return np.array([count[s] ** -SERIES_POWER for s in series]) * np.where(young, BLACKWELL_WEIGHT, 1.0)
+
+
+def usable(runs: Iterable[Run]) -> list[Run]:
+    """Runs with a measurement that may be scored: tier C rows are incomplete."""
+    return [r for r in runs if r.measured_s and r.row.get("tier") != "C"]
+
+
+def held_out(runs: Iterable[Run]) -> list[str]:
+    """Families kept out of the fit: of all in alphabetical order every fifth, from the third."""
+    return sorted({family(r.case.workload) for r in runs})[2::5]
+
+
+def calibrate(runs: Sequence[Run]) -> Calibration:
+    """Fit on the families that are not held out; bands from errors on rows a fit had not seen."""
+    apart = set(held_out(runs))
+    known = [r for r in runs if family(r.case.workload) not in apart]
+    if len(known) < 50:
+        raise PlanError(f"{len(known)} measured runs are too few to calibrate on: 50 are needed")
+    new = cross_errors(known, by_family(known))
+    seen = cross_errors(known, by_layout(known))
+    kinds = np.array([band_kind(r.case) for r in known])
+    bands = {}
+    for kind in sorted(set(kinds)):
+        for name, errors in (("new", new), ("seen", seen)):
+            bands[f"{kind}:{name}"] = quantile(np.abs(errors[kinds == kind]))
+    return Calibration(fit(known), bands, frozenset(family(r.case.workload) for r in known))
+
+
+def quantile(sizes: Array) -> float:
+    """The conformal quantile of n error sizes: the ceil(0.8 (n + 1))-th smallest."""
+    place = min(math.ceil(COVERAGE * (len(sizes) + 1)), len(sizes))
+    return float(np.sort(sizes)[place - 1])
+
+
+def by_family(runs: Sequence[Run]) -> NDArray[np.intp]:
+    """Fold of each run: one fold a family."""
+    names = [family(r.case.workload) for r in runs]
+    return np.array([sorted(set(names)).index(name) for name in names])
+
+
+def by_layout(runs: Sequence[Run]) -> NDArray[np.intp]:
+    """Fold of each run: five, never splitting a layout measured in several releases (dup_group)."""
+    groups = [r.row.get("dup_group") or r.id for r in runs]
+    return np.array([zlib.crc32(group.encode()) % FOLDS for group in groups])
+
+
+def cross_errors(runs: Sequence[Run], folds: NDArray[np.intp]) -> Array:
+    """Log errors, predicted over measured, of each run by the fit that did not see its fold."""
+    errors = np.zeros(len(runs))
+    for one in sorted(set(folds.tolist())):
+        out = folds == one
+        found = fit([r for r, left in zip(runs, out, strict=True) if not left], rounds=10)
+        errors[out] = log_errors([r for r, left in zip(runs, out, strict=True) if left], found)
+    return errors
+
+
+def log_errors(runs: Sequence[Run], found: dict[str, float]) -> Array:
+    """Log of predicted over measured step time."""
+    predicted = step_time(Cases.of([r.case for r in runs]), Layouts.of([r.layout for r in runs]), found)
+    return np.asarray(np.log(predicted / np.array([r.measured_s for r in runs], float)))

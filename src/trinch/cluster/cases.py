@@ -31,7 +31,7 @@ class Engine:
     zero: int
     recompute: int
     gradient_bytes: float
-    tuned: bool
+    memory_slack: float
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Case:
     """A run except its layout. `date` is the software's, in years (2025.5).
 
     `frozen` weights are not trained themselves (adapters): no weight gradients, no optimizer state.
+    `imbalance` is the load of the fullest GPU's experts over the mean (1: forced balance, as in benchmarks).
     """
 
     workload: Workload
@@ -47,6 +48,7 @@ class Case:
     engine: Engine
     date: float = DEFAULT_DATE
     frozen: bool = False
+    imbalance: float = 1.0
 
 
 @cache
@@ -58,7 +60,7 @@ def engine(name: str = "", date: float = DEFAULT_DATE) -> Engine:
     """The engine whose table entry matches `name`; an unknown name gets the defaults of a modern Megatron."""
     rows = [row for row in _engines() if row["match"] in name.lower() and date >= float(row["since"] or 0)]
     if not rows:
-        return Engine("other", "fused", 0.0, 1.0, 0.0, 1, 0, 4.0, False)
+        return Engine("other", "fused", 0.0, 1.0, 0.0, 1, 0, 4.0, 1.1)
     row = rows[-1] if rows[0]["since"] else rows[0]
     return Engine(
         name=row["engine"],
@@ -69,8 +71,13 @@ def engine(name: str = "", date: float = DEFAULT_DATE) -> Engine:
         zero=int(row["zero"]),
         recompute=("none", "selective", "full").index(row["recompute"]),
         gradient_bytes=float(row["gradient_bytes"]),
-        tuned=row["tuned"] == "1",
+        memory_slack=float(row["memory_slack"]),
     )
+
+
+def engine_names() -> list[str]:
+    """Every engine of the table."""
+    return sorted({row["engine"] for row in _engines()})
 
 
 @cache
@@ -136,6 +143,7 @@ class Cases:
     fp4: Array
     eager: Array
     flash2: Array
+    foundry: Array
     tp_overlap: Array
     dp_overlap: Array
     year: Array
@@ -144,6 +152,7 @@ class Cases:
     biased: Array
     ep_overlap: Array
     frozen: Array
+    imbalance: Array
     engine: tuple[str, ...]
 
     @classmethod
@@ -205,6 +214,7 @@ def _numbers(case: Case) -> dict[str, float]:
         "fp4": case.precision == "nvfp4",
         "eager": case.engine.attention == "eager",
         "flash2": case.engine.attention == "flash2",
+        "foundry": case.engine.attention == "foundry",
         "tp_overlap": case.engine.tp_overlap,
         "dp_overlap": case.engine.dp_overlap,
         "year": case.date,
@@ -213,4 +223,5 @@ def _numbers(case: Case) -> dict[str, float]:
         "ep_overlap": case.engine.ep_overlap,
         "gradient_bytes": case.engine.gradient_bytes,
         "frozen": case.frozen,
+        "imbalance": case.imbalance,
     }

@@ -5,8 +5,9 @@ step time serves a single prediction and a search over thousands. `Plan` is a la
 Knows nothing of how long anything takes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,13 @@ from trinch.cluster.hardware import Machine
 from trinch.cluster.workload import Workload
 
 Array = NDArray[np.float64]
+
+
+def total(parts: Mapping[str, Array]) -> Array:
+    """Sum of parts that broadcast against each other."""
+    return reduce(np.add, parts.values())
+
+
 RECOMPUTE = ("none", "selective", "full")
 
 
@@ -53,7 +61,8 @@ class Layout:
 
     def label(self) -> str:
         """Short name such as TP8 PP16 VPP4 DP64, leaving out what is 1."""
-        parts = [("TP", self.tp), ("PP", self.pp), ("VPP", self.vpp), ("CP", self.cp), ("EP", self.ep)]
+        parts = [("TP", self.tp), ("PP", self.pp), ("VPP", self.vpp), ("CP", self.cp)]
+        parts += [("EP", self.ep), ("ETP", self.etp)]
         text = " ".join(f"{name}{size}" for name, size in parts if size > 1)
         tail = f"DP{self.dp} mb{self.micro_batch} recompute={RECOMPUTE[self.recompute]} ZeRO-{self.zero}"
         return f"{text} {tail}".strip()

@@ -7,7 +7,7 @@ context parallelism. Knows nothing of time.
 import numpy as np
 
 from trinch.cluster.cases import Cases
-from trinch.cluster.layout import Array, Layouts
+from trinch.cluster.layout import Array, Layouts, total
 
 OVERHEAD = 2e9
 """CUDA context, communicators and workspaces of a rank, bytes."""
@@ -38,13 +38,13 @@ def memory_parts(on: Cases, at: Layouts) -> dict[str, Array]:
         "activations": stage,
         "logits": logits,
     }
-    parts["overhead"] = sum(parts.values()) * FRAGMENTATION + OVERHEAD
+    parts["overhead"] = total(parts) * FRAGMENTATION + OVERHEAD
     return parts
 
 
 def memory_bytes(on: Cases, at: Layouts) -> Array:
     """Bytes on the fullest GPU."""
-    return np.asarray(sum(memory_parts(on, at).values()))
+    return total(memory_parts(on, at))
 
 
 def fits(on: Cases, at: Layouts) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

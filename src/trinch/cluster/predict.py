@@ -1,25 +1,25 @@
 """From a row of a table of runs to a case and a layout; what the row leaves blank is inferred and said.
 
 The table has the columns of docs/planner.md (model shape, GPU, layout, engine, date, measurement).
-Knows nothing of coefficients: `predict_rows` is handed a calibration.
+Knows nothing of how coefficients were found.
 """
 
 import csv
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from trinch.cluster import hardware
+from trinch.cluster.calibration import Calibration, band
 from trinch.cluster.cases import DEFAULT_DATE, Case, Cases, Engine, engine
 from trinch.cluster.hardware import Machine, PlanError
-from trinch.cluster.layout import RECOMPUTE, Layout, Layouts
+from trinch.cluster.layout import RECOMPUTE, Layout, Layouts, total
 from trinch.cluster.memory import memory_bytes
 from trinch.cluster.workload import Workload, presets
 
 Row = Mapping[str, str]
-PUBLISHED_SLACK = 1.5
-"""A tuned recipe is believed to avoid full recomputation until our memory count exceeds the GPU by this."""
 REQUIRED = ("gpu", "n_gpus", "global_batch", "seq_len")
 
 
@@ -135,7 +135,9 @@ def _workload(row: Row, inferred: list[str]) -> Workload:
     """The model of a row: its own shape, with what columns cannot say taken from the preset of that shape."""
     name = row.get("model", "")
     if re.search(r"mamba|hybrid|nemotron[-_ ]?(h|3)|deepseek[-_ ]?v4", name, re.IGNORECASE):
-        raise PlanError(f"{name} is not a plain attention decoder: hybrid and sparse attention are not modelled")
+        raise PlanError(
+            f"{name} is not a plain attention decoder: hybrid and sparse attention are not modelled"
+        )
     seq = _count(row, "seq_len")
     if not (row.get("layers") and row.get("hidden")):
         known = _named(name)
@@ -192,7 +194,7 @@ def _workload(row: Row, inferred: list[str]) -> Workload:
 
 
 def _shaped(row: Row) -> Workload | None:
-    """The preset with the same width, heads and experts: it knows head width, latent attention and the like."""
+    """The preset with the same width, heads and experts: it knows head width, latent attention."""
 
     def same(known: Workload) -> bool:
         told = {"hidden": known.hidden, "heads": known.heads, "kv_heads": known.kv_heads}
@@ -282,12 +284,14 @@ def _sizes(row: Row, machine: Machine, work: Workload, gpus: int, inferred: list
 
 
 def _least_recompute(case: Case, layout: Layout, software: Engine) -> Layout:
-    """The engine's default, or as much more as memory asks for."""
+    """The engine's default, or as much more as memory asks for.
+
+    A tuned recipe is believed to get by with less than our count says, by the engine's `memory_slack`.
+    """
     on = Cases.of([case])
-    slack = PUBLISHED_SLACK if software.tuned else 1.1
     for level in range(software.recompute, 3):
         tried = replace(layout, recompute=level)
-        if memory_bytes(on, Layouts.of([tried]))[0] <= on.memory[0] * slack:
+        if memory_bytes(on, Layouts.of([tried]))[0] <= on.memory[0] * software.memory_slack:
             return tried
     return replace(layout, recompute=2)
 
@@ -302,12 +306,50 @@ def _measured(row: Row, work: Workload) -> float | None:
     return None
 
 
-def understand_all(rows: Iterable[Row]) -> tuple[list[Run], list[dict[str, str]]]:
-    """Runs of the rows that can be predicted, and `{id, reason}` of those that cannot."""
-    runs, refused = [], []
-    for number, row in enumerate(rows, start=1):
+def understand_all(rows: Sequence[Row]) -> tuple[dict[int, Run], dict[int, dict[str, str]]]:
+    """By place in the table: runs of the rows that can be predicted, and `{id, reason}` of the others."""
+    runs, refused = {}, {}
+    for place, row in enumerate(rows):
+        name = row.get("id") or f"row {place + 1}"
         try:
-            runs.append(understand(row))
+            runs[place] = understand(row)
         except PlanError as err:
-            refused.append({"id": row.get("id") or f"row {number}", "reason": str(err)})
+            refused[place] = {"id": name, "reason": str(err)}
     return runs, refused
+
+
+def predict_table(rows: Sequence[Row], fit: Calibration) -> list[dict[str, Any]]:
+    """A record for every row, in order: a prediction, or `{id, reason}`."""
+    runs, refused = understand_all(rows)
+    found = dict(zip(runs, predict(list(runs.values()), fit), strict=True))
+    return [found.get(place) or refused[place] for place in range(len(rows))]
+
+
+def predict(runs: Sequence[Run], fit: Calibration) -> list[dict[str, Any]]:
+    """One record a run, ready for JSON: see docs/planner.md for its fields."""
+    if not runs:
+        return []
+    cases, at = [run.case for run in runs], Layouts.of([run.layout for run in runs])
+    steps = total(fit.price(cases, at))
+    memory = memory_bytes(Cases.of(cases), at) / 1e9
+    return [
+        _record(run, fit, float(step), float(gb)) for run, step, gb in zip(runs, steps, memory, strict=True)
+    ]
+
+
+def _record(run: Run, fit: Calibration, step: float, memory: float) -> dict[str, Any]:
+    work, layout = run.case.workload, run.layout
+    rate = layout.global_batch * work.seq_len / step / layout.gpus
+    guessed = bool({"TP", "PP"} & set(run.inferred))
+    found: dict[str, Any] = {
+        "id": run.id,
+        "step_time_s": step,
+        "tokens_per_s_per_gpu": rate,
+        "tflops_per_gpu": rate * work.training_flops_per_token() / 1e12,
+        "memory_gb": memory,
+        "band": list(band(step, fit.half_width(run.case, guessed))),
+        "inferred": run.inferred,
+    }
+    if run.measured_s:
+        found["error"] = step / run.measured_s - 1
+    return found

@@ -11,7 +11,7 @@ import numpy as np
 
 from trinch.cluster import network
 from trinch.cluster.cases import Cases
-from trinch.cluster.layout import Array, Layouts
+from trinch.cluster.layout import Array, Layouts, total
 
 Coefficients = Mapping[str, float]
 HOST_NORM = 4.0
@@ -26,27 +26,29 @@ def step_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
     head = _head_time(on, at, c)
     stages = at.pp
     per_stage = on.layers / stages
-    mean = sum(layer.values()) * per_stage + (head + _mtp(on, layer, head)) / stages
-    slow = _slowest_stage(on, at, sum(layer.values()), head + _mtp(on, layer, head))
+    one = total(layer)
+    tail = head + on.mtp * (one + head)
+    mean = one * per_stage + tail / stages
+    slow = _slowest_stage(on, at, one, tail)
     count = at.accumulation
     fill = (stages - 1) * mean / at.vpp * c["bubble"]
     parts = {name: value * per_stage * count for name, value in layer.items()}
-    parts["head"] = (head + _mtp(on, layer, head)) / stages * count
+    parts["head"] = tail / stages * count
     parts["imbalance"] = np.maximum(slow - mean, 0.0) * count
-    parts["bubble"] = np.broadcast_to(fill, count.shape).copy() if np.ndim(fill) == 0 else fill
+    parts["bubble"] = fill
     parts["pipeline_comm"] = _pipeline_comm(on, at, c) * count
     parts["data_comm"] = _data_comm(on, at, c, slow)
     parts["optimizer"] = _optimizer(on, at) * c["optimizer"] + c["step_overhead"]
     software = _software(on, c)
     spread = 1 + c["straggler"] * np.log2(np.maximum(at.gpus / 8, 1.0))
     parts = {name: value * software for name, value in parts.items()}
-    parts["stragglers"] = sum(parts.values()) * (spread - 1)
+    parts["stragglers"] = total(parts) * (spread - 1)
     return parts
 
 
 def step_time(on: Cases, at: Layouts, c: Coefficients) -> Array:
     """Seconds of one step."""
-    return np.asarray(sum(step_parts(on, at, c).values()))
+    return total(step_parts(on, at, c))
 
 
 def _matmul(on: Cases, c: Coefficients, m: Array, n: Array, k: Array, passes: Array) -> Array:
@@ -57,12 +59,17 @@ def _matmul(on: Cases, c: Coefficients, m: Array, n: Array, k: Array, passes: Ar
     flops = 2 * m * n * k / (on.peak * _matmul_factor(on, c))
     moved = (2 * m * k + on.weight_bytes * n * k + 2 * m * n) * on.byte_factor / on.hbm
     accumulate = 2 * on.gradient_bytes * n * k / on.hbm * c["accumulate"] * (1 - on.frozen)
-    return passes * (flops + moved * c["operands"] + on.launch) + accumulate
+    return (
+        passes * (flops + moved * np.where(on.fp8 + on.fp4 > 0, c["operands_low"], c["operands"]) + on.launch)
+        + accumulate
+    )
 
 
 def _matmul_factor(on: Cases, c: Coefficients) -> Array:
     """Training over stand-alone kernel efficiency, by generation and precision."""
-    base = np.where(on.ampere > 0, c["mm_ampere"], np.where(on.blackwell > 0, c["mm_blackwell"], c["mm_hopper"]))
+    base = np.where(
+        on.ampere > 0, c["mm_ampere"], np.where(on.blackwell > 0, c["mm_blackwell"], c["mm_hopper"])
+    )
     fp8 = np.where(on.blackwell > 0, c["fp8_blackwell"], c["fp8_hopper"])
     base = base * np.where(on.fp8 > 0, fp8, 1.0) * np.where(on.mxfp8 > 0, c["mxfp8"], 1.0)
     base = base * np.where(on.fp4 > 0, c["fp4"], 1.0)
@@ -85,14 +92,16 @@ def _layer_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
     )
     routed = tokens / at.tp * on.top_k
     local = np.maximum(on.experts / at.ep, 1.0)
-    out["experts"] = moe * _experts(on, at, c, routed, local, fan, passes)
+    out["experts"] = moe * _experts(on, at, c, routed * on.imbalance, local, fan, passes)
     out["attention"] = _attention(on, at, c, tokens)
     out["pointwise"] = _pointwise(on, at, c, tokens, routed, dense, moe, fan, full)
     out["tensor_comm"] = _tensor_comm(on, at, c, tokens, full)
-    out["expert_comm"] = moe * _expert_comm(on, at, c, routed, full) * _ageing(on, c)
+    out["expert_comm"] = moe * _expert_comm(on, at, c, routed * on.imbalance, full) * _ageing(on, c)
     out["context_comm"] = _context_comm(on, at, c, tokens, out["attention"])
-    busy = sum(out.values())
-    host = (c["host_layer"] + moe * c["host_moe"] * _ageing(on, c)) * (1 + full / 3)
+    busy = total(out)
+    host = (
+        c["host_layer"] * np.where(on.eager > 0, c["host_eager"], 1.0) + moe * c["host_moe"] * _ageing(on, c)
+    ) * (1 + full / 3)
     out["launch"] = (busy**HOST_NORM + host**HOST_NORM) ** (1 / HOST_NORM) - busy
     return out
 
@@ -130,15 +139,18 @@ def _experts(
     m = np.maximum(routed * at.etp / local, 1.0)
     each = _mlp(on, c, m, np.maximum(on.moe_ffn, 1.0) / at.etp, fan, passes)
     spared = (local - 1) * passes * 2 * on.launch * (1 - c["grouped_launch"])
-    return np.maximum(local * each - spared, 0.0) * c["experts"]
+    small = 1 + c["experts"] * 1024 * at.etp / np.maximum(on.moe_ffn, 1.0)
+    return np.maximum(local * each - spared, 0.0) * small
 
 
 def _attention(on: Cases, at: Layouts, c: Coefficients, tokens: Array) -> Array:
     """Core attention: fused kernels at a rate that grows with the sequence, or unfused through memory."""
-    local = on.seq / at.cp
-    rate = on.attention_rate * local / (local + on.attention_half)
-    factor = np.where(on.ampere > 0, c["att_ampere"], np.where(on.blackwell > 0, c["att_blackwell"], c["att_hopper"]))
-    factor = factor * np.where(on.flash2 * (1 - on.ampere) > 0, c["att_flash2"], 1.0)
+    rate = on.attention_rate * on.seq / (on.seq + on.attention_half)
+    factor = np.where(
+        on.ampere > 0, c["att_ampere"], np.where(on.blackwell > 0, c["att_blackwell"], c["att_hopper"])
+    )
+    older = np.where(on.flash2 > 0, c["att_flash2"], np.where(on.foundry > 0, c["att_foundry"], 1.0))
+    factor = factor * np.where(on.ampere > 0, 1.0, older)
     forward = 2 * tokens * on.span * on.heads / at.tp * (on.score_dim + on.value_dim) / (rate * factor)
     again = np.where(at.recompute > 0, 1.0, 0.0)
     fused = forward * (3.5 + again)
@@ -160,7 +172,7 @@ def _pointwise(
     fan: Array,
     full: Array,
 ) -> Array:
-    """Norms, residuals, rotary embedding, activations, and the permutation of routed tokens: all memory-bound."""
+    """Norms, residuals, rotary embedding, activations, and the permutation of routed tokens: memory-bound."""
     cut = np.where(at.sequence_parallel > 0, at.tp, 1.0)
     hidden = tokens * on.hidden / cut * 24
     rotary = tokens * (on.heads * on.score_dim + 2 * on.kv_heads * on.value_dim) / at.tp * 4
@@ -180,13 +192,14 @@ def _tensor_comm(on: Cases, at: Layouts, c: Coefficients, tokens: Array, full: A
     one = 2 * network.gather(on, at.tp, np.ones_like(at.tp), size)
     shown = np.where(on.tp_overlap > 0, c["tp_overlapped"], c["tp_plain"])
     near = at.tp <= on.domain
-    return one * (4 + 2 * full) / 1.0 * np.where(near, shown, c["tp_far"])
+    return one * (4 + 2 * full) * np.where(near, shown, c["tp_far"])
 
 
 def _expert_comm(on: Cases, at: Layouts, c: Coefficients, routed: Array, full: Array) -> Array:
     """Dispatch and combine, forward and backward, and the gathering inside expert-tensor groups."""
     size = routed * on.hidden * ACTIVATION
-    copies = np.minimum(on.top_k, np.maximum(at.ep / network.per_node(on, at.ep, at.etp), 1.0)) / np.maximum(on.top_k, 1.0)
+    nodes = np.maximum(at.ep / network.per_node(on, at.ep, at.etp), 1.0)
+    copies = np.minimum(on.top_k, nodes) / np.maximum(on.top_k, 1.0)
     near = at.ep * at.etp <= on.domain
     swap = network.all_to_all(on, at.ep, at.etp, size * np.where(near, 1.0, copies))
     inner = network.gather(on, at.etp, np.ones_like(at.etp), size * at.etp)
@@ -203,15 +216,13 @@ def _context_comm(on: Cases, at: Layouts, c: Coefficients, tokens: Array, attent
 
 
 def _head_time(on: Cases, at: Layouts, c: Coefficients) -> Array:
-    """Output projection and loss of one micro-batch, on the last stage."""
+    """Output projection and loss of one micro-batch, on the last stage.
+
+    Multi-token-prediction layers add a layer and a head each there: see `step_parts`.
+    """
     tokens = at.micro_batch * on.seq / at.cp
     project = _matmul(on, c, tokens, on.vocab / at.tp, on.hidden, np.array(3.0))
     return project + tokens * on.vocab / at.tp * 60 / on.hbm * c["loss"]
-
-
-def _mtp(on: Cases, layer: dict[str, Array], head: Array) -> Array:
-    """Extra multi-token-prediction layers, each a layer and a head, on the last stage."""
-    return on.mtp * (sum(layer.values()) + head)
 
 
 def _slowest_stage(on: Cases, at: Layouts, layer: Array, tail: Array) -> Array:
@@ -240,8 +251,9 @@ def _data_comm(on: Cases, at: Layouts, c: Coefficients, stage: Array) -> Array:
     expert = on.expert_params / (at.ep * at.etp * at.pp)
 
     def once(bytes_each: float) -> Array:
-        plain = network.gather(on, group, stride, dense * bytes_each)
-        return plain + network.gather(on, cut, at.ep * at.etp, expert * bytes_each)
+        calls = np.where(at.zero >= 2, on.layers / at.pp, 1.0)
+        plain = network.gather(on, group, stride, dense * bytes_each, calls)
+        return plain + network.gather(on, cut, at.ep * at.etp, expert * bytes_each, calls)
 
     reduce, collect = once(4.0), once(ACTIVATION)
     hidden = np.where(on.dp_overlap > 0, c["dp_hidden"], 0.0) * stage
@@ -250,6 +262,7 @@ def _data_comm(on: Cases, at: Layouts, c: Coefficients, stage: Array) -> Array:
     count = at.accumulation
     gathers = np.where(at.zero == 2, 1.0, 2.0)
     each = gathers * collect + once(ACTIVATION)
+    count = np.where(at.pp > 1, 1.0, count)
     sharded = count * (np.maximum(each - c["fsdp_hidden"] * stage, 0.0) + c["fsdp_exposed"] * each)
     return np.where((at.zero >= 2) & (group > 1), sharded, bulk)
 
