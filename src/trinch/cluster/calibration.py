@@ -30,7 +30,7 @@ GUESSED_LAYOUT = 0.25
 
 @dataclass(frozen=True)
 class Calibration:
-    """A fitted model: coefficients by name, log half-widths by `band_kind`, and the families it was fitted on."""
+    """A fitted model: coefficients by name, log half-widths by `band_kind`, families it was fitted on."""
 
     coefficients: dict[str, float]
     bands: dict[str, float]

@@ -5,10 +5,9 @@ table. GPU counts need not be powers of two: data parallelism takes any width, w
 Knows nothing of failures, power or money.
 """
 
-import itertools
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +21,7 @@ from trinch.cluster.memory import USABLE, memory_bytes, memory_parts
 from trinch.cluster.workload import Workload
 
 MICRO_BATCHES = (1, 2, 3, 4, 6, 8)
-WIDTHS = (1.0, 0.99, 0.98, 0.97, 0.95, 0.9, 0.8, 0.75, 0.6, 0.5)
+WIDTHS = (1.0, 0.99, 0.98, 0.95, 0.9, 0.75, 0.5)
 """Shares of the GPUs that are tried: all, a few spares, and smaller runs for the Pareto set."""
 TOKENS_PER_GPU = 1024
 """Default batch, in tokens a GPU: Llama 3 405B took 16 M tokens on 16,384 GPUs (arXiv 2407.21783 table 4)."""
@@ -101,32 +100,36 @@ def search(
     target = batch or default_batch(work, gpus)
     grid = layouts(work, machine, gpus, target, exact=batch is not None)
     on = Cases.of([case])
-    good = _fitting(on, grid)
+    memory = _by_chunks(grid, lambda part: memory_bytes(on, part))
+    fitting = memory <= on.memory * USABLE
+    good, memory = grid.take(fitting), memory[fitting]
     if not len(good):
         raise PlanError(_nothing_fits(case, gpus, target, batch is not None, grid))
-    step = np.concatenate([total(fit.price([case], part)) for part in _chunks(good)])
-    memory = np.concatenate([memory_bytes(on, part) for part in _chunks(good)])
+    step = _by_chunks(good, lambda part: total(fit.price([case], part)))
     rate = good.global_batch * work.seq_len / step
     order = np.argsort(-rate, kind="stable")
 
-    def plan(i: int) -> Plan:
-        return priced(case, good[i], gpus, tokens, fit)
-
-    best = plan(int(order[0]))
-    full = good.gpus >= good.gpus[order[0]]
-    second = next((int(i) for i in order[1:] if full[i] and _differs(good[int(i)], best.layout)), None)
+    first = good[int(order[0])]
+    whole = good.gpus >= first.gpus
+    second = order[(whole & _differ(good, first))[order]][:1].tolist()
     spare = gpus - good.gpus
-    safe = (spare >= gpus * ROBUST_SPARES) & (memory <= on.memory * USABLE * ROBUST_MEMORY)
+    safe = order[
+        (spare >= gpus * ROBUST_SPARES)[order] & (memory <= on.memory * USABLE * ROBUST_MEMORY)[order]
+    ]
     cost = good.gpus / rate
+    cheap = int(np.lexsort((-rate, cost.round(15)))[0])
     frontier = _pareto(np.stack([-rate, cost, memory]), order)
-    runner = plan(second) if second is not None else None
+    wanted = [int(order[0]), cheap, *second, *safe[:1].tolist(), *frontier]
+    plans = dict(zip(wanted, priced(case, [good[i] for i in wanted], gpus, tokens, fit), strict=True))
+    best = plans[wanted[0]]
+    runner = plans[second[0]] if second else None
     return Search(
         best=best,
-        cheapest=plan(int(np.lexsort((-rate, cost.round(15)))[0])),
-        robust=plan(int(order[safe[order]][0])) if safe.any() else None,
+        cheapest=plans[cheap],
+        robust=plans[int(safe[0])] if len(safe) else None,
         runner_up=runner,
         runner_up_lost=why_behind(runner, best) if runner else "no other layout fits",
-        pareto=[plan(int(i)) for i in frontier],
+        pareto=[plans[i] for i in frontier],
         published=_published(case, gpus, tokens, target, best, fit),
         considered=len(grid),
         scored=len(good),
@@ -134,25 +137,32 @@ def search(
     )
 
 
-def priced(case: Case, layout: Layout, gpus: int, tokens: float, fit: Calibration) -> Plan:
-    """One layout as a plan, with its parts, band and memory."""
-    at = Layouts.of([layout])
-    parts = {name: float(value[0]) for name, value in fit.price([case], at).items()}
-    step = sum(parts.values())
-    on = Cases.of([case])
-    return Plan(
-        workload=case.workload,
-        machine=case.machine,
-        layout=layout,
-        precision=case.precision,
-        tokens=tokens,
-        n_gpus=layout.gpus,
-        spare_gpus=gpus - layout.gpus,
-        step_time_s=step,
-        band_s=band(step, fit.half_width(case)),
-        breakdown_s=parts,
-        memory_gb={name: float(value[0]) / 1e9 for name, value in memory_parts(on, at).items()},
-    )
+def priced(case: Case, chosen: Sequence[Layout], gpus: int, tokens: float, fit: Calibration) -> list[Plan]:
+    """Layouts as plans, with their parts, bands and memory."""
+    at, on = Layouts.of(chosen), Cases.of([case])
+    parts = {name: np.broadcast_to(v, len(at)) for name, v in fit.price([case], at).items()}
+    memory = {name: np.broadcast_to(v, len(at)) / 1e9 for name, v in memory_parts(on, at).items()}
+    width = fit.half_width(case)
+    plans = []
+    for i, layout in enumerate(chosen):
+        breakdown = {name: float(value[i]) for name, value in parts.items()}
+        step = sum(breakdown.values())
+        plans.append(
+            Plan(
+                workload=case.workload,
+                machine=case.machine,
+                layout=layout,
+                precision=case.precision,
+                tokens=tokens,
+                n_gpus=layout.gpus,
+                spare_gpus=gpus - layout.gpus,
+                step_time_s=step,
+                band_s=band(step, width),
+                breakdown_s=breakdown,
+                memory_gb={name: float(value[i]) for name, value in memory.items()},
+            )
+        )
+    return plans
 
 
 def layouts(work: Workload, machine: Machine, gpus: int, target: int, exact: bool) -> Layouts:
@@ -169,16 +179,24 @@ def layouts(work: Workload, machine: Machine, gpus: int, target: int, exact: boo
         if work.layers % (p * v) == 0 or (v * p > 1 and (work.layers + 2) % (p * v) == 0)
     ]
     expert = [e for e in range(1, work.experts + 1) if work.experts % e == 0] or [1]
-    sharding = (1, 2, 3)
-    found = [
-        (t, p, v, c, e, x, m, z, r, w)
-        for t, (p, v), c, e, m, z, r, w in itertools.product(
-            tensor, pipeline, context, expert, MICRO_BATCHES, sharding, (0, 1, 2), WIDTHS
-        )
-        if z == 1 or p == 1
-        for x in ((1,) if work.experts == 0 or t == 1 else (1, t))
-    ]
-    t, p, v, c, e, x, m, z, r, w = (np.array(column, float) for column in zip(*found, strict=True))
+    axes = (
+        range(len(pipeline)),
+        tensor,
+        context,
+        expert,
+        (0, 1),
+        MICRO_BATCHES,
+        (1, 2, 3),
+        (0, 1, 2),
+        WIDTHS,
+    )
+    cut, t, c, e, split, m, z, r, w = (
+        axis.ravel() for axis in np.meshgrid(*(np.array(axis, float) for axis in axes), indexing="ij")
+    )
+    p, v = np.array(pipeline, float)[cut.astype(int)].T
+    useful = ((z == 1) | (p == 1)) & ((split == 0) | ((t > 1) & (work.experts > 0)))
+    t, p, v, c, e, m, z, r, w = (axis[useful] for axis in (t, p, v, c, e, m, z, r, w))
+    x = np.where(split[useful] > 0, t, 1.0)
     fold = e * x / np.gcd((e * x).astype(int), (t * c).astype(int))
     widest = np.floor(gpus * w / (t * p * c))
     dp = np.floor(widest / fold) * fold
@@ -193,8 +211,10 @@ def _evened(grid: Layouts, target: int, exact: bool) -> Layouts:
         return grid.take(target % unit == 0)
     batch = np.maximum(np.rint(target / unit), 1.0) * unit
     grid = replace(grid, global_batch=batch).take(np.abs(batch / target - 1) <= BATCH_SLACK)
-    keys = np.stack([getattr(grid, name) for name in Layout.__dataclass_fields__])
-    _, first = np.unique(keys, axis=1, return_index=True)
+    key = np.zeros(len(grid))
+    for place, name in enumerate(Layout.__dataclass_fields__):
+        key += getattr(grid, name) * math.sqrt(2 + place)
+    _, first = np.unique(key, return_index=True)
     return grid.take(np.sort(first))
 
 
@@ -206,17 +226,10 @@ def _powers(most: int) -> list[int]:
     return [2**i for i in range(most.bit_length()) if 2**i <= most]
 
 
-def _chunks(grid: Layouts) -> Iterable[Layouts]:
-    """Pieces small enough to stay in the processor's cache."""
-    for start in range(0, len(grid), CHUNK):
-        yield grid.take(np.arange(start, min(start + CHUNK, len(grid))))
-
-
-def _fitting(on: Cases, grid: Layouts) -> Layouts:
-    if not len(grid):
-        return grid
-    good = np.concatenate([memory_bytes(on, part) <= on.memory * USABLE for part in _chunks(grid)])
-    return grid.take(good)
+def _by_chunks(grid: Layouts, number: Callable[[Layouts], Array]) -> Array:
+    """One number a layout, worked out in pieces small enough for the processor's cache."""
+    pieces = [np.arange(i, min(i + CHUNK, len(grid))) for i in range(0, len(grid), CHUNK)]
+    return np.concatenate([number(grid.take(piece)) for piece in pieces] or [np.zeros(0)])
 
 
 def _check(machine: Machine, gpus: int, tokens: float, precision: str) -> None:
@@ -246,7 +259,8 @@ def _nothing_fits(case: Case, gpus: int, target: int, exact: bool, grid: Layouts
     while more < 1_000_000:
         more *= 2
         wider = target if exact else default_batch(work, more)
-        if len(_fitting(on, layouts(work, case.machine, more, wider, exact))):
+        wide = layouts(work, case.machine, more, wider, exact)
+        if np.any(_by_chunks(wide, lambda part: memory_bytes(on, part)) <= on.memory * USABLE):
             break
     return (
         f"{work.name} does not fit {gpus:,} x {name}: the leanest layout needs {least:,.0f} GB of "
@@ -259,10 +273,10 @@ def _friendly(gpus: int, target: int) -> int:
     return int(2 ** max(0, round(math.log2(max(target, 1)))))
 
 
-def _differs(one: Layout, other: Layout) -> bool:
-    """Another way to cut the model, not only another batch or width."""
+def _differ(grid: Layouts, one: Layout) -> NDArray[np.bool_]:
+    """Which cut the model another way, not only with another batch or width."""
     same = ("tp", "pp", "vpp", "cp", "ep", "etp", "micro_batch", "zero", "recompute")
-    return any(getattr(one, name) != getattr(other, name) for name in same)
+    return np.asarray(np.any([getattr(grid, name) != getattr(one, name) for name in same], axis=0))
 
 
 def _rate(plan: Plan) -> float:
@@ -305,7 +319,6 @@ def _published(
 ) -> list[tuple[Plan, str, str]]:
     """Layouts the makers or NVIDIA published for this model, at our GPU count, with what sets them back."""
     out = []
-    on = Cases.of([case])
     for row in table("published_layouts.csv"):
         if row["model"] != case.workload.name or row["gpu"] not in case.machine.gpu.name:
             continue
@@ -320,10 +333,9 @@ def _published(
         step = dp * size["micro_batch"] * (size["pp"] if size["vpp"] > 1 else 1)
         batch = max(1, round(target / step)) * step
         layout = Layout(dp=dp, global_batch=batch, zero=1, sequence_parallel=int(size["tp"] > 1), **size)
-        at = Layouts.of([layout])
-        plan = priced(case, layout, gpus, tokens, fit)
+        plan = priced(case, [layout], gpus, tokens, fit)[0]
         why = why_behind(plan, best)
-        if memory_bytes(on, at)[0] > on.memory[0] * USABLE:
-            why += f"; our count of its memory is {plan.memory_total_gb:.0f} GB"
+        if plan.memory_total_gb > case.machine.gpu.memory_gb * USABLE:
+            why += f"; by our count it needs {plan.memory_total_gb:.0f} GB and does not fit"
         out.append((plan, row["source"], why))
     return out

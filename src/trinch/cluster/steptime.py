@@ -37,7 +37,7 @@ def step_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
     parts["imbalance"] = np.maximum(slow - mean, 0.0) * count
     parts["bubble"] = fill
     parts["pipeline_comm"] = _pipeline_comm(on, at, c) * count
-    parts["data_comm"] = _data_comm(on, at, c, slow)
+    parts["data_comm"] = _data_comm(on, at, c, slow, fill)
     parts["optimizer"] = _optimizer(on, at) * c["optimizer"] + c["step_overhead"]
     software = _software(on, c)
     spread = 1 + c["straggler"] * np.log2(np.maximum(at.gpus / 8, 1.0))
@@ -200,11 +200,11 @@ def _expert_comm(on: Cases, at: Layouts, c: Coefficients, routed: Array, full: A
     size = routed * on.hidden * ACTIVATION
     nodes = np.maximum(at.ep / network.per_node(on, at.ep, at.etp), 1.0)
     copies = np.minimum(on.top_k, nodes) / np.maximum(on.top_k, 1.0)
-    near = at.ep * at.etp <= on.domain
+    near = np.asarray(at.ep * at.etp <= on.domain)
     swap = network.all_to_all(on, at.ep, at.etp, size * np.where(near, 1.0, copies))
     inner = network.gather(on, at.etp, np.ones_like(at.etp), size * at.etp)
     shown = np.where(near, c["ep_near"], c["ep_far"]) * np.where(on.ep_overlap > 0, 0.25, 1.0)
-    return (swap * shown + inner) * (4 + full)
+    return np.asarray((swap * shown + inner) * (4 + full))
 
 
 def _context_comm(on: Cases, at: Layouts, c: Coefficients, tokens: Array, attention: Array) -> Array:
@@ -243,25 +243,25 @@ def _pipeline_comm(on: Cases, at: Layouts, c: Coefficients) -> Array:
     return np.where(at.pp > 1, 2 * at.vpp * one * shown, 0.0)
 
 
-def _data_comm(on: Cases, at: Layouts, c: Coefficients, stage: Array) -> Array:
+def _data_comm(on: Cases, at: Layouts, c: Coefficients, stage: Array, fill: Array) -> Array:
     """Gradients and parameters among replicas: once a step, or every micro-batch under FSDP."""
     group, stride = at.dp * at.cp, at.tp
     cut = np.maximum(at.tp * at.cp * at.dp / (at.ep * at.etp), 1.0)
     dense = on.other_params / (at.tp * at.pp)
     expert = on.expert_params / (at.ep * at.etp * at.pp)
 
-    def once(bytes_each: float) -> Array:
+    def once(bytes_each: Array) -> Array:
         calls = np.where(at.zero >= 2, on.layers / at.pp, 1.0)
         plain = network.gather(on, group, stride, dense * bytes_each, calls)
         return plain + network.gather(on, cut, at.ep * at.etp, expert * bytes_each, calls)
 
-    reduce, collect = once(4.0), once(ACTIVATION)
-    hidden = np.where(on.dp_overlap > 0, c["dp_hidden"], 0.0) * stage
+    reduce, collect = once(on.gradient_bytes), once(np.array(ACTIVATION))
+    hidden = np.where(on.dp_overlap > 0, c["dp_hidden"], 0.0) * (stage + fill)
     total = reduce + collect
     bulk = np.maximum(total - hidden, 0.0) + c["dp_exposed"] * np.minimum(total, hidden)
     count = at.accumulation
     gathers = np.where(at.zero == 2, 1.0, 2.0)
-    each = gathers * collect + once(ACTIVATION)
+    each = gathers * collect + once(np.array(ACTIVATION))
     count = np.where(at.pp > 1, 1.0, count)
     sharded = count * (np.maximum(each - c["fsdp_hidden"] * stage, 0.0) + c["fsdp_exposed"] * each)
     return np.where((at.zero >= 2) & (group > 1), sharded, bulk)
