@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import numpy as np
@@ -39,7 +40,7 @@ def parse_date(text: str) -> date:
 def parse_count(text: str) -> int:
     """A number of GPUs: 20000, 20,000, 20k. PlanError otherwise."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(k?)", text.strip().lower().replace(",", "").replace("_", ""))
-    count = float(match[1]) * (1000 if match[2] else 1) if match else 0.0
+    count = Decimal(match[1]) * (1000 if match[2] else 1) if match else Decimal(0)
     if not match or count < 1 or count != int(count):
         raise PlanError(f"{text!r} is no number of GPUs: write 20000 or 20k")
     return int(count)

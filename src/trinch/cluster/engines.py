@@ -2,7 +2,8 @@
 
 Owns the translation of a layout into each engine's own names, and nothing of schedulers or containers. What a
 plan does not know (data, tokenizer, learning rate) is left to the environment as shell variables.
-Names were checked against Megatron-LM core 0.20.0, torchtitan 0.3.0, SGLang 0.5.23 and vLLM 0.11.
+Names were checked with the argument parsers of Megatron-LM core 0.20.0, torchtitan 0.3.0 and SGLang 0.5.23,
+and against the source of vLLM's arg_utils.py (commit 001999d).
 """
 
 import math
@@ -101,6 +102,8 @@ def _megatron_layout(plan: Plan) -> list[str]:
     ]
     if cut.vpp > 1:
         args.append(f"--num-virtual-stages-per-pipeline-rank {cut.vpp}")
+    if plan.workload.layers % (cut.pp * cut.vpp):  # embedding and loss take the place of a layer each
+        args += ["--account-for-embedding-in-pipeline-split", "--account-for-loss-in-pipeline-split"]
     if cut.sequence_parallel and cut.tp > 1:
         args.append("--sequence-parallel")
     if plan.workload.experts:
@@ -157,6 +160,7 @@ def torchtitan(plan: Plan, save_interval: int, asynchronous: bool = True) -> lis
     ]
     if cut.pp > 1:
         args += [
+            "--training.disable_cuda_graphs",  # it refuses them with pipelines
             f"--parallelism.pipeline_parallel_microbatch_size {cut.micro_batch}",
             f"--parallelism.pipeline_parallel_schedule {'Interleaved1F1B' if cut.vpp > 1 else '1F1B'}",
             f"--parallelism.pipeline_parallel_layers_per_stage {deep}",

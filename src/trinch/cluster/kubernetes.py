@@ -17,7 +17,7 @@ Object = dict[str, Any]
 IMAGE = "nvcr.io/nvidia/pytorch:25.10-py3"
 RAY = "2.50.0"
 SETTINGS = "training-settings"
-"""ConfigMap you create with DATA, TOKENIZER, CHECKPOINTS and LR."""
+"""ConfigMap you create with MEGATRON, DATA, TOKENIZER, CHECKPOINTS and LR."""
 
 
 def object_name(plan: Plan) -> str:
@@ -56,7 +56,7 @@ def _pod(plan: Plan, command: list[str], image: str, ports: int = 29500) -> Obje
 def _torchrun(plan: Plan, save_interval: int, rank: str, master: str) -> list[str]:
     head = (
         f"torchrun --nnodes={plan.nodes} --nproc-per-node={gpus_per_node(plan)} --node-rank={rank} "
-        f"--master-addr={master} --master-port=29500 --max-restarts=0 pretrain_gpt.py"
+        f'--master-addr={master} --master-port=29500 --max-restarts=0 "$MEGATRON/pretrain_gpt.py"'
     )
     return ["bash", "-c", "exec " + wrapped(head, megatron(plan, save_interval))]
 
@@ -87,7 +87,8 @@ def jobset(plan: Plan, save_interval: int, interruptions: float, image: str = IM
 def trainjob(plan: Plan, save_interval: int, image: str = IMAGE) -> Object:
     """A Kubeflow TrainJob on the `torch-distributed` runtime, which sets the rendezvous for torchrun."""
     gpus = gpus_per_node(plan)
-    command = ["bash", "-c", "exec " + wrapped("torchrun pretrain_gpt.py", megatron(plan, save_interval))]
+    script = wrapped('torchrun "$MEGATRON/pretrain_gpt.py"', megatron(plan, save_interval))
+    command = ["bash", "-c", f"exec {script}"]
     return {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
         "kind": "TrainJob",

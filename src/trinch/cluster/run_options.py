@@ -62,8 +62,9 @@ def summary(sections: Sections) -> list[tuple[str, str]]:
         (
             "failures",
             f"{cuts['p50']:,.0f} interruptions ({cuts['p10']:,.0f} to {cuts['p90']:,.0f}), effective time "
-            f"{ettr['p50']:.1%} ({ettr['p10']:.1%} to {ettr['p90']:.1%}), checkpoint {fail['checkpoint']['kind']} "
-            f"every {fail['checkpoint']['interval_s']:,.0f} s, restart {fail['restart']}",
+            f"{ettr['p50']:.1%} ({ettr['p10']:.1%} to {ettr['p90']:.1%}), checkpoint "
+            f"{fail['checkpoint']['kind']} every {fail['checkpoint']['interval_s']:,.0f} s, "
+            f"restart {fail['restart']}",
         ),
         (
             "calendar",

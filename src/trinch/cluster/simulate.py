@@ -114,8 +114,8 @@ def simulate(
         pace = speed * (1 - overhead)
         need = (goal - safe) / pace
         left = np.maximum(0.0, end - wall - pause - wait)
-        finish = running & (np.minimum(need, left) <= up)
-        up = np.where(finish, np.minimum(need, left), up)
+        finish = running & ((need <= np.minimum(up, left)) | (wall + gap >= end))
+        up = np.where(finish, np.minimum(np.minimum(need, left), up), up)
         # Time standing still before training resumed, cut where this gap or the horizon cuts it.
         still = np.minimum(np.minimum(gap, end - wall), pause + wait)
         waited = np.minimum(np.maximum(0.0, still - pause), wait)

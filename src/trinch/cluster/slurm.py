@@ -26,11 +26,11 @@ SCRIPT = """\
 NODES={nodes}            # in use; the job holds {spares} spare nodes beside them
 GPUS_PER_NODE={gpus}
 export WORLD_SIZE_EXPECTED={ranks}
-: "${{DATA:?set DATA to the training data}}"
+{needs}: "${{DATA:?set DATA to the training data}}"
 : "${{TOKENIZER:?set TOKENIZER to the tokenizer}}"
 : "${{CHECKPOINTS:?set CHECKPOINTS to a shared folder}}"
 : "${{LR:?set LR to the learning rate}}"
-export DATA TOKENIZER CHECKPOINTS LR CUDA_DEVICE_MAX_CONNECTIONS=1 NCCL_DEBUG=WARN
+export {exports}DATA TOKENIZER CHECKPOINTS LR CUDA_DEVICE_MAX_CONNECTIONS=1 NCCL_DEBUG=WARN
 MAX_RESTARTS=${{MAX_RESTARTS:-{max_restarts}}}
 STATE=${{STATE:-$CHECKPOINTS/.launch-${{SLURM_JOB_ID}}}}
 mkdir -p "$STATE"
@@ -94,7 +94,10 @@ def scripts(
     gpus, launch = gpus_per_node(plan), f"launch-{engine}.sh"
     what = f"{plan.workload.name}: {plan.layout.label()} on {plan.n_gpus:,} {plan.machine.gpu.name}."
     if engine == "megatron":
-        notes, command = megatron_notes(plan), wrapped("pretrain_gpt.py", megatron(plan, save_interval))
+        notes, command = (
+            megatron_notes(plan),
+            wrapped('"$MEGATRON/pretrain_gpt.py"', megatron(plan, save_interval)),
+        )
     else:
         notes, command = [], wrapped("-m torchtitan.train", torchtitan(plan, save_interval))
     common = {"gpus": gpus, "ranks": plan.n_gpus, "what": what}
@@ -108,5 +111,7 @@ def scripts(
         notes="".join(f"# {note}\n" for note in notes),
         max_restarts=max(10, int(2 * interruptions)),
         launch=launch,
+        needs=': "${MEGATRON:?set MEGATRON to a checkout of Megatron-LM}"\n' if engine == "megatron" else "",
+        exports="MEGATRON " if engine == "megatron" else "",
     )
     return {f"{engine}.sbatch": batch, launch: LAUNCH.format(**common, command=command)}
