@@ -40,6 +40,7 @@ class Case:
 
     `frozen` weights are not trained themselves (adapters): no weight gradients, no optimizer state.
     `imbalance` is the load of the fullest GPU's experts over the mean (1: forced balance, as in benchmarks).
+    `dropping` experts have a fixed capacity and drop what is beyond it.
     """
 
     workload: Workload
@@ -49,6 +50,7 @@ class Case:
     date: float = DEFAULT_DATE
     frozen: bool = False
     imbalance: float = 1.0
+    dropping: bool = False
 
 
 @cache
@@ -153,6 +155,7 @@ class Cases:
     ep_overlap: Array
     frozen: Array
     imbalance: Array
+    dropping: Array
     engine: tuple[str, ...]
 
     @classmethod
@@ -224,4 +227,5 @@ def _numbers(case: Case) -> dict[str, float]:
         "gradient_bytes": case.engine.gradient_bytes,
         "frozen": case.frozen,
         "imbalance": case.imbalance,
+        "dropping": case.dropping,
     }

@@ -70,7 +70,8 @@ def understand(row: Row) -> Run:
     machine.gpu.peak_tflops(precision)
     layout = _layout(row, machine, work, software, inferred)
     frozen = "lora" in row.get("model", "").lower()
-    case = Case(work, machine, precision, software, date, frozen)
+    dropping = "tokendrop" in row.get("notes", "").lower()
+    case = Case(work, machine, precision, software, date, frozen, dropping=dropping)
     if not row.get("recompute"):
         layout = _least_recompute(case, layout, software)
         inferred.append("recompute")

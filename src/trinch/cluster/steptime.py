@@ -14,6 +14,8 @@ from trinch.cluster.cases import Cases
 from trinch.cluster.layout import Array, Layouts, total
 
 Coefficients = Mapping[str, float]
+FUSED_EXPERTS = 2026.4
+"""Date of the NVIDIA containers from which experts on Blackwell run fused and captured in graphs (26.06)."""
 HOST_NORM = 4.0
 """Sharpness of the maximum of what the GPU and what the launching processor need."""
 ACTIVATION = 2.0
@@ -100,7 +102,7 @@ def _layer_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
     out["context_comm"] = _context_comm(on, at, c, tokens, out["attention"])
     busy = total(out)
     host = (
-        c["host_layer"] * np.where(on.eager > 0, c["host_eager"], 1.0) + moe * c["host_moe"] * _ageing(on, c)
+        c["host_layer"] * np.where(on.eager > 0, c["host_eager"], 1.0) + moe * c["host_moe"] * _ageing(on, c) * np.where(on.dropping > 0, c["host_dropping"], 1.0)
     ) * (1 + full / 3)
     out["launch"] = (busy**HOST_NORM + host**HOST_NORM) ** (1 / HOST_NORM) - busy
     return out
@@ -276,6 +278,8 @@ def _optimizer(on: Cases, at: Layouts) -> Array:
 
 
 def _software(on: Cases, c: Coefficients) -> Array:
-    """Engine and its date: a factor for the engine, and a drift in years from 2025."""
+    """Engine and its date: a factor for the engine, a drift in years from 2025, and one known leap."""
     factor = np.array([c.get(f"engine:{name}", 0.0) for name in on.engine])
-    return np.asarray(np.exp(c["year_dense"] * (on.year - 2025.0) + factor))
+    fused = (on.moe_layers > 0) & (on.blackwell > 0) & (on.year > FUSED_EXPERTS)
+    step = np.where(fused, c["fused_experts"], 1.0)
+    return np.asarray(step * np.exp(c["year_dense"] * (on.year - 2025.0) + factor))
