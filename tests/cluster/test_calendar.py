@@ -103,12 +103,14 @@ def test_counts_are_read_as_people_write_them(count: int) -> None:
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_ramp_or_one_sentence(text: str) -> None:
+    said, ramp = "", []
     try:
         ramp = parse_ramp(text, START)
     except PlanError as err:
-        assert "\n" not in str(err)
-    else:
-        assert all(tranche.gpus > 0 and tranche.on >= START for tranche in ramp)
+        said = str(err)
+    assert bool(ramp) != bool(said)
+    assert "\n" not in said.strip()
+    assert all(tranche.gpus > 0 and tranche.on >= START for tranche in ramp)
 
 
 @pytest.mark.parametrize(

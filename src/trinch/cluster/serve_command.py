@@ -94,7 +94,7 @@ def plan_serving(
     for served in found:
         seen.setdefault((served.mode, served.precision, served.tp, served.pp), served)
     ways = list(seen.values())
-    error = table("serving")["error_80"]
+    error = table("serving")["error_80_mla" if model.mla else "error_80"]
     return {
         "model": model.name,
         "gpu": chip.name,
