@@ -199,16 +199,24 @@ def layouts(work: Workload, machine: Machine, gpus: int, target: int, exact: boo
     x = np.where(split[useful] > 0, t, 1.0)
     fold = e * x / np.gcd((e * x).astype(int), (t * c).astype(int))
     widest = np.floor(gpus * w / (t * p * c))
-    dp = np.floor(widest / fold) * fold
+    unit = m * np.where(v > 1, p, 1.0)
+    dp = _dividing(target, unit, fold, widest) if exact else np.floor(widest / fold) * fold
     grid = Layouts(t, p, v, dp, c, e, x, m, np.full(len(t), float(target)), z, np.where(t > 1, 1.0, 0.0), r)
-    return _evened(grid.take(dp >= 1), target, exact)
+    return _evened(grid.take(dp >= 1), target)
 
 
-def _evened(grid: Layouts, target: int, exact: bool) -> Layouts:
+def _dividing(target: int, unit: Array, fold: Array, widest: Array) -> Array:
+    """The largest data-parallel width that divides the batch exactly; 0 where there is none."""
+    dp = np.zeros_like(unit)
+    for width in (d for d in range(1, target + 1) if target % d == 0):
+        works = (width <= widest) & (target % (width * unit) == 0) & (width % fold == 0)
+        dp = np.where(works, float(width), dp)
+    return dp
+
+
+def _evened(grid: Layouts, target: int) -> Layouts:
     """Give each layout a batch that comes out even; drop those whose batch strays too far, and duplicates."""
     unit = grid.dp * grid.micro_batch * np.where(grid.vpp > 1, grid.pp, 1.0)
-    if exact:
-        return grid.take(target % unit == 0)
     batch = np.maximum(np.rint(target / unit), 1.0) * unit
     grid = replace(grid, global_batch=batch).take(np.abs(batch / target - 1) <= BATCH_SLACK)
     key = np.zeros(len(grid))
@@ -250,10 +258,7 @@ def _nothing_fits(case: Case, gpus: int, target: int, exact: bool, grid: Layouts
     work, name = case.workload, case.machine.gpu.name
     on = Cases.of([case])
     if not len(grid):
-        return (
-            f"no layout of {work.name} on {gpus:,} GPUs divides a batch of {target} sequences evenly: "
-            f"try --batch {_friendly(gpus, target)}, or leave --batch out"
-        )
+        return f"{target} sequences a step are too few for {gpus:,} GPUs: try --batch {_enough(gpus, target)}"
     least = float(np.min(memory_bytes(on, grid))) / 1e9
     more = gpus
     while more < 1_000_000:
@@ -268,9 +273,9 @@ def _nothing_fits(case: Case, gpus: int, target: int, exact: bool, grid: Layouts
     )
 
 
-def _friendly(gpus: int, target: int) -> int:
-    """The power of two of sequences nearest to the target."""
-    return int(2 ** max(0, round(math.log2(max(target, 1)))))
+def _enough(gpus: int, target: int) -> int:
+    """A power of two of sequences that spreads over the GPUs."""
+    return int(2 ** math.ceil(math.log2(max(2 * target, gpus // 512))))
 
 
 def _differ(grid: Layouts, one: Layout) -> NDArray[np.bool_]:

@@ -102,7 +102,8 @@ def _layer_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
     out["context_comm"] = _context_comm(on, at, c, tokens, out["attention"])
     busy = total(out)
     host = (
-        c["host_layer"] * np.where(on.eager > 0, c["host_eager"], 1.0) + moe * c["host_moe"] * _ageing(on, c) * np.where(on.dropping > 0, c["host_dropping"], 1.0)
+        c["host_layer"] * np.where(on.eager > 0, c["host_eager"], 1.0)
+        + moe * c["host_moe"] * _ageing(on, c) * np.where(on.dropping > 0, c["host_dropping"], 1.0)
     ) * (1 + full / 3)
     out["launch"] = (busy**HOST_NORM + host**HOST_NORM) ** (1 / HOST_NORM) - busy
     return out
