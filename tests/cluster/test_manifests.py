@@ -244,8 +244,8 @@ RAY = {  # CustomResourceDefinition rayclusters.ray.io, version v1, KubeRay 1.7.
     "headServiceAnnotations historyServerOptions managedBy networkPolicy rayVersion suspend tlsOptions "
     "upgradeStrategy workerGroupSpecs",
     "head": "enableIngress headService ingressOptions labels rayStartParams resources serviceType template",
-    "worker": "groupName idleTimeoutSeconds labels maxReplicas minReplicas numOfHosts priority rayStartParams "
-    "replicas resources scaleStrategy suspend template",
+    "worker": "groupName idleTimeoutSeconds labels maxReplicas minReplicas numOfHosts priority "
+    "rayStartParams replicas resources scaleStrategy suspend template",
 }
 
 

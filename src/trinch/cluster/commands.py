@@ -14,6 +14,8 @@ from typing import Any
 import click
 
 from trinch.cluster.hardware import PlanError, machine
+from trinch.cluster.run_options import options_of, run_options, summary
+from trinch.cluster.serve_command import serve
 
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -54,6 +56,9 @@ def gpu_count(text: str) -> int:
 @click.group(name="plan")
 def plan() -> None:
     """Plan the gigafactory: how to train a model on thousands of GPUs, how long, how sure."""
+
+
+plan.add_command(serve)
 
 
 @plan.command()
@@ -191,6 +196,7 @@ def calibrate(runs: Path, out: Path, cross: bool, as_json: bool) -> None:
 @click.option("--precision", default="bf16", show_default=True, help="bf16, fp8, mxfp8 or nvfp4.")
 @click.option("--seq-len", type=int, help="Sequence length; the model's own if left out.")
 @click.option("--batch", type=int, help="Sequences of a step, met exactly; 1024 tokens a GPU if left out.")
+@run_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def train(
     model: str,
@@ -202,12 +208,15 @@ def train(
     seq_len: int | None,
     batch: int | None,
     as_json: bool,
+    out: Path | None,
+    **run: Any,
 ) -> None:
-    """Find the best layout of a model on a number of GPUs: every layout that fits is priced.
+    """Find the best layout of a model on a number of GPUs; then failures, power, money and dates.
 
     \b
-    Example: trinch plan train --model grok-1 --gpus 20000 --tokens 10T --gpu h100 --site oci
+    Example: trinch plan train --model grok-1 --gpus 20000 --tokens 10T --gpu h100 --out plan
     """
+    from trinch.cluster.handover import complete, write_out
     from trinch.cluster.search import search
     from trinch.cluster.workload import workload
 
@@ -222,10 +231,12 @@ def train(
             precision,
             batch,
         )
+        best, data = found.best, found.as_dict()
+        sections = complete(best, options_of(run))
+        files = [str(path) for path in write_out(best, sections, out, data)] if out else []
     if as_json:
-        click.echo(json.dumps(found.as_dict()))
+        click.echo(json.dumps({**data, **sections, "files": files}))
         return
-    best = found.best
     low, high = (seconds * best.steps / 86400 for seconds in best.band_s)
     click.echo(f"{best.workload.name} on {best.n_gpus:,} of {gpu_count(gpus):,} {best.machine.gpu.name}")
     click.echo(f"  layout     {best.layout.label()}, {best.layout.global_batch} sequences a step")
@@ -238,7 +249,11 @@ def train(
     click.echo(f"  runner-up  {found.runner_up_lost}")
     for published, source, why in found.published:
         click.echo(f"  published  {source}: MFU {published.mfu:.1%}; {why}")
+    for name, sentence in summary(sections):
+        click.echo(f"  {name:<10} {sentence}")
     click.echo(f"  {found.scored:,} layouts priced in {found.seconds:.1f} s")
+    for path in files:
+        click.echo(f"  wrote      {path}")
     table(
         ("part", "s", "share"),
         list(best.breakdown_s.items()),

@@ -16,7 +16,7 @@ from trinch.cluster.roofline import WEIGHT_BYTES, forward_s, weight_gb
 from trinch.cluster.simulate import Floats
 from trinch.cluster.workload import Workload
 
-BATCHES = np.unique(np.round(2 ** np.arange(0, 10.01, 0.25)))
+BATCHES = np.unique(np.round(2 ** np.arange(0, 10.01, 0.125)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,10 +189,12 @@ def _serve(
         ttft = prefill + step + busy * prefill / (2 * (1 - busy))
         replicas = np.ceil(demand.requests_per_s / rate)
         return ttft, holds / demand.answer, rate, replicas, np.zeros_like(batch)
-    rate = load * batch / (demand.answer * step)
+    facts = table("serving")  # workers apart never match their rates exactly
+    rate = load * facts["split_decode"].value * batch / (demand.answer * step)
     replicas = np.ceil(demand.requests_per_s / rate)
-    readers = np.ceil(demand.requests_per_s * prefill / pp / load)
-    busy = demand.requests_per_s * prefill / pp / readers
+    offered = demand.requests_per_s * prefill / pp / facts["split_prefill"].value
+    readers = np.ceil(offered / load)
+    busy = offered / readers
     ttft = np.full_like(batch, prefill + busy * prefill / (2 * (1 - busy))) + step
     return ttft, step, rate, replicas, np.full_like(batch, readers)
 
