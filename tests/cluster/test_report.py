@@ -24,7 +24,7 @@ pytest.importorskip("yaml")
 
 START = date(2025, 6, 1)
 FIXED = Options(start=START, by=date(2025, 8, 31), trials=100)
-SEARCH = {"layouts_scored": 81_234, "seconds": 2.5, "runner_up_lost": "TP4 takes +3 % a token"}
+SEARCH = {"layouts_scored": 81_234, "seconds": 2.5, "why": ["TP4 takes +3 % a token"]}
 VOID = {"meta", "link", "br", "img", "input", "hr", "path", "use", "rect"}
 
 
@@ -140,7 +140,7 @@ def test_names_cannot_inject_markup(sections: Sections) -> None:
     shape = replace(grok().workload, name=evil)
     made = replace(grok(), workload=shape, breakdown_s={evil: 12.0}, memory_gb={evil: 60.0})
     pareto = [made.as_dict() | {"label": evil}]
-    page = read(render(made, sections, {"pareto": pareto, "runner_up_lost": evil, "layouts_scored": 1}))
+    page = read(render(made, sections, {"pareto": pareto, "why": [evil], "layouts_scored": 1}))
     assert page.scripts == 0
     assert all(link.startswith("#") for link in page.asked)
     assert evil in page.text

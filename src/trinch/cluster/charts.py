@@ -164,7 +164,7 @@ def lines(
     axes.grid(axis="y", linewidth=0.5, alpha=0.6)
     if mark:
         axes.axvline(mark[0], color=INK, linewidth=1, linestyle=":")
-        axes.text(mark[0], 0.02, f" {mark[1]}", fontsize=9)
+        axes.annotate(mark[1], (mark[0], 0.03), (5, 0), textcoords="offset points", fontsize=9)
     axes.set_ylim(0, 1)
     axes.set_xlabel(xlabel)
     axes.set_ylabel(ylabel)

@@ -128,7 +128,8 @@ def _failures_line(fail: Data) -> str:
     cuts, ettr = fail["interruptions"], fail["ettr"]
     short_of = "and shrinks" if fail["elastic"] else "and waits for a repair"
     return (
-        f"One interruption every {duration(fail['mtbf_hours'] / 24)}: {cuts['p50']:,.0f} over the run "
+        f"On {fail['gpus']:,} GPUs one interruption every {duration(fail['mtbf_hours'] / 24)}: "
+        f"{cuts['p50']:,.0f} over the run "
         f"({cuts['p10']:,.0f} to {cuts['p90']:,.0f}). Effective training time {ettr['p50']:.1%} "
         f"({ettr['p10']:.1%} to {ettr['p90']:.1%}), planned maintenance included. "
         f"{fail['nodes_swapped']['p50']:,.0f} nodes are swapped. {fail['spare_nodes_needed']:,} spare nodes "

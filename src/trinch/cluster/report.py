@@ -89,7 +89,8 @@ def _charts(plan: Plan, sections: Data, search: Data) -> dict[str, str]:
         "to provision": power["provision_mw"],
     }
     band = {"training, mean": (power["site_low_mw"], power["site_high_mw"])}
-    fall = {name.replace("_", " "): size for name, size in plan.breakdown_s.items() if size}
+    parts = sorted(plan.breakdown_s.items(), key=lambda item: -item[1])
+    fall = {name.replace("_", " "): size for name, size in parts if size}
     kinds = {name.replace("_", " "): size for name, size in plan.memory_gb.items()}
     digits = 3 if plan.step_time_s < 20 else 2
     memory = plan.machine.gpu.memory_gb
@@ -173,14 +174,16 @@ def _pareto(search: Data) -> Data:
     table = [[_cell(name, row[name]) for name in names] for row in rows]
     scored = search.get("layouts_scored")
     line = f"{scored:,} layouts that fit were scored in {search.get('seconds', 0):.1f} s. " if scored else ""
-    notes = []
-    if search.get("runner_up_lost"):
-        notes.append(f"Why the runner-up lost: {search['runner_up_lost']}.")
+    kinds = {"best": "fastest", "cheapest": "cheapest", "robust": "robust (spares and memory to spare)"}
+    chosen = [(kind, search[key]) for key, kind in kinds.items() if search.get(key)]
+    best_by = [[kind, *(_cell(name, row[name]) for name in names if name in row)] for kind, row in chosen]
+    notes = [f"Why the runner-up lost: {why}." for why in search.get("why", [])]
     notes += [f"Published layout ({row['source']}): {row['reason']}." for row in search.get("published", [])]
     return {
         "rows": table,
         "columns": [COLUMNS[name] for name in names],
         "line": line + "No layout below is beaten on speed, cost and memory at once by another.",
+        "best_by": best_by,
         "notes": notes,
     }
 
