@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -347,6 +348,17 @@ def test_what_cannot_be_launched_is_one_sentence() -> None:
         slurm.scripts(plan(Layout(tp=4, dp=3, global_batch=12), "llama-3-8b"), 10, 1, 1)
     with pytest.raises(PlanError, match="line break"):
         engines.wrapped("x", ["a\nb"])
+
+
+def test_a_models_name_cannot_add_a_line_to_a_script() -> None:
+    evil = "x\nrm -rf / #$(id)`id`\"'"
+    made = replace(grok(), workload=replace(grok().workload, name=evil))
+    texts = [*slurm.scripts(made, 25, 40.0, 400).values(), oracle.terraform(made)]
+    texts.append(kubernetes.to_yaml(kubernetes.jobset(made, 25, 400)))
+    for text in texts:
+        assert "rm -rf" not in text
+        assert "$(id)" not in text
+    assert re.fullmatch(r"[a-z0-9-]+", kubernetes.object_name(made))
 
 
 def test_slurm_hours_round_up() -> None:

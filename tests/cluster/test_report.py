@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from cluster_plans import grok
 
+from trinch.cluster.commands import plan as verbs
 from trinch.cluster.handover import Options, Sections, complete, write_out
 from trinch.cluster.hardware import PlanError, machine
 from trinch.cluster.layout import Layout, Plan
@@ -279,3 +280,42 @@ def test_a_plan_of_one_gpu_still_reports() -> None:
     )
     assert isinstance(small, Plan)
     assert "tiny on 1 H100" in render(small, complete(small, Options(start=START, trials=20)), {})
+
+
+def test_the_verb_goes_from_twenty_thousand_gpus_to_a_folder(tmp_path: Path) -> None:
+    args = [
+        "train",
+        "--model",
+        "grok-1",
+        "--gpus",
+        "20000",
+        "--tokens",
+        "10T",
+        "--site",
+        "colossus",
+        "--trials",
+        "50",
+    ]
+    args += ["--start", "2025-06-01", "--by", "2025-12-31", "--json", "--out", str(tmp_path)]
+    done = CliRunner().invoke(verbs, args)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output)
+    assert {"layouts_scored", "seconds", "best", "pareto", "failures", "calendar", "power", "cost"} <= set(
+        found
+    )
+    assert found["calendar"]["probability"] == 1.0
+    assert len(found["files"]) == 11
+    assert all(Path(name).stat().st_size > 100 for name in found["files"])
+    ranks = found["best"]["nodes"] * 8
+    assert ranks == found["best"]["n_gpus"]
+    assert f"WORLD_SIZE_EXPECTED={ranks}\n" in (tmp_path / "manifests/megatron.sbatch").read_text()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"), [(["--by", "31.12."], "2025-12-31"), (["--fleet", "x"], "known are")]
+)
+def test_the_verb_refuses_in_one_sentence(change: list[str], said: str) -> None:
+    args = ["train", "--model", "llama-3-8b", "--gpus", "64", "--tokens", "1T", "--trials", "50", *change]
+    done = CliRunner().invoke(verbs, args)
+    assert done.exit_code == 2
+    assert said in done.output

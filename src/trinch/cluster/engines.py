@@ -7,6 +7,7 @@ and against the source of vLLM's arg_utils.py (commit 001999d).
 """
 
 import math
+import re
 
 from trinch.cluster.hardware import PlanError
 from trinch.cluster.layout import Plan
@@ -23,6 +24,11 @@ TORCHTITAN = {
 """Models torchtitan ships a configuration of, by our preset names."""
 
 
+def safe(name: str) -> str:
+    """A model's name for comments and labels of scripts: a folder may be called anything."""
+    return re.sub(r"[^\w.+-]+", "-", name, flags=re.ASCII)[:60]
+
+
 def train_steps(plan: Plan) -> int:
     """Optimizer steps for the token budget, the last one whole."""
     return math.ceil(plan.steps)
@@ -37,7 +43,7 @@ def megatron(plan: Plan, save_interval: int, asynchronous: bool = True) -> list[
         f"--num-attention-heads {model.heads}",
         f"--seq-length {model.seq_len}",
         f"--max-position-embeddings {model.seq_len}",
-        "--position-embedding-type rope",
+        f"--position-embedding-type {'learned_absolute' if model.positions else 'rope'}",
         f"--normalization {'LayerNorm' if model.norm_bias else 'RMSNorm'}",
         f"--ffn-hidden-size {model.ffn or model.moe_ffn}",
         "--tokenizer-type SentencePieceTokenizer",

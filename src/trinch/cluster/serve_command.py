@@ -119,7 +119,8 @@ def write_serving(found: dict[str, Any], out: Path, chip: Gpu) -> list[Path]:
     served, demand = Served(**fields), found["demand"]
     length = demand["prompt"] + demand["answer"]
     head = (
-        f"#!/bin/bash\n# One replica of {found['model']} on {served.tp * served.pp} {found['gpu']}; "
+        f"#!/bin/bash\n# One replica of {engines.safe(found['model'])} on {served.tp * served.pp} "
+        f"{found['gpu']}; "
         f"{served.replicas} to decode{_prefill(served)}.\nset -euo pipefail\n"
         ': "${MODEL:?set MODEL to the folder of the weights}"\nexec '
     )

@@ -3,9 +3,7 @@
 Owns the script's text. Counts come from the plan: nodes in use, spare nodes, GPUs a node.
 """
 
-import shlex
-
-from trinch.cluster.engines import megatron, megatron_notes, torchtitan, wrapped
+from trinch.cluster.engines import megatron, megatron_notes, safe, torchtitan, wrapped
 from trinch.cluster.hardware import PlanError
 from trinch.cluster.layout import Plan
 
@@ -92,7 +90,7 @@ def scripts(
 ) -> dict[str, str]:
     """File name -> text: the batch script, and what it runs on every node."""
     gpus, launch = gpus_per_node(plan), f"launch-{engine}.sh"
-    what = f"{plan.workload.name}: {plan.layout.label()} on {plan.n_gpus:,} {plan.machine.gpu.name}."
+    what = f"{safe(plan.workload.name)}: {plan.layout.label()} on {plan.n_gpus:,} {plan.machine.gpu.name}."
     if engine == "megatron":
         notes, command = (
             megatron_notes(plan),
@@ -103,7 +101,7 @@ def scripts(
     common = {"gpus": gpus, "ranks": plan.n_gpus, "what": what}
     batch = SCRIPT.format(
         **common,
-        name=shlex.quote(f"trinch-{plan.workload.name}"),
+        name=f"trinch-{safe(plan.workload.name)}",
         nodes=plan.nodes,
         nodes_total=plan.nodes + plan.spare_nodes,
         spares=plan.spare_nodes,
