@@ -29,6 +29,8 @@ HUBER = 1.5
 ENGINE_SPREAD = 0.08
 YEAR_SPREAD = 0.05
 FOLDS = 5
+BAND_ROWS = 30
+"""An engine has a band of its own from this many rows."""
 SERIES_POWER = 0.4
 """A series of n alike rows (one family, source, GPU and precision) weighs n ** (1 - this), not n."""
 BLACKWELL_WEIGHT = 0.5
@@ -126,11 +128,15 @@ def calibrate(runs: Sequence[Run]) -> Calibration:
         raise PlanError(f"{len(known)} measured runs are too few to calibrate on: 50 are needed")
     new = cross_errors(known, by_family(known))
     seen = cross_errors(known, by_layout(known))
-    kinds = np.array([band_kind(r.case) for r in known])
+    kinds = [band_kind(r.case) for r in known]
+    engines = [f"{kind}:{r.case.engine.name}" for kind, r in zip(kinds, known, strict=True)]
     bands = {}
-    for kind in sorted(set(kinds)):
-        for name, errors in (("new", new), ("seen", seen)):
-            bands[f"{kind}:{name}"] = quantile(np.abs(errors[kinds == kind]))
+    for groups, least in ((kinds, 1), (engines, BAND_ROWS)):
+        for group in sorted(set(groups)):
+            inside = np.array([one == group for one in groups])
+            if inside.sum() >= least:
+                bands[f"{group}:new"] = quantile(np.abs(new[inside]))
+                bands[f"{group}:seen"] = quantile(np.abs(seen[inside]))
     return Calibration(fit(known), bands, frozenset(family(r.case.workload) for r in known))
 
 

@@ -44,7 +44,8 @@ class Calibration:
         """Log half-width of the 80 % band of a case; wider for an unknown engine or a guessed layout."""
         seen = "seen" if family(case.workload) in self.families else "new"
         kind = band_kind(case)
-        width = self.bands.get(f"{kind}:{seen}", self.bands.get(f"{kind}:new", FALLBACK_BAND))
+        names = (f"{kind}:{case.engine.name}:{seen}", f"{kind}:{seen}", f"{kind}:new")
+        width = next((self.bands[name] for name in names if name in self.bands), FALLBACK_BAND)
         unknown = UNKNOWN_ENGINE if case.engine.name == "other" else 0.0
         return math.hypot(width, unknown, GUESSED_LAYOUT if guessed else 0.0)
 
@@ -56,7 +57,7 @@ def family(work: Workload) -> str:
 
 
 def band_kind(case: Case) -> str:
-    """dense or moe, and blackwell apart: what band widths are kept by."""
+    """dense or moe, and Blackwell apart: what band widths are kept by."""
     kind = "moe" if case.workload.experts else "dense"
     return f"{kind}-blackwell" if case.machine.gpu.generation == "blackwell" else kind
 

@@ -14,6 +14,8 @@ from trinch.cluster.cases import Cases
 from trinch.cluster.layout import Array, Layouts, total
 
 Coefficients = Mapping[str, float]
+YEARS = (2021.0, 2026.75)
+"""Software dates the drift was fitted on: it is not carried beyond them."""
 FUSED_EXPERTS = 2026.4
 """Date of the NVIDIA containers from which experts on Blackwell run fused and captured in graphs (26.06)."""
 HOST_NORM = 4.0
@@ -111,7 +113,7 @@ def _layer_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
 
 def _ageing(on: Cases, c: Coefficients) -> Array:
     """How the costs peculiar to experts change with the date of the software, from 2025."""
-    return np.asarray(np.exp(c["year_moe"] * (on.year - 2025.0)))
+    return np.asarray(np.exp(c["year_moe"] * (np.clip(on.year, *YEARS) - 2025.0)))
 
 
 def _attention_matmuls(on: Cases, at: Layouts, c: Coefficients, tokens: Array, passes: Array) -> Array:
@@ -283,4 +285,4 @@ def _software(on: Cases, c: Coefficients) -> Array:
     factor = np.array([c.get(f"engine:{name}", 0.0) for name in on.engine])
     fused = (on.moe_layers > 0) & (on.blackwell > 0) & (on.year > FUSED_EXPERTS)
     step = np.where(fused, c["fused_experts"], 1.0)
-    return np.asarray(step * np.exp(c["year_dense"] * (on.year - 2025.0) + factor))
+    return np.asarray(step * np.exp(c["year_dense"] * (np.clip(on.year, *YEARS) - 2025.0) + factor))
