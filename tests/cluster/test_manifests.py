@@ -113,7 +113,7 @@ def test_every_manifest_counts_as_the_plan_counts(made: Plan) -> None:
     assert f"#SBATCH --gpus-per-node={per_node}\n" in batch
     assert re.search(rf"^NODES={made.nodes} ", batch, re.M)
     assert f"--nproc-per-node={per_node} " in launch
-    assert f"WORLD_SIZE_EXPECTED={made.n_gpus}\n" in batch
+    assert f"RANKS={made.n_gpus}\n" in batch
 
     jobs = kubernetes.jobset(made, 25, 400)["spec"]["replicatedJobs"]
     spec = jobs[0]["template"]["spec"]

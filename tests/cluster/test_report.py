@@ -1,6 +1,7 @@
 """From a plan to the folder handed over: sections, report, and that nothing in it is left to chance."""
 
 import json
+import sys
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
@@ -12,12 +13,13 @@ from click.testing import CliRunner
 from cluster_plans import grok
 
 from trinch.cluster.commands import plan as verbs
-from trinch.cluster.handover import Options, Sections, complete, write_out
+from trinch.cluster.handover import Sections, complete, write_out
 from trinch.cluster.hardware import PlanError, machine
 from trinch.cluster.layout import Layout, Plan
 from trinch.cluster.prose import duration, money, short
 from trinch.cluster.report import render
 from trinch.cluster.run_options import options_of, run_options, summary
+from trinch.cluster.survival import Options
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -308,7 +310,7 @@ def test_the_verb_goes_from_twenty_thousand_gpus_to_a_folder(tmp_path: Path) -> 
     assert all(Path(name).stat().st_size > 100 for name in found["files"])
     ranks = found["best"]["nodes"] * 8
     assert ranks == found["best"]["n_gpus"]
-    assert f"WORLD_SIZE_EXPECTED={ranks}\n" in (tmp_path / "manifests/megatron.sbatch").read_text()
+    assert f"RANKS={ranks}\n" in (tmp_path / "manifests/megatron.sbatch").read_text()
 
 
 @pytest.mark.parametrize(
@@ -319,3 +321,12 @@ def test_the_verb_refuses_in_one_sentence(change: list[str], said: str) -> None:
     done = CliRunner().invoke(verbs, args)
     assert done.exit_code == 2
     assert said in done.output
+
+
+@pytest.mark.parametrize("package", ["jinja2", "matplotlib", "yaml"])
+def test_without_the_extra_one_sentence_says_what_to_install(
+    package: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, sections: Sections
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(PlanError, match=r"pip install 'trinch\[plan\]'"):
+        write_out(grok(), sections, tmp_path)

@@ -8,7 +8,7 @@ worked out elsewhere: `reliability`, `simulate`, `power`, `cost`, `calendar`, th
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -22,50 +22,12 @@ from trinch.cluster.assumptions import assumptions
 from trinch.cluster.facts import table
 from trinch.cluster.hardware import PlanError
 from trinch.cluster.layout import Plan
-from trinch.cluster.simulate import Floats, Job, Outcome, percentiles, simulate
+from trinch.cluster.simulate import Floats, Outcome, percentiles
+from trinch.cluster.survival import Options, Survival, ladder, pick, simulated
 
 Sections = dict[str, Any]
 
-LADDER = (("sync", False), ("async", False), ("async", True), ("memory", True))
-"""Ways to survive, by growing machinery: (checkpoint kind, hot restart)."""
-
-GOOD_ENOUGH = 0.9
 SCALES = (16_384, 100_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the operator may say beyond the layout. Empty means: from the tables, or not asked."""
-
-    start: date | None = None
-    by: date | None = None
-    ramp: str = ""
-    fleet: str = "llama-3"
-    checkpoint: str = ""
-    hot: bool | None = None
-    interval_s: float | None = None
-    store_gbps: float | None = None
-    elastic: bool = True
-    provider: str = ""
-    usd_per_gpu_hour: float | None = None
-    usd_per_kwh: float | None = None
-    pue: float | None = None
-    limit_mw: float | None = None
-    grid: str = "us"
-    trials: int = 500
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Survival:
-    """One rung of the ladder on a number of GPUs."""
-
-    kind: str
-    hot: bool
-    checkpoint: rel.Checkpoint
-    store: rel.Checkpoint
-    recovery: rel.Recovery
-    expected: float
 
 
 def complete(plan: Plan, options: Options | None = None) -> Sections:
@@ -78,7 +40,7 @@ def complete(plan: Plan, options: Options | None = None) -> Sections:
     fleet = rel.fleet(chosen.fleet)
     total = plan.n_gpus + plan.spare_gpus
     survival = pick(plan, fleet, plan.n_gpus, chosen)
-    outcome = _outcome(plan, fleet, survival, plan.n_gpus, plan.spare_nodes, chosen)
+    outcome = simulated(plan, fleet, survival, plan.n_gpus, plan.spare_nodes, chosen)
     failures = _failures(plan, fleet, survival, outcome, chosen)
     when = _calendar(plan, fleet, outcome, chosen)
     energy = _power(plan, when, total, float(outcome.ettr.mean()), chosen)
@@ -93,72 +55,6 @@ def complete(plan: Plan, options: Options | None = None) -> Sections:
     sections["assumptions"] = [fact.as_dict() for fact in assumptions(plan, chosen.fleet, chosen.grid)]
     sections["options"] = {key: _plain(value) for key, value in asdict(chosen).items()}
     return sections
-
-
-def pick(plan: Plan, fleet: rel.Fleet, n_gpus: int, options: Options) -> Survival:
-    """The rung asked for, or the least machinery that keeps 90 % of the time, or the best there is."""
-    rungs = ladder(plan, fleet, n_gpus, options)
-    if options.checkpoint or options.hot is not None:
-        wanted = [
-            rung
-            for rung in rungs
-            if (not options.checkpoint or rung.kind == options.checkpoint)
-            and (options.hot is None or rung.hot == options.hot)
-        ]
-        if not wanted:
-            known = "; ".join(f"{kind}{', hot' if hot else ''}" for kind, hot in LADDER)
-            raise PlanError(f"no such way to checkpoint and restart: known are {known}")
-        rungs = wanted
-    else:
-        rungs = [rung for rung in rungs if rung.kind != "sync"]  # nobody waits for a store unasked
-    good = [rung for rung in rungs if rung.expected >= GOOD_ENOUGH]
-    return good[0] if good else max(rungs, key=lambda rung: rung.expected)
-
-
-def ladder(plan: Plan, fleet: rel.Fleet, n_gpus: int, options: Options) -> list[Survival]:
-    """Every rung for this model on `n_gpus` GPUs with its expected effective training time."""
-    size, mtbf = rel.state_bytes(plan.workload.parameters()), fleet.mtbf_s(n_gpus)
-    common = (size, n_gpus, mtbf, plan.step_time_s, options.store_gbps)
-    store = rel.checkpoint("async", *common)
-    rungs = []
-    for kind, hot in LADDER:
-        saved = rel.checkpoint(kind, *common, interval_s=options.interval_s)
-        back = rel.recovery(hot)
-        down = back.down_s(fleet)
-        share = rel.expected_ettr(saved.interval_s, saved.stall_s, saved.lag_s, down, mtbf)
-        if kind == "memory":  # the failures that hit several nodes fall back to storage
-            share -= fleet.network_share * (store.interval_s / 2 + store.lag_s) / mtbf
-        rungs.append(Survival(kind, hot, saved, store, back, max(0.0, share)))
-    return rungs
-
-
-def _outcome(
-    plan: Plan, fleet: rel.Fleet, way: Survival, n_gpus: int, spares: int, options: Options
-) -> Outcome:
-    cut = plan.layout
-    replica = cut.pp * math.lcm(cut.tp * cut.cp, cut.ep * cut.etp if plan.workload.experts else 1)
-    job = Job(
-        n_gpus=n_gpus,
-        gpus_per_node=min(plan.machine.gpu.gpus_per_node, n_gpus),
-        gpus_per_replica=min(replica, n_gpus),
-        checkpoint=way.checkpoint,
-        store=way.store,
-        spare_nodes=spares,
-        elastic=options.elastic,
-    )
-    work = plan.days * 86_400 * plan.n_gpus / n_gpus
-    expected = work / fleet.mtbf_s(n_gpus)
-    # Very long runs are simulated over a stretch of them: the ratio is what matters.
-    horizon = {"work_s": work} if expected < 5_000 else {"horizon_s": 5_000 * fleet.mtbf_s(n_gpus)}
-    return simulate(
-        job,
-        fleet,
-        way.recovery,
-        rate_sigma=rel.between_fleets_sigma(),
-        trials=options.trials,
-        seed=options.seed,
-        **horizon,
-    )
 
 
 def _planned_share(way: rel.Recovery) -> float:
@@ -235,7 +131,7 @@ def _calendar(plan: Plan, fleet: rel.Fleet, outcome: Outcome, options: Options) 
             )
         way = pick(plan, fleet, used, options)
         spares = (gpus - used) // plan.machine.gpu.gpus_per_node
-        done = outcome if used == plan.n_gpus else _outcome(plan, fleet, way, used, spares, options)
+        done = outcome if used == plan.n_gpus else simulated(plan, fleet, way, used, spares, options)
         return np.asarray(done.ettr * (1 - _planned_share(way.recovery)))
 
     return calendar.schedule(

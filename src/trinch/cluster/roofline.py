@@ -83,7 +83,10 @@ def forward_s(
     # Attention: the projections, then scores and values over the cache.
     projections = gemm(model.attention_weights(), tokens)
     pairs = batch * new * (context + (new + 1) / 2)
-    width = model.heads * (model.score_dim + model.value_dim) / tp
+    width = np.asarray(model.heads * (model.score_dim + model.value_dim) / tp)
+    if model.mla:  # decoding works on the latent cache itself, with the up-projections absorbed
+        absorbed = model.heads * (2 * model.kv_lora + model.rope_dim) / tp
+        width = np.where(new > 1, width, absorbed)
     # TP beyond the number of kv heads replicates them.
     held = 1 if model.mla else max(model.kv_heads / tp, 1) / model.kv_heads
     cache = batch * (context + new) * held * model.kv_bytes_per_token(kv_bytes) / model.layers

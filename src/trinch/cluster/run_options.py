@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from trinch.cluster.calendar import parse_date
-from trinch.cluster.handover import Options, Sections
+from trinch.cluster.handover import Sections
 from trinch.cluster.prose import duration, money
+from trinch.cluster.survival import Options
 
 _OPTIONS = (
     click.option("--start", help="First day of the run, as 2025-06-01. Default: today."),

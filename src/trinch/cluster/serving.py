@@ -197,8 +197,3 @@ def _serve(
     busy = offered / readers
     ttft = np.full_like(batch, prefill + busy * prefill / (2 * (1 - busy))) + step
     return ttft, step, rate, replicas, np.full_like(batch, readers)
-
-
-def best(served: list[Served]) -> Served:
-    """The first of `options`: fewest GPUs, then the most comfortable latency."""
-    return served[0]

@@ -23,7 +23,8 @@ SCRIPT = """\
 
 NODES={nodes}            # in use; the job holds {spares} spare nodes beside them
 GPUS_PER_NODE={gpus}
-export WORLD_SIZE_EXPECTED={ranks}
+RANKS={ranks}
+((NODES * GPUS_PER_NODE == RANKS)) || {{ echo "the layout needs $RANKS ranks" >&2; exit 2; }}
 {needs}: "${{DATA:?set DATA to the training data}}"
 : "${{TOKENIZER:?set TOKENIZER to the tokenizer}}"
 : "${{CHECKPOINTS:?set CHECKPOINTS to a shared folder}}"
