@@ -4,6 +4,7 @@ Owns the command's options and output, and the folder of files that start the se
 """
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,29 +146,39 @@ def _prefill(served: Served) -> str:
     return f", {served.prefill_replicas} to read prompts" if served.prefill_replicas else ""
 
 
-def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+HEADS = ("GPUs", "mode", "format", "TP", "PP", "batch", "replicas", "TTFT", "TPOT", "tok/s/GPU", "$/Mtok")
 
-    best = found["best"]
-    heads = ("GPUs", "mode", "precision", "TP", "PP", "batch", "replicas", "TTFT ms", "TPOT ms", "tok/s/GPU")
-    shown = Table(*heads, "USD/M tokens", title=f"{found['model']} on {found['gpu']}")
-    for way in (best, *found["others"]):
-        usd = way["usd_per_million_tokens"]
-        shown.add_row(
-            f"{way['gpus']:,}",
-            way["mode"],
-            way["precision"],
-            str(way["tp"]),
-            str(way["pp"]),
-            str(way["batch"]),
-            f"{way['replicas']}" + (f"+{way['prefill_replicas']}" if way["prefill_replicas"] else ""),
-            f"{way['ttft_ms']:,.0f}",
-            f"{way['tpot_ms']:,.1f}",
-            f"{way['tokens_per_s_per_gpu']:,.0f}",
-            "-" if usd is None else f"{usd:,.2f}",
-        )
-    console = Console()
-    console.print(shown)
-    low, high = best["band"]["tpot_ms"]
-    console.print(f"TPOT of the best: {low:,.1f} to {high:,.1f} ms (80 % of our errors).")
+
+def _show(found: dict[str, Any]) -> None:
+    """A table in a terminal, tab-separated text in a pipe; times in milliseconds."""
+    rows = [_row(way) for way in (found["best"], *found["others"])]
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+
+        drawn = Table(*HEADS, title=f"{found['model']} on {found['gpu']}")
+        for row in rows:
+            drawn.add_row(*row)
+        Console().print(drawn)
+    else:
+        for row in (HEADS, *rows):
+            click.echo("\t".join(row))
+    low, high = found["best"]["band"]["tpot_ms"]
+    click.echo(f"TPOT of the best: {low:,.1f} to {high:,.1f} ms (80 % of our errors).")
+
+
+def _row(way: dict[str, Any]) -> tuple[str, ...]:
+    usd, readers = way["usd_per_million_tokens"], way["prefill_replicas"]
+    return (
+        f"{way['gpus']:,}",
+        way["mode"],
+        way["precision"],
+        str(way["tp"]),
+        str(way["pp"]),
+        str(way["batch"]),
+        f"{way['replicas']}+{readers}" if readers else str(way["replicas"]),
+        f"{way['ttft_ms']:,.0f}",
+        f"{way['tpot_ms']:,.1f}",
+        f"{way['tokens_per_s_per_gpu']:,.0f}",
+        "-" if usd is None else f"{usd:,.2f}",
+    )

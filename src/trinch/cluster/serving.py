@@ -126,10 +126,12 @@ def options(
         batch, memory = BATCHES[fits], memory[fits]
         context = demand.prompt + demand.answer / 2
         step = decode_s(model, gpu, tp, pp, batch, context, precision, kv_bytes)
+        # What a decode step shares with a prompt read in the same pass: weights, launches, reductions.
+        shared = decode_s(model, gpu, tp, pp, batch, 0.0, precision, kv_bytes)
         one = np.array(1.0)
         prefill = float(forward_s(model, gpu, tp, one, one * demand.prompt, one * 0, precision, kv_bytes))
         for mode in ("mixed", "split"):
-            served = _serve(mode, demand, batch, step, prefill, load, pp)
+            served = _serve(mode, demand, batch, step, prefill, shared, load, pp)
             ttft, tpot, per_replica, decoders, prefillers = served
             good = (ttft * 1e3 <= demand.ttft_ms) & (tpot * 1e3 <= demand.tpot_ms)
             short = np.maximum(ttft * 1e3 / demand.ttft_ms, tpot * 1e3 / demand.tpot_ms)
@@ -176,14 +178,23 @@ def options(
 
 
 def _serve(
-    mode: str, demand: Demand, batch: Floats, step: Floats, prefill: float, load: float, pp: int
+    mode: str,
+    demand: Demand,
+    batch: Floats,
+    step: Floats,
+    prefill: float,
+    shared: Floats,
+    load: float,
+    pp: int,
 ) -> tuple[Floats, Floats, Floats, Floats, Floats]:
     """(TTFT, TPOT, requests/s of a decode replica, decode replicas, prefill replicas) for each batch.
 
-    Mixed: in the time a full batch writes its answers, as many prompts are read, so a request holds its
-    place for answer x step + batch x prefill seconds. Split: prefill workers are M/D/1 queues at `load`."""
+    Mixed: while a full batch writes its answers, as many prompts are read, each in a pass that also
+    decodes: a request holds its place for answer x step + batch x (prefill - shared) seconds.
+    Split: prefill workers are M/D/1 queues at `load`."""
     if mode == "mixed":
-        holds = demand.answer * step + batch * prefill / pp
+        passes = np.minimum(batch, demand.answer)  # no more prompts can ride along than there are passes
+        holds = demand.answer * step + batch * prefill / pp - passes * np.minimum(shared, prefill / pp)
         rate = load * batch / holds
         busy = np.minimum(rate * prefill / pp, 0.95)
         ttft = prefill + step + busy * prefill / (2 * (1 - busy))
