@@ -181,9 +181,13 @@ id=0; for node in $(cat "$nodes"); do
     env = dict(
         os.environ, PATH=f"{tools}:{os.environ['PATH']}", LOG=str(log), SLURM_JOB_ID="7", MEGATRON="/m"
     )
+    env["SLURM_SUBMIT_DIR"] = str(tmp_path)
+    spool = tmp_path / "spool"  # Slurm runs a copy of the script from elsewhere
+    spool.mkdir()
+    shutil.copy(tmp_path / "megatron.sbatch", spool / "slurm_script")
     env |= {"DATA": "/d", "TOKENIZER": "/t", "CHECKPOINTS": str(tmp_path), "LR": "1e-4"}
     done = subprocess.run(
-        ["bash", str(tmp_path / "megatron.sbatch")], env=env, capture_output=True, text=True, check=False
+        ["bash", str(spool / "slurm_script")], env=env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "restarting from the last checkpoint" in done.stderr
@@ -265,6 +269,7 @@ def test_yaml_reads_back_as_the_objects() -> None:
     objects = [kubernetes.jobset(grok(), 25, 400), kubernetes.raycluster(grok())]
     assert list(yaml.safe_load_all(kubernetes.to_yaml(*objects))) == objects
     assert "&id" not in kubernetes.to_yaml(*objects)
+    assert re.search(r"\n +--num-layers 64 \\\n", kubernetes.to_yaml(*objects))  # a script reads as a script
 
 
 OCI = {  # argument names from the documentation of the provider oracle/oci

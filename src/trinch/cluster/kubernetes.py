@@ -224,7 +224,16 @@ def to_yaml(*objects: Object) -> str:
         import yaml
     except ImportError:
         raise PlanError("writing Kubernetes manifests needs PyYAML: pip install 'trinch[plan]'") from None
-    # Anchors and aliases confuse readers and some tools.
-    dumper = type("Plain", (yaml.SafeDumper,), {"ignore_aliases": lambda *_: True})
-    text: str = yaml.dump_all(objects, Dumper=dumper, sort_keys=False, width=110)
+
+    class Plain(yaml.SafeDumper):
+        """No anchors and aliases, which confuse readers and some tools; scripts as blocks."""
+
+        def ignore_aliases(self, _: object) -> bool:
+            return True
+
+    def text_node(to: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        return to.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
+
+    Plain.add_representer(str, text_node)
+    text: str = yaml.dump_all(objects, Dumper=Plain, sort_keys=False, width=110)
     return text

@@ -31,6 +31,7 @@ RANKS={ranks}
 : "${{LR:?set LR to the learning rate}}"
 export {exports}DATA TOKENIZER CHECKPOINTS LR CUDA_DEVICE_MAX_CONNECTIONS=1 NCCL_DEBUG=WARN
 MAX_RESTARTS=${{MAX_RESTARTS:-{max_restarts}}}
+HERE=${{HERE:-$SLURM_SUBMIT_DIR}} # Slurm runs a copy of this file: submit it from the folder it lies in
 STATE=${{STATE:-$CHECKPOINTS/.launch-${{SLURM_JOB_ID}}}}
 mkdir -p "$STATE"
 
@@ -49,7 +50,7 @@ for ((attempt = 0; attempt <= MAX_RESTARTS; attempt++)); do
     fi
     export NODES
     if srun --nodes="$NODES" --ntasks="$NODES" --ntasks-per-node=1 --nodelist="$STATE/nodes" \\
-        --kill-on-bad-exit=1 bash "$(dirname "$0")/{launch}"; then
+        --kill-on-bad-exit=1 bash "$HERE/{launch}"; then
         exit 0
     fi
     echo "attempt $attempt ended with an error; restarting from the last checkpoint" >&2
