@@ -193,6 +193,15 @@ def test_a_hundred_thousand_gpus_choose_memory_checkpoints_and_hot_restarts() ->
     assert row["ettr"]["async"] < 0.7 < row["ettr"]["memory hot"]
 
 
+def test_a_very_long_run_counts_all_its_interruptions() -> None:
+    long = replace(grok(), tokens=3e15)  # 12,000 days of 16,128 GPUs
+    fail = complete(long, Options(start=START, trials=20))["failures"]
+    days = grok().days * 300
+    ettr = fail["ettr"]["p50"]
+    assert fail["interruptions"]["p50"] == pytest.approx(days / ettr * 24 / fail["mtbf_hours"], rel=0.3)
+    assert sum(fail["by_cause"].values()) > 4_000
+
+
 def test_a_ramp_finishes_sooner_and_a_larger_site_draws_more() -> None:
     slow = complete(grok(), Options(start=START, trials=60))
     ramp = complete(grok(), Options(start=START, trials=60, ramp="16192@now;80k@2025-06-20"))

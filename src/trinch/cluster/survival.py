@@ -5,7 +5,7 @@ Owns the choice, the operator's options, and one simulated run of a plan; rates 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from trinch.cluster import reliability as rel
@@ -17,6 +17,8 @@ LADDER = (("sync", False), ("async", False), ("async", True), ("memory", True))
 """Ways to survive, by growing machinery: (checkpoint kind, hot restart)."""
 
 GOOD_ENOUGH = 0.9
+LONGEST_RUN = 4_000
+"""Mean times between failures of work that are simulated one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,15 +109,21 @@ def simulated(
         elastic=options.elastic,
     )
     work = plan.days * 86_400 * plan.n_gpus / n_gpus
-    expected = work / fleet.mtbf_s(n_gpus)
-    # Very long runs are simulated over a stretch of them: the ratio is what matters.
-    horizon = {"work_s": work} if expected < 5_000 else {"horizon_s": 5_000 * fleet.mtbf_s(n_gpus)}
-    return simulate(
+    # Of a very long run only a stretch is simulated, and counts are scaled up to the whole.
+    stretch = LONGEST_RUN * fleet.mtbf_s(n_gpus)
+    seen = simulate(
         job,
         fleet,
         way.recovery,
+        work_s=min(work, stretch),
         rate_sigma=rel.between_fleets_sigma(),
         trials=options.trials,
         seed=options.seed,
-        **horizon,
+    )
+    scale = max(1.0, work / stretch)
+    return replace(
+        seen,
+        interruptions=seen.interruptions * scale,
+        swaps=seen.swaps * scale,
+        by_cause={cause: count * scale for cause, count in seen.by_cause.items()},
     )
