@@ -61,6 +61,8 @@ def understand(row: Row) -> Run:
     work = _workload(row, inferred)
     date = _date(row, inferred)
     software = engine(row.get("engine", ""), date)
+    if "asynctp" in row.get("notes", "").lower():
+        software = replace(software, tp_overlap=1.0)
     if software.name == "other":
         inferred.append("engine")
     precision = row.get("precision", "").lower()
@@ -228,7 +230,7 @@ def _layout(row: Row, machine: Machine, work: Workload, software: Engine, inferr
     if gpus % (tp * pp * cp):
         raise PlanError(f"{gpus} GPUs do not divide into TP {tp} x PP {pp} x CP {cp}")
     dp = gpus // (tp * pp * cp)
-    micro = _count(row, "micro_batch", _micro_batch(work, batch // dp, pp), inferred)
+    micro = _count(row, "micro_batch", _micro_batch(work, batch // dp, pp, software), inferred)
     ep = _count(row, "EP", 1) if work.experts else 1
     etp = _count(row, "ETP", 1) if work.experts else 1
     zero = re.search(r"(\d)", row.get("zero_stage", "").replace("FSDP2", ""))
@@ -246,7 +248,7 @@ def _layout(row: Row, machine: Machine, work: Workload, software: Engine, inferr
     return Layout(
         tp=tp,
         pp=pp,
-        vpp=_count(row, "VPP", 1) if pp > 1 else 1,
+        vpp=_count(row, "VPP", 2 if "interleaved" in row.get("notes", "").lower() else 1) if pp > 1 else 1,
         dp=dp,
         cp=cp,
         ep=ep,
@@ -259,8 +261,13 @@ def _layout(row: Row, machine: Machine, work: Workload, software: Engine, inferr
     )
 
 
-def _micro_batch(work: Workload, share: int, pp: int) -> int:
-    """Sequences at a time when the row is silent: one in a pipeline, else up to 16k tokens of the share."""
+def _micro_batch(work: Workload, share: int, pp: int, software: Engine) -> int:
+    """Sequences at a time when the row is silent: one in a pipeline, else up to 16k tokens of the share.
+
+    torchtitan cuts the share into as many micro-batches as it has stages unless told otherwise.
+    """
+    if pp > 1 and software.name == "torchtitan":
+        return max(1, share // pp)
     micro = 1
     while pp == 1 and share % (2 * micro) == 0 and 2 * micro * work.seq_len <= 16384 and micro < 4:
         micro *= 2

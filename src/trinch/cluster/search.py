@@ -26,7 +26,7 @@ WIDTHS = (1.0, 0.99, 0.98, 0.95, 0.9, 0.75, 0.5)
 TOKENS_PER_GPU = 1024
 """Default batch, in tokens a GPU: Llama 3 405B took 16 M tokens on 16,384 GPUs (arXiv 2407.21783 table 4)."""
 BATCH_RANGE = (4_000_000, 64_000_000)
-BATCH_SLACK = 0.10
+BATCH_SLACK = 0.15
 """Without an exact batch, how far a layout may move it to come out even."""
 PLANNED_IMBALANCE = 1.05
 """Load of the fullest GPU's experts over the mean: our allowance for real routing."""
