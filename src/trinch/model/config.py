@@ -5,6 +5,7 @@ the planner and the command line can read it without the heavy extra.
 """
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 
@@ -69,18 +70,48 @@ class GrokConfig:
         """What query · key is multiplied by, before the cap."""
         return self.attention_multiplier or self.head_dim**-0.5
 
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every parameter by its name in `trinch.model.grok.Grok`, in the order of the layers.
+
+        Matrices are [out, in] as in torch; the experts are stacked, [experts, in, out].
+        """
+        d, e = self.hidden_size, self.num_experts
+        query, key = self.num_heads * self.head_dim, self.num_kv_heads * self.head_dim
+        layer: dict[str, tuple[int, ...]] = {
+            "pre_attn_norm.weight": (d,),
+            "attn.q_proj.weight": (query, d),
+            "attn.k_proj.weight": (key, d),
+            "attn.v_proj.weight": (key, d),
+            "attn.o_proj.weight": (d, query),
+            "post_attn_norm.weight": (d,),
+            "pre_moe_norm.weight": (d,),
+            "moe.router.weight": (e, d),
+            "moe.experts.gate": (e, d, self.moe_intermediate_size),
+            "moe.experts.up": (e, d, self.moe_intermediate_size),
+            "moe.experts.down": (e, self.moe_intermediate_size, d),
+            "post_moe_norm.weight": (d,),
+        }
+        if self.intermediate_size:
+            layer |= {f"mlp.{part}_proj.weight": (self.intermediate_size, d) for part in ("gate", "up")}
+            layer["mlp.down_proj.weight"] = (d, self.intermediate_size)
+        shapes: dict[str, tuple[int, ...]] = {"embed_tokens.weight": (self.vocab_size, d)}
+        for i in range(self.num_layers):
+            shapes |= {f"layers.{i}.{name}": shape for name, shape in layer.items()}
+        shapes["norm.weight"] = (d,)
+        if not self.tie_embeddings:
+            shapes["lm_head.weight"] = (self.vocab_size, d)
+        return shapes
+
     def parameters_by_part(self) -> dict[str, int]:
         """Exact number of parameters of each part, over all layers."""
-        d, n = self.hidden_size, self.num_layers
-        return {
-            "embedding": self.vocab_size * d,
-            "lm_head": 0 if self.tie_embeddings else self.vocab_size * d,
-            "attention": n * 2 * d * self.head_dim * (self.num_heads + self.num_kv_heads),
-            "router": n * d * self.num_experts,
-            "experts": n * self.num_experts * 3 * d * self.moe_intermediate_size,
-            "dense_mlp": n * 3 * d * self.intermediate_size,
-            "norms": (4 * n + 1) * d,
-        }
+        parts = dict.fromkeys(
+            ("embedding", "lm_head", "attention", "router", "experts", "dense_mlp", "norms"), 0
+        )
+        kinds = {".attn.": "attention", ".router.": "router", ".experts.": "experts", ".mlp.": "dense_mlp"}
+        kinds |= {"embed_tokens": "embedding", "lm_head": "lm_head"}
+        for name, shape in self.parameter_shapes().items():
+            parts[next((part for key, part in kinds.items() if key in name), "norms")] += prod(shape)
+        return parts
 
     @property
     def num_parameters(self) -> int:
