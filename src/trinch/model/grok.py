@@ -12,6 +12,7 @@ where they are used, as in the original; norms, rotary phases, attention scores 
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -284,8 +285,9 @@ class Grok(nn.Module):
         *,
         positions: Tensor | None = None,
         mask: Tensor | None = None,
-        cache: list[LayerCache] | None = None,
+        cache: Sequence[LayerCache] | None = None,
         return_router: bool = False,
+        last_only: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Logits [B, T, V] in `self.dtype` of what follows each of tokens [B, T].
 
@@ -294,11 +296,13 @@ class Grok(nn.Module):
         cache: one per layer, for generation; positions must then be given.
         return_router: also return the routers' capped fp32 logits [layers, B, T, E], of which load-balancing
         and z losses are made: probabilities are their softmax, the chosen experts its top K.
+        last_only: logits of the last token only, [B, 1, V].
         """
         if positions is None:
             positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
         h = tokens
-        if self.embed_tokens is not None:
+        if not tokens.is_floating_point():
+            assert self.embed_tokens is not None, "this stage takes hidden states, not tokens"
             h = (
                 F.embedding(tokens, self.embed_tokens.weight).to(self.dtype)
                 * self.config.embedding_multiplier
@@ -309,7 +313,7 @@ class Grok(nn.Module):
             h, logits = block(h, rotary, mask, cache[i] if cache else None)
             routers.append(logits)
         if self.norm is not None:
-            h = self.logits(self.norm(h))
+            h = self.logits(self.norm(h[:, -1:] if last_only else h))
         return (h, torch.stack(routers)) if return_router else h
 
     def logits(self, h: Tensor) -> Tensor:
