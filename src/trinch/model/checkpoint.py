@@ -43,11 +43,16 @@ def read_config(folder: Path) -> GrokConfig:
     return checkpoint_hf.config_from_hf(values)
 
 
-def read_tensors(folder: Path, config: GrokConfig | None = None) -> Iterator[tuple[str, Tensor]]:
-    """Every parameter of the checkpoint under our name, one at a time, in bounded memory."""
+def read_tensors(
+    folder: Path, config: GrokConfig | None = None, dtype: torch.dtype = torch.bfloat16
+) -> Iterator[tuple[str, Tensor]]:
+    """Every parameter of the checkpoint under our name, one at a time, in bounded memory.
+
+    `dtype` is what quantised weights become; others come as they are stored.
+    """
     config = config or read_config(folder)
     if find_format(folder) == "grok-1 pickles":
-        return checkpoint_grok1.read_tensors(folder, config)
+        return checkpoint_grok1.read_tensors(folder, config, dtype)
     return checkpoint_hf.read_tensors(folder, config)
 
 
@@ -62,7 +67,7 @@ def load(folder: Path, config: GrokConfig | None = None, dtype: torch.dtype = to
     model = model.to_empty(device="cpu")
     parameters = dict(model.named_parameters())
     with torch.no_grad():
-        for name, tensor in read_tensors(folder, config):
+        for name, tensor in read_tensors(folder, config, dtype):
             parameters.pop(name).copy_(tensor)
     if parameters:
         raise CheckpointError(f"{folder}: no tensor for {', '.join(parameters)}")

@@ -127,7 +127,7 @@ def convert(source: Path, target: Path, dtype: str, file_gib: float) -> None:
 
     try:
         config = checkpoint.read_config(source)
-        tensors = checkpoint.read_tensors(source, config)
+        tensors = checkpoint.read_tensors(source, config, getattr(torch, dtype))
         with click.progressbar(tensors, length=len(config.parameter_shapes()), label="converting") as shown:
             checkpoint_hf.write(
                 shown, config, target, dtype=getattr(torch, dtype), file_bytes=int(file_gib * 2**30)
