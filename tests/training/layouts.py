@@ -1,7 +1,7 @@
 """Run by torchrun: trains the same thing under one layout after another, in one group of processes.
 
-Its argument is a JSON file: a list of jobs `{"out": FOLDER, "mesh": {...}, "settings": {...}}`. A job whose folder
-holds checkpoints resumes from them.
+Its argument is a JSON file: a list of jobs `{"out": FOLDER, "mesh": {...}, "settings": {...}, "data": …}`.
+A job whose folder holds checkpoints resumes from them.
 """
 
 import json

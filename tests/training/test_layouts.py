@@ -62,9 +62,20 @@ def together(processes: int, jobs: list[dict[str, Any]], folder: Path) -> None:
     listed = folder / f"jobs-{processes}-{len(jobs)}.json"
     listed.write_text(json.dumps(jobs))
     here = str(Path(__file__).with_name("layouts.py"))
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
+    torchrun = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        f"--nproc-per-node={processes}",
+    ]
     done = subprocess.run(
-        [*torchrun, here, str(listed)], capture_output=True, text=True, timeout=280, env=environment(), check=False
+        [*torchrun, here, str(listed)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env=environment(),
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr[-6000:]
 
@@ -76,7 +87,13 @@ def agree(one: Path, other: Path, bound: float, since: int = 0) -> None:
         for what in ("loss", "gradient_norm", "held_out_bits_per_byte", "busiest_expert"):
             assert (what in row) == (what in twin)
             if what in row:
-                assert abs(row[what] - twin[what]) < bound, (other.name, row["step"], what, row[what], twin[what])
+                assert abs(row[what] - twin[what]) < bound, (
+                    other.name,
+                    row["step"],
+                    what,
+                    row[what],
+                    twin[what],
+                )
 
 
 def rewind(source: Path, target: Path, step: int) -> Path:
@@ -118,6 +135,8 @@ def test_four_processes_compute_and_resume_what_one_does(tmp_path: Path, data: P
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("more", [{"recompute": True}, {"optimizer": {"name": "adamw"}}, {"config": "small"}], ids=str)
+@pytest.mark.parametrize(
+    "more", [{"recompute": True}, {"optimizer": {"name": "adamw"}}, {"config": "small"}], ids=str
+)
 def test_layouts_agree_with_other_settings(tmp_path: Path, data: Path, more: dict[str, Any]) -> None:
     prove(4, [{"pipeline": 2, "expert": 2}, {"shard": 2, "tensor": 2}], tmp_path, data, **more)

@@ -19,8 +19,10 @@ from functools import partial
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch._C._distributed_c10d import PrefixStore
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.utils.checkpoint import checkpoint
@@ -94,8 +96,7 @@ def start(settings: Settings) -> World:
     if size == 1:
         return World(shape, device)
     if not dist.is_initialized():
-        # Checkpoints are gathered over gloo while training uses nccl.
-        dist.init_process_group("cpu:gloo,cuda:nccl" if cuda else "gloo", timeout=timedelta(minutes=30))
+        _join(cuda)
     world = init_device_mesh(device.type, (size,), mesh_dim_names=("world",))
     pipeline, replicate, shard, expert, tensor = (
         shape.pipeline,
@@ -113,6 +114,19 @@ def start(settings: Settings) -> World:
         ("pipeline", "replicate", "shard", "expert", "tensor"),
     )
     return World(shape, device, rank, size, dense, sparse)
+
+
+def _join(cuda: bool) -> None:
+    """Start the default group. Checkpoints are gathered over gloo while training uses nccl."""
+    store, rank, size = next(iter(rendezvous("env://")))
+    # Torch 2.13 gives workers restarted on a node the store of the attempt before, addresses of dead
+    # processes in it (they hang or fail on connecting); a prefix hides those. Over several nodes the count of
+    # restarts is not common to all: there TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 gives a new store (see
+    # `launch`).
+    if os.environ.get("GROUP_WORLD_SIZE", "1") == "1":
+        store = PrefixStore("attempt-" + os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timedelta(minutes=30))
 
 
 def fit(config: GrokConfig, shape: Mesh, settings: Settings) -> None:

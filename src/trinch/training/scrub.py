@@ -10,8 +10,10 @@ import re
 LINK, EMAIL, PHONE, ADDRESS, ACCOUNT, USER = "<link>", "<email>", "<phone>", "<ip>", "<account>", "@user"
 
 _LINK = re.compile(r"(?:[a-z][a-z0-9+.-]{1,15}://|www\.)[^\s<>\"]+|\bdid:(?:plc|web):[\w.:%-]+", re.I)
-_EMAIL = re.compile(r"[\w.+%-]+\s?(?:@|\(at\)|\[at\])\s?[\w-]+(?:\.[\w-]+)+", re.I)
-_HANDLE = re.compile(r"(?<![\w@])[@＠][\w][\w.-]*(?:@[\w.-]+)?")
+_EMAIL = re.compile(
+    r"(?<![\w.+%@-])[\w.+%-]+(?:@|\s?[(\[]at[)\]]\s?)[\w-]+(?:\.[\w-]+)+", re.I
+)  # not after an @: @name@host is a handle
+_HANDLE = re.compile(r"(?:[@＠]\w(?:[\w.-]*\w)?)+")
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.])")
 _IPV6 = re.compile(
     r"(?<![\w:])(?:[0-9a-f]{1,4}:){3,7}[0-9a-f]{1,4}(?![\w:])|(?<![\w:])(?:[0-9a-f]{1,4}:)+:[0-9a-f:]*", re.I

@@ -64,8 +64,9 @@ class Mesh(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
         shard = self.shard or max(1, processes // others)
         if others * shard != processes:
             raise SettingsError(
-                f"a mesh of pipeline {self.pipeline} x replicate {self.replicate} x shard {shard} x "
-                f"expert {self.expert} x tensor {self.tensor} needs {others * shard} processes, not {processes}"
+                f"pipeline {self.pipeline} x replicate {self.replicate} x shard {shard} x "
+                f"expert {self.expert} x tensor {self.tensor} needs {others * shard} "
+                f"processes, not {processes}"
             )
         return msgspec.structs.replace(self, shard=shard)
 
