@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trinch.model.checkpoint_hf import hf_names
 from trinch.model.config import CONFIGS, GrokConfig
-from trinch.model.grok import Grok, attend, attention_mask, inverse_frequencies
+from trinch.model.grok import Grok, attention_mask, inverse_frequencies
 
 TOKENS = np.random.default_rng(3).integers(0, SPEC["vocab"], 17).tolist()
 
@@ -166,16 +166,6 @@ def test_yarn_keeps_fast_channels_and_slows_slow_ones() -> None:
     assert ratio[0] == 1
     assert ratio[-1] == pytest.approx(16)
     assert (ratio.diff() >= -1e-5).all()
-
-
-def test_a_query_that_sees_nothing_averages_instead_of_breaking() -> None:
-    model = Grok(config())
-    rotary = model.rotary(torch.arange(3)[None])
-    value = torch.randn(1, 3, 2, 8)
-    mask = torch.zeros(1, 3, 3, dtype=torch.bool)
-    out = attend(torch.randn(1, 3, 6, 8), torch.randn(1, 3, 2, 8), value, mask, rotary, 1.0, 30.0)
-    expected = value.mean(1).repeat_interleave(3, dim=1).reshape(1, 1, 48).expand(1, 3, 48)
-    assert torch.allclose(out, expected, atol=1e-6)
 
 
 def test_impossible_settings_are_refused() -> None:

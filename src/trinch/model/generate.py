@@ -19,16 +19,16 @@ class LayerKV:
     """Keys and values of one layer, in memory set aside for `length` positions."""
 
     def __init__(self, batch: int, length: int, config: GrokConfig, like: Tensor) -> None:
-        shape = (batch, length, config.num_kv_heads, config.head_dim)
+        shape = (batch, config.num_kv_heads, length, config.head_dim)
         self.key, self.value = like.new_empty(shape), like.new_empty(shape)
         self.used = 0
 
     def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add [B, T, J, C] and return all so far, [B, S, J, C] each."""
-        end = self.used + key.shape[1]
-        self.key[:, self.used : end], self.value[:, self.used : end] = key, value
+        """Add [B, J, T, C] and return all so far, [B, J, S, C] each."""
+        end = self.used + key.shape[2]
+        self.key[:, :, self.used : end], self.value[:, :, self.used : end] = key, value
         self.used = end
-        return self.key[:, :end], self.value[:, :end]
+        return self.key[:, :, :end], self.value[:, :, :end]
 
 
 def new_cache(model: Grok, batch: int, length: int) -> list[LayerKV]:

@@ -20,9 +20,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from trinch.model.config import GrokConfig
-
-MASKED = -1e30
-"""Score of a key that may not be seen. Finite, as in the original: a query that sees nothing averages."""
+from trinch.model.kernels import capped_attention, gated_gelu, grouped_matmul, rms_norm, rotate
 
 
 def softcap(x: Tensor, cap: float) -> Tensor:
@@ -39,9 +37,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        x32 = x.float()
-        scale = torch.rsqrt(x32.square().mean(-1, keepdim=True) + self.eps)
-        return (x32 * scale * self.weight.float()).to(x.dtype)
+        return rms_norm(x, self.weight, self.eps)
 
 
 class Linear(nn.Linear):
@@ -58,22 +54,17 @@ class LayerCache(Protocol):
     """Keys and values of one layer seen so far (see `trinch.model.generate.KVCache`)."""
 
     def append(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Add [B, T, J, C] and return everything so far, [B, S, J, C] each."""
+        """Add [B, J, T, C] and return everything so far, [B, J, S, C] each."""
 
 
 class Rotary(NamedTuple):
     """What attention needs to know of positions."""
 
     cos: Tensor
-    """[B or 1, T, 1, C/2] fp32."""
+    """[B or 1, 1, T, C/2] fp32."""
     sin: Tensor
     temperature: Tensor | None
     """[B or 1, T] fp32: factor on each query's capped scores; None where the model has none."""
-
-    def rotate(self, x: Tensor) -> Tensor:
-        """Turn x [B, T, heads, C]: channel i pairs with i + C/2. In fp32, cast back."""
-        a, b = x.float().chunk(2, dim=-1)
-        return torch.cat((a * self.cos - b * self.sin, b * self.cos + a * self.sin), dim=-1).to(x.dtype)
 
 
 def inverse_frequencies(config: GrokConfig, device: torch.device) -> Tensor:
@@ -97,30 +88,6 @@ def inverse_frequencies(config: GrokConfig, device: torch.device) -> Tensor:
     return plain * (1 - slow) + plain / config.rope_scaling_factor * slow
 
 
-def attend(
-    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, rotary: Rotary, scale: float, cap: float
-) -> Tensor:
-    """Softmax attention with capped scores: scale, cap, temperature, mask, in that order.
-
-    query [B, T, H, C]; key, value [B, S, J, C]; mask [B or 1, T, S] bool, True where the query may see the
-    key, None for causal (the last query sees every key). Query head h reads key head h // (H / J).
-    Returns [B, T, H·C].
-    """
-    b, t, h, c = query.shape
-    s, j = key.shape[1:3]
-    q = query.view(b, t, j, h // j, c).permute(0, 2, 3, 1, 4).reshape(b, j, h // j * t, c)
-    scores = (q @ key.permute(0, 2, 3, 1)).float().view(b, j, h // j, t, s)
-    scores = softcap(scores * scale, cap)
-    if rotary.temperature is not None:
-        scores = scores * rotary.temperature[:, None, None, :, None]
-    if mask is None:
-        mask = torch.ones(1, t, s, dtype=torch.bool, device=query.device).tril(s - t)
-    scores = scores.masked_fill(~mask[:, None, None], MASKED)
-    weights = scores.softmax(-1).to(value.dtype)
-    out = weights.view(b, j, h // j * t, s) @ value.transpose(1, 2)
-    return out.view(b, h, t, c).transpose(1, 2).reshape(b, t, h * c)
-
-
 class Attention(nn.Module):
     """Grouped-query attention with rotary positions and capped scores."""
 
@@ -133,16 +100,21 @@ class Attention(nn.Module):
         self.v_proj = Linear(config.hidden_size, config.num_kv_heads * config.head_dim)
         self.o_proj = Linear(config.num_heads * config.head_dim, config.hidden_size)
 
-    def forward(self, x: Tensor, rotary: Rotary, mask: Tensor | None, cache: LayerCache | None) -> Tensor:
+    def forward(self, x: Tensor, rotary: Rotary, hidden: Tensor | None, cache: LayerCache | None) -> Tensor:
+        """x [B, T, D] -> [B, T, D]; hidden [B or 1, T, S] bool: keys a query may not see, None for causal."""
         # Head counts come from the weights, so that a tensor-parallel shard works unchanged.
         query, key, value = (
-            p(x).unflatten(-1, (-1, self.head_dim)) for p in (self.q_proj, self.k_proj, self.v_proj)
+            p(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
+            for p in (self.q_proj, self.k_proj, self.v_proj)
         )
-        query, key = rotary.rotate(query), rotary.rotate(key)
+        query, key = rotate(query, rotary.cos, rotary.sin), rotate(key, rotary.cos, rotary.sin)
         if cache is not None:
             key, value = cache.append(key, value)
-        out: Tensor = self.o_proj(attend(query, key, value, mask, rotary, self.scale, self.cap))
-        return out
+        # Query head h reads key head h // (H / J).
+        grouped = query.view(key.shape[0], key.shape[1], -1, *query.shape[2:])
+        out = capped_attention(grouped, key, value, hidden, rotary.temperature, self.scale, self.cap)
+        projected: Tensor = self.o_proj(out.flatten(1, 2).transpose(1, 2).flatten(2))
+        return projected
 
 
 class MLP(nn.Module):
@@ -155,18 +127,8 @@ class MLP(nn.Module):
         self.down_proj = Linear(size, hidden_size)
 
     def forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.down_proj(F.gelu(self.gate_proj(x), approximate="tanh") * self.up_proj(x))
+        out: Tensor = self.down_proj(gated_gelu(self.gate_proj(x), self.up_proj(x)))
         return out
-
-
-def grouped_matmul(x: Tensor, weight: Tensor, counts: Tensor) -> Tensor:
-    """x [M, in], rows sorted by group; weight [G, in, out]; counts [G] rows of each group -> [M, out]."""
-    weight = weight.to(x.dtype)
-    # The grouped kernel wants rows of whole 16-byte units; the loop takes anything.
-    aligned = all(size * x.element_size() % 16 == 0 for size in weight.shape[1:])
-    if aligned:
-        return F.grouped_mm(x, weight, offs=counts.cumsum(0, dtype=torch.int32))
-    return torch.cat([rows @ weight[g] for g, rows in enumerate(torch.split(x, counts.tolist()))])
 
 
 class Experts(nn.Module):
@@ -181,8 +143,8 @@ class Experts(nn.Module):
 
     def forward(self, x: Tensor, counts: Tensor) -> Tensor:
         """x [M, D], rows sorted by expert; counts [E] integer, rows of each expert, their sum M -> [M, D]."""
-        gated = F.gelu(grouped_matmul(x, self.gate, counts), approximate="tanh")
-        return grouped_matmul(gated * grouped_matmul(x, self.up, counts), self.down, counts)
+        inner = gated_gelu(grouped_matmul(x, self.gate, counts), grouped_matmul(x, self.up, counts))
+        return grouped_matmul(inner, self.down, counts)
 
 
 class MoE(nn.Module):
@@ -206,8 +168,9 @@ class MoE(nn.Module):
         rows = x.reshape(-1, x.shape[-1]).index_select(0, order // self.k)
         out = self.experts(rows, counts)
         inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.numel(), device=order.device))
-        out = out.index_select(0, inverse).view(*gate.shape, -1)
-        return (out * gate.to(out.dtype).unsqueeze(-1)).sum(-2), logits
+        chosen = out.index_select(0, inverse).view(-1, self.k, out.shape[-1])  # [N, K, D]
+        mixed = torch.bmm(gate.to(out.dtype).view(-1, 1, self.k), chosen)
+        return mixed.view(x.shape), logits
 
 
 class Block(nn.Module):
@@ -225,10 +188,10 @@ class Block(nn.Module):
         self.post_moe_norm = RMSNorm(d, eps)
 
     def forward(
-        self, h: Tensor, rotary: Rotary, mask: Tensor | None = None, cache: LayerCache | None = None
+        self, h: Tensor, rotary: Rotary, hidden: Tensor | None = None, cache: LayerCache | None = None
     ) -> tuple[Tensor, Tensor]:
-        """h [B, T, D] -> h [B, T, D] and the router's logits [B, T, E]."""
-        h = h + self.post_attn_norm(self.attn(self.pre_attn_norm(h), rotary, mask, cache))
+        """h [B, T, D] -> h [B, T, D] and the router's logits [B, T, E]; hidden as in Attention."""
+        h = h + self.post_attn_norm(self.attn(self.pre_attn_norm(h), rotary, hidden, cache))
         x = self.pre_moe_norm(h)
         out, logits = self.moe(x)
         if self.mlp is not None:
@@ -273,7 +236,7 @@ class Grok(nn.Module):
 
     def rotary(self, positions: Tensor) -> Rotary:
         """Phases and temperature of positions [B or 1, T]."""
-        phase = positions.float()[..., None, None] * inverse_frequencies(self.config, positions.device)
+        phase = positions.float()[:, None, :, None] * inverse_frequencies(self.config, positions.device)
         temperature = None
         if length := self.config.attention_temperature_len:
             temperature = torch.log2(positions.clamp(min=length).float()) / math.log2(length)
@@ -308,9 +271,10 @@ class Grok(nn.Module):
                 * self.config.embedding_multiplier
             )
         rotary = self.rotary(positions)
+        hidden = None if mask is None else ~mask
         routers = []
         for i, block in enumerate(self.layers.values()):
-            h, logits = block(h, rotary, mask, cache[i] if cache else None)
+            h, logits = block(h, rotary, hidden, cache[i] if cache else None)
             routers.append(logits)
         if self.norm is not None:
             h = self.logits(self.norm(h[:, -1:] if last_only else h))
@@ -320,7 +284,8 @@ class Grok(nn.Module):
         """Logits [..., V] of normalised hidden states [..., D]."""
         head = self.lm_head or self.embed_tokens
         assert head is not None, "a stage with tied embeddings needs the table for its head"
-        out = F.linear(h, head.weight.to(h.dtype)) * self.config.output_multiplier
+        # The multiplier is cheaper on the hidden states than on the logits.
+        out = F.linear(h * self.config.output_multiplier, head.weight.to(h.dtype))
         return softcap(out, self.config.final_softcap)
 
 

@@ -52,6 +52,11 @@ class Tokenizer:
         """Number of tokens, the special ones included."""
         return int(self._tokenizer.get_vocab_size(with_added_tokens=True))
 
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """Ids of all tokens, as the file spells them: byte-level letters, not text."""
+        return dict(self._tokenizer.get_vocab(with_added_tokens=True))
+
     def special(self, token: str) -> int:
         """Id of a special token; TokenizerError if there is none."""
         if (found := self._tokenizer.token_to_id(token)) is None:
