@@ -9,6 +9,7 @@ and DTensors.
 import json
 import os
 import shutil
+import warnings
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ import torch.distributed.checkpoint.state_dict_saver as dcp_save
 from torch import Tensor
 
 MARK = "complete"
+
+# Said at each save of a lone process, which is no news.
+warnings.filterwarnings("ignore", message="torch.distributed is disabled")
 
 
 def complete(folder: Path) -> list[Path]:

@@ -4,13 +4,14 @@ Owns options and what is printed. Heavy libraries are imported by the verb that 
 """
 
 import os
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
-from trinch.training.settings import Settings, SettingsError, read_settings, write_settings
+from trinch.training.settings import Settings, SettingsError, read_settings, settings_from
 
 
 class Family(click.Group):
@@ -76,6 +77,7 @@ def train(
 
 
 def _mesh(text: str | None) -> dict[str, int]:
+    """Settings of `--mesh`."""
     out = {}
     for part in (text or "").split(","):
         name, _, ways = part.partition("=")
@@ -86,9 +88,84 @@ def _mesh(text: str | None) -> dict[str, int]:
     return out
 
 
+def _tuned(base: Path, out: str, mesh: str | None, lr: float, **options: int | None) -> Settings:
+    """Settings of a run that goes on from another: that one's, with what is given on top."""
+    from trinch.training import verbs
+
+    raw = msgspec.to_builtins(verbs.settings_of(base))
+    given = {name: value for name, value in options.items() if value is not None}
+    raw |= given | {"out": out, "mesh": {key.removeprefix("mesh__"): n for key, n in _mesh(mesh).items()}}
+    raw["optimizer"] |= {"lr": lr, "warmup": min(20, int(raw["steps"]) // 10)}
+    return settings_from(raw, "options")
+
+
+def tuning(function: Callable[..., None]) -> Callable[..., None]:
+    """The options that fine-tuning and preference tuning share."""
+    options = [
+        click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path)),
+        click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path)),
+        click.option("--out", required=True, help="Folder of the new run."),
+        click.option("--steps", type=int, default=100, show_default=True),
+        click.option("--batch", type=int, help="Rows per step (two to a pair)."),
+        click.option("--lr", type=float, default=3e-4, show_default=True, help="Peak rate."),
+        click.option("--mesh", help="Layout, as for training."),
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+@train.command()
+@tuning
+def sft(run: Path, file: Path, out: str, mesh: str | None, lr: float, **options: int | None) -> None:
+    """Fine-tune RUN on conversations in FILE, learning the assistant's words only.
+
+    A line is {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}.
+
+    \b
+    Example:
+      trinch train sft runs/tiny talks.jsonl --out runs/chat --steps 200
+    """
+    from trinch.training import verbs
+
+    verbs.fine_tune(_tuned(run, out, mesh, lr, **options), run, file, tell)
+
+
+@train.command()
+@tuning
+@click.option("--beta", type=float, default=0.1, show_default=True, help="How far it may leave RUN.")
+def dpo(
+    run: Path, file: Path, out: str, mesh: str | None, lr: float, beta: float, **options: int | None
+) -> None:
+    """Tune RUN to prefer the better answers in FILE (DPO).
+
+    A line is {"messages": [...], "chosen": "...", "rejected": "..."}.
+
+    \b
+    Example:
+      trinch train dpo runs/chat taste.jsonl --out runs/liked --steps 50 --lr 1e-5
+    """
+    from trinch.training import verbs
+
+    verbs.prefer(_tuned(run, out, mesh, lr, **options), run, file, beta, tell)
+
+
+@train.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
+def export(run: Path, target: Path) -> None:
+    """Write RUN's newest checkpoint to TARGET as safetensors, for SGLang, vLLM and `trinch model`.
+
+    \b
+    Example:
+      trinch train export runs/chat models/my-grok
+    """
+    from trinch.training import verbs
+
+    verbs.export(run, target)
+    tell(f"written to {target}")
+
+
 def main() -> None:
     """Entry of `python -m trinch.training`."""
     train(prog_name="trinch train")
-
-
-__all__ = ["Settings", "main", "sys", "train", "write_settings"]

@@ -63,8 +63,8 @@ class Engine:
             torch.autograd.backward(self.loss(self.model(x), y))
 
     @torch.no_grad()
-    def evaluate(self, inputs: Tensor, targets: Tensor) -> None:
-        """Forward only, of a batch [size, T]; the loss function tallies where the logits come out."""
+    def evaluate(self, inputs: Tensor, targets: Tensor, loss: Loss) -> None:
+        """Forward only, of one micro-batch [size, T]; `loss` is called where the logits come out."""
         world, h = self.world, inputs
         group = world.dense.get_group("pipeline") if world.dense else None
         if not world.first:
@@ -72,7 +72,7 @@ class Engine:
             dist.recv(h, group=group, group_src=world.stage - 1)
         out = self.model(h)
         if world.last:
-            self.loss(out, targets)
+            loss(out, targets)
         else:
             dist.send(out, group=group, group_dst=world.stage + 1)
 

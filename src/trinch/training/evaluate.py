@@ -7,7 +7,6 @@ alike.
 """
 
 import math
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +14,7 @@ import torch
 
 from trinch.training.data import IGNORE, Corpus, Tokens
 from trinch.training.engine import Engine
+from trinch.training.objective import NextToken
 from trinch.training.settings import Settings
 
 DISCOUNT = 0.75
@@ -28,21 +28,13 @@ def chosen_sequences(tokens: Tokens, most: int) -> npt.NDArray[np.int64]:
     return np.arange(count) * len(tokens) // count
 
 
-class Tally(Protocol):
-    """What `bits_per_byte` needs of an objective, which the engine calls with logits and targets."""
-
-    def take(self) -> float:
-        """Nats of all targets since the last call."""
-
-
-def bits_per_byte(engine: Engine, objective: Tally, corpus: Corpus, settings: Settings) -> float:
+def bits_per_byte(engine: Engine, corpus: Corpus, settings: Settings) -> float:
     """Of the model as it stands, on `settings.evaluate_sequences` held-out sequences; equal on every
     process."""
     world, held_out = engine.world, corpus.held_out
     numbers = chosen_sequences(held_out, settings.evaluate_sequences)
     whole = engine.size * world.shape.data_ways
-    nats = 0.0
-    objective.take()
+    tally = NextToken(z_loss=0.0)
     for begin in range(0, len(numbers), whole):
         inputs, targets = held_out.take(numbers[begin : begin + whole])
         short = whole - len(inputs)
@@ -53,9 +45,8 @@ def bits_per_byte(engine: Engine, objective: Tally, corpus: Corpus, settings: Se
         x, y = (
             torch.from_numpy(np.ascontiguousarray(part[mine])).to(world.device) for part in (inputs, targets)
         )
-        engine.evaluate(x, y)
-        nats += objective.take() if world.last else 0.0
-    (total,) = world.sum(nats)
+        engine.evaluate(x, y, tally)
+    (total,) = world.sum(tally.take())
     return total / world.shape.tensor / math.log(2) / text_bytes(corpus, numbers)
 
 

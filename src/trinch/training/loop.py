@@ -24,7 +24,7 @@ from trinch.training.engine import Engine
 from trinch.training.evaluate import bits_per_byte
 from trinch.training.log import Log
 from trinch.training.measure import flops_per_token, memory_gb, peak_flops
-from trinch.training.objective import RouterLosses, cross_entropy
+from trinch.training.objective import NextToken, Objective, RouterLosses
 from trinch.training.optim import build_optimizers, clip, optimizer_state, schedule, set_rate
 from trinch.training.parallel import World, build, counted, fit
 from trinch.training.settings import Settings, SettingsError
@@ -46,24 +46,6 @@ def model_config(settings: Settings, vocabulary: int) -> GrokConfig:
     return replace(config, vocab_size=vocabulary, max_positions=longest)
 
 
-class NextToken:
-    """The pre-training objective, and its tally of nats since it was last read."""
-
-    def __init__(self, z_loss: float) -> None:
-        self.z_loss, self.tokens = z_loss, 1.0
-        self._nats = 0.0
-
-    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        loss, nats = cross_entropy(logits, targets, self.tokens, self.z_loss)
-        self._nats += float(nats)
-        return loss
-
-    def take(self) -> float:
-        """Summed cross entropy of all targets seen since the last call."""
-        nats, self._nats = self._nats, 0.0
-        return nats
-
-
 def train(
     settings: Settings,
     world: World,
@@ -71,11 +53,13 @@ def train(
     tell: Callable[[str], None] = print,
     batches: Batches | None = None,
     begin_from: Path | None = None,
+    objective: Objective | None = None,
 ) -> Grok:
     """Train to `settings.steps` and return this process's part of the model.
 
     Resumes from the newest complete checkpoint of the run, if there is one. `batches` replaces the corpus's
-    own order (fine-tuning); `begin_from` is a checkpoint whose parameters a new run starts with. Raises
+    own order and `objective` next-token prediction (fine-tuning); `begin_from` is a checkpoint whose
+    parameters the run starts with. Raises
     SettingsError when the settings cannot be, or are not those of the run resumed.
     """
     config = model_config(settings, corpus.tokenizer.vocab_size)
@@ -88,7 +72,7 @@ def train(
         batches = lambda step, part, parts: corpus.batch(settings.seed, step, settings.batch, part, parts)  # noqa: E731
     model = build(config, world, settings)
     optimizers = build_optimizers(model, settings.optimizer)
-    objective = NextToken(settings.z_loss)
+    objective = objective or NextToken(settings.z_loss)
     routers = RouterLosses(model, config.num_layers, settings.balance, settings.router_z_loss)
     engine = Engine(model, world, settings, objective)
 
@@ -97,11 +81,12 @@ def train(
     state = model_state(model) | {f"optimizer.{k}": v for k, v in optimizer_state(model, optimizers).items()}
     note = {name: getattr(settings, name) for name in SAME} | {"vocabulary": config.vocab_size}
     done = 0
+    if begin_from is not None:
+        checkpoints.load(begin_from, model_state(model))
+    objective.ready(engine)
     if latest := checkpoints.latest():
         _same_run(read_mark(latest), note, latest)
         done = int(checkpoints.load(latest, state)["step"])
-    elif begin_from is not None:
-        checkpoints.load(begin_from, model_state(model))
     checkpoints.clean()
 
     log = Log(out, done, settings.log_every, tell) if world.rank == 0 else None
@@ -114,7 +99,7 @@ def train(
     for step in range(done, settings.steps):
         inputs, targets = batches(step, world.data_rank, world.shape.data_ways)
         (counted_targets,) = world.sum(float((targets != IGNORE).sum()))
-        objective.tokens = max(counted_targets / copies, 1.0)
+        objective.begin(max(counted_targets / copies, 1.0))
         routers.reset(settings.batch, settings.batch * settings.sequence)
         engine.accumulate(_tensor(inputs, world), _tensor(targets, world))
         norm = clip(parts, settings.optimizer.clip)
@@ -123,11 +108,11 @@ def train(
         for optimizer in optimizers:
             optimizer.step()
             optimizer.zero_grad()
-        nats, stopping = world.sum(objective.take() if world.last else 0.0, stop.asked)
+        total, stopping = world.sum(objective.take(), stop.asked)
         now = step + 1
         row: dict[str, Any] = {
             "step": now,
-            "loss": nats / world.shape.tensor / objective.tokens,
+            "loss": total / world.shape.tensor / objective.whole,
             "gradient_norm": norm,
             "rate": rate,
         }
@@ -136,7 +121,7 @@ def train(
         last = now == settings.steps or stopping > 0
         due = last or (settings.evaluate_every and now % settings.evaluate_every == 0)
         if due and settings.evaluate_sequences:
-            row["held_out_bits_per_byte"] = bits_per_byte(engine, objective, corpus, settings)
+            row["held_out_bits_per_byte"] = bits_per_byte(engine, corpus, settings)
         seconds, clock = time.perf_counter() - clock, time.perf_counter()
         speed = settings.batch * settings.sequence / seconds
         row |= {

@@ -4,7 +4,7 @@ Owns those formulas. Does not know processes: every term is a sum over tokens or
 *global* number of them, so that summing over micro-batches and processes gives the same loss on every layout.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
@@ -12,6 +12,9 @@ from torch import Tensor, nn
 
 from trinch.model.grok import MoE
 from trinch.training.data import IGNORE
+
+if TYPE_CHECKING:
+    from trinch.training.engine import Engine
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, tokens: float, z_loss: float) -> tuple[Tensor, Tensor]:
@@ -27,6 +30,50 @@ def cross_entropy(logits: Tensor, targets: Tensor, tokens: float, z_loss: float)
         z = flat.logsumexp(-1).square()
         loss = nll + z_loss * z[wanted != IGNORE].sum()
     return loss / tokens, nll.detach()
+
+
+class Objective(Protocol):
+    """What the loop makes small: a loss function with a tally."""
+
+    whole: float
+    """What sums are divided by, over all processes: tokens or pairs of this step."""
+
+    def ready(self, engine: "Engine") -> None:
+        """Called once, when the model has the weights it starts from."""
+
+    def begin(self, tokens: float) -> None:
+        """A step of so many targets, over all processes, begins."""
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """This micro-batch's part of the loss, of logits [B, T, V] and targets [B, T]."""
+
+    def take(self) -> float:
+        """This process's part of the sum to be logged, since the last call."""
+
+
+class NextToken:
+    """The pre-training objective; its tally is nats."""
+
+    def __init__(self, z_loss: float) -> None:
+        self.z_loss, self.whole, self._nats = z_loss, 1.0, 0.0
+
+    def ready(self, engine: "Engine") -> None:
+        """Nothing to prepare."""
+
+    def begin(self, tokens: float) -> None:
+        """Divide by the targets of the step."""
+        self.whole = tokens
+
+    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """See `cross_entropy`."""
+        loss, nats = cross_entropy(logits, targets, self.whole, self.z_loss)
+        self._nats += float(nats)
+        return loss
+
+    def take(self) -> float:
+        """Summed cross entropy of all targets seen."""
+        nats, self._nats = self._nats, 0.0
+        return nats
 
 
 class _Attach(torch.autograd.Function):

@@ -179,10 +179,16 @@ def read_settings(path: str | Path | None, **overrides: Any) -> Settings:
             for parent in parents:
                 place = place.setdefault(parent, {})
             place[last] = value
+    return settings_from(raw, str(path or "settings"))
+
+
+def settings_from(raw: dict[str, Any], place: str) -> Settings:
+    """Checked settings from plain values; `place` is where errors say they come from. Raises
+    SettingsError."""
     try:
         settings = msgspec.convert(raw, Settings)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{path or 'settings'}: {error}") from None
+        raise SettingsError(f"{place}: {error}") from None
     check(settings)
     return settings
 

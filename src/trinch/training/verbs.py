@@ -7,14 +7,20 @@ import statistics
 from pathlib import Path
 
 import msgspec
+import torch
 import torch.distributed as dist
 
-from trinch.training.data import Corpus, Tell, prepare, strike_out
+from trinch.model.checkpoint import save
+from trinch.model.grok import Grok
+from trinch.model.tokenizer import Tokenizer
+from trinch.training.chat import DPO, Shuffled, conversation_rows, preference_rows
+from trinch.training.checkpoint import Checkpoints, complete
+from trinch.training.data import IGNORE, Corpus, Tell, prepare, strike_out
 from trinch.training.log import read_log
-from trinch.training.loop import model_config, train
+from trinch.training.loop import model_config, model_state, train
 from trinch.training.measure import peak_flops, run_row, write_rows
 from trinch.training.parallel import World, start
-from trinch.training.settings import Settings, write_settings
+from trinch.training.settings import Settings, SettingsError, write_settings
 from trinch.training.source import visible_posts
 
 
@@ -77,3 +83,85 @@ def measure(settings: Settings, table: Path, tell: Tell, warm: int = 3) -> None:
             tell(f"{seconds:.4f} s a step, {speed:,.0f} tokens/s: row added to {table}")
     finally:
         world.close()
+
+
+def settings_of(run: Path) -> Settings:
+    """The settings a run was made with. Raises SettingsError when the folder holds no run."""
+    try:
+        return msgspec.json.decode((run / "settings.json").read_bytes(), type=Settings)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise SettingsError(f"{run} is not the folder of a run: {error}") from None
+
+
+def newest(run: Path) -> Path:
+    """The newest complete checkpoint of a run. Raises SettingsError when there is none."""
+    found = complete(run / "checkpoints")
+    if not found:
+        raise SettingsError(f"{run} has no complete checkpoint yet")
+    return found[-1]
+
+
+def fine_tune(settings: Settings, base: Path, file: Path, tell: Tell) -> None:
+    """Supervised fine-tuning of a run's newest checkpoint on a file of conversations."""
+    world = start(settings)
+    try:
+        corpus = Corpus(base / "data", settings.sequence)
+        data = Shuffled(conversation_rows(file, corpus.tokenizer, settings.sequence), settings)
+        if world.rank == 0:
+            _begin(settings, base)
+        tell(f"{len(data.inputs)} rows, {int((data.targets != IGNORE).sum()):,} of the assistant's tokens")
+        train(settings, world, corpus, tell, data, newest(base))
+    finally:
+        world.close()
+
+
+def prefer(settings: Settings, base: Path, file: Path, beta: float, tell: Tell) -> None:
+    """Preference tuning (DPO) of a run's newest checkpoint on a file of preferences; `batch` counts
+    answers."""
+    if settings.batch % 2:
+        raise SettingsError(f"batch is {settings.batch}; preferences come in pairs, so it must be even")
+    # Pairs must not be torn apart by micro-batches.
+    pipelined = settings.mesh.pipeline > 1
+    settings = msgspec.structs.replace(
+        settings,
+        balance=0.0,
+        router_z_loss=0.0,
+        micro_batch=settings.micro_batch or (2 if pipelined else 0),
+    )
+    world = start(settings)
+    try:
+        corpus = Corpus(base / "data", settings.sequence)
+        data = Shuffled(preference_rows(file, corpus.tokenizer, settings.sequence), settings, together=2)
+        if world.rank == 0:
+            _begin(settings, base)
+        tell(f"{len(data.inputs) // 2} pairs")
+        train(settings, world, corpus, tell, data, newest(base), DPO(data, beta, settings.batch // 2))
+    finally:
+        world.close()
+
+
+def _begin(settings: Settings, base: Path) -> None:
+    """A fine-tuned run's folder: its settings, and the data it is measured on."""
+    out = Path(settings.out)
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / "data").exists():
+        (out / "data").symlink_to((base / "data").resolve())
+    write_settings(settings, out / "settings.json")
+
+
+def load(run: Path) -> tuple[Grok, Tokenizer]:
+    """The model of a run's newest checkpoint, whole, on one process, and its tokenizer."""
+    settings = settings_of(run)
+    tokenizer = Corpus(run / "data", settings.sequence).tokenizer
+    model = Grok(model_config(settings, tokenizer.vocab_size))
+    Checkpoints(run / "checkpoints").load(newest(run), model_state(model))
+    return model.eval(), tokenizer
+
+
+def export(run: Path, target: Path) -> None:
+    """Write a run's newest checkpoint as safetensors, under the names SGLang and vLLM load, with its
+    tokenizer."""
+    model, tokenizer = load(run)
+    target.mkdir(parents=True, exist_ok=True)
+    save(model, target, dtype=torch.float32)
+    tokenizer.save(target)
