@@ -4,12 +4,256 @@ Exit status everywhere: 0 success, 1 ran but not what you hoped, 2 wrong usage.
 Rooms are imported inside the verbs, so that `trinch --help` stays instant and optional extras optional.
 """
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
 import click
+import platformdirs
 
 import trinch
+from trinch import console
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def data_option(command: Command) -> Command:
+    """`--data DIR`: where the ocean lives."""
+    return click.option(
+        "--data",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=Path(platformdirs.user_data_dir("trinch", appauthor=False)),
+        show_default=True,
+        envvar="TRINCH_DATA",
+        help="Folder of the ocean; also TRINCH_DATA.",
+    )(command)
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines.")
+as_of_option = click.option(
+    "--as-of", callback=console.read_time, metavar="T", help="See the ocean as it was at T, UTC where unsaid."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(trinch.__version__, prog_name="trinch")
 def main() -> None:
-    """Drink the ocean of posts; ask it anything; get answers that quote their sources."""
+    """Drink the ocean of posts; ask it anything; get answers that quote their sources.
+
+    \b
+    Example:
+      trinch ingest posts.jsonl.zst
+      trinch ask "what happened at the harbour"
+    """
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True)
+@click.option(
+    "--format",
+    "format",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "jsonl", "x", "jetstream"]),
+    help="Wire format; auto looks at each file.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 if anything was rejected.")
+@data_option
+@json_option
+def ingest(paths: tuple[str, ...], format: str, strict: bool, data: Path, as_json: bool) -> None:
+    """Drink files of posts: JSON lines of X (v2, v1.1, compliance), Jetstream or our own, plain, .gz or .zst.
+
+    "-" is standard input. What cannot be read is counted and kept in DIR/rejected.jsonl.
+
+    \b
+    Example:
+      trinch ingest stream-2026-*.jsonl.gz
+      zstdcat archive.zst | trinch ingest -
+    """
+    from trinch.ocean.ingest import ingest
+
+    for path in paths:
+        if path != "-" and not Path(path).is_file():
+            console.fail(f"no such file: {path}", 2)
+    with console.progress("drinking", not as_json) as progress:
+        totals = ingest(data, paths, format, progress)
+    if as_json:
+        console.print_json(totals)
+    else:
+        console.summary(console.fields(totals))
+        if totals.rejected:
+            console.err.print(f"[yellow]{totals.rejected:,} rejected: see {data / 'rejected.jsonl'}[/]")
+    if (strict and totals.rejected) or not totals.read:
+        raise SystemExit(1)
+
+
+@main.command()
+@click.argument("source", type=click.Choice(["jetstream"]))
+@click.option("--url", help="WebSocket address of the instance (v1 or v2).")
+@click.option("--seconds", type=click.FloatRange(min=0), help="Stop after this long.")
+@click.option("--posts", type=click.IntRange(min=1), help="Stop after so many accepted events.")
+@data_option
+@json_option
+def listen(
+    source: str, url: str | None, seconds: float | None, posts: int | None, data: Path, as_json: bool
+) -> None:
+    """Drink a live network until interrupted: Bluesky by its Jetstream. Resumes where it left off.
+
+    \b
+    Example:
+      trinch listen jetstream
+      trinch listen jetstream --url wss://jetstream1.us-west.bsky.network/subscribe --seconds 60
+    """
+    from trinch.ocean.listen import JETSTREAM, listen_until
+
+    totals = listen_until(data, url or JETSTREAM, seconds, posts, None if as_json else console.live_line())
+    if as_json:
+        console.print_json(totals)
+    else:
+        console.out.print()
+        console.summary(console.fields(totals))
+    raise SystemExit(0 if totals.read else 1)
+
+
+@main.command()
+@click.argument("query", required=False)
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), help="How many posts; 10 by default, 1000 in a batch."
+)
+@click.option("--sort", type=click.Choice(["relevance", "latest"]), default="relevance", show_default=True)
+@click.option(
+    "--batch", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Queries, JSON lines."
+)
+@click.option("--trec", type=click.Path(dir_okay=False, path_type=Path), help="Where a batch writes its run.")
+@as_of_option
+@data_option
+@json_option
+def search(
+    query: str | None,
+    limit: int | None,
+    sort: str,
+    batch: Path | None,
+    trec: Path | None,
+    as_of: int | None,
+    data: Path,
+    as_json: bool,
+) -> None:
+    """Find posts with the operators of X's search box.
+
+    Words are ANDed; "phrase", OR, -not, ( ), from: to: @user #tag $CASH since: until: lang: filter:links
+    min_faves: url: and more: see docs/search.md.
+
+    A batch ranks by meaning of all the words (any may be missing): each line {"_id", "text", "as_of"?};
+    the run is in TREC format.
+
+    \b
+    Example:
+      trinch search '"dam break" since:2026-05-01 -filter:retweets' --sort latest
+      trinch search --batch queries.jsonl --trec run.txt
+    """
+    from trinch.ocean.batch import run_batch
+    from trinch.ocean.ocean import timed_search
+    from trinch.ocean.query import QueryError
+
+    if (query is None) == (batch is None) or (batch is None) != (trec is None):
+        console.fail("give either a QUERY, or --batch with --trec", 2)
+    ocean = _open(data, as_json)
+    if batch and trec:
+        try:
+            found = run_batch(ocean, batch, trec, limit or 1000, as_of)
+        except ValueError as error:
+            console.fail(str(error), 2)
+        raise SystemExit(0 if found else 1)
+    try:
+        hits, took_ms = timed_search(ocean, query or "", limit or 10, sort, as_of)
+    except QueryError as error:
+        console.fail(str(error), 2)
+    if as_json:
+        shown = [console.hit_json(hit) for hit in hits]
+        console.print_json({"query": query, "as_of": console.iso(as_of), "took_ms": took_ms, "hits": shown})
+    else:
+        console.print_hits(hits)
+        console.err.print(f"[dim]{len(hits)} posts, {took_ms:.1f} ms[/]")
+    raise SystemExit(0 if hits else 1)
+
+
+@main.command()
+@click.argument("question")
+@as_of_option
+@data_option
+@json_option
+def ask(question: str, as_of: int | None, data: Path, as_json: bool) -> None:
+    """Answer a question in exact quotes from posts: cited, dated, with the number of independent authors.
+
+    Says "not enough evidence" (exit status 1) rather than guess.
+
+    \b
+    Example:
+      trinch ask "how many people were hurt in the ferry accident"
+      trinch ask "quelle est la situation au port" --as-of 2026-05-12T18:00Z
+    """
+    from trinch.answers.answer import ask as answer_to
+    from trinch.answers.model import as_json as plain_data
+
+    given = answer_to(_open(data, as_json), question, as_of=as_of)
+    if as_json:
+        console.print_json(plain_data(given))
+    else:
+        console.print_answer(given)
+    raise SystemExit(0 if given.outcome == "answer" else 1)
+
+
+@main.command()
+@data_option
+@json_option
+def stats(data: Path, as_json: bool) -> None:
+    """What was drunk: by network, language and day; how level the indexes are; sizes on disk.
+
+    \b
+    Example:
+      trinch stats
+    """
+    from trinch.ocean.stats import stats
+
+    found = stats(_open(data, as_json))
+    if as_json:
+        console.print_json(found)
+    else:
+        console.print_stats(found)
+    raise SystemExit(0 if found.posts else 1)
+
+
+@main.command()
+@click.option("--offline", is_flag=True, help="Play our own sample even if the live network can be reached.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the demo's ocean; a temporary one that is kept, by default.",
+)
+def demo(offline: bool, data: Path | None) -> None:
+    """Drink the live Bluesky stream, or our own sample where that cannot be reached, and ask three questions.
+
+    \b
+    Example:
+      trinch demo
+    """
+    from trinch.demo import run
+
+    raise SystemExit(run(data, offline))
+
+
+def _open(data: Path, quiet: bool) -> Any:
+    """The ocean, level with its log: catches up first where nobody else is indexing."""
+    from trinch.ocean.ocean import Ocean
+
+    if not (data / "ocean.db").exists():
+        console.fail(f"there is no ocean in {data} yet; drink first: trinch ingest FILE, or trinch demo", 1)
+    ocean = Ocean.open(data)
+    with console.progress("indexing", not quiet and sys.stderr.isatty()) as progress:
+        ocean.catch_up(lambda position, last: progress(position, last))
+    return ocean
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,236 @@
+"""Question in, checked and cited answer out.
+
+Owns the order of the steps and how chosen spans become claims. No language model: each sentence is the exact span
+of a post. The same question, as-of time and ocean give the same answer; ties are broken by post id.
+"""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
+
+from trinch.answers import evidence as weighing
+from trinch.answers.check import checked, supports
+from trinch.answers.choose import Candidate, candidates, fitness, present_states, rank, reports
+from trinch.answers.evidence import Source
+from trinch.answers.figures import figures
+from trinch.answers.model import Answer, Citation, Claim, Hit, Ocean
+from trinch.answers.model import Source as Cited
+from trinch.answers.question import Question, understand
+from trinch.answers.states import HOUR, Report, State, agrees
+from trinch.answers.states import states as every_state
+from trinch.answers.topic import gather
+from trinch.posts.times import now
+
+MAX_SENTENCES = 5
+CITATIONS = 3
+"""Most citations a sentence shows; `authors` and `posts` count all."""
+CONFLICT = 0.1
+"""Two counts that differ by more than this share are shown as a conflict, not as one count seen twice."""
+
+
+def answer(ocean: Ocean, question: str, as_of: int | None = None) -> Answer:
+    """Answer a question from what `ocean` held as of a time (microseconds; None is now).
+
+    `outcome` is `not_enough_evidence`, with no sentence at all, where the posts do not speak of what is asked.
+    """
+    started = time.perf_counter()
+    moment = now() if as_of is None else as_of
+    asked = understand(question, moment, ocean)
+    gathered = gather(asked, ocean, moment)
+    claims: list[Claim] = []
+    retrieved: dict[tuple[str, str], Hit] = {}
+    cited: list[Cited] = []
+    if gathered.enough:
+        found = candidates(asked, gathered)
+        idf = _idf(ocean)
+        told = reports(asked, gathered, found)
+        curves = present_states(told)
+        present = {quantity: states[-1] for quantity, states in curves.items() if states}
+        if asked.kind == "count" and asked.measure:
+            picked = _counted(asked, found, told, curves)
+        else:
+            picked = _told(asked, found, rank(asked, found, curves, idf), present)
+        for candidate, agreeing in picked[:MAX_SENTENCES]:
+            claims.append(_claim(candidate, agreeing, ocean, moment, retrieved, cited))
+    drafted = Answer(
+        question=question,
+        as_of=moment,
+        outcome="answer" if claims else "not_enough_evidence",
+        answer="",
+        claims=tuple(claims),
+        sources=tuple({(source.network, source.id): source for source in cited}.values()),
+        took_ms=0.0,
+    )
+    took = round((time.perf_counter() - started) * 1000, 1)
+    return checked(drafted, retrieved, took)
+
+
+Picked = tuple[Candidate, list[tuple[Source, int, int]]]
+"""A span to quote, and the other sources that say the same with the offsets of where they say it."""
+
+
+def _idf(ocean: Ocean) -> Callable[[str], float]:
+    size = ocean.num_posts + 1
+
+    @cache
+    def weight(term: str) -> float:
+        return math.log(size / (ocean.doc_freq(term) + 0.5))
+
+    return weight
+
+
+def _told(asked: Question, found: Sequence[Candidate], chosen: list[Candidate], present: dict[str, State]) -> list[Picked]:
+    """The chosen spans with those that agree; the best first, the others newest first.
+
+    Where the number of the dead is known, one of them gives it, in the question's language if anybody does.
+    """
+    if not chosen:
+        return []
+    state = present.get("dead")
+    if state and state.support >= 2:
+        told = {(r.source.best.post.id, r.span.start) for r in state.reports}
+        options = [c for c in found if (c.source.best.post.id, c.span.start) in told]
+        best = max(options, key=lambda c: (round(fitness(asked, c), 9), c.source.best.post.id))
+        given = [i for i, candidate in enumerate(chosen) if _states(candidate, state, asked)]
+        if not given:
+            chosen = [*chosen[: MAX_SENTENCES - 1], best]
+        elif best.source.best.post.lang == asked.lang and not any(
+            chosen[i].source.best.post.lang == asked.lang for i in given
+        ):
+            chosen = [best if i == given[0] else c for i, c in enumerate(chosen) if i not in given[1:]]
+    lead, *others = chosen
+    ordered = [lead, *sorted(others, key=lambda c: (-c.source.first, c.source.best.post.id))]
+    if asked.newest:
+        ordered.sort(
+            key=lambda c: (not (state and _states(c, state, asked)), -c.source.first, c.source.best.post.id)
+        )
+    return [(candidate, _agreeing(candidate, found)) for candidate in ordered]
+
+
+def _states(candidate: Candidate, state: State, asked: Question) -> bool:
+    """Whether a span gives that number of the dead, or one that rounds it."""
+    return any(f.quantity == "dead" and agrees(f, state.value) for f in figures(candidate.text, asked.unit))
+
+
+def _agreeing(candidate: Candidate, found: Sequence[Candidate]) -> list[tuple[Source, int, int]]:
+    """Other sources with a span that says the like: its numbers, and most of its words."""
+    here = candidate.source.best.post
+    agreeing: dict[str, tuple[Source, int, int]] = {}
+    for other in found:
+        post = other.source.best.post
+        if post.id == here.id or post.id in agreeing:
+            continue
+        shared = len(candidate.terms & other.terms) / max(len(candidate.terms | other.terms), 1)
+        if shared >= 0.4 and supports(other.text, candidate.text):
+            agreeing[post.id] = (other.source, other.span.start, other.span.end)
+    return list(agreeing.values())
+
+
+def _counted(
+    asked: Question, found: Sequence[Candidate], told: dict[str, list[Report]], curves: dict[str, list[State]]
+) -> list[Picked]:
+    """The present state of what is counted, what contradicts it, other quantities beside it, and how it came to be."""
+    line = curves.get(asked.measure, [])
+    if not line:
+        return []
+    now = line[-1]
+    spans = {(c.source.best.post.id, c.span.start): c for c in found}
+    picked: list[Picked] = []
+    used: set[str] = set()
+
+    def add(state: State) -> None:
+        options = [r for r in state.reports if r.source.best.post.id not in used]
+        if not options:
+            return
+        best = max(options, key=lambda r: (round(fitness(asked, spans[r.source.best.post.id, r.span.start]), 9), r.source.best.post.id))
+        agreeing = [
+            (r.source, r.span.start, r.span.end) for r in state.reports if r.source.best.post.id != best.source.best.post.id
+        ]
+        used.add(best.source.best.post.id)
+        picked.append((spans[best.source.best.post.id, best.span.start], agreeing))
+
+    add(now)
+    rivals = [
+        state
+        for state in every_state(told.get(asked.measure, []))
+        if abs(state.value - now.value) > CONFLICT * now.value
+        and state.support >= 2
+        and state.since > now.since - 3 * HOUR
+        and not any(agrees(r.figure, now.value) for r in state.reports)
+        and state.value > 0.05 * now.value
+        and state.firm in ("exact", "over")
+        and not any(agrees(r.figure, older.value) for r in state.reports for older in line[:-1])
+    ]
+    for rival in sorted(rivals, key=lambda s: (-s.support, -s.since, s.value))[:1]:
+        add(rival)
+    quoted = {figure.quantity for candidate, _ in picked for figure in figures(candidate.text, asked.unit)}
+    for quantity in ("missing", "injured"):
+        beside = curves.get(quantity, [])
+        if asked.measure == "dead" and quantity not in quoted and beside and beside[-1].latest > now.since - 24 * HOUR and beside[-1].support >= 2:
+            add(beside[-1])
+    earlier = [
+        state
+        for state in line[:-1]
+        if abs(state.value - now.value) > CONFLICT * now.value and (state.value < now.value or state.support >= 5)
+    ]
+    if earlier:
+        add(earlier[-1])
+        if earlier[0] is not earlier[-1]:
+            add(earlier[0])
+    return picked
+
+
+def _claim(
+    candidate: Candidate,
+    agreeing: list[tuple[Source, int, int]],
+    ocean: Ocean,
+    as_of: int,
+    retrieved: dict[tuple[str, str], Hit],
+    cited: list[Cited],
+) -> Claim:
+    """A claim with its citations; the copies of what is quoted are counted in the whole ocean."""
+    quoted = [(candidate.source, candidate.span.start, candidate.span.end), *agreeing]
+    copies = {(h.post.network, h.post.id) for h in ocean.copies(candidate.source.best, as_of=as_of) if h.at <= as_of}
+    everywhere = {(hit.post.network, hit.post.id) for source, _, _ in quoted for hit in source.hits} | copies
+    ranked = quoted[:1] + sorted(quoted[1:], key=lambda q: (-q[0].weight, q[0].best.post.id))
+    shown: list[Citation] = []
+    voices: set[str] = set()
+    for source, start, end in ranked:
+        if len(shown) == CITATIONS or (shown and source.voice and source.voice in voices):
+            continue
+        voices.add(source.voice)
+        hit, post = source.best, source.best.post
+        retrieved[post.network, post.id] = hit
+        shown.append(
+            Citation(
+                id=post.id,
+                network=post.network,
+                url=post.url,
+                author=post.author,
+                created_at=post.created_at,
+                at=hit.at,
+                quote=post.text[start:end],
+                start=start,
+                end=end,
+            )
+        )
+        cited.append(
+            Cited(
+                id=post.id,
+                network=post.network,
+                url=post.url,
+                author=post.author,
+                created_at=post.created_at,
+                lang=post.lang,
+                text=post.text,
+                copies=len(source.hits) - 1,
+            )
+        )
+    return Claim(
+        text=shown[0].quote,
+        as_of=candidate.source.best.at,
+        authors=weighing.authors(source for source, _, _ in quoted),
+        posts=len(everywhere | {(candidate.source.best.post.network, candidate.source.best.post.id)}),
+        citations=tuple(shown),
+    )

@@ -1,0 +1,160 @@
+"""From hits to sources: what was said, how often, and by how many.
+
+Owns collapsing reposts and near-copies into one source, counting authors, and how much weight a source gets.
+Knows nothing of the question's kind or of which sentence is quoted.
+
+Counting authors. A repost, a text that says `RT @who:`, and a near-copy add no voice: whoever repeats does not
+witness. A source speaks for the author it repeats, where the text says so, else for the author of its first post.
+Posts whose author the network did not tell cannot be shown to come from different people: all of them together
+count as one author, so `authors` is a lower bound that can be proved, never an estimate. Where evidence is
+*weighed*, and only there, differently worded posts by unknown authors count as separate voices.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from trinch.answers.model import Hit
+from trinch.answers.spans import REPOST, reposted_from
+
+SAME = 0.6
+"""Share of word pairs two texts must have in common to be near-copies (of the shorter one where it is cut off)."""
+
+_MARKS = frozenset(("rt", "mt", "via"))
+
+
+class Source(NamedTuple):
+    """One text and all posts that carry it."""
+
+    best: Hit
+    """The post to quote: an original rather than a repost, whole rather than cut off, early rather than late."""
+    hits: tuple[Hit, ...]
+    first: int
+    """When it was first witnessed: a repost is as old as what it repeats."""
+    voice: str
+    """Who speaks: a handle or an author's id; empty where nobody knows."""
+    weight: float
+    """About 0.3 to 1.6; 1 is a plain post by an unknown person."""
+    score: float
+    """Best retrieval score of its posts, divided by the best of all."""
+
+
+def voice_of(hit: Hit) -> str:
+    """Who speaks in a post: the author it repeats, else its own; empty where neither is known."""
+    return reposted_from(hit.post.text) or (hit.post.author or hit.post.author_id).lower()
+
+
+def authors(sources: Iterable[Source]) -> int:
+    """How many authors are known to be different (see above)."""
+    voices = {source.voice for source in sources}
+    return len(voices - {""}) or (1 if voices else 0)
+
+
+def _words(hit: Hit) -> list[str]:
+    """The words of a post in order, without handles, tags' doubles and marks of repetition."""
+    return [term for term in hit.terms if term[0] not in "@#$" and term not in _MARKS]
+
+
+def _is_cut(text: str) -> bool:
+    return bool(re.search(r"(?:…|\.\.\.+)\s*(?:https?:\S*)?\s*$", text))
+
+
+def weigh(hit: Hit, copies: int) -> float:
+    """How far a source is trusted, gently: known, verified and followed authors and often-repeated texts more;
+    lists of tags or links, shouting and bare reactions less."""
+    post = hit.post
+    weight = 1.0
+    if post.author_verified:
+        weight += 0.25
+    if post.author_followers:
+        weight += min(math.log10(1 + post.author_followers) / 20, 0.3)
+    weight += min(math.log2(1 + copies) / 12, 0.3)
+    words = post.text.split()
+    tags = sum(word[0] in "#@$" for word in words)
+    if len(words) and tags / len(words) > 0.4:
+        weight *= 0.6
+    if len(words) - tags - sum("://" in word for word in words) < 4:
+        weight *= 0.6
+    if sum(map(str.isupper, post.text)) > 20 + 2 * sum(map(str.islower, post.text)):
+        weight *= 0.8
+    if post.reply_to:
+        weight *= 0.8
+    return weight
+
+
+def _rank(hit: Hit) -> tuple[bool, bool, int, str]:
+    """Orders the posts of one source: the first is the one to quote."""
+    return (_is_cut(hit.post.text), bool(hit.post.repost_of or REPOST.match(hit.post.text)), hit.at, hit.post.id)
+
+
+def collapse(hits: Sequence[Hit]) -> list[Source]:
+    """Group reposts and near-copies among `hits`. Sources come in order of score, ties by id.
+
+    Texts with different numbers are never near-copies: "toll rises to 350" and "toll rises to 352" are two reports.
+    """
+    unique = {(hit.post.network, hit.post.id): hit for hit in sorted(hits, key=lambda h: h.score)}
+    ordered = sorted(unique.values(), key=lambda h: (-h.score, h.post.network, h.post.id))
+    if not ordered:
+        return []
+    words = [_words(hit) for hit in ordered]
+    pairs = [set(zip(["", *told], [*told, ""], strict=True)) for told in words]
+    digits = [frozenset(word for word in told if word[0].isdigit()) for told in words]
+    cut = [_is_cut(hit.post.text) for hit in ordered]
+    shared = _overlap(pairs)
+    sizes = np.array([len(p) for p in pairs], dtype=np.float32)
+    parent = list(range(len(ordered)))
+
+    def root(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    by_id = {(hit.post.network, hit.post.id): i for i, hit in enumerate(ordered)}
+    for i, hit in enumerate(ordered):
+        original = by_id.get((hit.post.network, hit.post.repost_of)) if hit.post.repost_of else None
+        if original is not None:
+            parent[root(i)] = root(original)
+    smaller = np.minimum(sizes[:, None], sizes[None, :])
+    for i, j in np.argwhere(shared >= SAME * smaller):
+        if i >= j:
+            continue
+        whole = sizes[i] + sizes[j] - shared[i, j]
+        prefix = (cut[i] or cut[j]) and smaller[i, j] >= 5
+        if shared[i, j] < SAME * (smaller[i, j] if prefix else whole):
+            continue
+        same = digits[i] == digits[j] or (
+            prefix and (digits[i] <= digits[j] if sizes[i] <= sizes[j] else digits[j] <= digits[i])
+        )
+        if same:
+            parent[root(int(j))] = root(int(i))
+
+    groups: dict[int, list[Hit]] = {}
+    for i, hit in enumerate(ordered):
+        groups.setdefault(root(i), []).append(hit)
+    top = max(ordered[0].score, 1e-9)
+    sources = []
+    for group in groups.values():
+        best = min(group, key=_rank)
+        first = min(group, key=lambda h: (h.at, h.post.id))
+        voice = reposted_from(first.post.text) or voice_of(best) or voice_of(first)
+        score = max(hit.score for hit in group) / top
+        sources.append(Source(best, tuple(group), first.at, voice, weigh(best, len(group) - 1), score))
+    return sorted(sources, key=lambda s: (-s.score, s.best.post.network, s.best.post.id))
+
+
+def _overlap(sets: Sequence[set[tuple[str, str]]]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
+    """How many members each two sets share, [n, n]."""
+    index: dict[tuple[str, str], int] = {}
+    rows, columns = [], []
+    for row, members in enumerate(sets):
+        for member in members:
+            rows.append(row)
+            columns.append(index.setdefault(member, len(index)))
+    table = np.zeros((len(sets), len(index)), dtype=np.float32)
+    table[rows, columns] = 1.0
+    shared: np.ndarray[tuple[int, int], np.dtype[np.float32]] = table @ table.T
+    return shared

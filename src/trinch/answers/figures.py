@@ -1,0 +1,179 @@
+"""Numbers in a sentence together with what they count.
+
+Owns reading "at least 87 dead", "toll tops 1,000", "82 muertos y 600 heridos" into figures: a value, how firm it
+is, and its quantity. The dead, injured, missing, rescued, displaced and arrested are quantities of their own and
+never mixed. Knows nothing of posts, sources or which figure is right.
+"""
+
+import re
+from functools import lru_cache
+from typing import NamedTuple
+
+from trinch.answers import lexicon
+from trinch.posts.text import fold, query_terms
+
+REACH = 5
+"""How many words, fillers not counted, may lie between a number and the word that says what it counts."""
+
+_TOKEN = re.compile(r"[#@$]?\w+(?:['’]\w+|(?<=\d)[.,]\d+)*\+?|[.,;:!?]+(?=\s|$)|(?<=\s)[-–—|]+(?=\s)|[%&/]")
+_NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+|\d+(?:\.\d+)?")
+_BREAKS = frozenset(".;!?-–—|")
+
+
+_DATING = frozenset("in of since en de im em nel dal seit desde depuis".split())
+
+
+class Figure(NamedTuple):
+    quantity: str
+    """Key of `lexicon.MEASURES`, or `unit`."""
+    value: float
+    firm: str
+    """`exact`, `over` (a floor), `near` (round, or not reached) or `feared` (a guess)."""
+    start: int
+    end: int
+    """Where the number stands in the text, in code points."""
+
+
+@lru_cache(maxsize=20_000)
+def quantity_of(word: str) -> str:
+    """Which quantity a folded word names; empty for none."""
+    word = word.lstrip("#")
+    return next((name for name, words in lexicon.MEASURES.items() if word in words), "")
+
+
+@lru_cache(maxsize=20_000)
+def value_of(word: str) -> float | None:
+    """The number a folded token stands for: `1,127`, `1.127` and `1127` are 1127; `seven` is 7."""
+    if word in lexicon.NUMBER_WORDS:
+        return float(lexicon.NUMBER_WORDS[word])
+    word = word.removesuffix("+")
+    if not _NUMBER.fullmatch(word):
+        return None
+    if re.fullmatch(r"\d{1,3}(?:[., ]\d{3})+", word):
+        return float(re.sub(r"\D", "", word))
+    return float(word)
+
+
+def numbers(text: str) -> set[str]:
+    """Every number of a text, digits only and separators of thousands removed, for comparison."""
+    return {re.sub(r"(?<=\d)[.,](?=\d{3}\b)", "", found) for found in re.findall(r"\d+(?:[.,]\d+)*", text)}
+
+
+class _Word(NamedTuple):
+    folded: str
+    start: int
+    end: int
+
+
+def _words(text: str) -> list[_Word]:
+    return [_Word(fold(found[0]), *found.span()) for found in _TOKEN.finditer(text)]
+
+
+def _is_year(word: _Word, value: float) -> bool:
+    return 1900 <= value <= 2100 and word.folded.isdigit()
+
+
+def _named(word: str, unit: frozenset[str]) -> str:
+    bare = word.lstrip("#")
+    if unit and (bare in unit or not unit.isdisjoint(query_terms(bare))):
+        return "unit"
+    return quantity_of(word)
+
+
+def _after(words: list[_Word], here: int, unit: frozenset[str]) -> tuple[str, int]:
+    """The quantity named behind a number, and how far; a number or a stop on the way ends the search."""
+    steps = 0
+    away = False
+    for word in words[here + 1 :]:
+        away = away or word.folded in lexicon.AWAY
+        if word.folded[0] in _BREAKS or word.folded in "%:" or value_of(word.folded) is not None:
+            break
+        steps += word.folded not in lexicon.FILLERS
+        if steps > REACH:
+            break
+        if word.folded in lexicon.MORE and steps <= 2:
+            return "", steps
+        if quantity := _named(word.folded, unit):
+            if quantity == "unit" and (away or steps > 2):
+                break
+            return quantity, steps
+    return "", REACH + 1
+
+
+def _before(words: list[_Word], here: int) -> tuple[str, int]:
+    """The quantity named in front of a number by a word that may stand there; farther off where the number is what
+    something moves to ("toll from the Oklahoma City tornado rises to 91")."""
+    steps = 0
+    moved = any(word.folded in lexicon.MOVES for word in words[max(0, here - 3) : here])
+    for word in reversed(words[:here]):
+        if word.folded[0] in _BREAKS or value_of(word.folded) is not None:
+            break
+        steps += not (
+            word.folded in lexicon.FILLERS or word.folded in lexicon.AT_LEAST or word.folded in lexicon.NEARLY
+        )
+        if steps > (8 if moved else 3):
+            break
+        if word.folded.lstrip("#") in lexicon.TAKES_NEXT and (quantity := quantity_of(word.folded)):
+            return quantity, max(steps, 1)
+    return "", REACH + 1
+
+
+_ACTIVE = frozenset("kills killing toll tolls injures injuring kill claims tue tuant mata uccide bilan leaves".split())
+
+
+def _firmness(words: list[_Word], here: int, value: float) -> str:
+    around = [word.folded for word in words[max(0, here - 3) : here]]
+    close = around[-2:] + [word.folded for word in words[here + 1 : here + 4]]
+    if any(word in lexicon.FEARED for word in close[:4]) and not any(word in _BREAKS for word in close):
+        return "feared"
+    if around[-2:] == ["up", "to"] and around[0] not in ("goes", "gone", "went", "climbs", "rises", "rose", "jumps", "shoots"):
+        return "near"
+    if words[here].folded.endswith("+") or any(word in lexicon.AT_LEAST for word in around):
+        return "over" if value % 10 == 0 else "exact"
+    if any(word in lexicon.NEARLY for word in around):
+        return "near"
+    return "exact"
+
+
+@lru_cache(maxsize=4096)
+def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]:
+    """All counted numbers of `text` in order. `unit` holds further words that may be counted (as index terms)."""
+    words = _words(text)
+    if not any(value_of(word.folded) for word in words):
+        return ()
+    found: list[Figure] = []
+    for here, word in enumerate(words):
+        value = value_of(word.folded)
+        if value is None or word.folded[0] in "#@$":
+            continue
+        following = words[here + 1].folded if here + 1 < len(words) else ""
+        if following in ("%", "percent", "of", "year", "years", "yr", "month", "hours", "story", "storey", "days", "am", "pm") and (
+            not unit or following not in unit
+        ):
+            continue
+        if following == "," and here and words[here - 1].folded == ",":
+            continue  # "Martin Richard, 8, dies": an age
+        if following in lexicon.MORE or (here and words[here - 1].folded in lexicon.MORE):
+            continue  # "50 more bodies": a step, not a state
+        behind, behind_steps = _after(words, here, unit)
+        front, front_steps = _before(words, here)
+        if front and front_steps <= behind_steps and not (front_steps == behind_steps and behind):
+            quantity, steps = front, front_steps
+        elif front and front_steps == 1 and _is_active(words, here):
+            quantity, steps = front, front_steps
+        else:
+            quantity, steps = behind, behind_steps
+        if not quantity or (_is_year(word, value) and (steps > 1 or words[here - 1].folded in _DATING)):
+            continue
+        if quantity != "unit" and value != int(value):
+            continue  # nobody counts people in fractions: a magnitude
+        found.append(Figure(quantity, value, _firmness(words, here, value), word.start, word.end))
+    return tuple(found)
+
+
+def _is_active(words: list[_Word], here: int) -> bool:
+    """Whether the measure word in front is one that always takes the number behind it ("kills", "toll")."""
+    for word in reversed(words[max(0, here - 6) : here]):
+        if word.folded.lstrip("#") in lexicon.TAKES_NEXT:
+            return word.folded in _ACTIVE
+    return False

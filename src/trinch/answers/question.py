@@ -1,0 +1,145 @@
+"""What a question asks for, told from its words alone.
+
+Owns: its language, kind (overview, count, who, where, when), the terms a post must speak of and their weight,
+what is counted, and the period it is about. Knows nothing of evidence. No model: word lists (lexicon.py),
+spelling (capitals, digits, `#`, `@`, `$`) and how rare each term is in the ocean.
+"""
+
+import math
+import re
+from typing import NamedTuple
+
+from trinch.answers import lexicon
+from trinch.answers.model import Ocean
+from trinch.answers.when import Period, period
+from trinch.posts.lang import identify
+from trinch.posts.text import fold, query_terms, tokens
+
+NAME_WEIGHT = 1.5
+"""A name or number says more about what is asked than a common word as rare as it."""
+
+
+class Term(NamedTuple):
+    """One thing the question names. A post speaks of it when it holds any of `forms`."""
+
+    text: str
+    forms: frozenset[str]
+    weight: float
+    """Inverse document frequency in nats, times `NAME_WEIGHT` for names and numbers."""
+    name: bool
+    event: bool
+    """Names a kind of happening (lexicon.CONCEPTS), so that its forms are words of several languages."""
+
+
+class Question(NamedTuple):
+    text: str
+    lang: str
+    kind: str
+    """`overview`, `count`, `who`, `where`, `when`, or `fact` for the rest."""
+    terms: tuple[Term, ...]
+    measure: str
+    """Key of `lexicon.MEASURES` that is counted, `unit`, or empty."""
+    unit: frozenset[str]
+    """Forms of the thing counted, where it is no measure of the lexicon ("how many acres")."""
+    newest: bool
+    """Asks for the present state above all."""
+    period: Period | None
+
+    @property
+    def wanted(self) -> float:
+        """Weight of all terms together."""
+        return sum(term.weight for term in self.terms)
+
+
+def language(words: list[str]) -> str:
+    """The language whose stopwords are most among `words`, ties to list order; without any, what `identify` says."""
+    best, most = "", 0
+    for lang, stopwords in lexicon.STOPWORDS.items():
+        count = sum(word in stopwords for word in words)
+        if count > most:
+            best, most = lang, count
+    return best or identify(" ".join(words))
+
+
+def forms(word: str) -> frozenset[str]:
+    """Every index term that stands for `word`: its stems, the same without its sign, and its concept's words."""
+    bare = word.lstrip("#@")
+    words = {word, bare}
+    for concept in lexicon.CONCEPTS:
+        if word in concept:
+            words |= concept
+    return frozenset(form for item in words if item for form in query_terms(item))
+
+
+def _starts(folded: str, cues: tuple[str, ...]) -> bool:
+    return any(re.search(rf"\b{re.escape(cue)}\b", folded) for cue in cues)
+
+
+def _kind(folded: str, words: list[str], lang: str) -> str:
+    if _starts(folded, lexicon.COUNT_CUES):
+        return "count"
+    for kind, cues in lexicon.KIND_CUES.items():
+        if words and words[0] in cues:
+            return kind
+    if folded.startswith(("ou ", "ou,")) and lang in ("fr", "und"):  # "où", without its accent
+        return "where"
+    return "fact"
+
+
+def understand(text: str, as_of: int, ocean: Ocean) -> Question:
+    """Read a question asked about the ocean as of `as_of` (microseconds)."""
+    folded = fold(text)
+    for phrase, word in lexicon.PHRASES.items():
+        folded = folded.replace(phrase, word)
+    about = period(folded, as_of)
+    words = tokens(folded)
+    lang = language(words)
+    kind = _kind(folded, words, lang)
+    stop = frozenset().union(*lexicon.STOPWORDS.values()) if lang not in lexicon.STOPWORDS else lexicon.STOPWORDS[lang]
+    rest = tokens(about.rest) if about else words
+    if about and about.year:
+        rest.append(about.year)  # met by a post of that year or one that names it
+
+    capital = {token for word in text.split() if word[:1].isupper() for token in tokens(word)}
+    if text.istitle() or text.isupper():
+        capital = set()
+    measure, unit, terms = "", frozenset[str](), list[Term]()
+    overview = not rest
+    newest = False
+    seen = set[str]()
+    for word in rest:
+        if word in seen or (len(word) == 1 and word.isascii()) or (word in stop and word not in ("it",)):
+            continue
+        seen.add(word)
+        if word in stop:
+            continue
+        if word in lexicon.NEWEST:
+            newest = True
+        if word in lexicon.OVERVIEW and word not in capital:
+            overview = True
+            if word == "bilan":
+                measure = measure or "dead"
+            continue
+        kind_of = next((name for name, members in lexicon.MEASURES.items() if word in members), "")
+        if kind_of and (kind == "count" or (kind == "fact" and word in lexicon.TALLIES)):
+            measure, kind = measure or kind_of, "count"
+            continue
+        if word in lexicon.PEOPLE and kind in ("count", "who"):
+            continue
+        if kind == "count" and not measure and not unit and not terms and word not in capital:
+            unit = forms(word)
+        variants = forms(word)
+        event = any(word in concept for concept in lexicon.CONCEPTS)
+        if event and any(term.event and term.text in variants for term in terms):
+            continue  # "volcano eruption" names one thing
+        found = max((ocean.doc_freq(form) for form in variants), default=0)
+        name = (word in capital and not event) or word[0] in "#@$" or any(c.isdigit() for c in word)
+        weight = math.log((ocean.num_posts + 1) / (found + 0.5)) * (NAME_WEIGHT if name else 1.0)
+        terms.append(Term(word, variants, max(weight, 0.1), name, event))
+    if kind == "count" and not measure:
+        measure = "unit" if unit else ""
+    newest = newest or "happening" in words or _starts(folded, ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo"))
+    if kind == "fact" and (overview or _starts(folded, ("happen", "happened", "happening", "happens", "going on", "passe", "passant",
+            "pasado", "paso", "pasando", "passiert", "geschehen", "los", "successo", "succede", "aconteceu", "acontecendo"))):
+        kind = "overview"
+    return Question(text, lang, kind, tuple(terms), measure, unit, newest, about)

@@ -1,0 +1,223 @@
+"""What the question is about, as posts tell it: retrieve, see which posts speak of all it names, learn their words.
+
+Owns retrieval for an answer and the decision whether there is enough evidence. Knows nothing of sentences.
+
+A post about an event often names it otherwise than the question ("Savar" is "the Bangladesh building collapse").
+So the posts that do hold the question's terms (the anchors) are asked which words set them apart from the rest of
+the ocean; those words find the others (pseudo-relevance feedback).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from trinch.answers import lexicon
+from trinch.answers.evidence import Source, collapse
+from trinch.answers.model import Hit, Ocean
+from trinch.answers.question import Question, Term
+from trinch.posts.text import fold, query_terms
+
+LIMIT = 200
+"""Posts asked for at a time."""
+
+COVERED = 0.7
+"""Share of the weight of the question's terms a post must hold, all names among them, to be an anchor."""
+
+FOREIGN = 0.35
+"""What a common word weighs when the post is in another language, where it would be written otherwise."""
+
+ABOUT = 0.45
+"""How near a post must be to the question or to the anchors' words to be evidence."""
+
+PROFILE = 12
+"""Words kept that set the anchors apart."""
+
+_STOP = frozenset().union(*lexicon.STOPWORDS.values())
+_COUNTED = frozenset(form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word))
+"""Words of counting ("death toll") go with every disaster and set none apart."""
+
+SOURCES = 300
+"""Most sources weighed."""
+DAY = 86_400_000_000
+RECENT = (1, 7)
+"""Days back from the newest post on the topic for which posts are asked for once more, by themselves."""
+
+
+class Evidence(NamedTuple):
+    sources: tuple[Source, ...]
+    about: tuple[float, ...]
+    """For each source, 0 to 1: how much it speaks of what is asked."""
+    profile: dict[str, float]
+    """Index terms that set the topic apart, weights summing to 1."""
+    enough: bool
+
+
+NOTHING = Evidence((), (), {}, False)
+
+
+def holds(term: Term, terms: frozenset[str], folded: str, at: int, question: Question) -> bool:
+    """Whether a post speaks of `term`: its index terms, its folded text, and when it was witnessed.
+
+    A name must stand in the text as it is written in the question but for its last letter; stems alone are not
+    enough, since they make one word of Genovia and Genova.
+    """
+    if not term.forms.isdisjoint(terms):
+        bare = term.text.lstrip("#@$")
+        return not term.name or (bare if len(bare) < 5 else bare[:-1]) in folded
+    period = question.period
+    return bool(period and period.year == term.text and period.since <= at < period.until)
+
+
+def coverage(question: Question, terms: frozenset[str], text: str, at: int, lang: str) -> tuple[float, bool]:
+    """The share of the question's weight a post holds; and whether it holds all names and events, and `COVERED`."""
+    total = held = 0.0
+    whole = True
+    foreign = question.lang != "und" and lang not in ("und", question.lang)
+    folded = fold(text)
+    for term in question.terms:
+        weight = term.weight * (FOREIGN if foreign and not term.name and not term.event else 1.0)
+        total += weight
+        if holds(term, terms, folded, at, question):
+            held += weight
+        elif term.name or term.event:
+            whole = False
+    share = held / total if total else 0.0
+    return share, whole and share >= COVERED
+
+
+def _where(question: Question) -> str:
+    if not question.period:
+        return ""
+    since, until = question.period.since // 1_000_000, question.period.until // 1_000_000
+    return f"since_time:{since} until_time:{until}"
+
+
+def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dict[str, float]:
+    """Words far more frequent among the anchors than in the ocean, by p * log(p / q); weights sum to 1."""
+    counts: Counter[str] = Counter()
+    for source in anchors:
+        counts.update(set(source.best.terms))
+    size = len(anchors)
+    floor = max(3, size // 12)
+    asked = {form for term in question.terms for form in (*term.forms, term.text)}
+    weights: dict[str, float] = {}
+    for term, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:60]:
+        if count < floor:
+            break
+        if term in asked or term in _COUNTED or term in _STOP or term in lexicon.PERSONAL or len(term) < 3 or term[0] in "#@" or any(c.isdigit() for c in term):
+            continue
+        p = count / size
+        q = (ocean.doc_freq(term) + 0.5) / (ocean.num_posts + 1)
+        if p > 5 * q:
+            weights[term] = p * math.log(p / q)
+    best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:PROFILE]
+    total = sum(weight for _, weight in best)
+    return {term: weight / total for term, weight in best}
+
+
+def _closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
+    """Share of the profile's weight a post holds, out of what the four heaviest words weigh together."""
+    if not profile:
+        return 0.0
+    ceiling = sum(sorted(profile.values(), reverse=True)[:4])
+    return min(sum(weight for term, weight in profile.items() if term in terms) / ceiling, 1.0)
+
+
+def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
+    """Retrieve and weigh the evidence for a question. Asks the ocean at most four times."""
+    if not question.terms:
+        return NOTHING
+    text = " ".join(term.text for term in question.terms)
+    if question.lang not in ("en", "und"):
+        text += " " + " ".join(sorted(_translations(question)))
+    where = _where(question)
+
+    def retrieve(words: str, limit: int, where: str) -> list[Hit]:
+        return [hit for hit in ocean.retrieve(words, limit=limit, as_of=as_of, where=where) if hit.at <= as_of]
+
+    hits = retrieve(text, LIMIT, where)
+    if question.period and question.period.year:
+        hits += retrieve(text, LIMIT // 2, "")
+    anchors = collapse([hit for hit in hits if _is_anchor(question, hit)])
+    if not _is_enough(question, anchors):
+        return NOTHING
+
+    profile = _profile(question, anchors[:80], ocean) if len(anchors) >= 3 else {}
+    if profile or question.kind in ("count", "overview"):
+        words = [term.text for term in question.terms] + list(profile)[:8]
+        if question.measure in _MEASURE_WORDS:
+            words += _MEASURE_WORDS[question.measure].split()
+        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, where)
+        if question.kind == "overview" and _is_event(question, profile):
+            words = [term.text for term in question.terms] + list(profile)[:3] + _TOLL_WORDS.split()
+            hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, where)
+        if (question.newest or question.kind == "count") and not where:
+            newest = max(
+                (hit.at for hit in hits if _closeness(profile, frozenset(hit.terms)) >= ABOUT),
+                default=max(anchor.first for anchor in anchors),
+            )
+            for days in RECENT if question.kind == "count" else RECENT[:1]:
+                recent = f"since_time:{(newest - days * DAY) // 1_000_000}"
+                hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, recent)
+    nearness = {
+        (hit.post.network, hit.post.id): _nearness(question, hit, profile)
+        for hit in hits
+        if _in_period(question, hit)
+    }
+    near = [hit for hit in hits if nearness.get((hit.post.network, hit.post.id), 0.0) >= ABOUT]
+    sources = collapse(near)[:SOURCES]
+    about = tuple(nearness[source.best.post.network, source.best.post.id] for source in sources)
+    return Evidence(tuple(sources), about, profile, bool(sources))
+
+
+_TOLL_WORDS = "dead killed injured missing toll confirmed officials"
+_MEASURE_WORDS = {
+    "dead": "dead killed death toll",
+    "injured": "injured wounded hurt",
+    "missing": "missing unaccounted",
+    "rescued": "rescued survivors",
+    "displaced": "homeless evacuated displaced",
+    "arrested": "arrested detained",
+}
+
+
+def _translations(question: Question) -> set[str]:
+    """Other languages' words for the events a question names and for what it counts."""
+    words = {
+        word
+        for concept in lexicon.CONCEPTS
+        if any(term.text in concept for term in question.terms)
+        for word in concept
+    }
+    return words | set(_MEASURE_WORDS.get(question.measure, "").split())
+
+
+def _is_event(question: Question, profile: dict[str, float]) -> bool:
+    words = {*profile, *(term.text for term in question.terms)}
+    return any(not words.isdisjoint(concept) for concept in lexicon.CONCEPTS)
+
+
+def _in_period(question: Question, hit: Hit) -> bool:
+    period = question.period
+    return not period or bool(period.year) or period.since <= hit.at < period.until
+
+
+def _is_anchor(question: Question, hit: Hit) -> bool:
+    return coverage(question, frozenset(hit.terms), hit.post.text, hit.at, hit.post.lang)[1]
+
+
+def _nearness(question: Question, hit: Hit, profile: dict[str, float]) -> float:
+    terms = frozenset(hit.terms)
+    share, whole = coverage(question, terms, hit.post.text, hit.at, hit.post.lang)
+    return max(share if whole else 0.6 * share, _closeness(profile, terms) * 0.95)
+
+
+def _is_enough(question: Question, anchors: Sequence[Source]) -> bool:
+    """One post is enough for a single rare name; several terms must meet in two independent posts or wholly in one."""
+    if not anchors:
+        return False
+    if len(question.terms) == 1 or len(anchors) >= 2:
+        return True
+    best = anchors[0].best
+    return coverage(question, frozenset(best.terms), best.post.text, best.at, best.post.lang)[0] >= 0.999

@@ -1,0 +1,92 @@
+"""`trinch demo`: drink for real, ask, and show how to go on. A script over the rooms; owns nothing.
+
+The live Bluesky stream is drunk if it can be reached within three seconds; otherwise the seeded sample of
+`world/story.py` is: invented people, an invented accident, two languages, corrections and a rumour.
+"""
+
+import asyncio
+import shlex
+import tempfile
+from pathlib import Path
+
+from rich.markup import escape
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from trinch import console
+from trinch.answers.answer import ask
+from trinch.ocean.drink import Drinker
+from trinch.ocean.listen import JETSTREAM, address, listen_until
+from trinch.ocean.ocean import Ocean
+from trinch.ocean.stats import stats
+from trinch.world.story import QUESTIONS, sample
+
+REACH = 3.0
+"""Seconds to find out whether the live network can be reached."""
+
+LISTEN = 30.0
+"""Seconds of live drinking."""
+
+
+def run(data: Path | None, offline: bool) -> int:
+    """The demo; its exit status."""
+    folder = data or Path(tempfile.mkdtemp(prefix="trinch-demo-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    live = not offline and asyncio.run(_reachable())
+    if live:
+        console.out.print(f"Drinking the live Bluesky stream for {LISTEN:.0f} seconds …")
+        listen_until(folder, JETSTREAM, seconds=LISTEN, report=console.live_line())
+        console.out.print()
+    else:
+        why = "" if offline else f"The live Bluesky stream cannot be reached within {REACH:.0f} seconds. "
+        console.out.print(f"{why}Drinking our own sample: an invented accident in an invented town.")
+        drinker = Drinker(folder)
+        for event in sample():
+            drinker.take([event])
+        drinker.close()
+    ocean = Ocean.open(folder)
+    ocean.catch_up()
+    found = stats(ocean)
+    days = list(found.days)
+    console.out.print(f"{found.posts:,} posts, {days[0]} to {days[-1]}, are durable and searchable.\n")
+    questions = _live_questions(ocean) if live else [(q.text, q.as_of) for q in QUESTIONS]
+    for text, as_of in questions:
+        when = "" if as_of is None else f" --as-of {console.iso(as_of)}"
+        console.out.print(f"[bold green]$ trinch ask {escape(shlex.quote(text))}{when}[/]", soft_wrap=True)
+        console.print_answer(ask(ocean, text, as_of=as_of))
+        console.out.print()
+    _what_next(folder, live)
+    return 0
+
+
+async def _reachable() -> bool:
+    try:
+        async with asyncio.timeout(REACH), connect(address(JETSTREAM, None)) as socket:
+            await socket.recv()
+    except (OSError, TimeoutError, WebSocketException):
+        return False
+    return True
+
+
+def _live_questions(ocean: Ocean) -> list[tuple[str, int | None]]:
+    """Three questions about what was just drunk: the hashtags most spoken of, else what people always do."""
+    common = [tag.lstrip("#") for tag in ocean.index.common_tags(3)]
+    asked = [f"what is happening with {tag}" for tag in common]
+    return [
+        (text, None) for text in [*asked, "what are people saying about the news", "weather", "music"][:3]
+    ]
+
+
+def _what_next(folder: Path, live: bool) -> None:
+    example = (
+        "trinch search 'lang:en filter:links' --sort latest" if live else "trinch search 'explosion -rumour'"
+    )
+    at = shlex.quote(str(folder))
+    console.out.print("[bold]Go on:[/]")
+    for line in (
+        f"{example} --data {at}",
+        f"trinch stats --data {at}",
+        "trinch ingest YOUR-POSTS.jsonl.zst         # X, Jetstream or plain JSON lines",
+        'trinch ask "your question"',
+    ):
+        console.out.print(f"  .venv/bin/{escape(line)}", soft_wrap=True)

@@ -1,0 +1,294 @@
+"""The text index: a tantivy index of every visible version of every post.
+
+Owns its schema, how a post becomes a document, how a query tree becomes a tantivy query, and how log entries
+are applied. Stores no text: a document leads to a position in the log. It may lag behind the log and may
+hold what the log has hidden since; whoever shows a post asks the log first. Knows nothing of ranking.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+import tantivy
+from tantivy import FieldType, Occur, Query
+
+from trinch.ocean.facets import facets, level_terms, wanted_url_terms
+from trinch.ocean.log import Entry, Version
+from trinch.ocean.match import bounds, word_tokens
+from trinch.ocean.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase, Words
+from trinch.posts import event as ev
+from trinch.posts.fingerprint import sketch
+from trinch.posts.text import phrase_terms, query_terms, terms
+
+HEAP = 128_000_000
+"""Bytes tantivy may hold before it writes a segment by itself."""
+
+
+class Found(NamedTuple):
+    """A candidate: its position in the log, its time, its BM25 score (0 when sorted by time)."""
+
+    seq: int
+    at: int
+    score: float
+
+
+def _schema() -> tantivy.Schema:
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("text", tokenizer_name="whitespace", index_option="position")
+    builder.add_text_field("facets", tokenizer_name="whitespace", index_option="basic")
+    builder.add_integer_field("seq", indexed=True, fast=True)
+    builder.add_integer_field("at", fast=True)
+    return builder.build()
+
+
+@lru_cache(maxsize=20_000)  # reposts bring the same text again and again
+def _read(text: str, lang: str) -> tuple[str, str]:
+    """The terms of a text, and of its sketch."""
+    words = terms(text, lang)
+    return " ".join(words), " ".join(sketch(words))
+
+
+def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
+    """A post as tantivy holds it. The sketch of its text stands among the facets: near-copies share a term."""
+    words, copies = _read(post.text, post.lang)
+    found = tantivy.Document()
+    found.add_text("text", words)
+    found.add_text("facets", " ".join([*facets(post), copies]))
+    found.add_integer("seq", seq)
+    found.add_integer("at", at)
+    return found
+
+
+def read_position(path: Path) -> int:
+    """How far the index in a folder says that it has consumed the log; cheap enough to ask all the time."""
+    try:
+        return int((path / "position").read_text())
+    except (FileNotFoundError, ValueError):
+        return 0
+
+
+class TextIndex:
+    """The index in a folder; readable by many processes while one writes."""
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self._schema = _schema()
+        self._index = tantivy.Index(self._schema, path=str(path))
+        self._index.config_reader(reload_policy="manual")
+        self._position = path / "position"
+        self._meta = path / "meta.json"
+        self._stamp: tuple[int, int] | None = None
+        self._writer: tantivy.IndexWriter | None = None
+
+    # ------------------------------------------------------------------ writing
+
+    def try_write(self) -> bool:
+        """Become the writer. False when another process is: then it does the work."""
+        if self._writer is None:
+            try:
+                self._writer = self._index.writer(heap_size=HEAP, num_threads=1)
+            except ValueError as error:
+                if "lock" not in str(error).lower():
+                    raise
+                return False
+        return True
+
+    def position(self) -> int:
+        """How far the log was consumed: everything up to here is in the index and committed.
+
+        The file is written after the commit, so it may be behind by one commit but never ahead. Documents
+        tell the rest: a commit is all or nothing, so what precedes the newest document is in, too.
+        """
+        newest = self._searcher().search(Query.all_query(), limit=1, count=False, order_by_field="seq").hits
+        return max(read_position(self._position.parent), newest[0][0] if newest else 0)
+
+    def apply(self, entries: Iterable[Entry], current: Callable[[list[int]], dict[int, Version]]) -> None:
+        """Take in log entries, in order. `current` tells how a post stands now, to index it anew."""
+        writer = self._writer
+        assert writer is not None, "call try_write first"
+        for entry in entries:
+            match entry.event:
+                case ev.Created(post=post) | ev.Edited(post=post):
+                    writer.add_document(document(entry.seq, entry.at, post))
+                case ev.Deleted():
+                    for seq in entry.refs:
+                        writer.delete_documents_by_term("seq", seq)
+                case ev.CountsChanged() | ev.Reacted() | ev.Unreacted():
+                    for version in current(list(entry.refs)).values():
+                        writer.delete_documents_by_term("seq", version.seq)
+                        writer.add_document(document(*version))
+                case ev.AccountGone(author_id=author_id):
+                    writer.delete_documents_by_query(self._of_author(author_id, entry.seq, entry.at))
+                case _:
+                    pass  # hiding and restoring are the log's business alone
+
+    def commit(self, position: int) -> None:
+        """Make what was applied durable and visible, then note how far the log is consumed."""
+        assert self._writer is not None, "call try_write first"
+        self._writer.commit()
+        temporary = self._position.with_suffix(".new")
+        temporary.write_text(str(position))
+        temporary.replace(self._position)
+
+    def close(self) -> None:
+        """Let another process write. Merges that are under way are finished first."""
+        if self._writer is not None:
+            self._writer.wait_merging_threads()
+            self._writer = None
+
+    # ------------------------------------------------------------------ reading
+
+    def _searcher(self) -> tantivy.Searcher:
+        stat = self._meta.stat()
+        stamp = (stat.st_mtime_ns, stat.st_ino)
+        if stamp != self._stamp:
+            self._index.reload()
+            self._stamp = stamp
+        return self._index.searcher()
+
+    def search(self, query: Query, limit: int, *, latest: bool = False) -> list[Found]:
+        """The best, or the newest, `limit` candidates."""
+        searcher = self._searcher()
+        order = "at" if latest else None
+        hits = searcher.search(query, limit=limit, count=False, order_by_field=order).hits
+        addresses = [address for _, address in hits]
+        seqs = searcher.fast_field_values("seq", addresses)
+        times = [key for key, _ in hits] if latest else searcher.fast_field_values("at", addresses)
+        scores = [0.0 if latest else score for score, _ in hits]
+        return [
+            Found(int(s or 0), int(t or 0), score) for s, t, score in zip(seqs, times, scores, strict=True)
+        ]
+
+    def count(self) -> int:
+        """Documents that can be found."""
+        return self._searcher().num_docs
+
+    def doc_freq(self, term: str) -> int:
+        """In how many documents a term of `posts.text.terms` stands."""
+        return self._searcher().doc_freq("text", term)
+
+    def breakdown(self, field: str) -> dict[str, int]:
+        """Documents by value of a facet, most frequent first."""
+        found = self._searcher().terms_with_prefix("facets", f"{field}:", Query.all_query())
+        pairs = sorted(found, key=lambda pair: (-pair[1], pair[0]))
+        return {term.split(":", 1)[1]: count for term, count in pairs if count}
+
+    def common_tags(self, limit: int) -> list[str]:
+        """The hashtags most posts have, with their sign."""
+        found = self._searcher().terms_with_prefix("text", "#", Query.all_query())
+        return [term for term, _ in sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]]
+
+    def days(self) -> dict[str, int]:
+        """Documents by UTC day, oldest first."""
+        day = 86_400_000_000
+        wanted = {"days": {"histogram": {"field": "at", "interval": day, "min_doc_count": 1}}}
+        buckets = self._searcher().aggregate(Query.all_query(), wanted)["days"]["buckets"]
+        start = date(1970, 1, 1)
+        return {
+            (start + timedelta(days=round(bucket["key"] / day))).isoformat(): int(bucket["doc_count"])
+            for bucket in buckets
+        }
+
+    # ------------------------------------------------------------------ queries
+
+    def _term(self, field: str, value: str) -> Query:
+        return Query.term_query(self._schema, field, value)
+
+    def _fact(self, value: str) -> Query:
+        return Query.const_score_query(Query.term_query(self._schema, "facets", value, "basic"), 0.0)
+
+    def _of_author(self, author_id: str, seq: int, at: int) -> Query:
+        before = Query.range_query(self._schema, "seq", FieldType.Integer, upper_bound=seq - 1)
+        parts = [self._fact(f"from:{author_id.lower()}"), before, self._posted(None, at - 1)]
+        return Query.boolean_query([(Occur.Must, part) for part in parts])
+
+    def of_author(self, author_id: str, seq: int, at: int) -> list[int]:
+        """Positions of all posts of an author before a position and a time."""
+        found = self.search(self._of_author(author_id, seq, at), limit=max(1, self.count()))
+        return [each.seq for each in found]
+
+    def _posted(self, first: int | None, last: int | None) -> Query:
+        return Query.const_score_query(
+            Query.range_query(self._schema, "at", FieldType.Integer, first, last), 0.0
+        )
+
+    def up_to(self, at: int) -> Query:
+        """Posts that existed at a time."""
+        return self._posted(None, at)
+
+    def weighted(self, weights: dict[str, float]) -> Query:
+        """Posts with any of these index terms; the score is the sum of the weights of those they have."""
+        return any_of(
+            [Query.const_score_query(self._term("text", term), weight) for term, weight in weights.items()]
+        )
+
+    def like(self, post_terms: Sequence[str]) -> Query:
+        """Posts whose sketch shares a term with the sketch of these terms: candidates for near-copies."""
+        return any_of([self._fact(term) for term in sketch(post_terms)])
+
+    def compile(self, node: Node, as_of: int, authors: Callable[[str], list[str]]) -> Query | None:
+        """The candidates of a query tree; None when the index cannot narrow them down.
+
+        `authors` gives the account ids known under a handle. May let pass too much, never too little.
+        """
+        match node:
+            case And(items):
+                known = [self.compile(item, as_of, authors) for item in items]
+                return all_of([part for part in known if part is not None])
+            case Or(items):
+                parts = [part for item in items if (part := self.compile(item, as_of, authors)) is not None]
+                return any_of(parts) if len(parts) == len(items) else None
+            case Not(Words() | Between() | Has("lang" | "is" | "conversation" | "quoted") as item):
+                excluded = self.compile(item, as_of, authors)
+                everything = Query.const_score_query(Query.all_query(), 0.0)
+                return excluded and Query.boolean_query([(Occur.Must, everything), (Occur.MustNot, excluded)])
+            case Not():
+                return None
+            case Words(text):
+                words = word_tokens(text)
+                if len(words) == 1:
+                    return best_of([self._term("text", term) for term in query_terms(words[0])])
+                return self._sequences(text)
+            case Phrase(text):
+                return self._sequences(text)
+            case Between():
+                start, end = bounds(node, as_of)
+                return self._posted(start, None if end is None else end - 1)
+            case AtLeast(count, n):
+                return all_of([self._fact(term) for term in level_terms(count, n)])
+            case Has("url", value):
+                return all_of([self._fact(f"url:{term}") for term in wanted_url_terms(value)])
+            case Has("from", handle):
+                return any_of([self._fact(f"from:{name.lower()}") for name in (handle, *authors(handle))])
+            case Has(field, value):
+                return self._fact(f"{field}:{value}")
+
+    def _sequences(self, text: str) -> Query | None:
+        parts = []
+        for sequence in phrase_terms(text):
+            if len(sequence) == 1:
+                parts.append(self._term("text", sequence[0]))
+            else:
+                parts.append(Query.phrase_query(self._schema, "text", list(sequence)))
+        return best_of(parts) if parts else None
+
+
+def all_of(parts: list[Query]) -> Query | None:
+    """Everything asked for at once; None when nothing is."""
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return Query.boolean_query([(Occur.Must, part) for part in parts])
+
+
+def any_of(parts: list[Query]) -> Query:
+    """At least one; the scores add up. Of nothing, nothing."""
+    if not parts:
+        return Query.empty_query()
+    return parts[0] if len(parts) == 1 else Query.boolean_query([(Occur.Should, part) for part in parts])
+
+
+def best_of(parts: list[Query]) -> Query:
+    """At least one; the best score counts: the parts are spellings of the same thing."""
+    return parts[0] if len(parts) == 1 else Query.disjunction_max_query(parts)

@@ -1,0 +1,213 @@
+"""The durable log: the truth about everything drunk.
+
+Owns one SQLite file (write-ahead log, synchronous commits). `append` returns once the events are on disk:
+that return is the acknowledgement. In the same transaction the events are folded into the state tables of
+`schema.sql` (see `fold.py`), so a post is hidden or erased at the instant its event is acknowledged, whatever
+the indexes still hold. Knows nothing of indexes, queries or wire formats.
+"""
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from trinch.ocean.fold import COUNTS, Fold, key_of, lookup
+from trinch.posts.event import Created, Edited, Event, Post
+
+_SCHEMA = files("trinch.ocean").joinpath("schema.sql").read_text()
+_decode = msgspec.json.Decoder(Event).decode
+
+
+def now() -> int:
+    """The present, UTC microseconds."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What became of a batch: each event is accepted, a duplicate, or ignored."""
+
+    accepted: int
+    duplicates: int
+    ignored: int
+    """Reactions to posts never drunk: counted, not kept."""
+    deleted: int
+    """Posts and accounts removed; a part of `accepted`."""
+    last_seq: int
+
+
+class Entry(NamedTuple):
+    """One line of the log."""
+
+    seq: int
+    at: int
+    event: Event | None
+    """None: erased since."""
+    refs: tuple[int, ...]
+    """Positions of the posts that it erased or whose counts it changed."""
+
+
+class Version(NamedTuple):
+    """One visible version of a post."""
+
+    seq: int
+    at: int
+    post: Post
+
+
+class Log:
+    """An open connection to the log. Cheap to open; one thread each. Appends of many processes take turns."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
+        # FULL: a commit returns only when it is on disk.
+        # secure_delete: the bytes of what is erased are overwritten.
+        self._db.executescript(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
+            "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;"
+        )
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._db.close()
+
+    # ------------------------------------------------------------------ writing
+
+    def append(self, events: Sequence[Event], cursors: Mapping[str, str] | None = None) -> Appended:
+        """Make events durable, in order, all or none, with the cursors of their sources.
+
+        What the log already says (the same post, the same deletion, …) is recognised and not written again.
+        A time in the future is taken for now: nobody has posted tomorrow.
+        """
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            clock = now()
+            fold = Fold(self._db, self.last_seq + 1, clock)
+            fold.apply(events)
+            self._db.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (cursors or {}).items())
+            if fold.accepted:
+                self._db.execute("INSERT INTO commits VALUES (?, ?)", (fold.next_seq - 1, clock))
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        return Appended(fold.accepted, fold.duplicates, fold.ignored, fold.deleted, fold.next_seq - 1)
+
+    def erase(self, seqs: Iterable[int]) -> None:
+        """Empty these bodies for good: posts of a gone account, as an index found them."""
+        self._db.execute("BEGIN IMMEDIATE")
+        self._db.executemany("UPDATE events SET body = NULL WHERE seq = ?", ((seq,) for seq in seqs))
+        self._db.execute("COMMIT")
+
+    # ------------------------------------------------------------------ reading
+
+    @property
+    def last_seq(self) -> int:
+        """Position of the newest acknowledged event; 0 when nothing was drunk."""
+        return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
+
+    def cursor(self, source: str) -> str | None:
+        """How far a live source was read."""
+        row = self._db.execute("SELECT cursor FROM cursors WHERE source = ?", (source,)).fetchone()
+        return row[0] if row else None
+
+    def cursors(self) -> dict[str, str]:
+        """How far each live source was read."""
+        return dict(self._db.execute("SELECT source, cursor FROM cursors ORDER BY source").fetchall())
+
+    def read(self, after: int, limit: int = 5000) -> Iterator[Entry]:
+        """The next entries behind a position, in order."""
+        rows = self._db.execute(
+            "SELECT seq, at, body, refs FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
+        )
+        for seq, at, body, refs in rows:
+            event = None if body is None else _decode(body)
+            yield Entry(seq, at, event, tuple(msgspec.json.decode(refs)) if refs else ())
+
+    def networks(self) -> list[str]:
+        """The networks of which anything was drunk."""
+        names: list[str] = []
+        start = ""
+        while row := self._db.execute("SELECT key FROM posts WHERE key >= ? LIMIT 1", (start,)).fetchone():
+            names.append(row[0].split(":", 1)[0])
+            start = names[-1] + ";"  # the character behind the colon: the next network's first key
+        return names
+
+    def seqs_of(self, id: str) -> list[int]:
+        """Positions of all versions of the post with this id, given bare or as `network:id`."""
+        keys = [id, *(key_of(network, id) for network in self.networks())]
+        roots = list(self._roots(keys).values())
+        rows = lookup(self._db, "SELECT seq FROM posts WHERE seq IS NOT NULL AND key", roots)
+        rows += lookup(self._db, "SELECT seq FROM superseded WHERE key", roots)
+        return sorted(row[0] for row in rows)
+
+    def accounts_named(self, handle: str) -> list[str]:
+        """Ids of the accounts that are known under a handle (lower-case) by a change of name."""
+        rows = self._db.execute("SELECT key FROM handles WHERE handle = ? COLLATE NOCASE", (handle,))
+        return [row[0].split(":", 1)[1] for row in rows]
+
+    def _roots(self, keys: Sequence[str]) -> dict[str, str]:
+        roots = {key: key for key in keys}
+        roots.update(lookup(self._db, "SELECT key, root FROM aliases WHERE key", keys))
+        return roots
+
+    def _read_at(self, seq: int) -> int:
+        """When the event at this position was acknowledged."""
+        row = self._db.execute(
+            "SELECT at FROM commits WHERE last_seq >= ? ORDER BY last_seq LIMIT 1", (seq,)
+        ).fetchone()
+        return int(row[0])
+
+    def visible(self, seqs: Sequence[int], as_of: int | None = None) -> dict[int, Version]:
+        """Those of these posts that may be shown as of a time (None: now), by position.
+
+        Left out: erased, hidden, not yet posted, replaced by an edit, of a hidden or gone account. A deletion
+        or a hiding counts from its acknowledgement on, for every `as_of`. Counts and handles: as known then.
+        """
+        horizon = now() if as_of is None else as_of
+        db = self._db
+        replaced = dict(lookup(db, "SELECT seq, until FROM superseded WHERE seq", seqs))
+        found: dict[int, Version] = {}
+        for seq, at, body in lookup(db, "SELECT seq, at, body FROM events WHERE seq", seqs):
+            if body is not None and at <= horizon < replaced.get(seq, horizon + 1):
+                event = _decode(body)
+                if isinstance(event, Created | Edited):
+                    found[seq] = Version(seq, at, event.post)
+        roots = self._roots([key_of(v.post.network, v.post.id) for v in found.values()])
+        accounts = list(
+            {key_of(v.post.network, v.post.author_id) for v in found.values() if v.post.author_id}
+        )
+        posts = list(set(roots.values()))
+        hidden = {row[0] for row in lookup(db, "SELECT key FROM hidden WHERE hide AND key", posts)}
+        shut = {row[0] for row in lookup(db, "SELECT key FROM accounts_hidden WHERE hide AND key", accounts)}
+        # Of a diverged account only what stands before that word in the log is gone, of a deleted one all.
+        gone_sql = "SELECT key, at, iif(diverged, seq, 1 << 62) FROM accounts_gone WHERE key"
+        gone = {row[0]: row[1:] for row in lookup(db, gone_sql, accounts)}
+        handles = dict(lookup(db, "SELECT key, handle FROM handles WHERE key", accounts))
+        counts = {row[0]: row[1:] for row in lookup(db, "SELECT * FROM counts WHERE key", posts)}
+        for seq, version in list(found.items()):
+            post = version.post
+            key = roots[key_of(post.network, post.id)]
+            account = key_of(post.network, post.author_id)
+            gone_at, gone_seq = gone.get(account, (version.at, 0))
+            if key in hidden or account in shut or (version.at < gone_at and seq < gone_seq):
+                del found[seq]
+                continue
+            changes: dict[str, object] = {}
+            if handles.get(account, post.author) != post.author:
+                changes["author"] = handles[account]
+            if as_of is not None and post.likes is not None and self._read_at(seq) > as_of:
+                changes |= dict.fromkeys(COUNTS)
+            if key in counts and counts[key][0] <= horizon:
+                pairs = zip(COUNTS, counts[key][1:], strict=True)
+                changes |= {name: count for name, count in pairs if count is not None}
+            if changes:
+                found[seq] = version._replace(post=msgspec.structs.replace(post, **changes))
+        return found

@@ -1,0 +1,194 @@
+"""The ocean: everything drunk, in one folder; the door to this room.
+
+Owns the composition of log and text index: drinking events, searching, retrieving evidence. Results are
+candidates of the index that the log says may be shown (as of a time) and that match the query exactly.
+Knows nothing of answers, wire formats or networks.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from tantivy import Query
+
+from trinch.ocean import indexer, rank
+from trinch.ocean.index import Found, TextIndex, all_of
+from trinch.ocean.log import Appended, Log, now
+from trinch.ocean.match import Candidate, matches
+from trinch.ocean.query import And, Node, parse, wanted_words
+from trinch.posts.event import Created, Edited, Event, Post
+from trinch.posts.fingerprint import COPY, similar
+from trinch.posts.text import tokens
+
+DEEPEST = 100_000
+"""Candidates looked at for one search, however few of them match."""
+
+
+class Texted(Protocol):
+    """What is needed of a post to find its copies."""
+
+    @property
+    def post(self) -> Post: ...
+    @property
+    def terms(self) -> Sequence[str]: ...
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """A post found: what it says, when it was witnessed (microseconds), how well it fits."""
+
+    post: Post
+    at: int
+    seq: int
+    score: float
+    terms: list[str]
+
+    @property
+    def candidate(self) -> rank.Candidate:
+        """As ranking sees it."""
+        return rank.Candidate(self.post, self.terms, self.at)
+
+
+class Ocean:
+    """An open ocean. Use one per thread; any number of processes may have the same folder open."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.log = Log(data / "ocean.db")
+        self.index = TextIndex(data / "text")
+
+    @classmethod
+    def open(cls, data: str | Path) -> "Ocean":
+        """Open the ocean in a folder; an empty one is made where there is none."""
+        return cls(Path(data))
+
+    # ------------------------------------------------------------------ drinking
+
+    def drink(self, events: Sequence[Event], cursors: Mapping[str, str] | None = None) -> Appended:
+        """Make events durable; on return they are acknowledged. An indexer makes them searchable."""
+        return self.log.append(events, cursors)
+
+    def catch_up(self, progress: Callable[[int, int], None] | None = None) -> bool:
+        """Make all that is acknowledged searchable now. False: another process is at it."""
+        return indexer.catch_up(self.log, self.index, progress)
+
+    # ------------------------------------------------------------------ finding
+
+    def search(
+        self, query: str, *, limit: int = 10, sort: str = "relevance", as_of: int | None = None
+    ) -> list[Hit]:
+        """Posts that match a query of X's operators, best or newest first. Raises QueryError."""
+        node = parse(query)
+        moment = now() if as_of is None else as_of
+        compiled = self.index.compile(node, moment, self.log.accounts_named)
+        if sort == "latest":
+            return self._hits(node, compiled, limit, True, as_of, moment)
+        hits = self._hits(node, compiled, max(limit, rank.WIDE), False, as_of, moment)
+        return _ranked(wanted_words(node), {}, hits, self.index.doc_freq, self.index.count(), moment)[:limit]
+
+    def retrieve(
+        self, text: str, *, limit: int = 100, as_of: int | None = None, where: str = ""
+    ) -> list[Hit]:
+        """Posts ranked by how well they fit a free text; any of its words may be missing.
+
+        `where` restricts by operators (`from:`, `lang:`, `since:` …). Raises QueryError for a bad `where`.
+        """
+        node, moment = parse(where), now() if as_of is None else as_of
+        words, size, df = tokens(text), self.index.count(), self.index.doc_freq
+        limits = [self.index.compile(node, moment, self.log.accounts_named)]
+        limits += [self.index.up_to(as_of)] if as_of is not None else []
+
+        def candidates(weights: dict[str, float], depth: int) -> list[Hit]:
+            query = all_of([self.index.weighted(weights), *(part for part in limits if part is not None)])
+            found = self.index.search(query or Query.all_query(), depth)
+            return self._judge(node, found, as_of, moment)
+
+        first = candidates(rank.first_pass(words, df, size), rank.WIDE)
+        expansion = rank.expand(words, [hit.candidate for hit in first], df, size, moment)
+        second = candidates(rank.second_pass(words, expansion, df, size), max(300, limit + limit // 2))
+        return _ranked(words, expansion, second, df, size, moment)[:limit]
+
+    def copies(self, hit: Texted, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
+        """Reposts and near-copies of a post in the whole ocean, itself among them."""
+        found = self.index.search(self.index.like(hit.terms), limit)
+        return [
+            other
+            for other in self._judge(And(()), found, as_of, now())
+            if other.post.id == hit.post.id or similar(hit.terms, other.terms) >= COPY
+        ]
+
+    @property
+    def num_posts(self) -> int:
+        """Posts that can be found."""
+        return self.index.count()
+
+    def doc_freq(self, term: str) -> int:
+        """In how many posts a term of `posts.text.terms` stands."""
+        return self.index.doc_freq(term)
+
+    def _hits(
+        self, node: Node, compiled: Query | None, limit: int, latest: bool, as_of: int | None, moment: int
+    ) -> list[Hit]:
+        parts = [compiled] if compiled is not None else []
+        if as_of is not None:
+            parts.append(self.index.up_to(as_of))
+        query = all_of(parts) or Query.all_query()
+        depth = limit + limit // 2
+        while True:
+            found = self.index.search(query, depth, latest=latest)
+            hits = self._judge(node, found, as_of, moment)
+            if len(hits) >= limit or len(found) < depth or depth >= DEEPEST:
+                return hits[:limit]
+            depth *= 4
+
+    def _judge(self, node: Node, found: list[Found], as_of: int | None, moment: int) -> list[Hit]:
+        visible = self.log.visible([candidate.seq for candidate in found], as_of)
+        hits = []
+        for seq, at, score in found:
+            if seq in visible:
+                candidate = Candidate(visible[seq].post, at)
+                if matches(node, candidate, moment):
+                    hits.append(Hit(candidate.post, at, seq, score, candidate.terms))
+        return hits
+
+    def get(self, id: str, as_of: int | None = None) -> Hit | None:
+        """The post with this id (bare, or `network:id`), if it may be shown."""
+        versions = self.log.visible(self.log.seqs_of(id), as_of)
+        if not versions:
+            return None
+        version = versions[max(versions)]
+        candidate = Candidate(version.post, version.at)
+        return Hit(version.post, version.at, version.seq, 0.0, candidate.terms)
+
+    def posts(self, until: int | None = None) -> Iterator[Post]:
+        """Every visible post as of a time, in the order it was drunk."""
+        position = 0
+        while entries := list(self.log.read(position)):
+            seqs = [e.seq for e in entries if isinstance(e.event, Created | Edited)]
+            for version in sorted(self.log.visible(seqs, until).values()):
+                yield version.post
+            position = entries[-1].seq
+
+
+def _ranked(
+    words: list[str],
+    expansion: dict[str, float],
+    hits: list[Hit],
+    df: rank.DocumentFrequency,
+    size: int,
+    moment: int,
+) -> list[Hit]:
+    """The hits with the scores of `rank.py`, best first; among equals the newest, then by id."""
+    scores = rank.score(words, expansion, [hit.candidate for hit in hits], df, size, moment)
+    scored = [msgspec.structs.replace(hit, score=score) for hit, score in zip(hits, scores, strict=True)]
+    return sorted(scored, key=lambda hit: (-hit.score, -hit.at, hit.post.id))
+
+
+def timed_search(
+    ocean: Ocean, query: str, limit: int, sort: str, as_of: int | None
+) -> tuple[list[Hit], float]:
+    """`Ocean.search` and the milliseconds that it took."""
+    started = time.perf_counter()
+    hits = ocean.search(query, limit=limit, sort=sort, as_of=as_of)
+    return hits, round((time.perf_counter() - started) * 1000, 2)

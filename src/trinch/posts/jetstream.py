@@ -1,0 +1,312 @@
+"""Bluesky's Jetstream, v1 (`/subscribe`) and v2 (`subscribeEvents`): one frame, as JSON, at a time.
+
+Owns both envelopes, and of the records those for posts, likes and reposts; records of other kinds are no
+concern of ours. Knows nothing of sockets and cursors.
+
+`at` is the moment the relay witnessed. `createdAt` is the author's claim, and where it cannot be read the
+moment witnessed stands in: an author's broken clock must not cost us the post. Source: the lexicons
+`app.bsky.feed.*` and `network.bsky.jetstream.subscribeEvents`.
+"""
+
+from typing import Annotated
+
+import msgspec
+
+from trinch.posts import times
+from trinch.posts.event import (
+    AccountGone,
+    AccountHidden,
+    AccountRenamed,
+    AccountRestored,
+    Created,
+    Deleted,
+    Edited,
+    Event,
+    Malformed,
+    Post,
+    Reacted,
+    Unreacted,
+)
+from trinch.posts.wire import decode, language
+
+POST, LIKE, REPOST = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.feed.repost"
+_V2 = "network.bsky.jetstream.subscribeEvents#"
+
+Micros = Annotated[int, msgspec.Meta(ge=0, le=times.LATEST)]
+
+
+class Commit(msgspec.Struct):
+    operation: str
+    collection: str
+    rkey: str
+    record: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Identity(msgspec.Struct, gc=False):
+    handle: str | None = None
+
+
+class Account(msgspec.Struct, gc=False):
+    active: bool
+    status: str | None = None
+
+
+class FrameV1(msgspec.Struct):
+    did: str
+    time_us: Micros
+    kind: str
+    commit: Commit | None = None
+    identity: Identity | None = None
+    account: Account | None = None
+
+
+class PayloadV2(msgspec.Struct):
+    """A commit's fields stand in the payload itself; identity and account wrap the upstream event."""
+
+    type: str = msgspec.field(name="$type", default="")
+    did: str = ""
+    time: str = ""
+    operation: str = ""
+    collection: str = ""
+    rkey: str = ""
+    record: msgspec.Raw = msgspec.Raw(b"")
+    identity: Identity | None = None
+    account: Account | None = None
+
+
+class Frame(msgspec.Struct):
+    """Enough of a frame to tell which it is."""
+
+    type: str = msgspec.field(name="$type", default="")
+    payload: PayloadV2 | None = None
+    did: str | None = None
+
+
+class Link(msgspec.Struct, gc=False):
+    uri: str = ""
+
+
+class Reply(msgspec.Struct):
+    parent: Link
+    root: Link
+
+
+class Feature(msgspec.Struct, gc=False):
+    type: str = msgspec.field(name="$type", default="")
+    uri: str = ""
+    did: str = ""
+    tag: str = ""
+
+
+class Facet(msgspec.Struct):
+    features: list[Feature] = []
+
+
+class Embedded(msgspec.Struct):
+    """`embed.record`: of a plain quote it has the `uri`, of a quote with media one more `record` inside."""
+
+    uri: str = ""
+    record: Link | None = None
+
+
+class Embed(msgspec.Struct):
+    type: str = msgspec.field(name="$type", default="")
+    external: Link | None = None
+    record: Embedded | None = None
+    media: "Embed | None" = None
+
+
+class Label(msgspec.Struct, gc=False):
+    val: str = ""
+
+
+class Labels(msgspec.Struct):
+    values: list[Label] = []
+
+
+class Record(msgspec.Struct):
+    text: str
+    createdAt: str | None = None  # noqa: N815  (the lexicon's spelling)
+    langs: list[str] | None = None
+    reply: Reply | None = None
+    embed: Embed | None = None
+    facets: list[Facet] | None = None
+    labels: Labels | None = None
+    tags: list[str] | None = None
+
+
+class Reaction(msgspec.Struct):
+    subject: Link
+
+
+_FRAME_V1 = msgspec.json.Decoder(FrameV1)
+_FRAME = msgspec.json.Decoder(Frame)
+_RECORD = msgspec.json.Decoder(Record)
+_REACTION = msgspec.json.Decoder(Reaction)
+
+
+def parse(line: bytes) -> list[Event]:
+    """Events of one frame; [] for what is no post, like or repost, and for notices.
+
+    Raises `Malformed` and nothing else."""
+    if not line or line.isspace():
+        return []
+    if b'"time_us"' in line:
+        frame = decode(_FRAME_V1, line)
+        did = _did(frame.did, "did")
+        if frame.commit:
+            return _commit(did, frame.time_us, frame.commit, "commit.")
+        if frame.identity:
+            return _identity(did, frame.time_us, frame.identity)
+        if frame.account:
+            return _account(did, frame.time_us, frame.account)
+        if frame.kind in ("commit", "identity", "account"):
+            raise Malformed(f"{frame.kind}: missing from an event of that kind")
+        return []
+    envelope = decode(_FRAME, line)
+    if envelope.type == "error":
+        return []
+    if envelope.type != "message" or envelope.payload is None:
+        raise Malformed("$type: neither a Jetstream message nor an error, and no `time_us` beside it")
+    return _payload(envelope.payload)
+
+
+def _payload(payload: PayloadV2) -> list[Event]:
+    kind = payload.type.removeprefix(_V2).removeprefix("#")
+    if kind not in ("commit", "identity", "account", "sync"):
+        return []
+    did = _did(payload.did, "payload.did")
+    try:
+        at = times.rfc3339(payload.time)
+    except ValueError as error:
+        raise Malformed(f"payload.time: {error}") from None
+    if kind == "commit":
+        commit = Commit(payload.operation, payload.collection, payload.rkey, payload.record)
+        return _commit(did, at, commit, "payload.")
+    if kind == "identity" and payload.identity:
+        return _identity(did, at, payload.identity)
+    if kind == "account" and payload.account:
+        return _account(did, at, payload.account)
+    if kind == "sync":
+        return [AccountGone(at=at, network="bluesky", author_id=did, diverged=True)]
+    raise Malformed(f"payload.{kind}: missing from an event of that kind")
+
+
+def _did(did: str, field: str) -> str:
+    if not did.startswith("did:"):
+        raise Malformed(f"{field}: expected a DID, got {did[:40]!r}")
+    return did
+
+
+def _commit(did: str, at: int, commit: Commit, path: str) -> list[Event]:
+    collection, operation = commit.collection, commit.operation
+    if collection not in (POST, LIKE, REPOST):
+        return []
+    if not commit.rkey:
+        raise Malformed(f"{path}rkey: missing from a commit")
+    uri = f"at://{did}/{collection}/{commit.rkey}"
+    if operation == "delete":
+        if collection == POST:
+            return [Deleted(at=at, network="bluesky", id=uri)]
+        return [Unreacted(at=at, network="bluesky", record=uri)]
+    if operation not in ("create", "update"):
+        raise Malformed(f"{path}operation: expected create, update or delete, got {operation[:40]!r}")
+    if not (record := bytes(commit.record)):
+        raise Malformed(f"{path}record: missing from a {operation}")
+    try:
+        if collection == POST:
+            post = _post(did, commit.rkey, at, decode(_RECORD, record))
+            if operation == "update":
+                return [Edited(at=at, network="bluesky", post=post)]
+            return [Created(at=at, network="bluesky", post=post)]
+        subject = decode(_REACTION, record).subject.uri
+    except Malformed as error:
+        raise Malformed(f"{path}record.{error}") from None
+    if f"/{POST}/" not in subject:
+        return []  # a like of a feed, a list, a labeller
+    what = "like" if collection == LIKE else "repost"
+    return [Reacted(at=at, network="bluesky", id=subject, record=uri, what=what)]
+
+
+def _post(did: str, rkey: str, at: int, record: Record) -> Post:
+    uri = f"at://{did}/{POST}/{rkey}"
+    try:
+        created_at = times.rfc3339(record.createdAt or "")
+    except ValueError:
+        created_at = at
+    languages = {language(tag) for tag in record.langs or ()}
+    urls: list[str] = []
+    mentions: list[str] = []
+    tags = list(record.tags or ())
+    for facet in record.facets or ():
+        for feature in facet.features:
+            if feature.uri:
+                urls.append(feature.uri)
+            elif feature.did:
+                mentions.append(feature.did)
+            elif feature.tag:
+                tags.append(feature.tag)
+    media, quote_of = "", ""
+    embed = record.embed
+    if embed:
+        if embed.record:
+            # A quote may be of a list or a feed; those are no posts.
+            quoted = embed.record.uri or (embed.record.record.uri if embed.record.record else "")
+            quote_of = quoted if f"/{POST}/" in quoted else ""
+        shown = embed.media or embed
+        if shown.external and shown.external.uri:
+            urls.append(shown.external.uri)
+        media = _MEDIA.get(shown.type.rpartition(".")[2], "")
+    parent, root = (record.reply.parent.uri, record.reply.root.uri) if record.reply else ("", uri)
+    labels = record.labels.values if record.labels else ()
+    return Post(
+        network="bluesky",
+        id=uri,
+        created_at=created_at,
+        text=record.text,
+        # Several claimed languages claim nothing: the detector decides.
+        lang=languages.pop() if len(languages) == 1 else "und",
+        author_id=did,
+        url=f"https://bsky.app/profile/{did}/post/{rkey}",
+        reply_to=parent,
+        reply_to_author=parent[5:].partition("/")[0],
+        quote_of=quote_of,
+        conversation_id=root,
+        urls=tuple(dict.fromkeys(urls)),
+        media=(media,) if media else (),
+        mentions=tuple(mentions),
+        tags=tuple(tags),
+        sensitive=any(label.val in _SENSITIVE for label in labels),
+    )
+
+
+_MEDIA = {"images": "image", "video": "video", "gallery": "image"}
+_SENSITIVE = {"porn", "sexual", "nudity", "graphic-media", "gore", "nsfl"}
+"""Labels an author can put on a post of their own (com.atproto.label.defs), with two older spellings."""
+
+
+def _identity(did: str, at: int, identity: Identity) -> list[Event]:
+    handle = identity.handle
+    if not handle or handle == "handle.invalid":
+        return []
+    return [AccountRenamed(at=at, network="bluesky", author_id=did, author=handle)]
+
+
+_HIDDEN_AS = {"deactivated": "deactivated", "suspended": "suspended", "takendown": "suspended"}
+
+
+def _account(did: str, at: int, account: Account) -> list[Event]:
+    """An active account does not say what it was before, so every reason is lifted. `desynchronized` and
+    `throttled` speak of the hosting of an account, not of what may be shown."""
+    status = account.status or "deactivated"
+    if account.active:
+        return [
+            AccountRestored(at=at, network="bluesky", author_id=did, reason=reason)
+            for reason in ("deactivated", "suspended")
+        ]
+    if status == "deleted":
+        return [AccountGone(at=at, network="bluesky", author_id=did)]
+    if status in ("desynchronized", "throttled"):
+        return []
+    reason = _HIDDEN_AS.get(status, "deactivated")
+    return [AccountHidden(at=at, network="bluesky", author_id=did, reason=reason)]

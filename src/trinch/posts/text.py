@@ -1,0 +1,260 @@
+"""From the text of a post to the terms it is indexed under.
+
+Owns folding (case, accents, compatibility forms), splitting into tokens, stemming, and the mirror image for
+queries. Knows nothing of indexes, scores or which language a text is in (`lang.py` tells).
+
+A document is stemmed in its own language, a query's language is unknown: `query_terms` gives every form a
+query word may have been indexed under. Where two languages disagree (`news` is `new` to the French stemmer),
+`stem(word, post.lang)` decides for a post at hand.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from itertools import chain
+
+import Stemmer
+
+MAX_TOKEN = 64
+"""Longest token in characters; the rest of a longer one is dropped."""
+
+STEMMED = {
+    "en": "english",
+    "fr": "french",
+    "es": "spanish",
+    "de": "german",
+    "it": "italian",
+    "pt": "portuguese",
+    "nl": "dutch",
+    "ru": "russian",
+    "ar": "arabic",
+    "el": "greek",
+    "hi": "hindi",
+}
+"""Languages that are stemmed, with their Snowball names; words of any other stay whole."""
+
+_LATIN = ("en", "fr", "es", "de", "it", "pt", "nl")
+_OTHERS = (
+    ("\u0400", "\u04ff", "ru"),
+    ("\u0600", "\u06ff", "ar"),
+    ("\u0370", "\u03ff", "el"),
+    ("\u0900", "\u097f", "hi"),
+)
+
+# --- folding -----------------------------------------------------------------------------------------------
+
+# Marks that carry no meaning for search: Latin, Greek, Cyrillic accents (but й is a letter), Hebrew points,
+# Arabic vowel signs and stretching line. Vowel signs of Indic and South-East Asian scripts stay.
+_MARKS = re.compile(
+    r"(?<!и)\u0306|[\u0300-\u0305\u0307-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670\u06d6-\u06ed]"
+)
+# Soft hyphen, zero-width space and non-joiner, direction marks, byte-order mark; a joiner before a letter.
+_INVISIBLE = re.compile(r"[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]|\u200d(?=\w)")
+_TINT = re.compile(r"[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
+_LETTERS = str.maketrans("’‘ʼøłđðı", "'''olddi") | str.maketrans({"æ": "ae", "œ": "oe", "þ": "th"})
+
+
+def fold(text: str) -> str:
+    """`text` without differences of case, accent or typographic form. Idempotent; ASCII is only lowered."""
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKD", _INVISIBLE.sub("", text)).casefold().translate(_LETTERS)
+    text = _TINT.sub("", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
+    return unicodedata.normalize("NFC", text)
+
+
+# --- tokens ------------------------------------------------------------------------------------------------
+
+_URL = r"https?://\S+|www\.\S+"
+# `\w` leaves out the vowel signs of Indic scripts, Tibetan, Burmese and Khmer.
+_WORD = r"[\w\u0900-\u0963\u0966-\u0df3\u0f71-\u0fbc\u1000-\u1049\u1050-\u109f\u1780-\u17d3]"
+_TAG = rf"#[\d_]*[^\W\d_]{_WORD}*"
+_CASH = r"\$[a-z]{1,6}(?:[._][a-z]{1,2})?(?!\w)"
+_USER = r"@[\w-]+(?:\.[\w-]+)+|@\w+"
+_SIGNED = rf"(?<![^\W_])(?:{_TAG}|{_CASH}|{_USER})"
+_NUMBER = r"\d+(?:[.,]\d+)+"
+_ODD = r"(?<!\w)(?:[^\W\d_]\.){2,}|[a-z]\+\+|[cf]#(?!\w)"  # U.S., C++, C#
+_ASCII = re.compile(rf"{_URL}|({_SIGNED}|{_NUMBER}|{_ODD}|[^\W_]+(?:'[^\W_]+)*)", re.ASCII)
+
+# Written without spaces: a token is one character, in Thai and Lao with its signs.
+_SOLID = (
+    r"[\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ebd-\u0ec6]"
+    r"[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd]*"
+    r"|[\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff]"
+    r"|[\U00020000-\U0003ffff]"
+)
+_PICTURE = (
+    r"[\u203c\u2049\u2139\u2190-\u21ff\u2300-\u23ff\u24c2\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d"
+    r"\u3297\u3299\U0001f000-\U0001f1e5\U0001f200-\U0001f3fa\U0001f400-\U0001faff]"
+)
+_EMOJI = (
+    rf"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\u20e3|{_PICTURE}[\U000e0020-\U000e007f]*(?:\u200d{_PICTURE})*"
+)
+_LETTER = rf"(?:(?!{_SOLID}|_){_WORD})"
+_ANY = re.compile(rf"{_URL}|({_EMOJI}|{_SIGNED}|{_SOLID}|{_NUMBER}|{_ODD}|{_LETTER}+(?:'{_LETTER}+)*)")
+
+_THOUSANDS = re.compile(r"(\d{1,3}(?:,\d{3})+)(\.\d+)?|(\d{1,3}(?:\.\d{3}){2,})(,\d+)?")
+_ELIDED = {"l", "d", "j", "m", "t", "s", "n", "c", "qu", "un", "all", "dell", "nell", "sull", "dall"}
+
+
+def _tidy(token: str) -> str:
+    """A token of more than letters and digits, as it is written in the index."""
+    if token[0] in "#@$" and len(token) > 1:
+        return token
+    if "'" in token:
+        article, _, rest = token.partition("'")
+        if article in _ELIDED and len(rest) > 1:
+            return _tidy(rest)
+        return token.removesuffix("'s").replace("'", "")
+    if token[0].isdigit():
+        if grouped := _THOUSANDS.fullmatch(token):
+            whole, part = grouped[1] or grouped[3], grouped[2] or grouped[4] or ""
+            return whole.replace(",", "").replace(".", "") + part.replace(",", ".")
+        return token.replace(",", ".")
+    return token.replace(".", "") if "." in token else token
+
+
+def tokens(text: str) -> list[str]:
+    """Folded tokens of `text` in reading order, each of 1 to `MAX_TOKEN` characters.
+
+    Words, `#tag`, `@user`, `$CASH` (with the sign), numbers (`1,021` is `1021`, `3,5` is `3.5`), single
+    characters of Chinese, Japanese, Korean, Thai and Lao, and emoji (a joined sequence is one token; skin
+    tones are folded). Links are dropped; `don't` is `dont`, `people's` is `people`, `l'eau` is `eau`,
+    `U.S.` is `us`; hyphens split (`F-16` is `f`, `16`).
+    """
+    return list(chain.from_iterable(map(_tokens.__getitem__, text.split())))
+
+
+def _split(text: str) -> list[str]:
+    """What `tokens` says, in one go."""
+    folded = fold(text)
+    found: list[str] = (_ASCII if folded.isascii() else _ANY).findall(folded)
+    return [(token if token.isalnum() else _tidy(token))[:MAX_TOKEN] for token in found if token]
+
+
+class _Remembered(dict[str, tuple[str, ...]]):
+    """A chunk of text without white space -> what `read` makes of it; no token reaches over white space.
+
+    Most chunks of a stream were seen before. Emptied when full, since a stream's words never end.
+    """
+
+    ROOM = 100_000
+    LONGEST = 24
+
+    def __init__(self, read: Callable[[str], Iterable[str]]) -> None:
+        self._read = read
+
+    def __missing__(self, chunk: str) -> tuple[str, ...]:
+        found = tuple(self._read(chunk))
+        if len(chunk) <= self.LONGEST:
+            if len(self) >= self.ROOM:
+                self.clear()
+            self[chunk] = found
+        return found
+
+
+_tokens = _Remembered(_split)
+
+
+# --- terms -------------------------------------------------------------------------------------------------
+
+
+class _Stems(dict[str, str]):
+    """Word -> stem in one language, remembered; emptied when full, since a stream's words never end."""
+
+    ROOM = 200_000
+
+    def __init__(self, language: str) -> None:
+        self._stem = Stemmer.Stemmer(language, 0).stemWord
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= self.ROOM:
+            self.clear()
+        # Numbers, signed tokens and the like have no stem; a vowel sign (Hindi) is no letter to `isalpha`.
+        plain = word.isalpha() or (word[0].isalpha() and not word.isascii())
+        stemmed: str = (self._stem(word) or word) if plain else word
+        self[word] = stemmed
+        return stemmed
+
+
+@lru_cache(maxsize=len(STEMMED))
+def _stems(lang: str) -> _Stems:
+    return _Stems(STEMMED[lang])
+
+
+def stem(word: str, lang: str) -> str:
+    """The form under which a folded `word` is indexed in a document of language `lang`."""
+    return _stems(lang)[word] if lang in STEMMED else word
+
+
+_TAGS = re.compile(rf"[#＃]({_WORD}+)")
+_HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[0-9])(?=[A-Za-z])|_")
+
+
+def _words(text: str) -> tuple[list[str], list[str]]:
+    """Tokens with tags and cashtags as plain words in their place, and those tags with their sign."""
+    words = tokens(text)
+    signed = [token for token in words if token[0] in "#$" and len(token) > 1]
+    if not signed:
+        return words, signed
+    parts = {"#" + fold(tag): tokens(_HUMP.sub(" ", tag)) for tag in _TAGS.findall(text)}
+    plain: list[str] = []
+    for token in words:
+        if token[0] == "#" and token in parts:
+            plain += parts[token]
+        elif token[0] in "#$" and len(token) > 1:
+            plain += tokens(token[1:])
+        else:
+            plain.append(token)
+    return plain, signed
+
+
+def terms(text: str, lang: str) -> list[str]:
+    """What a post is indexed under: stemmed tokens in order, then its `#tags` and `$CASH` with their sign.
+
+    In the running text a tag stands as its words (`#BostonMarathon` as `boston marathon`), so that words and
+    phrases find it whether or not it was marked.
+    """
+    chunks = text.split()
+    found = list(chain.from_iterable(map(_plain(lang if lang in STEMMED else "").__getitem__, chunks)))
+    if "#" in text or "$" in text or "＃" in text:
+        found += chain.from_iterable(map(_signed.__getitem__, chunks))
+    return found
+
+
+@lru_cache(maxsize=len(STEMMED) + 1)
+def _plain(lang: str) -> _Remembered:
+    """Chunk -> its terms in a language that is stemmed, tags as words; `""`: not stemmed."""
+    if not lang:
+        return _Remembered(lambda chunk: _words(chunk)[0])
+    stems = _stems(lang)
+    return _Remembered(lambda chunk: map(stems.__getitem__, _words(chunk)[0]))
+
+
+_signed = _Remembered(lambda chunk: _words(chunk)[1])
+
+
+def _languages(word: str) -> Iterable[str]:
+    if word[0] < "\u0250":
+        return _LATIN
+    return [lang for first, last, lang in _OTHERS if first <= word[0] <= last]
+
+
+@lru_cache(maxsize=10_000)
+def query_terms(word: str) -> tuple[str, ...]:
+    """Every form under which one token of a query (see `tokens`) may have been indexed, likeliest first."""
+    return tuple(dict.fromkeys([*(stem(word, lang) for lang in _languages(word)), word]))
+
+
+def phrase_terms(text: str) -> tuple[tuple[str, ...], ...]:
+    """The sequences of terms a quoted phrase may have been indexed as: the distinct ones of all languages.
+
+    A tag within the phrase stands as its words, as it does in `terms`.
+    """
+    words, _ = _words(text)
+    if not words:
+        return ()
+    langs = dict.fromkeys(lang for word in words for lang in _languages(word))
+    stemmed = [tuple(stem(word, lang) for word in words) for lang in langs]
+    return tuple(dict.fromkeys([*stemmed, tuple(words)]))

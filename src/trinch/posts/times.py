@@ -1,0 +1,99 @@
+"""Times on the wire, as integer microseconds since 1970, UTC.
+
+Owns the readings of RFC 3339, of X's v1.1 spelling and of the clock inside an X id. Every reader raises
+ValueError with a reason on what it cannot read. Knows nothing of posts.
+"""
+
+import re
+import time
+from datetime import UTC, datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = 1_000_000
+_DAY = 86_400 * _SECOND
+EARLIEST, LATEST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""The years 1 to 9999, the times that RFC 3339 can write."""
+
+_RFC3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII
+).fullmatch
+_SHORT = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d)(:\d\d(?:\.\d{1,9})?)?([Zz]|[+-]\d\d:?\d\d)?)?", re.ASCII
+).fullmatch
+_V11 = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} \d\d \d\d:\d\d:\d\d [+-]\d{4} \d{4}", re.ASCII).fullmatch
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+
+
+def now() -> int:
+    return time.time_ns() // 1000
+
+
+def rfc3339(text: str) -> int:
+    """`2026-07-04T14:38:08.999Z`, any offset, up to nine fractional digits (cut to microseconds).
+
+    A 60th second, a 30th of February or a missing offset is a ValueError."""
+    if not _RFC3339(text):
+        raise ValueError(f"not an RFC 3339 time: {text[:40]!r}")
+    return _micros(text.upper())
+
+
+def lenient(text: str) -> int:
+    """RFC 3339 as people write it in files: seconds, time and offset (UTC) may be missing."""
+    parts = _SHORT(text)
+    if not parts:
+        raise ValueError(f"not a date or time: {text[:40]!r}")
+    day, minute, second, offset = parts.groups()
+    return _micros(f"{day}T{minute or '00:00'}{second or ':00'}{(offset or 'Z').upper()}")
+
+
+def _micros(text: str) -> int:
+    try:
+        since = datetime.fromisoformat(text) - _EPOCH
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"no such time: {text[:40]!r} ({error})") from None
+    micros = since.days * _DAY + since.seconds * _SECOND + since.microseconds
+    if not EARLIEST <= micros <= LATEST:
+        raise ValueError(f"no such time in UTC: {text[:40]!r}")
+    return micros
+
+
+def v11(text: str) -> int:
+    """X's v1.1 spelling: `Wed Oct 01 08:55:58 +0000 2014`."""
+    month = _MONTHS.find(text[4:7]) // 3 + 1 if _V11(text) else 0
+    if not month:
+        raise ValueError(f"not a time like 'Wed Oct 01 08:55:58 +0000 2014': {text[:40]!r}")
+    return _micros(f"{text[26:30]}-{month:02}-{text[8:10]}T{text[11:19]}{text[20:23]}:{text[23:25]}")
+
+
+def written(micros: int) -> str:
+    """RFC 3339 with six fractional digits, `Z`; the inverse of `rfc3339` for the years 1 to 9999."""
+    moment = _EPOCH + timedelta(microseconds=micros)
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+_SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
+"""2010-11-04T01:42:54.657Z: X's ids since count milliseconds from here in the bits above the lowest 22."""
+_FIRST_CERTAIN = 10**12
+"""Ids before the change were counted one by one and stopped near 3 * 10**10: from here on no doubt."""
+_LAST = 2**63
+
+
+def snowflake(id: str, claimed: int | None = None) -> int | None:
+    """When X made this id, exact to the millisecond, or None where the id does not tell.
+
+    A time claimed beside it wins if it has a fraction of a second itself, or is of another second (copied,
+    imported or invented ids)."""
+    if claimed is not None and claimed % _SECOND:
+        return claimed
+    number = int(id) if id.isascii() and id.isdigit() and len(id) <= 19 else 0
+    if not _FIRST_CERTAIN <= number < _LAST:
+        return claimed
+    made = ((number >> 22) + _SNOWFLAKE_EPOCH_MS) * 1000
+    return made if claimed is None or made // _SECOND == claimed // _SECOND else claimed
+
+
+def millis(text: str) -> int:
+    """Milliseconds since 1970, as digits."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 15) or int(text) * 1000 > LATEST:
+        raise ValueError(f"not milliseconds since 1970: {text[:40]!r}")
+    return int(text) * 1000

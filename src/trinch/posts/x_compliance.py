@@ -1,0 +1,141 @@
+"""What X says must no longer be shown: the compliance streams (v2 and enterprise) and batch results.
+
+Owns the reading of these events. Knows nothing of posts' contents.
+
+Source: X's "Compliance Data Objects". Ids are read from `id_str`, as `id` of the enterprise form is rounded.
+An account's deletion can be taken back for 30 days, so it hides; what X erases for good is `delete`.
+"""
+
+import msgspec
+
+from trinch.posts import times
+from trinch.posts.event import (
+    AccountHidden,
+    AccountRenamed,
+    AccountRestored,
+    Deleted,
+    Event,
+    Hidden,
+    Malformed,
+    Restored,
+)
+
+
+class Ref(msgspec.Struct, gc=False):
+    id_str: str | None = None
+    id: int | str | None = None
+
+
+class Body(msgspec.Struct):
+    """The body of any event of either stream; which fields are there depends on the event."""
+
+    tweet: Ref | None = None
+    status: Ref | None = None
+    user: Ref | None = None
+    id_str: str | None = None
+    id: int | str | None = None
+    user_id_str: str | None = None
+    user_id: int | str | None = None
+    edit_tweet_ids: list[str] | None = None
+    profile_field: str | None = None
+    new_value: str | None = None
+    event_at: str | None = None
+    timestamp_ms: str | int | None = None
+    timestampMs: str | None = None  # noqa: N815  (X's spelling)
+
+
+class Batch(msgspec.Struct):
+    """One line of a batch compliance job's result."""
+
+    id: str
+    action: str
+    reason: str = ""
+    redacted_at: str | None = None
+
+
+_HIDE = {"drop": "dropped", "withheld": "withheld", "status_withheld": "withheld"}
+_SHOW = {"undrop": "dropped"}
+_HIDE_ACCOUNT = {
+    "user_delete": "deleted",
+    "user_protect": "protected",
+    "user_suspend": "suspended",
+    "user_withheld": "withheld",
+}
+_SHOW_ACCOUNT = {"user_undelete": "deleted", "user_unprotect": "protected", "user_unsuspend": "suspended"}
+_OTHER = {"delete", "tweet_edit", "scrub_geo", "user_profile_modification"}
+KINDS = frozenset({*_HIDE, *_SHOW, *_HIDE_ACCOUNT, *_SHOW_ACCOUNT, *_OTHER})
+
+
+def events(kind: str, body: Body) -> list[Event]:
+    """`kind` is one of `KINDS`. No place is kept of any post, so `scrub_geo` asks for nothing."""
+    if kind == "scrub_geo":
+        return []
+    at = _at(kind, body)
+    if kind == "delete":
+        return [Deleted(at=at, network="x", id=_post_id(kind, body))]
+    if kind in _HIDE:
+        return [Hidden(at=at, network="x", id=_post_id(kind, body), reason=_HIDE[kind])]
+    if kind in _SHOW:
+        return [Restored(at=at, network="x", id=_post_id(kind, body), reason=_SHOW[kind])]
+    if kind in _HIDE_ACCOUNT:
+        hide = _HIDE_ACCOUNT[kind]
+        return [AccountHidden(at=at, network="x", author_id=_user_id(kind, body), reason=hide)]
+    if kind in _SHOW_ACCOUNT:
+        show = _SHOW_ACCOUNT[kind]
+        return [AccountRestored(at=at, network="x", author_id=_user_id(kind, body), reason=show)]
+    if kind == "tweet_edit":
+        # The new text comes with the post itself; until then the superseded ones are not to be shown.
+        newest = _post_id(kind, body)
+        older = [id for id in body.edit_tweet_ids or () if id != newest]
+        return [Hidden(at=at, network="x", id=id, reason="edited") for id in older]
+    field = (body.profile_field or "").rpartition(".")[2]
+    if field in ("screen_name", "username", "handle") and body.new_value:
+        author = body.new_value.removeprefix("@")
+        return [AccountRenamed(at=at, network="x", author_id=_user_id(kind, body), author=author)]
+    return []
+
+
+def batch_events(batch: Batch) -> list[Event]:
+    """A result line does not say whether its id is of a post or of an account (the two kinds of job look
+    alike), so both are hidden; an id of the other kind meets nothing."""
+    if batch.reason == "scrub_geo":
+        return []
+    at = times.now()
+    if batch.redacted_at is not None:
+        try:
+            at = times.rfc3339(batch.redacted_at)
+        except ValueError as error:
+            raise Malformed(f"redacted_at: {error}") from None
+    reason = batch.reason or "deleted"
+    account = AccountHidden(at=at, network="x", author_id=batch.id, reason=reason)
+    if reason == "deleted":
+        return [Deleted(at=at, network="x", id=batch.id), account]
+    return [Hidden(at=at, network="x", id=batch.id, reason=reason), account]
+
+
+def _at(kind: str, body: Body) -> int:
+    for name in ("event_at", "timestamp_ms", "timestampMs"):
+        written = getattr(body, name)
+        if written is None:
+            continue
+        try:
+            text = str(written)
+            return times.millis(text) if text.isdigit() else times.rfc3339(text)
+        except ValueError as error:
+            raise Malformed(f"{kind}.{name}: {error}") from None
+    return times.now()
+
+
+def _post_id(kind: str, body: Body) -> str:
+    return _id(kind, body.tweet or body.status or Ref(body.id_str, body.id))
+
+
+def _user_id(kind: str, body: Body) -> str:
+    return _id(kind, body.user or Ref(body.user_id_str or body.id_str, body.user_id or body.id))
+
+
+def _id(kind: str, ref: Ref) -> str:
+    id = ref.id_str or str(ref.id)
+    if not (id.isascii() and id.isdigit()):
+        raise Malformed(f"{kind}: expected the id of a post or user, got {id[:40]!r}")
+    return id

@@ -1,0 +1,22 @@
+"""Times of the world as texts.
+
+Owns writing microseconds since 1970 in the spellings of the wire. Fast, because every line needs several.
+"""
+
+from functools import lru_cache
+from time import gmtime, strftime
+
+
+@lru_cache(maxsize=8_192)
+def _second(seconds: int) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+
+
+def rfc3339_ms(at: int) -> str:
+    """`2026-03-16T06:00:00.123Z`"""
+    return f"{_second(at // 1_000_000)}.{at // 1000 % 1000:03d}Z"
+
+
+def rfc3339_us(at: int) -> str:
+    """`2026-03-16T06:00:00.123456Z`"""
+    return f"{_second(at // 1_000_000)}.{at % 1_000_000:06d}Z"

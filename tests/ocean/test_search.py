@@ -1,0 +1,245 @@
+"""Searching: the index never changes the answer, and every operator means what docs/search.md says."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from trinch.ocean.log import now
+from trinch.ocean.match import Candidate, matches
+from trinch.ocean.ocean import Ocean
+from trinch.ocean.query import OPERATORS, QueryError, parse
+from trinch.posts import event as ev
+from trinch.posts.event import Post
+
+NOON = 1_366_000_000_000_000  # 2013-04-15T04:26:40Z
+MINUTE = 60_000_000
+
+
+def created(id: str, text: str, at: int = NOON, **more: object) -> ev.Created:
+    given: dict[str, object] = {"lang": "en", "author": "ann", "author_id": "1", "created_at": at} | more
+    return ev.Created(at=at, network="x", post=Post(network="x", id=id, text=text, **given))  # type: ignore[arg-type]
+
+
+def drunk(tmp_path: Path, events: Sequence[ev.Event]) -> Ocean:
+    ocean = Ocean.open(tmp_path)
+    ocean.drink(events)
+    ocean.catch_up()
+    return ocean
+
+
+POSTS = [
+    created("1", "Storm warnings for the harbour tonight #Storm", NOON, likes=150, urls=("https://news.example.org/2013/storm",)),
+    created("2", "The harbour is calm, no storm at all @bob", NOON + MINUTE, author="bob", author_id="2", reply_to="1", reply_to_author="ann", conversation_id="1"),
+    created("3", "RT @ann: Storm warnings for the harbour tonight", NOON + 2 * MINUTE, author="cat", author_id="3", repost_of="1"),
+    created("4", "Élections : les tempêtes au port", NOON + 3 * MINUTE, lang="fr", media=("image",), likes=3),
+    created("5", "東京で大きな嵐", NOON + 4 * MINUTE, lang="ja", author="kei", author_id="5"),
+    created("6", "Buy $TSLA now! 🚀 don't wait", NOON + 5 * MINUTE, quote_of="4", author_verified=True, reposts=64),
+]  # fmt: skip
+
+CASES = [
+    ("storm", "1 2 3"),
+    ("storm harbour", "1 2 3"),
+    ("storms harbours", "1 2 3"),
+    ("warning", "1 3"),
+    ("+warning", ""),
+    ('"storm warnings"', "1 3"),
+    ('"warnings storm"', ""),
+    ("calm OR tempête", "2 4"),
+    ("elections", "4"),
+    ("harbour -calm", "1 3"),
+    ("harbour -(calm OR RT)", "1"),
+    ("#storm", "1"),
+    ("@bob", "2"),
+    ("@ann", "3"),
+    ("$TSLA", "6"),
+    ("tsla", "6"),
+    ("🚀", "6"),
+    ("dont", "6"),
+    ("東京", "5"),
+    ("京東", ""),
+    ("from:bob", "2"),
+    ("from:@Ann storm", "1"),
+    ("-from:ann", "2 3 5"),
+    ("to:ann", "2"),
+    ("lang:fr", "4"),
+    ("since:2013-04-15", "1 2 3 4 5 6"),
+    ("until:2013-04-15", ""),
+    ("until_time:1366000060", "1"),
+    ("since_time:1366000300", "6"),
+    ("filter:links", "1"),
+    ("filter:media", "4"),
+    ("filter:images", "4"),
+    ("filter:replies", "2"),
+    ("filter:retweets", "3"),
+    ("filter:quote", "6"),
+    ("filter:hashtags", "1"),
+    ("filter:mentions", "2 3"),
+    ("filter:verified", "6"),
+    ("-filter:retweets storm", "1 2"),
+    ("min_faves:3", "1 4"),
+    ("min_faves:4", "1"),
+    ("min_faves:151", ""),
+    ("-min_faves:4 port", "4"),
+    ("min_retweets:64", "6"),
+    ("conversation_id:1", "2"),
+    ("quoted_tweet_id:4", "6"),
+    ("url:example.org", "1"),
+    ("url:news.example.org/2013", "1"),
+    ("url:other.org", ""),
+    ("within_time:9999d kei", ""),
+    ("", "1 2 3 4 5 6"),
+]
+
+
+@pytest.fixture(scope="module")
+def ocean(tmp_path_factory: pytest.TempPathFactory) -> Ocean:
+    return drunk(tmp_path_factory.mktemp("ocean"), POSTS)
+
+
+@pytest.mark.parametrize(("query", "ids"), CASES)
+def test_operators(ocean: Ocean, query: str, ids: str) -> None:
+    for sort in ("relevance", "latest"):
+        assert sorted(hit.post.id for hit in ocean.search(query, sort=sort)) == ids.split()
+
+
+def test_latest_is_newest_first(ocean: Ocean) -> None:
+    assert [hit.post.id for hit in ocean.search("storm", sort="latest", limit=2)] == ["3", "2"]
+
+
+def test_as_of_sees_nothing_later(ocean: Ocean) -> None:
+    found = ocean.search("harbour", as_of=NOON + MINUTE)
+    assert sorted(hit.post.id for hit in found) == ["1", "2"]
+    assert ocean.search("harbour", as_of=NOON - 1) == []
+    assert ocean.search("harbour within_time:1m", as_of=NOON + 90_000_000)[0].post.id == "2"
+
+
+def test_counts_are_not_known_before_they_were_seen(ocean: Ocean) -> None:
+    assert ocean.search("min_faves:3", as_of=NOON + 3 * MINUTE) == []
+
+
+def test_an_empty_ocean_finds_nothing(tmp_path: Path) -> None:
+    empty = Ocean.open(tmp_path)
+    assert empty.search("anything") == []
+    assert empty.retrieve("anything at all") == []
+    assert empty.get("1") is None
+
+
+def test_what_is_deleted_is_gone_before_the_index_knows(tmp_path: Path) -> None:
+    ocean, elsewhere = drunk(tmp_path, POSTS), Ocean.open(tmp_path)
+    assert elsewhere.search("calm")
+    ocean.drink([ev.Deleted(at=now(), network="x", id="2")])
+    for door in (ocean, elsewhere):
+        assert door.search("calm") == []
+        assert door.get("2") is None
+        assert all(hit.post.id != "2" for hit in door.retrieve("storm harbour calm"))
+    ocean.catch_up()
+    assert ocean.num_posts == len(POSTS) - 1
+
+
+def test_an_edit_is_found_by_its_new_words_and_the_old_ones_as_of_then(tmp_path: Path) -> None:
+    ocean = drunk(tmp_path, POSTS)
+    calm = msgspec.structs.replace(POSTS[1].post, text="The harbour is wild")
+    ocean.drink([ev.Edited(at=NOON + 10 * MINUTE, network="x", post=calm)])
+    ocean.catch_up()
+    assert [hit.post.text for hit in ocean.search("wild")] == ["The harbour is wild"]
+    assert ocean.search("calm") == []
+    assert [hit.post.id for hit in ocean.search("calm", as_of=NOON + 9 * MINUTE)] == ["2"]
+
+
+def test_a_post_that_gathers_likes_passes_the_threshold(tmp_path: Path) -> None:
+    ocean = drunk(tmp_path, POSTS)
+    assert ocean.search("calm min_faves:100") == []
+    ocean.drink([ev.CountsChanged(at=now(), network="x", id="2", likes=100)])
+    ocean.catch_up()
+    assert [hit.post.likes for hit in ocean.search("calm min_faves:100")] == [100]
+    assert ocean.num_posts == len(POSTS), "indexed anew, not twice"
+
+
+def test_a_gone_account_is_erased_from_log_and_index(tmp_path: Path) -> None:
+    ocean = drunk(tmp_path, POSTS)
+    ocean.drink([ev.AccountGone(at=now(), network="x", author_id="2")])
+    assert ocean.search("calm") == []
+    ocean.catch_up()
+    assert ocean.num_posts == len(POSTS) - 1
+    assert all(entry.event is None for entry in ocean.log.read(1, 1)), "its body is empty"
+
+
+def test_a_renamed_account_is_found_by_its_new_handle(tmp_path: Path) -> None:
+    ocean = drunk(tmp_path, POSTS)
+    ocean.drink([ev.AccountRenamed(at=now(), network="x", author_id="2", author="robert")])
+    ocean.catch_up()
+    assert [hit.post.author for hit in ocean.search("from:robert")] == ["robert"]
+    assert ocean.search("from:bob") == []
+
+
+def test_retrieval_needs_not_every_word(ocean: Ocean) -> None:
+    found = [hit.post.id for hit in ocean.retrieve("what about the storm in the harbour")]
+    assert set(found) >= {"1", "2", "3"}
+    assert [hit.post.id for hit in ocean.retrieve("storm harbour", where="from:bob")] == ["2"]
+
+
+def test_copies_of_a_post_are_found(ocean: Ocean) -> None:
+    original = ocean.get("1")
+    assert original
+    assert {hit.post.id for hit in ocean.copies(original)} == {"1", "3"}
+
+
+WORDS = [
+    "storm",
+    "storms",
+    "harbour",
+    "élections",
+    "elections",
+    "#storm",
+    "RT",
+    "嵐",
+    "東京",
+    "don't",
+    "🚀",
+    "@ann",
+    "2,000",
+]
+LEAVES = st.one_of(
+    st.sampled_from(WORDS),
+    st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(lambda w: f'"{" ".join(w)}"'),
+    st.sampled_from(
+        ["from:ann", "from:bob", "to:ann", "lang:fr", "filter:links", "filter:replies", "min_faves:3", "min_retweets:1",
+         f"since_time:{NOON // 1_000_000 + 90}", f"until_time:{NOON // 1_000_000 + 150}", "url:example.org", "within_time:9000d"]
+    ),
+)  # fmt: skip
+QUERIES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        inner.map(lambda q: f"-({q})"),
+        st.lists(inner, min_size=2, max_size=3).map(lambda qs: "(" + " ".join(qs) + ")"),
+        st.lists(inner, min_size=2, max_size=3).map(lambda qs: "(" + " OR ".join(qs) + ")"),
+    ),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(query=QUERIES, as_of=st.one_of(st.none(), st.integers(NOON - MINUTE, NOON + 7 * MINUTE)))
+def test_the_index_finds_exactly_what_matches(ocean: Ocean, query: str, as_of: int | None) -> None:
+    """Against the plainest oracle: judge every visible post by itself."""
+    seqs = [entry.seq for entry in ocean.log.read(0)]
+    visible = ocean.log.visible(seqs, as_of).values()
+    moment = now() if as_of is None else as_of
+    expected = {v.post.id for v in visible if matches(parse(query), Candidate(v.post, v.at), moment)}
+    assert {hit.post.id for hit in ocean.search(query, as_of=as_of)} == expected
+
+
+def test_bad_queries_are_errors(ocean: Ocean) -> None:
+    with pytest.raises(QueryError):
+        ocean.search('"never closed')
+
+
+def test_every_operator_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "search.md").read_text()
+    missing = [name for name in OPERATORS if not re.search(rf"`-?{name}:", text)]
+    assert missing == []
