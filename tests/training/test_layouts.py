@@ -25,7 +25,7 @@ BASE: dict[str, Any] = {
     "sequence": 32,
     "steps": STEPS,
     "evaluate_sequences": 12,
-    "evaluate_every": 0,
+    "evaluate_every": 3,
     "checkpoint_every": 2,
     "log_every": 1,
     "optimizer": {"warmup": 1, "lr": 0.003},

@@ -71,6 +71,8 @@ class Engine:
             h = torch.empty(self._hidden, dtype=self.model.dtype, device=inputs.device)
             dist.recv(h, group=group, group_src=world.stage - 1)
         out = self.model(h)
+        if isinstance(self.model, FSDPModule):
+            self.model.reshard()  # without a backward pass nothing else would do so
         if world.last:
             loss(out, targets)
         else:
