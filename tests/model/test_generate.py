@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as HFTokenizer
 from tokenizers import models
@@ -123,6 +123,7 @@ def test_lower_temperature_is_less_surprising() -> None:
     assert (cold == 0).float().mean() > 0.8 > 0.6 > (hot == 0).float().mean()
 
 
+@settings(deadline=None)
 @given(
     text=st.text(st.characters(codec="utf-8", exclude_characters="\ufffd"), max_size=40),
     stop=st.lists(st.text("abc\u00e9 ", min_size=1, max_size=4), max_size=3),
