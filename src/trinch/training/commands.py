@@ -5,6 +5,7 @@ Owns options and what is printed. Heavy libraries are imported by the verb that 
 
 import os
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +165,70 @@ def export(run: Path, target: Path) -> None:
 
     verbs.export(run, target)
     tell(f"written to {target}")
+
+
+@train.command()
+@click.option(
+    "--data", type=click.Path(exists=True, path_type=Path), help="An ocean; without, our own sample."
+)
+@click.option("--out", default="runs/demo", show_default=True, help="Folder of the run.")
+@click.option("--posts", type=int, default=30_000, show_default=True, help="Posts of the sample.")
+@click.option("--steps", type=int, default=300, show_default=True)
+def demo(data: Path | None, out: str, posts: int, steps: int) -> None:
+    """Drink the sample, train a tokenizer and a tiny Grok on it, score it, and let it talk.
+
+    \b
+    Example:
+      trinch train demo --out runs/demo
+    """
+    from trinch.training.demo import demo as run
+
+    ocean = data or Path(out) / "ocean"
+    if not ocean.exists():
+        tell(f"drinking {posts:,} posts of the simulated network")
+        drink_sample(ocean, posts)
+    run(str(ocean), out, tell, steps)
+
+
+@train.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False))
+@click.option("--out", default="launch", show_default=True, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--megatron", is_flag=True, help="Also the arguments of Megatron-LM, and what they cannot say.")
+def launch(file: str, out: Path, megatron: bool) -> None:
+    """Write the files that start the run of settings FILE: torchrun, Slurm, Ray Train.
+
+    \b
+    Example:
+      trinch train launch settings.toml --out launch
+    """
+    from trinch.training.launch import write_launch_files
+
+    settings = read_settings(file)
+    paths = write_launch_files(settings, out)
+    if megatron:
+        from trinch.model.config import get_config
+        from trinch.training.megatron import megatron_arguments, not_expressed
+
+        config = get_config(settings.config)
+        shape = settings.mesh.filled(settings.launch.nodes * settings.launch.processes)
+        lacking = [f"# not expressed: {part}" for part in not_expressed(config)]
+        path = out / "megatron.txt"
+        path.write_text("\n".join([*lacking, *megatron_arguments(config, settings, shape)]) + "\n", "utf-8")
+        paths.append(path)
+    for path in paths:
+        click.echo(path)
+
+
+def drink_sample(folder: Path, posts: int) -> None:
+    """Fill an ocean with the simulated network's posts (world and ocean meet only here, at the front
+    door)."""
+    from trinch.ocean.ocean import Ocean
+    from trinch.world.stream import stream
+
+    ocean = Ocean.open(folder)
+    events = stream(1, posts=posts)
+    while part := list(islice(events, 2000)):
+        ocean.drink(part)
 
 
 def main() -> None:

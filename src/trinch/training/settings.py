@@ -4,6 +4,7 @@ Owns the names, defaults and checks of settings. Does not know torch: a launcher
 on a machine without it. Sizes are tokens, sequences or steps as each field says; a *step* is one update.
 """
 
+import json
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -162,15 +163,16 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def read_settings(path: str | Path | None, **overrides: Any) -> Settings:
-    """Settings from a TOML file (or the defaults), with overrides whose value is not None put on top.
+    """Settings from a TOML or JSON file (or the defaults), with overrides whose value is not None put on top.
 
     A key may name a nested field with a double underscore: `mesh__expert=2`. Raises SettingsError.
     """
     raw: dict[str, Any] = {}
     if path is not None:
         try:
-            raw = tomllib.loads(Path(path).read_text("utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            text = Path(path).read_text("utf-8")
+            raw = json.loads(text) if Path(path).suffix == ".json" else tomllib.loads(text)
+        except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
             raise SettingsError(f"{path}: {error}") from None
     for key, value in overrides.items():
         if value is not None:
