@@ -12,9 +12,9 @@ for a ten-thousandth, the same number of parameters:
   mixtral, eager  the same, experts by its loop, attention by its plain code
 
 Every round runs each model once, in turn, so that a busy moment hits all alike; the ratio is that of the
-medians of processor time (all threads), and of the best. Memory is what forward and backward need at their peak on top
-of weights, gradients and optimizer, each model alone in a process of its own (Linux only). Generation is that of
-the Grok, with and without its cache.
+medians of processor time (all threads), and of the best. Memory is what forward and backward need at their
+peak on top of weights, gradients and optimizer, each model alone in a process of its own (Linux only).
+Generation is that of the Grok, with and without its cache.
 """
 
 import argparse
@@ -32,6 +32,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
+from benchmarks.machine import Options, Row
 from trinch.model.config import CONFIGS, GrokConfig
 from trinch.model.generate import Sampling, generate_tokens
 from trinch.model.grok import Experts, Grok
@@ -106,7 +107,8 @@ class Trainee:
     """A model with its optimizer and a batch of random tokens."""
 
     def __init__(self, name: str, dtype: torch.dtype) -> None:
-        torch.manual_seed(0)
+        # Of its own, or one model would find matrix kernels that oneDNN compiled for another's group sizes.
+        torch.manual_seed(list(MODELS).index(name))
         self.model: nn.Module = MODELS[name](dtype)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, fused=True)
         self.tokens = torch.randint(3, CONFIG.vocab_size, (BATCH, LENGTH + 1))
@@ -192,6 +194,23 @@ def time_generation(rounds: int) -> dict[str, float]:
         "tokens_per_cpu_s_uncached": 1 / best[False],
         "speedup": best[False] / best[True],
     }
+
+
+def measure(_options: Options) -> list[Row]:
+    """The same numbers as rows of `python -m benchmarks`."""
+    torch.set_num_threads(1)
+    rows = []
+    note = f"{BATCH} x {LENGTH} tokens, 1 thread, torch {torch.__version__}"
+    for dtype in DTYPES:
+        for name, found in time_steps(dtype, rounds=9).items():
+            speed, ratio = found["tokens_per_cpu_s_median"], found["ratio_to_mixtral_median"]
+            at = f"{name}, {dtype}"
+            rows.append(Row("model", f"training step: {at}", speed, "tokens/CPU-s", note))
+            rows.append(Row("model", f"training step: {at}", ratio, "x Mixtral grouped", "medians, same run"))
+            rows.append(Row("model", f"memory of a step: {at}", memory_of_step(name, dtype), "MiB"))
+    for name, value in time_generation(rounds=3).items():
+        rows.append(Row("model", f"generation: {name}", value, "x" if name == "speedup" else "tokens/CPU-s"))
+    return rows
 
 
 def main() -> None:
