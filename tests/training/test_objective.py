@@ -43,14 +43,12 @@ def test_attached_losses_are_the_written_ones() -> None:
     tokens = torch.randint(0, 64, (3, 12))
     model = small_grok()
     logits, routers = model(tokens, return_router=True)
-    extra = (
-        sum(0.02 * balance_loss(r, 2).mean() + 0.003 * r.logsumexp(-1).square().mean() for r in routers) / 2
-    )
+    extra = sum(0.02 * balance_loss(r, 2).mean() + 0.003 * r.logsumexp(-1).square().mean() for r in routers)
     (logits.square().mean() + extra).backward()
     wanted = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
 
     model = small_grok()
-    losses = RouterLosses(model, 2, 0.02, 0.003)
+    losses = RouterLosses(model, 0.02, 0.003)
     losses.reset(3, 36)
     plain = model(tokens)
     assert torch.equal(plain, logits)
@@ -65,7 +63,7 @@ def test_halves_of_a_batch_add_up_to_the_whole() -> None:
     gradients = []
     for parts in (1, 2, 4):
         model = small_grok()
-        RouterLosses(model, 2, 0.02, 0.003).reset(4, 48)
+        RouterLosses(model, 0.02, 0.003).reset(4, 48)
         for part in tokens.chunk(parts):
             cross_entropy(model(part), part, 48, 1e-3)[0].backward()
         gradients.append(nn.utils.parameters_to_vector([p.grad for p in model.parameters()]))

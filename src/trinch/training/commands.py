@@ -3,6 +3,7 @@
 Owns options and what is printed. Heavy libraries are imported by the verb that needs them.
 """
 
+import json
 import os
 from collections.abc import Callable
 from itertools import islice
@@ -165,6 +166,29 @@ def export(run: Path, target: Path) -> None:
 
     verbs.export(run, target)
     tell(f"written to {target}")
+
+
+@train.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--harness", is_flag=True, help="Also our small tasks by lm-eval, offline (pip install lm-eval)."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def evaluate(run: Path, harness: bool, as_json: bool) -> None:
+    """Score RUN's newest checkpoint on its held-out posts, beside a unigram and a bigram model.
+
+    \b
+    Example:
+      trinch train evaluate runs/tiny --json
+    """
+    from trinch.training import verbs
+
+    scores = verbs.evaluate(run, harness)
+    if as_json:
+        click.echo(json.dumps(scores))
+        return
+    for name, score in scores.items():
+        click.echo(f"{name:24} {score:.4f}")
 
 
 @train.command()

@@ -49,6 +49,8 @@ def demo(ocean: str, out: str, tell: Tell, steps: int = 300) -> dict[str, float]
     tell(f"held-out bits per byte: unigram {scores['unigram']:.3f}, bigram {scores['bigram']:.3f}")
     train(settings, world, corpus, tell)
     measured = [row for row in read_log(Path(out)) if "held_out_bits_per_byte" in row]
+    if not measured:
+        return scores  # asked to stop before the first measurement
     scores |= {f"step {row['step']}": row["held_out_bits_per_byte"] for row in measured}
     for name, score in scores.items():
         tell(f"{name:>10}  {score:6.3f} bits per byte  {'█' * round(10 * score)}")

@@ -73,7 +73,7 @@ def train(
     model = build(config, world, settings)
     optimizers = build_optimizers(model, settings.optimizer)
     objective = objective or NextToken(settings.z_loss)
-    routers = RouterLosses(model, config.num_layers, settings.balance, settings.router_z_loss)
+    routers = RouterLosses(model, settings.balance, settings.router_z_loss)
     engine = Engine(model, world, settings, objective)
 
     out = Path(settings.out)

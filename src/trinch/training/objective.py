@@ -111,9 +111,9 @@ class RouterLosses:
     """Balance and z-loss of every router of a model, attached by hooks; and a tally of what the routers
     did."""
 
-    def __init__(self, model: nn.Module, layers: int, balance: float, z_loss: float) -> None:
-        """`layers`: of the whole model, over which the losses are averaged, though only some may be here."""
-        self.balance, self.z_loss, self.layers = balance, z_loss, layers
+    def __init__(self, model: nn.Module, balance: float, z_loss: float) -> None:
+        """The weights are those of one layer; layers add up."""
+        self.balance, self.z_loss = balance, z_loss
         self.sequences = self.tokens = 1.0
         """Global numbers in this step, set before the forward pass."""
         self.active = True
@@ -139,6 +139,6 @@ class RouterLosses:
                 chosen = logits.topk(module.k, dim=-1).indices.flatten()
                 counts = torch.bincount(chosen, minlength=logits.shape[-1]).float()
                 self.load[name] = self.load.get(name, 0.0) + counts
-            return _Attach.apply(out, extra / self.layers), logits  # type: ignore[no-untyped-call]  # torch's
+            return _Attach.apply(out, extra), logits  # type: ignore[no-untyped-call]  # torch's
 
         return hook

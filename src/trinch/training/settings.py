@@ -139,9 +139,10 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     z_loss: float = 1e-4
     """Weight of (log sum exp of the logits)^2, PaLM (arXiv:2204.02311)."""
     router_z_loss: float = 1e-3
-    """The same for the router, ST-MoE (arXiv:2202.08906)."""
-    balance: float = 1e-2
-    """Weight of the load-balancing loss, taken within each sequence (DeepSeek-V3, arXiv:2412.19437, eq.
+    """The same for each layer's router, ST-MoE (arXiv:2202.08906)."""
+    balance: float = 2e-2
+    """Weight, in each layer, of the load-balancing loss, taken within each sequence (DeepSeek-V3,
+    arXiv:2412.19437, eq.
     17)."""
     checkpoint_every: int = 50
     """Steps between checkpoints; there is one at the end too. 0: none at all."""

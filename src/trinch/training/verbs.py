@@ -16,11 +16,14 @@ from trinch.model.tokenizer import Tokenizer
 from trinch.training.chat import DPO, Shuffled, conversation_rows, preference_rows
 from trinch.training.checkpoint import Checkpoints, complete
 from trinch.training.data import IGNORE, Corpus, Tell, prepare, strike_out
+from trinch.training.engine import Engine
+from trinch.training.evaluate import baselines, bits_per_byte
 from trinch.training.log import read_log
 from trinch.training.loop import model_config, model_state, train
 from trinch.training.measure import peak_flops, run_row, write_rows
+from trinch.training.objective import NextToken
 from trinch.training.parallel import World, start
-from trinch.training.settings import Settings, SettingsError, write_settings
+from trinch.training.settings import Mesh, Settings, SettingsError, write_settings
 from trinch.training.source import visible_posts
 
 
@@ -165,3 +168,22 @@ def export(run: Path, target: Path) -> None:
     target.mkdir(parents=True, exist_ok=True)
     save(model, target, dtype=torch.float32)
     tokenizer.save(target)
+
+
+def evaluate(run: Path, harness: bool) -> dict[str, float]:
+    """Bits per byte of a run's newest checkpoint and of the baselines on held-out posts, lower is better.
+
+    With `harness` also the scores of our small lm-eval tasks. On one process.
+    """
+    settings = msgspec.structs.replace(settings_of(run), mesh=Mesh(), batch=8, micro_batch=0)
+    model, tokenizer = load(run)
+    corpus = Corpus(run / "data", settings.sequence)
+    loss = NextToken(settings.z_loss)
+    engine = Engine(model, World(Mesh(shard=1), torch.device("cpu")), settings, loss)
+    scores = {f"bits per byte, {k}": v for k, v in baselines(corpus, settings.evaluate_sequences).items()}
+    scores["bits per byte, model"] = bits_per_byte(engine, corpus, settings)
+    if harness:
+        from trinch.training.harness import harness_scores
+
+        scores |= harness_scores(model, tokenizer, corpus, run / "tasks")
+    return scores
