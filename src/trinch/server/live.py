@@ -33,6 +33,8 @@ class Live:
         self._marks: deque[tuple[float, int]] = deque(maxlen=WINDOW + 1)
         self._changed = asyncio.Condition()
         self.now: dict[str, Any] = {}
+        self.known = 0
+        """The newest position of the log that anybody here has seen."""
 
     async def watch(self) -> None:
         """Look once a second, for ever."""
@@ -42,8 +44,8 @@ class Live:
             self._marks.append((loop.time(), seen["events"]))
             (then, before), (present, events) = self._marks[0], self._marks[-1]
             rate = (events - before) / (present - then) if present > then else 0.0
-            behind = max(0, events - read_position(self._data / "text"))
-            seen |= {"events_per_second": round(rate, 1), "behind": behind, "sources": self._sources()}
+            self.known = max(self.known, events)
+            seen |= {"events_per_second": round(rate, 1), "behind": self.behind(), "sources": self._sources()}
             # Unchanged since the last look: its languages and lag hold, unless drinking has stopped.
             self.now = self.now | seen
             if not rate:
@@ -52,9 +54,13 @@ class Live:
                 self._changed.notify_all()
             await asyncio.sleep(1.0)
 
-    async def events(self) -> AsyncIterator[bytes]:
-        """One event a second, beginning now."""
-        while True:
+    def behind(self) -> int:
+        """Acknowledged events that are not yet searchable."""
+        return max(0, self.known - read_position(self._data / "text"))
+
+    async def events(self, stopping: asyncio.Event) -> AsyncIterator[bytes]:
+        """One event a second, beginning now, until the server stops."""
+        while not stopping.is_set():
             if self.now:
                 yield event(self.now, "live")
             async with self._changed:

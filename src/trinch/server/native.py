@@ -154,7 +154,8 @@ async def statistics(request: Request) -> Response:
 
 
 async def live(request: Request) -> Response:
-    return wire.EventStream(state_of(request).live.events())
+    state = state_of(request)
+    return wire.EventStream(state.live.events(state.stopping))
 
 
 routes = [

@@ -3,10 +3,11 @@
 Owns the native shapes of docs/api.md and the last look at the log before an answer leaves. Knows nothing of HTTP.
 """
 
+import re
 from typing import Any
 
 from trinch.answers.check import SEPARATOR
-from trinch.answers.model import Answer, as_json
+from trinch.answers.model import as_json
 from trinch.console import iso
 from trinch.ocean.ocean import Hit, Ocean
 from trinch.ocean.query import parse_time
@@ -18,6 +19,11 @@ def key(network: str, id: str) -> str:
     return f"{network}:{id}"
 
 
+def web(url: str) -> str | None:
+    """A link that is safe to follow: no `javascript:` and its like, no spaces or quotes. Posts are hostile."""
+    return url if re.fullmatch(r"https?://[^\s\"'<>`\\]+", url) else None
+
+
 def post_json(hit: Hit) -> dict[str, Any]:
     """A post as search, fetch and the page see it."""
     post = hit.post
@@ -25,7 +31,7 @@ def post_json(hit: Hit) -> dict[str, Any]:
         "key": key(post.network, post.id),
         "id": post.id,
         "network": post.network,
-        "url": post.url or None,
+        "url": web(post.url),
         "author": post.author or post.author_id or None,
         "author_name": post.author_name or None,
         "created_at": iso(post.created_at),
@@ -39,29 +45,27 @@ def post_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def answer_json(answer: Answer, asked: Asked) -> dict[str, Any]:
-    """An answer with its claims and sources numbered; a citation carries the number of its source."""
-    shown = as_json(answer)
-    numbers: dict[str, int] = {}
-    for n, source in enumerate(shown["sources"], 1):
-        named = key(source["network"], source["id"])
-        numbers[named] = n
-        source |= {"n": n, "key": named}
+def answered(ocean: Ocean, asked: Asked) -> dict[str, Any]:
+    """The answer to a question as it may be shown at this instant (native shape, docs/api.md)."""
+    shown = as_json(answer(ocean, asked))
+    for post in [
+        *shown["sources"],
+        *(citation for claim in shown["claims"] for citation in claim["citations"]),
+    ]:
+        post |= {"key": key(post["network"], post["id"]), "url": web(post["url"])}
+    shown = standing(ocean, shown)
+    numbers = {source["key"]: n for n, source in enumerate(shown["sources"], 1)}
+    for source in shown["sources"]:
+        source["n"] = numbers[source["key"]]
     for n, claim in enumerate(shown["claims"], 1):
         claim["n"] = n
         for citation in claim["citations"]:
-            named = key(citation["network"], citation["id"])
-            citation |= {"n": numbers[named], "key": named}
+            citation["n"] = numbers[citation["key"]]
     return shown | {"question": asked.text, "asked": asked.question, "where": asked.where}
 
 
-def answered(ocean: Ocean, asked: Asked) -> dict[str, Any]:
-    """The answer to a question as it may be shown at this instant."""
-    return standing(ocean, answer_json(answer(ocean, asked), asked))
-
-
 def standing(ocean: Ocean, shown: dict[str, Any]) -> dict[str, Any]:
-    """An answer (as by `answer_json`) without what may not be shown any more; the numbers stay as they were."""
+    """An answer (as by `answered`) without what may not be shown any more; the numbers stay as they were."""
     as_of = parse_time(shown["as_of"])
     texts = {}
     for source in shown["sources"]:
