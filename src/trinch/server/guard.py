@@ -30,7 +30,7 @@ PAUSE_SECONDS, BODY_SECONDS = 20.0, 300.0
 """How long a client may pause within its body, and take for all of it."""
 LOCAL = ("localhost", "127.0.0.1", "[::1]")
 OPEN = ("/healthz", "/readyz")
-"""Needs no key anywhere. So does the bare page, and what it is made of (`/static/`)."""
+"""Needs no key anywhere. Nor do the page, which without one holds no answer (`page.py`), and its `/static/` files."""
 
 _NEEDS = (("/v1/ingest", "ingest"), ("/v1/keys", "admin"))
 _PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
@@ -142,8 +142,7 @@ class Guard:
             frozenset(SCOPES) if key is None and self._free(headers) else key.grants if key else frozenset()
         )
         scope.setdefault("state", {})["scopes"] = granted
-        bare = path == "/" and not scope["query_string"]
-        if not (bare or path in OPEN or path.startswith("/static/")):
+        if not (path == "/" or path in OPEN or path.startswith("/static/")):
             needed = next((scope for start, scope in _NEEDS if path.startswith(start)), "read")
             if not granted:
                 raise Problem(401, "a key is needed: Authorization: Bearer trinch-…", code="missing_api_key")

@@ -1,8 +1,9 @@
 """The web page: `/` with its answer rendered here, the static files, and the watch over the posts it shows.
 
 Owns the page's routes, headers, language and theme. What the page shows comes from the same functions as the API;
-with a script running, further questions go to `/v1/ask`. Posts are hostile: the templates escape everything,
-and the Content-Security-Policy lets nothing run or load but our own files. Knows nothing of keys.
+with a script running, further questions go to `/v1/ask`. Who may not read gets the page without any post's words;
+its script then asks for a key. Posts are hostile: the templates escape everything,
+and the Content-Security-Policy lets nothing run or load but our own files. Knows of keys only what the door granted (`request.state.scopes`).
 """
 
 import re
@@ -97,12 +98,13 @@ class Page:
         """The page; with `?q=` it holds the answer. `as_of` is a time or seconds since 1970."""
         given = request.query_params
         question, earlier = given.get("q", "").strip()[:LONGEST], given.getlist("earlier")[:20]
+        readable = "read" in getattr(request.state, "scopes", ())
         status, answer, problem = 200, None, ""
         front = await self._known(request)
         as_of, until = None, given.get("as_of", "")
         try:
             as_of = _moment(until, front)
-            if question:
+            if question and readable:
                 asked = native.asked(question, earlier=earlier, where="", as_of=as_of)
                 answer = await state_of(request).askers.run(shapes.answered, asked)
         except Problem as error:
@@ -122,6 +124,7 @@ class Page:
             as_of=iso(as_of) or "",
             at=as_of // 1_000_000 if as_of is not None else front.last,
             front=front,
+            tags=front.tags if readable and not question else [],
             answer=answer,
             answer_json=wire.encode(answer).decode() if answer else "",
             problem=problem,
@@ -138,8 +141,12 @@ class Page:
         return wire.EventStream(self._gone(request, given.keys))
 
     async def _gone(self, request: Request, keys: list[str]) -> AsyncIterator[bytes]:
-        async for left in self._watch.gone(state_of(request).readers, keys):
-            yield wire.event({"keys": left}, "gone")
+        state = state_of(request)
+        try:
+            async for left in self._watch.gone(state.readers, keys, state.stopping):
+                yield wire.event({"keys": left}, "gone")
+        except Problem as problem:
+            yield wire.event(problem.body, "error")
 
     async def _known(self, request: Request) -> Front:
         if self._front is None or time.monotonic() - self._front[0] > FRESH:

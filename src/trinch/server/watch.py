@@ -14,8 +14,8 @@ from trinch.server.errors import Problem
 PAUSE = 0.4
 """Seconds between two looks."""
 
-BEAT = 15.0
-"""Seconds of silence after which an empty word is sent, which finds out who has left."""
+BEAT = 2.0
+"""Seconds of silence after which an empty word is sent: it finds out who has left, and lets the server end."""
 
 Places = dict[str, list[int]]
 """Posts and where their versions stand in the log; nowhere once they are gone."""
@@ -29,7 +29,9 @@ class Watch:
         self._looked = -1
         self._task: asyncio.Task[None] | None = None
 
-    async def gone(self, desk: Desk, keys: Sequence[str]) -> AsyncIterator[list[str]]:
+    async def gone(
+        self, desk: Desk, keys: Sequence[str], stopping: asyncio.Event
+    ) -> AsyncIterator[list[str]]:
         """First those of the posts that are gone already, then each that goes; empty lists now and then."""
         queue: asyncio.Queue[list[str]] = asyncio.Queue()
         places = await desk.run(_places, list(keys))
@@ -37,7 +39,7 @@ class Watch:
         self._looked = -1  # what the log said while we looked them up must be looked at again
         try:
             yield [key for key in places if key not in mine]
-            while mine:
+            while mine and not stopping.is_set():
                 if self._task is None or self._task.done():
                     self._task = asyncio.create_task(self._look(desk))
                 try:

@@ -14,7 +14,7 @@ let last = 0;
 export const chosen = () => (!slider || +slider.value >= last ? null : iso(slider.value * 1000));
 
 /** Turns the dial to a time, or to now. */
-export function turn(asOf) {
+function turn(asOf) {
   if (!slider) return;
   slider.value = asOf ? Math.round(Date.parse(asOf) / 1000) : slider.max;
   say(asOf);
@@ -44,6 +44,21 @@ export function dial(moved) {
     clearTimeout(timer);
     timer = setTimeout(moved, SETTLE);
   });
+}
+
+/** Draws on the dial how many posts about the question there were when, as far as the answer could see. */
+export function tide({ volume, bucket_seconds: width }) {
+  if (!slider) return;
+  const [from, to] = [+slider.min, +slider.max];
+  const most = Math.max(...volume.map((bar) => bar.posts));
+  box.classList.add("drawn");
+  $("tide").replaceChildren(...volume.filter((bar) => bar.posts).map((bar) => {
+    const column = h("i");
+    column.style.left = `${((Date.parse(bar.start) / 1000 - from) / (to - from)) * 100}%`;
+    column.style.width = `max(2px, calc(${(width / (to - from)) * 100}% - 1px))`;
+    column.style.height = `${Math.max(4, (bar.posts / most) * 100)}%`;
+    return column;
+  }));
 }
 
 /** A mark for each day, as far as there is room for them. */

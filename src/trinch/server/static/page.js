@@ -1,7 +1,7 @@
 /** The page itself: asking, follow-ups, the way back, the theme. */
 
 import { View } from "./answer.js";
-import { chosen, dial, turn } from "./asof.js";
+import { chosen, dial, tide } from "./asof.js";
 import { citations, close } from "./cite.js";
 import { $ } from "./dom.js";
 import { address, history as past, remember } from "./history.js";
@@ -69,7 +69,9 @@ async function settle(view, answer) {
   const query = new URLSearchParams({ question: view.question, as_of: answer.as_of });
   for (const one of view.earlier) query.append("earlier", one);
   try {
-    view.weigh(await json(`/v1/evidence?${query}`));
+    const found = await json(`/v1/evidence?${query}`);
+    view.weigh(found);
+    if (found.posts && view === views.at(-1)) tide(found);
   } catch {
     // The answer stands without its numbers.
   }
