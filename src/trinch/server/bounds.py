@@ -6,6 +6,8 @@ of requests.
 """
 
 import asyncio
+import socket
+import struct
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -37,7 +39,7 @@ class Bounded(H11Protocol):
         Bounded._open += 1
         self._wait_for_head()
         if len(self.connections) > CONNECTIONS:
-            next(iter(Bounded._silent), self)._evict()
+            next(iter(Bounded._silent), self)._silence()
 
     def connection_lost(self, exc: Exception | None) -> None:
         Bounded._open -= 1
@@ -90,9 +92,13 @@ class Bounded(H11Protocol):
 
     def _silence(self) -> None:
         """Nothing is being answered, so nothing waits to be written."""
+        self._heard()
         Bounded.evicted += 1
         self.transport.close()
 
     def _evict(self) -> None:
+        """What is unread is thrown away, in the kernel as well."""
         Bounded.evicted += 1
+        at_once = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
         self.transport.abort()

@@ -30,7 +30,7 @@ AsOf = Annotated[str | None, Field(description="See everything as it was at this
 def server(readers: Desk, askers: Desk) -> MCPServer[Any]:
     """An MCP server whose tools do their work at these desks."""
     mcp: MCPServer[Any] = MCPServer(
-        "trinch", title="Trinch", instructions=INSTRUCTIONS, version=trinch.__version__
+        "trinch", title="Trinch", instructions=INSTRUCTIONS, version=trinch.__version__, log_level="WARNING"
     )
 
     @mcp.tool(title="Search posts", annotations=_READS)
