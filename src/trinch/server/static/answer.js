@@ -43,7 +43,7 @@ export class View {
     }, String(citation.n)));
     return h("li", { class: "claim", "data-key": claim.citations[0].key },
       h("p", { class: "said", dir: "auto" }, claim.text),
-      h("p", { class: "meta" }, h("span", { class: "cites" }, ...cites), h("time", { datetime: claim.as_of }, date(claim.as_of)),
+      h("div", { class: "meta" }, h("div", { class: "cites" }, ...cites), h("time", { datetime: claim.as_of }, date(claim.as_of)),
         h("span", {}, t("n_authors", { n: claim.authors })), h("span", {}, t("n_posts", { n: claim.posts }))));
   }
 

@@ -1,6 +1,6 @@
 /**
  * Citations: hovering or focusing one shows its post with the quoted span marked, a click or tap keeps it open.
- * The card stands behind the sentence in the document, so that the Tab key goes into it. Escape closes it.
+ * The card stands right behind its citation in the document, so that the Tab key goes into it. Escape closes it.
  */
 
 import { h, marked, out } from "./dom.js";
@@ -88,7 +88,7 @@ function show(cite, gone) {
   open = { cite, card, kept: false };
   cite.setAttribute("aria-expanded", "true");
   cite.setAttribute("aria-describedby", "card-post");
-  cite.closest(".claim").append(card);
+  cite.after(card);
   details(view, key, name, more, gone);
 }
 
@@ -101,6 +101,6 @@ async function details(view, key, name, more, gone) {
     const counts = ["likes", "reposts"].filter((what) => post[what]).map((what) => h("span", {}, t(what, { n: post[what] })));
     more.prepend(...counts);
   } catch (error) {
-    if (error.status === 404) gone([key]);
+    if (error.code === "not_found") gone([key]);
   }
 }

@@ -6,15 +6,15 @@ import { t } from "./words.js";
 const KEY = "trinch.key";
 let asking = null;
 
-/** A request that failed, with a reason for people. */
+/** A request that failed, with a reason for people and the server's code for it. */
 export class Failure extends Error {
-  constructor(message, status) {
+  constructor(message, code = null) {
     super(message);
-    this.status = status;
+    this.code = code;
   }
 }
 
-async function send(path, { body, signal, accept = "application/json" } = {}) {
+async function send(path, { body, signal, accept = "application/json", quiet = false } = {}) {
   const headers = { Accept: accept };
   const key = sessionStorage.getItem(KEY);
   if (key) headers.Authorization = `Bearer ${key}`;
@@ -24,27 +24,26 @@ async function send(path, { body, signal, accept = "application/json" } = {}) {
     response = await fetch(path, { method: body ? "POST" : "GET", body: body && JSON.stringify(body), headers, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new Failure(t("unreachable"), 0);
+    throw new Failure(t("unreachable"));
   }
   if (response.ok) return response;
-  if (response.status === 401) {
-    await keyFromPerson();
-    return send(path, { body, signal, accept });
-  }
+  if (response.status === 401 && !quiet && (await keyFromPerson())) return send(path, { body, signal, accept });
   const said = await response.json().catch(() => null);
-  throw new Failure(said?.error?.message ?? response.statusText, response.status);
+  throw new Failure(said?.error?.message ?? response.statusText, said?.error?.code);
 }
 
-/** Resolves once a key was typed; one dialog however many requests wait for it. */
+/** Asks for a key; false when the person would not give one. One dialog, however many requests wait for it. */
 function keyFromPerson() {
   asking ??= new Promise((resolve) => {
     const dialog = $("key");
+    dialog.returnValue = "";
     dialog.showModal();
-    $("key-form").addEventListener("submit", () => {
-      sessionStorage.setItem(KEY, $("key-text").value.trim());
+    dialog.addEventListener("close", () => {
+      const typed = $("key-text").value.trim();
       $("key-text").value = "";
       asking = null;
-      resolve();
+      if (dialog.returnValue === "use") sessionStorage.setItem(KEY, typed);
+      resolve(dialog.returnValue === "use");
     }, { once: true });
   });
   return asking;
@@ -96,7 +95,7 @@ export function keep(path, body, take) {
       }
       control = new AbortController();
       try {
-        for await (const event of events(path, { body, signal: control.signal })) {
+        for await (const event of events(path, { body, signal: control.signal, quiet: true })) {
           wait = 500;
           if (!ended) take(event);
         }
