@@ -105,7 +105,7 @@ def test_an_address_in_use_is_said_so(data: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         running = Running(data, "--port", str(taken.getsockname()[1]))
-        with pytest.raises(AssertionError, match="cannot listen on 127.0.0.1"):
+        with pytest.raises(AssertionError, match=r"cannot listen on 127\.0\.0\.1"):
             running.__enter__()
         running.process.wait()
         assert running.process.returncode == 1

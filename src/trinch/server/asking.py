@@ -86,7 +86,41 @@ _CUES = frozenset(word for cues in lexicon.KIND_CUES.values() for word in cues)
 _IDLE = _STOP | _CUES | lexicon.OVERVIEW | lexicon.NEWEST | lexicon.PEOPLE
 _LEADS = re.compile(r"(and|or|but|what about|how about|et|ou|mais|qu'en est-il d\w*|y|e|und)\b\s*")
 _REFERS = frozenset(
-    ["it", "its", "they", "them", "their", "he", "him", "his", "she", "her", "there", "this", "that", "these", "those", "one", "ones", "il", "elle", "ils", "elles", "lui", "leur", "leurs", "y", "cela", "ca", "celui", "celle", "ceux", "ces", "cet", "cette"]
+    [
+        "it",
+        "its",
+        "they",
+        "them",
+        "their",
+        "he",
+        "him",
+        "his",
+        "she",
+        "her",
+        "there",
+        "this",
+        "that",
+        "these",
+        "those",
+        "one",
+        "ones",
+        "il",
+        "elle",
+        "ils",
+        "elles",
+        "lui",
+        "leur",
+        "leurs",
+        "y",
+        "cela",
+        "ca",
+        "celui",
+        "celle",
+        "ceux",
+        "ces",
+        "cet",
+        "cette",
+    ]
 )
 
 
@@ -112,7 +146,7 @@ def _after(before: str, question: str) -> str:
     names = [word for word in own if _is_name(word)]
     if lead and names and not points_back:
         kept = [word for word in before.split() if not (_is_name(word) and _topic(word))]
-        return " ".join([*(word.rstrip("?!.,") for word in kept), *own])
+        return " ".join([*filter(None, (word.rstrip("?!.,") for word in kept)), *own])
     said = set(tokens(fold(question)))
     added = [word for word in _topic(before) if not said.issuperset(tokens(fold(word)))]
     if not own and not _CUES.union(_COUNTED).intersection(said):

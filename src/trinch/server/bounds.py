@@ -10,7 +10,10 @@ import socket
 import struct
 from typing import Any, ClassVar
 
+import msgspec
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from trinch.server.errors import Problem
 
 HEAD_SECONDS = 15.0
 """How long a connection may take until a whole request head is in; also how long it may stay idle between two."""
@@ -33,6 +36,7 @@ class Bounded(H11Protocol):
         super().__init__(*args, **kwargs)
         self._head: asyncio.TimerHandle | None = None
         self._write: asyncio.TimerHandle | None = None
+        self._refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -53,9 +57,26 @@ class Bounded(H11Protocol):
         return cls._open
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         super().data_received(data)
         if self._answering():
             self._heard()
+
+    def send_400_response(self, msg: str) -> None:
+        """Not HTTP, or a head beyond 64 kB. What still comes is dropped for a while rather than answered with a
+        reset, which would take our answer away from the client."""
+        self._refused = True
+        if self._answering():  # what came behind a request that is being answered: that answer is the last
+            self.cycle.keep_alive = False
+            return
+        body = Problem(400, "this is not HTTP, or its head is longer than 64 kB", code="bad_request").body
+        text = msgspec.json.encode(body)
+        head = (
+            f"HTTP/1.1 400 Bad Request\r\nContent-Type: application/json\r\nContent-Length: {len(text)}\r\n"
+        )
+        self.transport.write(head.encode() + b"Connection: close\r\n\r\n" + text)
+        self.transport.write_eof()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -83,7 +83,8 @@ async def _chunks(
         async for now, piece in told(state, asked, base):
             shown = now
             text += piece.text
-            yield chunk({"content": piece.text, "annotations": _annotations([piece])})
+            if piece.text:
+                yield chunk({"content": piece.text, "annotations": _annotations([piece])})
         yield chunk({}, "stop", **extras(given, shown, base))
         if counted:
             yield wire.event(head | {"choices": [], "usage": _usage(heard, text, given)})

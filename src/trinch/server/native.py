@@ -70,7 +70,7 @@ class Visible(msgspec.Struct, forbid_unknown_fields=True):
 def moment(text: str | None) -> int | None:
     """An `as_of` in microseconds. Raises Problem."""
     try:
-        return None if text is None else parse_time(text)
+        return parse_time(text) if text else None
     except ValueError as error:
         raise Problem(400, str(error), param="as_of", code="bad_time") from None
 

@@ -97,7 +97,7 @@ def document() -> dict[str, Any]:
                 for name, one in shape["properties"].items()
             ]
         content = {media: {"schema": schema} for media in ["application/json"] if schema}
-        content |= {media: {"schema": {"type": "string"}} for media in others}
+        content |= {media: {} for media in others}
         answers: dict[str, Any] = {
             str(status): {"description": summary, **({"content": content} if content else {})}
         }

@@ -129,6 +129,8 @@ async def _events(state: State, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
             yield {"type": "response.output_item.added", "output_index": 1, "item": message}
             yield {"type": "response.content_part.added", **place, "part": part}
         shown = now
+        if not piece.text:
+            continue
         yield {"type": "response.output_text.delta", **place, "delta": piece.text, "logprobs": []}
         notes = _annotations(piece)
         for i, note in enumerate(notes, len(part["annotations"])):

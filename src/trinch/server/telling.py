@@ -17,7 +17,9 @@ from trinch.server.wording import Piece, address, nothing, piece_of, title
 async def told(
     state: State, asked: Asked, base: str, linked: bool = False
 ) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
-    """The pieces of an answer in turn, each with the answer as it stands then; what vanished is left out."""
+    """The pieces of an answer in turn, each with the answer as it stands then; what vanished is left out.
+
+    The last piece is empty: with it comes the answer as it stands when all is told."""
     shown = await state.askers.run(shapes.answered, asked)
     length = 0
     for n in [claim["n"] for claim in shown["claims"]]:
@@ -28,6 +30,7 @@ async def told(
             yield shown, piece
     if not length:
         yield shown, Piece(nothing(asked.text), [])
+    yield await state.readers.run(shapes.standing, shown), Piece("", [])
 
 
 async def whole(
