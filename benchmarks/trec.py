@@ -79,9 +79,10 @@ def microseconds(iso: str) -> int:
 
 
 def read_posts(path: Path) -> Iterable[Post]:
+    """Posts of the corpus, with the brackets that its tokenizer spelled out put back."""
     with zstandard.open(path, "rb") as file:
         for line in io.TextIOWrapper(file):
-            row = json.loads(line)
+            row = json.loads(line.replace("-LRB-", "(").replace("-RRB-", ")"))
             yield Post(
                 network="x",
                 id=row["id"],
@@ -163,7 +164,7 @@ class Ocean:
 
         start = time.process_time()
         weights = rank.second_pass(words, expansion, self.df, self.n_docs)
-        second = self.hits(weights, as_of, max(300, limit * 3 // 2))
+        second = self.hits(weights, as_of, rank.depth(limit))
         spent["index"] += time.process_time() - start
 
         start = time.process_time()

@@ -193,10 +193,10 @@ def ask(question: str, as_of: int | None, data: Path, as_json: bool) -> None:
       trinch ask "how many people were hurt in the ferry accident"
       trinch ask "quelle est la situation au port" --as-of 2026-05-12T18:00Z
     """
-    from trinch.answers.answer import ask as answer_to
-    from trinch.answers.model import as_json as plain_data
+    from trinch.answers.answer import answer
+    from trinch.answers.render import as_json as plain_data
 
-    given = answer_to(_open(data, as_json), question, as_of=as_of)
+    given = answer(_open(data, as_json), question, as_of)
     if as_json:
         console.print_json(plain_data(given))
     else:

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from trinch import console
-from trinch.answers.answer import ask
+from trinch.answers.answer import answer
 from trinch.ocean.drink import Drinker
 from trinch.ocean.listen import JETSTREAM, address, listen_until
 from trinch.ocean.ocean import Ocean
@@ -53,7 +53,7 @@ def run(data: Path | None, offline: bool) -> int:
     for text, as_of in questions:
         when = "" if as_of is None else f" --as-of {console.iso(as_of)}"
         console.out.print(f"[bold green]$ trinch ask {escape(shlex.quote(text))}{when}[/]", soft_wrap=True)
-        console.print_answer(ask(ocean, text, as_of=as_of))
+        console.print_answer(answer(ocean, text, as_of))
         console.out.print()
     _what_next(folder, live)
     return 0
@@ -72,11 +72,15 @@ def _live_questions(ocean: Ocean) -> list[tuple[str, int | None]]:
     """Three questions about what was just drunk: the hashtags most spoken of, else what people always do."""
     common = [tag.lstrip("#") for tag in ocean.index.common_tags(3)]
     asked = [f"what is happening with {tag}" for tag in common]
-    return [(text, None) for text in [*asked, "what are people saying about the news", "weather", "music"][:3]]
+    return [
+        (text, None) for text in [*asked, "what are people saying about the news", "weather", "music"][:3]
+    ]
 
 
 def _what_next(folder: Path, live: bool) -> None:
-    example = "trinch search 'lang:en filter:links' --sort latest" if live else "trinch search 'explosion -rumour'"
+    example = (
+        "trinch search 'lang:en filter:links' --sort latest" if live else "trinch search 'explosion -rumour'"
+    )
     at = shlex.quote(str(folder))
     console.out.print("[bold]Go on:[/]")
     for line in (

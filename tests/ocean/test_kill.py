@@ -74,7 +74,7 @@ def test_kill_9_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     truth = expected(stream()[:stored])
     ocean = Ocean.open(tmp_path)
     assert ocean.catch_up()
-    found = [hit for hit in ocean.search("", limit=10_000)]
+    found = ocean.search("", limit=10_000)
     ids = [hit.post.id for hit in found]
     assert len(ids) == len(set(ids)), "a post is found twice"
     assert {hit.post.id: hit.post.text for hit in found} == truth

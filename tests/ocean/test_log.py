@@ -96,7 +96,9 @@ def test_edits_that_arrive_out_of_order_fall_into_place(log: Log) -> None:
 
 def test_hiding_needs_every_reason_lifted(log: Log) -> None:
     log.append([created("1")])
-    log.append([ev.Hidden(at=NOON, network="x", id="1", reason=r) for r in ("withheld", "dropped", "dropped")])
+    log.append(
+        [ev.Hidden(at=NOON, network="x", id="1", reason=r) for r in ("withheld", "dropped", "dropped")]
+    )
     assert texts(log) == {}
     log.append([ev.Restored(at=NOON, network="x", id="1", reason="withheld")])
     assert texts(log) == {}

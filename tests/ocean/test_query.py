@@ -119,7 +119,9 @@ def test_any_text_is_a_query_or_a_query_error(text: str) -> None:
         assert 0 <= error.position <= len(text)
 
 
-@given(st.lists(st.sampled_from(["a", '"b c"', "-d", "(", ")", "OR", "from:x", "since:2020-01-01", "-", "+"])))
+@given(
+    st.lists(st.sampled_from(["a", '"b c"', "-d", "(", ")", "OR", "from:x", "since:2020-01-01", "-", "+"]))
+)
 def test_any_mixture_of_parts_is_a_query_or_a_query_error(parts: list[str]) -> None:
     try:
         parse(" ".join(parts))

@@ -86,7 +86,7 @@ CASES = [
     ("min_faves:151", ""),
     ("-min_faves:4 port", "4"),
     ("min_retweets:64", "6"),
-    ("conversation_id:1", "2"),
+    ("conversation_id:1", "1 2"),
     ("quoted_tweet_id:4", "6"),
     ("url:example.org", "1"),
     ("url:news.example.org/2013", "1"),
@@ -189,7 +189,21 @@ def test_copies_of_a_post_are_found(ocean: Ocean) -> None:
     assert {hit.post.id for hit in ocean.copies(original)} == {"1", "3"}
 
 
-WORDS = ["storm", "storms", "harbour", "élections", "elections", "#storm", "RT", "嵐", "東京", "don't", "🚀", "@ann", "2,000"]
+WORDS = [
+    "storm",
+    "storms",
+    "harbour",
+    "élections",
+    "elections",
+    "#storm",
+    "RT",
+    "嵐",
+    "東京",
+    "don't",
+    "🚀",
+    "@ann",
+    "2,000",
+]
 LEAVES = st.one_of(
     st.sampled_from(WORDS),
     st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(lambda w: f'"{" ".join(w)}"'),

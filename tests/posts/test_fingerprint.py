@@ -103,15 +103,15 @@ def test_properties(a: list[str], b: list[str]) -> None:
     tokens = sketch(a)
     assert tokens == sketch(list(a))
     assert len(tokens) <= SAMPLE + 1
-    assert all(len(token) == 11 and token.isalnum() for token in tokens)
+    assert all(len(token) == 7 and token.isalnum() for token in tokens)
     assert 0.0 <= similar(a, b) == similar(b, a) <= 1.0
     assert similar(a, a) == (1.0 if tokens else 0.0)
 
 
 def test_the_sketch_never_changes() -> None:
     """It lies in indexes on disk."""
-    assert sketch(["harbour", "master"]) == ("90ff0040b64",)
-    assert sketch(terms(POST)) == ("c984a19eb5e", "d191970a208", "5f60b0016fe", "45e62cb6a8c", "756b0d95031")
+    assert sketch(["harbour", "master"]) == ("0040b64",)
+    assert sketch(terms(POST)) == ("a19eb5e", "970a208", "b0016fe", "2cb6a8c", "0d95031")
 
 
 def copied(text: str, rng: random.Random) -> str:

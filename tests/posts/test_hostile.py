@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.posts.samples import ALL
 
+from tests.posts.samples import ALL
 from trinch.posts import jetstream, jsonl, x
 from trinch.posts.event import Event, Malformed
 

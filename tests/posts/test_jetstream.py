@@ -1,8 +1,8 @@
 """Jetstream v1 and v2, on invented frames."""
 
 import pytest
-from tests.posts.samples import DID, LIKE, OTHER, TIME_US, line, sky_commit, sky_record, sky_v2
 
+from tests.posts.samples import DID, LIKE, OTHER, TIME_US, line, sky_commit, sky_record, sky_v2
 from trinch.posts import times
 from trinch.posts.event import (
     AccountGone,

@@ -5,8 +5,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.posts.samples import ID, ROW, line
 
+from tests.posts.samples import ID, ROW, line
 from trinch.posts import event, times
 from trinch.posts.event import Created, Deleted, Event, Malformed, Post
 from trinch.posts.jsonl import dump, parse

@@ -13,8 +13,8 @@ import pytest
 import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.posts.samples import ALL, line, sky_commit, v1_status, x_line, x_tweet
 
+from tests.posts.samples import ALL, line, sky_commit, v1_status, x_line, x_tweet
 from trinch.posts import formats, reader
 from trinch.posts.event import Created
 from trinch.posts.reader import Reject, events, read

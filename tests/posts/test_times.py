@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.posts.samples import ID
 
+from tests.posts.samples import ID
 from trinch.posts import times
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

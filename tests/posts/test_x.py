@@ -1,8 +1,8 @@
 """X's forms, on invented payloads."""
 
 import pytest
-from tests.posts.samples import ID, activity, line, v1_status, x_line, x_tweet, x_user
 
+from tests.posts.samples import ID, activity, line, v1_status, x_line, x_tweet, x_user
 from trinch.posts import times
 from trinch.posts.event import (
     AccountHidden,

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from trinch.answers import evidence as weighing
+from trinch.answers.candidates import Candidate, candidates, fitness, present_states, reports
 from trinch.answers.check import checked, supports
-from trinch.answers.choose import Candidate, candidates, fitness, present_states, rank, reports
+from trinch.answers.choose import rank
 from trinch.answers.evidence import Source
 from trinch.answers.figures import figures
 from trinch.answers.model import Answer, Citation, Claim, Hit, Ocean
@@ -20,6 +21,7 @@ from trinch.answers.question import Question, understand
 from trinch.answers.states import HOUR, Report, State, agrees
 from trinch.answers.states import states as every_state
 from trinch.answers.topic import gather
+from trinch.posts.times import now
 
 MAX_SENTENCES = 5
 CITATIONS = 3
@@ -28,13 +30,13 @@ CONFLICT = 0.1
 """Two counts that differ by more than this share are shown as a conflict, not as one count seen twice."""
 
 
-def ask(ocean: Ocean, question: str, *, as_of: int | None = None) -> Answer:
+def answer(ocean: Ocean, question: str, as_of: int | None = None) -> Answer:
     """Answer a question from what `ocean` held as of a time (microseconds; None is now).
 
     `outcome` is `not_enough_evidence`, with no sentence at all, where the posts do not speak of what is asked.
     """
     started = time.perf_counter()
-    moment = time.time_ns() // 1000 if as_of is None else as_of
+    moment = now() if as_of is None else as_of
     asked = understand(question, moment, ocean)
     gathered = gather(asked, ocean, moment)
     claims: list[Claim] = []
@@ -52,7 +54,7 @@ def ask(ocean: Ocean, question: str, *, as_of: int | None = None) -> Answer:
             picked = _told(asked, found, rank(asked, found, curves, idf), present)
         for candidate, agreeing in picked[:MAX_SENTENCES]:
             claims.append(_claim(candidate, agreeing, ocean, moment, retrieved, cited))
-    answer = Answer(
+    drafted = Answer(
         question=question,
         as_of=moment,
         outcome="answer" if claims else "not_enough_evidence",
@@ -62,7 +64,7 @@ def ask(ocean: Ocean, question: str, *, as_of: int | None = None) -> Answer:
         took_ms=0.0,
     )
     took = round((time.perf_counter() - started) * 1000, 1)
-    return checked(answer, retrieved, took)
+    return checked(drafted, retrieved, took)
 
 
 Picked = tuple[Candidate, list[tuple[Source, int, int]]]
@@ -70,23 +72,36 @@ Picked = tuple[Candidate, list[tuple[Source, int, int]]]
 
 
 def _idf(ocean: Ocean) -> Callable[[str], float]:
+    size = ocean.num_posts + 1
+
     @cache
     def weight(term: str) -> float:
-        return math.log((ocean.num_posts + 1) / (ocean.doc_freq(term) + 0.5))
+        return math.log(size / (ocean.doc_freq(term) + 0.5))
 
     return weight
 
 
-def _told(asked: Question, found: Sequence[Candidate], chosen: list[Candidate], present: dict[str, State]) -> list[Picked]:
-    """The chosen spans with those that agree; the best first, the others newest first."""
+def _told(
+    asked: Question, found: Sequence[Candidate], chosen: list[Candidate], present: dict[str, State]
+) -> list[Picked]:
+    """The chosen spans with those that agree; the best first, the others newest first.
+
+    Where the number of the dead is known, one of them gives it, in the question's language if anybody does.
+    """
     if not chosen:
         return []
     state = present.get("dead")
-    if state and state.support >= 2 and not any(_states(candidate, state, asked) for candidate in chosen):
+    if state and state.support >= 2:
         told = {(r.source.best.post.id, r.span.start) for r in state.reports}
         options = [c for c in found if (c.source.best.post.id, c.span.start) in told]
         best = max(options, key=lambda c: (round(fitness(asked, c), 9), c.source.best.post.id))
-        chosen = [*chosen[:MAX_SENTENCES - 1], best]
+        given = [i for i, candidate in enumerate(chosen) if _states(candidate, state, asked)]
+        if not given:
+            chosen = [*chosen[: MAX_SENTENCES - 1], best]
+        elif best.source.best.post.lang == asked.lang and not any(
+            chosen[i].source.best.post.lang == asked.lang for i in given
+        ):
+            chosen = [best if i == given[0] else c for i, c in enumerate(chosen) if i not in given[1:]]
     lead, *others = chosen
     ordered = [lead, *sorted(others, key=lambda c: (-c.source.first, c.source.best.post.id))]
     if asked.newest:
@@ -131,9 +146,17 @@ def _counted(
         options = [r for r in state.reports if r.source.best.post.id not in used]
         if not options:
             return
-        best = max(options, key=lambda r: (round(fitness(asked, spans[r.source.best.post.id, r.span.start]), 9), r.source.best.post.id))
+        best = max(
+            options,
+            key=lambda r: (
+                round(fitness(asked, spans[r.source.best.post.id, r.span.start]), 9),
+                r.source.best.post.id,
+            ),
+        )
         agreeing = [
-            (r.source, r.span.start, r.span.end) for r in state.reports if r.source.best.post.id != best.source.best.post.id
+            (r.source, r.span.start, r.span.end)
+            for r in state.reports
+            if r.source.best.post.id != best.source.best.post.id
         ]
         used.add(best.source.best.post.id)
         picked.append((spans[best.source.best.post.id, best.span.start], agreeing))
@@ -155,12 +178,19 @@ def _counted(
     quoted = {figure.quantity for candidate, _ in picked for figure in figures(candidate.text, asked.unit)}
     for quantity in ("missing", "injured"):
         beside = curves.get(quantity, [])
-        if asked.measure == "dead" and quantity not in quoted and beside and beside[-1].latest > now.since - 24 * HOUR and beside[-1].support >= 2:
+        if (
+            asked.measure == "dead"
+            and quantity not in quoted
+            and beside
+            and beside[-1].latest > now.since - 24 * HOUR
+            and beside[-1].support >= 2
+        ):
             add(beside[-1])
     earlier = [
         state
         for state in line[:-1]
-        if abs(state.value - now.value) > CONFLICT * now.value and (state.value < now.value or state.support >= 5)
+        if abs(state.value - now.value) > CONFLICT * now.value
+        and (state.value < now.value or state.support >= 5)
     ]
     if earlier:
         add(earlier[-1])
@@ -179,7 +209,9 @@ def _claim(
 ) -> Claim:
     """A claim with its citations; the copies of what is quoted are counted in the whole ocean."""
     quoted = [(candidate.source, candidate.span.start, candidate.span.end), *agreeing]
-    copies = {(h.post.network, h.post.id) for h in ocean.copies(candidate.source.best, as_of=as_of) if h.at <= as_of}
+    copies = {
+        (h.post.network, h.post.id) for h in ocean.copies(candidate.source.best, as_of=as_of) if h.at <= as_of
+    }
     everywhere = {(hit.post.network, hit.post.id) for source, _, _ in quoted for hit in source.hits} | copies
     ranked = quoted[:1] + sorted(quoted[1:], key=lambda q: (-q[0].weight, q[0].best.post.id))
     shown: list[Citation] = []

@@ -57,11 +57,21 @@ def checked(answer: Answer, retrieved: Mapping[tuple[str, str], Hit], took_ms: f
             if citation_holds(citation, retrieved, answer.as_of) and supports(citation.quote, claim.text)
         ]
         claims.append(
-            Claim(text=claim.text, as_of=claim.as_of, authors=claim.authors, posts=claim.posts, citations=tuple(good))
+            Claim(
+                text=claim.text,
+                as_of=claim.as_of,
+                authors=claim.authors,
+                posts=claim.posts,
+                citations=tuple(good),
+            )
         )
     if answer.outcome != "answer" or not claims:
         return Answer(
-            question=answer.question, as_of=answer.as_of, outcome="not_enough_evidence", answer="", took_ms=took_ms
+            question=answer.question,
+            as_of=answer.as_of,
+            outcome="not_enough_evidence",
+            answer="",
+            took_ms=took_ms,
         )
     cited = {(citation.network, citation.id) for claim in claims for citation in claim.citations}
     return Answer(

@@ -16,16 +16,15 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from trinch.answers.figures import numbers
 from trinch.answers.model import Hit
 from trinch.answers.spans import REPOST, reposted_from
-from trinch.posts.text import tokens
 
 SAME = 0.6
 """Share of word pairs two texts must have in common to be near-copies (of the shorter one where it is cut off)."""
 
-_NOISE = re.compile(r"https?:?\S*|@\w+|…|\.\.\.+|\b(?:RT|MT)\b")
+_MARKS = frozenset(("rt", "mt", "via"))
 
 
 class Source(NamedTuple):
@@ -55,10 +54,9 @@ def authors(sources: Iterable[Source]) -> int:
     return len(voices - {""}) or (1 if voices else 0)
 
 
-def _pairs(text: str) -> set[tuple[str, str]]:
-    words = tokens(_NOISE.sub(" ", REPOST.sub(" ", text)))
-    words = [word.lstrip("#") for word in words]
-    return set(zip(["", *words], [*words, ""], strict=True))
+def _words(hit: Hit) -> list[str]:
+    """The words of a post in order, without handles, tags' doubles and marks of repetition."""
+    return [term for term in hit.terms if term[0] not in "@#$" and term not in _MARKS]
 
 
 def _is_cut(text: str) -> bool:
@@ -81,8 +79,7 @@ def weigh(hit: Hit, copies: int) -> float:
         weight *= 0.6
     if len(words) - tags - sum("://" in word for word in words) < 4:
         weight *= 0.6
-    letters = [c for c in post.text if c.isalpha()]
-    if len(letters) > 20 and sum(c.isupper() for c in letters) / len(letters) > 0.7:
+    if sum(map(str.isupper, post.text)) > 20 + 2 * sum(map(str.islower, post.text)):
         weight *= 0.8
     if post.reply_to:
         weight *= 0.8
@@ -91,7 +88,12 @@ def weigh(hit: Hit, copies: int) -> float:
 
 def _rank(hit: Hit) -> tuple[bool, bool, int, str]:
     """Orders the posts of one source: the first is the one to quote."""
-    return (_is_cut(hit.post.text), bool(hit.post.repost_of or REPOST.match(hit.post.text)), hit.at, hit.post.id)
+    return (
+        _is_cut(hit.post.text),
+        bool(hit.post.repost_of or REPOST.match(hit.post.text)),
+        hit.at,
+        hit.post.id,
+    )
 
 
 def collapse(hits: Sequence[Hit]) -> list[Source]:
@@ -103,8 +105,9 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
     ordered = sorted(unique.values(), key=lambda h: (-h.score, h.post.network, h.post.id))
     if not ordered:
         return []
-    pairs = [_pairs(hit.post.text) for hit in ordered]
-    digits = [frozenset(numbers(_NOISE.sub(" ", hit.post.text))) for hit in ordered]
+    words = [_words(hit) for hit in ordered]
+    pairs = [set(zip(["", *told], [*told, ""], strict=True)) for told in words]
+    digits = [frozenset(word for word in told if word[0].isdigit()) for told in words]
     cut = [_is_cut(hit.post.text) for hit in ordered]
     shared = _overlap(pairs)
     sizes = np.array([len(p) for p in pairs], dtype=np.float32)
@@ -149,7 +152,7 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
     return sorted(sources, key=lambda s: (-s.score, s.best.post.network, s.best.post.id))
 
 
-def _overlap(sets: Sequence[set[tuple[str, str]]]) -> "np.ndarray[tuple[int, int], np.dtype[np.float32]]":
+def _overlap(sets: Sequence[set[tuple[str, str]]]) -> NDArray[np.float32]:
     """How many members each two sets share, [n, n]."""
     index: dict[tuple[str, str], int] = {}
     rows, columns = [], []
@@ -159,5 +162,5 @@ def _overlap(sets: Sequence[set[tuple[str, str]]]) -> "np.ndarray[tuple[int, int
             columns.append(index.setdefault(member, len(index)))
     table = np.zeros((len(sets), len(index)), dtype=np.float32)
     table[rows, columns] = 1.0
-    shared: np.ndarray[tuple[int, int], np.dtype[np.float32]] = table @ table.T
+    shared: NDArray[np.float32] = table @ table.T
     return shared

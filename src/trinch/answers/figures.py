@@ -20,6 +20,9 @@ _NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+|\d+(?:\.\d+)?")
 _BREAKS = frozenset(".;!?-–—|")
 
 
+_DATING = lexicon.words("in of since en de im em nel dal seit desde depuis")
+
+
 class Figure(NamedTuple):
     quantity: str
     """Key of `lexicon.MEASURES`, or `unit`."""
@@ -38,6 +41,7 @@ def quantity_of(word: str) -> str:
     return next((name for name, words in lexicon.MEASURES.items() if word in words), "")
 
 
+@lru_cache(maxsize=20_000)
 def value_of(word: str) -> float | None:
     """The number a folded token stands for: `1,127`, `1.127` and `1127` are 1127; `seven` is 7."""
     if word in lexicon.NUMBER_WORDS:
@@ -62,7 +66,7 @@ class _Word(NamedTuple):
 
 
 def _words(text: str) -> list[_Word]:
-    return [_Word(fold(found[0]), found.start(), found.end()) for found in _TOKEN.finditer(text)]
+    return [_Word(fold(found[0]), *found.span()) for found in _TOKEN.finditer(text)]
 
 
 def _is_year(word: _Word, value: float) -> bool:
@@ -80,7 +84,9 @@ def _after(words: list[_Word], here: int, unit: frozenset[str]) -> tuple[str, in
     """The quantity named behind a number, and how far; a number or a stop on the way ends the search."""
     steps = 0
     away = False
-    for word in words[here + 1 :]:
+    for place, word in enumerate(words[here + 1 :], here + 1):
+        if words[place + 1 : place + 2] and words[place + 1].folded == "of" and value_of(word.folded):
+            continue  # "91 people, 20 of them children, were killed"
         away = away or word.folded in lexicon.AWAY
         if word.folded[0] in _BREAKS or word.folded in "%:" or value_of(word.folded) is not None:
             break
@@ -114,7 +120,9 @@ def _before(words: list[_Word], here: int) -> tuple[str, int]:
     return "", REACH + 1
 
 
-_ACTIVE = frozenset("kills killing toll tolls injures injuring kill claims tue tuant mata uccide bilan leaves".split())
+_ACTIVE = lexicon.words(
+    "kills killing toll tolls injures injuring kill claims tue tuant mata uccide bilan leaves"
+)
 
 
 def _firmness(words: list[_Word], here: int, value: float) -> str:
@@ -122,7 +130,16 @@ def _firmness(words: list[_Word], here: int, value: float) -> str:
     close = around[-2:] + [word.folded for word in words[here + 1 : here + 4]]
     if any(word in lexicon.FEARED for word in close[:4]) and not any(word in _BREAKS for word in close):
         return "feared"
-    if around[-2:] == ["up", "to"] and around[0] not in ("goes", "gone", "went", "climbs", "rises", "rose", "jumps", "shoots"):
+    if around[-2:] == ["up", "to"] and around[0] not in (
+        "goes",
+        "gone",
+        "went",
+        "climbs",
+        "rises",
+        "rose",
+        "jumps",
+        "shoots",
+    ):
         return "near"
     if words[here].folded.endswith("+") or any(word in lexicon.AT_LEAST for word in around):
         return "over" if value % 10 == 0 else "exact"
@@ -131,18 +148,33 @@ def _firmness(words: list[_Word], here: int, value: float) -> str:
     return "exact"
 
 
-def figures(text: str, unit: frozenset[str] = frozenset()) -> list[Figure]:
+@lru_cache(maxsize=4096)
+def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]:
     """All counted numbers of `text` in order. `unit` holds further words that may be counted (as index terms)."""
     words = _words(text)
+    if not any(value_of(word.folded) for word in words):
+        return ()
     found: list[Figure] = []
     for here, word in enumerate(words):
         value = value_of(word.folded)
         if value is None or word.folded[0] in "#@$":
             continue
         following = words[here + 1].folded if here + 1 < len(words) else ""
-        if following in ("%", "percent", "of", "year", "years", "yr", "month", "hours", "story", "storey", "days", "am", "pm") and (
-            not unit or following not in unit
-        ):
+        if following in (
+            "%",
+            "percent",
+            "of",
+            "year",
+            "years",
+            "yr",
+            "month",
+            "hours",
+            "story",
+            "storey",
+            "days",
+            "am",
+            "pm",
+        ) and (not unit or following not in unit):
             continue
         if following == "," and here and words[here - 1].folded == ",":
             continue  # "Martin Richard, 8, dies": an age
@@ -150,18 +182,18 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> list[Figure]:
             continue  # "50 more bodies": a step, not a state
         behind, behind_steps = _after(words, here, unit)
         front, front_steps = _before(words, here)
-        if front and front_steps <= behind_steps and not (front_steps == behind_steps and behind):
-            quantity, steps = front, front_steps
-        elif front and front_steps == 1 and _is_active(words, here):
+        if (front and front_steps <= behind_steps and not (front_steps == behind_steps and behind)) or (
+            front and front_steps == 1 and _is_active(words, here)
+        ):
             quantity, steps = front, front_steps
         else:
             quantity, steps = behind, behind_steps
-        if not quantity or (_is_year(word, value) and steps > 1):
+        if not quantity or (_is_year(word, value) and (steps > 1 or words[here - 1].folded in _DATING)):
             continue
         if quantity != "unit" and value != int(value):
             continue  # nobody counts people in fractions: a magnitude
         found.append(Figure(quantity, value, _firmness(words, here, value), word.start, word.end))
-    return found
+    return tuple(found)
 
 
 def _is_active(words: list[_Word], here: int) -> bool:

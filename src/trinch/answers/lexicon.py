@@ -6,11 +6,17 @@ case, no accents. The lists are the project's own and deliberately short; a word
 never a false statement, because answers are quotes.
 """
 
+
+def words(text: str) -> frozenset[str]:
+    """The words of a list written as running text."""
+    return frozenset(text.split())
+
+
 STOPWORDS: dict[str, frozenset[str]] = {
-    lang: frozenset(words.split())
-    for lang, words in {
+    lang: words(text)
+    for lang, text in {
         "en": "a about all also an and any are as at be been being but by can could did do does doing done for "
-        "from get gets got had has have having ever since until new he her here hers him his how i if in into is it its just many me more "
+        "from get gets got had has have having during ever since until new he her here hers him his how i if in into is it its just many me more "
         "most much my near no not now of off on or our out over own she so some such tell than that the their "
         "them then there these they this those to too under up us very was we were what when where which while "
         "who whom whose why will with would you your please know say says said show give whats whos hows thats "
@@ -42,41 +48,64 @@ STOPWORDS: dict[str, frozenset[str]] = {
     }.items()
 }
 
-OVERVIEW = frozenset(
-    "news latest update updates situation event events summary overview status develop developments information info "
-    "nouvelles situation derniere dernieres dernier derniers actualite actualites bilan infos "
-    "noticias situacion ultimas ultima ultimo ultimos novedades resumen lage nachrichten neues aktuelle aktuell stand "
-    "notizie situazione ultime aggiornamenti noticia novidades situacao".split()
+OVERVIEW = words(
+    "news latest update updates situation event events summary overview status develop developments "
+    "information info nouvelles derniere dernieres dernier derniers actualite actualites bilan infos "
+    "noticias situacion ultimas ultima ultimo ultimos novedades resumen lage nachrichten neues aktuelle "
+    "aktuell stand notizie situazione ultime aggiornamenti noticia novidades situacao"
 )
 """Words that ask for the state of things; nothing that a post must hold."""
 
-NEWEST = frozenset(
-    "latest situation now current currently status update updates derniere dernieres situacion ultima ultimas lage "
-    "aktuell aktuelle situazione ultime situacao maintenant actuellement ahora jetzt adesso agora still happening todays".split()
+NEWEST = words(
+    "latest situation now current currently status update updates derniere dernieres situacion ultima "
+    "ultimas lage aktuell aktuelle situazione ultime situacao maintenant actuellement ahora jetzt adesso "
+    "agora still happening todays"
 )
 """Words that ask for the newest state above all."""
 
-COUNT_CUES = ("how many", "how much", "number of", "count of", "combien", "nombre de", "cuantos", "cuantas", "cuanto", "cuanta",
-    "numero de", "wie viele", "wieviele", "wie viel", "anzahl", "quanti", "quante", "quanto", "numero di", "quantos", "quantas")
+COUNT_CUES = (
+    "how many",
+    "how much",
+    "number of",
+    "count of",
+    "combien",
+    "nombre de",
+    "cuantos",
+    "cuantas",
+    "cuanto",
+    "cuanta",
+    "numero de",
+    "wie viele",
+    "wieviele",
+    "wie viel",
+    "anzahl",
+    "quanti",
+    "quante",
+    "quanto",
+    "numero di",
+    "quantos",
+    "quantas",
+)
 KIND_CUES: dict[str, tuple[str, ...]] = {
     "who": ("who", "whom", "whose", "qui", "quien", "quienes", "wer", "wen", "wem", "chi", "quem"),
     "where": ("where", "donde", "wo", "dove", "onde"),
     "when": ("when", "quand", "cuando", "wann", "quando"),
 }
 
-PEOPLE = frozenset(
-    "people person persons human humans victim victims personnes personne gens victime victimes personas persona "
-    "gente victimas menschen personen leute opfer persone vittime pessoas vitimas number numbers count".split()
+PEOPLE = words(
+    "people person persons human humans victim victims personnes personne gens victime victimes personas "
+    "persona gente victimas menschen personen leute opfer persone vittime pessoas vitimas number numbers "
+    "count"
 )
 
 MEASURES: dict[str, frozenset[str]] = {
-    kind: frozenset(words.split())
-    for kind, words in {
+    kind: words(text)
+    for kind, text in {
         "dead": "dead die died dies dying death deaths deadly kill killed killing kills killings toll fatality fatalities casualty casualties "
         "body bodies perished mort morts morte mortes mourir mourru deces decede decedes decedees tue tues tuees tuant bilan muerto muertos muerta muertas "
         "murieron mueren murio morir fallecido fallecidos fallecidas fallecieron tot tote toten todesopfer getotet "
         "starben gestorben umgekommen morti morto uccisi uccise uccidendo decedute deceduti mortos mortas morreram morrem mataron "
-        "lives mata matou patay nasawi",
+        "mata matou patay nasawi",
         "injured": "injured injures injuring injuries injury wounded wounding wounds hurt hospitalized hospitalised blesse blesses "
         "blessees blessant herido heridos heridas lesionados lesionadas verletzt verletzte verletzten ferito feriti ferite feridos "
         "feridas sugatan",
@@ -92,16 +121,24 @@ MEASURES: dict[str, frozenset[str]] = {
 }
 """What people are counted as. Each is its own quantity: the dead are never mixed with the hurt or missing."""
 
-TAKES_NEXT = frozenset(
-    "kill kills killing killed killings toll tolls injures injuring injured injuries death deaths dead claims claimed leaves leaving left body bodies "
-    "wounds wounding tue tuant tues mata matan mataron matou uccide uccidendo bilan morts muertos deaths arrest arrests rescues evacuates "
-    "fatalities casualties missing heridos blesses morti mortos tote todesopfer".split()
+TALLIES = words(
+    "dead deaths death toll casualties casualty fatalities injured wounded injuries missing morts mort "
+    "blesses disparus bilan muertos fallecidos heridos desaparecidos tote todesopfer verletzte vermisste "
+    "morti vittime feriti dispersi mortos feridos"
+)
+"""Measure words that ask for a count by themselves ("Nepal earthquake dead")."""
+
+TAKES_NEXT = words(
+    "kill kills killing killed killings toll tolls injures injuring injured injuries death deaths dead "
+    "claims claimed leaves leaving left body bodies wounds wounding tue tuant tues mata matan mataron "
+    "matou uccide uccidendo bilan morts muertos arrest arrests rescues evacuates fatalities casualties "
+    "missing heridos blesses morti mortos tote todesopfer"
 )
 """Measure words that may stand before their number ("toll hits 912"); the rest follow it."""
 
 CONCEPTS: tuple[frozenset[str], ...] = tuple(
-    frozenset(words.split())
-    for words in (
+    words(text)
+    for text in (
         "earthquake earthquakes quake quakes seisme seismes terremoto terremotos sismo sismos temblor erdbeben tremblement tremor",
         "flood floods flooding flooded inondation inondations inundacion inundaciones hochwasser uberschwemmung alluvione alluvioni "
         "inundacao inundacoes enchente enchentes",
@@ -128,21 +165,20 @@ CONCEPTS: tuple[frozenset[str], ...] = tuple(
         "train trains tren trenes zug treno treni trem trens",
         "helicopter helicopters helicoptere helicopteres helicoptero helicopteros hubschrauber elicottero elicotteri",
         "school schools ecole ecoles escuela escuelas schule scuola scuole escola escolas",
-        "virus outbreak epidemic epidemie epidemia ebola mers flu grippe",
+        "virus outbreak epidemic epidemie epidemia epidemics",
         "election elections eleccion elecciones wahl wahlen elezione elezioni eleicao eleicoes vote",
         "won win wins winner winners gagne gagner gagnant remporte gano ganador gewonnen sieger gewann vinto vincitore venceu ganhou vencedor",
         "suspect suspects suspecto sospechoso sospechosos verdachtiger sospettato sospettati suspeito suspeitos",
         "protest protests protester protesters demonstration manifestation manifestations manifestants protesta protestas proteste "
         "manifestazione protestos",
         "volcano eruption erupts erupted volcan vulkan ausbruch eruzione vulcano vulcao erupcion eruption",
-        "storm tornado tornade",
     )
 )
 """Words that name the same kind of event across languages; a question's word is met by any of its row."""
 
 NUMBER_WORDS: dict[str, int] = {
     word: value
-    for value, words in {
+    for value, text in {
         1: "un una une ein eine uno um uma",
         2: "two deux dos zwei due dois duas dalawa",
         3: "three trois tres drei tre tatlo",
@@ -157,78 +193,88 @@ NUMBER_WORDS: dict[str, int] = {
         12: "twelve douze doce zwolf dodici doze",
     }.items()
     if value > 1
-    for word in words.split()
+    for word in text.split()
 }
 
-AT_LEAST = frozenset(
-    "over than tops topped top passes passed pass surpasses surpassed exceeds exceed exceeded above past least beyond plus mas mehr "
-    "supera superan depasse uber oltre piu mais minimum moins menos mindestens crosses crossed".split()
+AT_LEAST = words(
+    "over than tops topped top passes passed pass surpasses surpassed exceeds exceed exceeded above past "
+    "least beyond plus mas mehr supera superan depasse uber oltre piu mais minimum moins menos mindestens "
+    "crosses crossed"
 )
-NEARLY = frozenset(
-    "nearly nears near almost close approaches approaching approached towards toward around about some roughly estimated as presque pres "
-    "quelque environ casi cerca unos fast knapp etwa rund quasi circa quase hundreds".split()
+NEARLY = words(
+    "nearly nears near almost close approaches approaching approached towards toward around about some "
+    "roughly estimated as presque pres quelque environ casi cerca unos fast knapp etwa rund quasi circa "
+    "quase hundreds"
 )
-FEARED = frozenset(
-    "fear fears feared fearing may could might possibly potentially expected expect likely craindre craint redoute temen teme podria "
-    "podrian befurchtet konnte konnten temono potrebbe potrebbero temem pode podem missing".split()
+FEARED = words(
+    "fear fears feared fearing may could might possibly potentially expected expect likely craindre "
+    "craint redoute temen teme podria podrian befurchtet konnte konnten temono potrebbe potrebbero temem "
+    "pode podem"
 )
 """Hedges of a number: it is a floor, it is round, or it is a guess."""
 
-FILLERS = frozenset(
-    "at to the of now is has have had been are was were in by hits hit hitting rises rise rising rose risen reaches reached reach "
-    "climbs climbed climb stands stood jumps jumped jumps grows grew soars soared goes gone went up as many confirmed currently people "
-    "persons so far already a another estimated believed officially est de a la les des passe s eleve monte sube asciende aumenta llega "
-    "e sale ya van al menos lives life others approximately approx per count hay deja que deixa".split()
+FILLERS = words(
+    "at to the of now is has have had been are was were in by hits hit hitting rises rise rising rose "
+    "risen reaches reached reach climbs climbed climb stands stood jumps jumped grows grew soars soared "
+    "goes gone went up as many confirmed currently people persons so far already a another estimated "
+    "believed officially est de la les des passe s eleve monte sube asciende aumenta llega e sale ya van "
+    "al menos lives life others approximately approx per count hay deja que deixa"
 )
 """Words that may stand between a number and the word that says what it counts."""
 
-AWAY = frozenset("from flee flees fled in near threatens threatening leave left forced de desde aus von dalle".split())
+AWAY = words("from flee flees fled in near threatens threatening leave left forced de desde aus von dalle")
 """Between a number and a thing these say that the thing is not what was counted ("32,000 flee homes")."""
 
-MOVES = frozenset(
-    "hits hit rises rise rising rose reaches reached climbs climbed climbing stands stood jumps jumped grows grew soars soared tops topped passes "
-    "passed surpasses surpassed exceeds exceeded crosses nears approaches now raised lowered revised s'eleve eleve atteint passe sube asciende "
-    "aumenta llega supera alcanza sale chega steigt uber a to at above over past".split()
+MOVES = words(
+    "hits hit rises rise rising rose reaches reached climbs climbed climbing stands stood jumps jumped "
+    "grows grew soars soared tops topped passes passed surpasses surpassed exceeds exceeded crosses nears "
+    "approaches now is was raised lowered revised s'eleve eleve atteint passe sube asciende aumenta llega supera "
+    "alcanza sale chega steigt uber a to at above over past"
 )
 """Verbs by which a count moves to a number."""
 
-MORE = frozenset("more additional other others another further mas otros autres weitere altri outros".split())
+MORE = words("more additional other others another further mas otros autres weitere altri outros")
 """After a number these make it an increment ("50 more bodies"), not a state."""
 
-HEARSAY = frozenset(
-    "rumor rumors rumour rumours unconfirmed allegedly rumeur rumeurs rumores".split()
-)
-PERSONAL = frozenset(
-    "i im my me mine myself ive ill we our omg lol lmao wtf pray praying prayers prayer thoughts rip condolences hope wish god bless stay "
-    "safe heart hearts sad sadly love thank thanks follow retweet je mon ma mes moi prions priez coeur triste yo mi mis oremos oracion triste "
-    "ich mein mir meine io mio mia preghiamo eu meu minha oremos lmfao haha hahaha fuck fucking shit damn ass dude bro guys dear please "
-    "y'all yall ur u crazy insane awful horrible terrible heartbreaking heartbroken speechless devastated crying tears omfg smh".split()
+HEARSAY = words("rumor rumors rumour rumours unconfirmed allegedly rumeur rumeurs rumores")
+PERSONAL = words(
+    "i im my me mine myself ive ill we our omg lol lmao wtf pray praying prayers prayer thoughts rip "
+    "condolences hope wish god bless stay safe heart hearts sad sadly love thank thanks follow retweet je "
+    "mon ma mes moi prions priez coeur triste yo mi mis oremos oracion ich mein mir meine io mio mia "
+    "preghiamo eu meu minha lmfao haha hahaha fuck fucking shit damn ass dude bro guys dear please y'all "
+    "yall ur u crazy insane awful horrible terrible heartbreaking heartbroken speechless devastated "
+    "crying tears omfg smh"
 )
 """Signs that a sentence speaks of its writer's feelings rather than of what happened."""
 
-POINTERS = frozenset(
-    "watch video videos photo photos picture pictures pics image images gallery footage selfie click read listen livestream stream live "
-    "blog check look see help donate donation donations donating ways support join petition shocking must list reasons subscribe giveaway "
-    "films filmed eyewitness ugc raw nsfl nsfw viral shirt shirts game games comic meme funny joke app podcast episode review preview recap thread ama tribute poem song lyrics "
-    "interview opinion column photoset album scam "
-    "regardez voir lire aidez dons mira fotos ver ayuda dona donar guarda foto aiuto ajuda veja assista bilder spenden".split()
+POINTERS = words(
+    "watch video videos photo photos picture pictures pics image images gallery footage selfie click read "
+    "listen livestream stream live blog check look see help donate donation donations donating ways "
+    "support join petition shocking must list reasons subscribe giveaway films filmed eyewitness ugc raw "
+    "nsfl nsfw viral shirt shirts game games comic meme funny joke app podcast episode review preview "
+    "recap thread ama tribute poem song lyrics interview opinion column photoset album scam regardez voir "
+    "lire aidez dons mira fotos ver ayuda dona donar guarda foto aiuto ajuda veja assista bilder spenden"
 )
 """Signs that a sentence points at something else (a picture, an appeal, a joke) instead of telling it."""
 
-REPORTING = frozenset(
-    "confirmed confirms confirm according officials official police authorities ministry minister mayor governor sheriff spokesman "
-    "spokeswoman spokesperson military army rescuers examiner reported reports reportedly announced announces says said declares declared "
-    "statement breaking update updated toll killed kills dead died injured wounded missing arrested charged rescued evacuated destroyed "
-    "damaged hit hits struck strikes collapsed exploded crashed magnitude "
-    "selon autorites ministere confirme confirment police annonce policia autoridades segun confirma confirman confirmaron gobierno "
-    "polizei behorden laut bestatigt secondo autorita conferma confermato segundo governo".split()
+REPORTING = words(
+    "confirmed confirms confirm according officials official police authorities ministry minister mayor "
+    "governor sheriff spokesman spokeswoman spokesperson military army rescuers examiner reported reports "
+    "reportedly announced announces says said declares declared statement breaking update updated toll "
+    "killed kills dead died injured wounded missing arrested charged rescued evacuated destroyed damaged "
+    "hit hits struck strikes collapsed exploded crashed magnitude morts mort blesses blessees disparus "
+    "bilan tues muertos heridos desaparecidos fallecidos morti feriti dispersi mortos feridos tote "
+    "verletzte vermisste selon autorites ministere confirme confirment annonce policia autoridades segun "
+    "confirma confirman confirmaron gobierno polizei behorden laut bestatigt secondo autorita conferma "
+    "confermato segundo governo"
 )
 """Signs that a sentence reports: who says so, what happened, to how many."""
 
-OPINION = frozenset(
-    "ok okay you your youre if should shouldnt why because think thinking believe guess imagine maybe feel feels feeling glad happy sick hell hate "
-    "stupid idiot idiots racist funny joke jokes poor kids let lets dont cant cannot wont didnt never always everyone everybody nobody "
-    "tu vous si pourquoi pense crois usted porque creo pienso du sie warum glaube denke perche credo penso voce acho".split()
+OPINION = words(
+    "ok okay you your youre if should shouldnt why because think thinking believe guess imagine maybe "
+    "feel feels feeling glad happy sick hell hate stupid idiot idiots racist funny joke jokes poor kids "
+    "let lets dont cant cannot wont didnt never always everyone everybody nobody tu vous si pourquoi "
+    "pense crois usted porque creo pienso du sie warum glaube denke perche credo penso voce acho"
 )
 """Signs that a sentence argues or addresses somebody."""
 
@@ -246,3 +292,59 @@ PHRASES = {
     "passed away": "died",
 }
 """Set phrases of questions and the one word that stands for each."""
+
+PLACES: tuple[frozenset[str], ...] = tuple(
+    words(text)
+    for text in (
+        "brazil brasil bresil brasilien brasile",
+        "germany allemagne alemania deutschland germania alemanha",
+        "france frankreich francia franca",
+        "spain espagne espana spanien spagna espanha",
+        "italy italie italia italien",
+        "england angleterre inglaterra inghilterra",
+        "greece grece grecia griechenland",
+        "turkey turquie turquia turkei turchia",
+        "russia russie rusia russland",
+        "ukraine ucrania ucraina",
+        "china chine cina",
+        "japan japon giappone japao",
+        "india inde indien",
+        "chile chili cile",
+        "peru perou",
+        "mexico mexique messico mexiko",
+        "philippines filipinas philippinen filippine pinas",
+        "egypt egypte egipto agypten egitto egito",
+        "syria syrie siria syrien",
+        "iraq irak",
+        "pakistan paquistan",
+        "bangladesh bangladesch",
+        "thailand thailande tailandia",
+        "switzerland suisse suiza schweiz svizzera suica",
+        "belgium belgique belgica belgien belgio",
+        "netherlands pays-bas holanda niederlande olanda holland",
+        "sweden suede suecia schweden svezia",
+        "norway norvege noruega norwegen norvegia",
+        "poland pologne polonia polen",
+        "canada kanada",
+        "australia australie australien",
+        "morocco maroc marruecos marokko marocco marrocos",
+        "algeria algerie argelia algerien",
+        "tunisia tunisie tunez tunesien",
+        "nigeria nigerien",
+        "london londres londra",
+        "moscow moscou moscu moskau mosca moscovo",
+        "athens athenes atenas athen atene",
+        "rome roma rom",
+        "milan milano mailand",
+        "naples napoli neapel napoles",
+        "venice venise venezia venecia venedig",
+        "genoa genova genes genua",
+        "brussels bruxelles bruselas brussel",
+        "cologne koln colonia",
+        "munich munchen",
+        "vienna vienne wien viena",
+        "warsaw varsovie varsovia warschau varsavia",
+        "beijing pekin peking pechino pequim",
+    )
+)
+"""The same place in several languages."""

@@ -2,20 +2,17 @@
 
 Owns the shapes only: `Answer`, `Claim`, `Citation`, `Source`, and the two protocols that the ocean satisfies.
 Knows nothing of how a question is understood, how evidence is weighed, or how posts are stored.
-Times are UTC, integer microseconds since 1970, until `as_json` writes them as RFC 3339.
+Times are UTC, integer microseconds since 1970.
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
 from trinch.posts.event import Post
 
 Outcome = Literal["answer", "not_enough_evidence"]
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Hit(Protocol):
@@ -104,28 +101,3 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[Claim, ...] = ()
     sources: tuple[Source, ...] = ()
     took_ms: float = 0.0
-
-
-def rfc3339(at: int) -> str:
-    """Microseconds since 1970 as `2013-04-15T22:00:00Z`; a fraction is written only where there is one."""
-    try:
-        text = (EPOCH + timedelta(microseconds=at)).isoformat()
-    except OverflowError:
-        text = (datetime.min if at < 0 else datetime.max).replace(tzinfo=UTC).isoformat()
-    return text.replace("+00:00", "Z")
-
-
-def as_json(answer: Answer) -> dict[str, Any]:
-    """The answer as plain values for `json`, times in RFC 3339."""
-
-    def plain(value: Any, key: str = "") -> Any:
-        if isinstance(value, msgspec.Struct):
-            return {name: plain(getattr(value, name), name) for name in value.__struct_fields__}
-        if isinstance(value, tuple):
-            return [plain(item) for item in value]
-        if key in ("as_of", "created_at", "at"):
-            return rfc3339(value)
-        return value
-
-    result: dict[str, Any] = plain(answer)
-    return result

@@ -19,6 +19,10 @@ NAME_WEIGHT = 1.5
 """A name or number says more about what is asked than a common word as rare as it."""
 
 
+PART_WEIGHT = 0.5
+_RUN = re.compile(r"[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*)+")
+
+
 class Term(NamedTuple):
     """One thing the question names. A post speaks of it when it holds any of `forms`."""
 
@@ -26,9 +30,16 @@ class Term(NamedTuple):
     forms: frozenset[str]
     weight: float
     """Inverse document frequency in nats, times `NAME_WEIGHT` for names and numbers."""
-    name: bool
-    known: bool
-    """Whether any post holds it."""
+    spellings: tuple[str, ...]
+    """How a name may be written: itself, and the same place in other languages."""
+    role: str
+    """`name`; `part` of a name that is often left out; `event`, a kind of happening (lexicon.CONCEPTS), its
+    forms being words of several languages; or `word`."""
+
+    @property
+    def needed(self) -> bool:
+        """Whether a post that lacks it is about something else."""
+        return self.role in ("name", "event")
 
 
 class Question(NamedTuple):
@@ -61,10 +72,15 @@ def language(words: list[str]) -> str:
     return best or identify(" ".join(words))
 
 
+def spellings(word: str) -> tuple[str, ...]:
+    """`word` without its sign, and the names of the same place in other languages."""
+    bare = word.lstrip("#@$")
+    return (bare, *sorted({name for place in lexicon.PLACES if bare in place for name in place} - {bare}))
+
+
 def forms(word: str) -> frozenset[str]:
     """Every index term that stands for `word`: its stems, the same without its sign, and its concept's words."""
-    bare = word.lstrip("#@")
-    words = {word, bare}
+    words = {word, *spellings(word)}
     for concept in lexicon.CONCEPTS:
         if word in concept:
             words |= concept
@@ -86,6 +102,25 @@ def _kind(folded: str, words: list[str], lang: str) -> str:
     return "fact"
 
 
+def _joined(terms: list[Term], text: str) -> list[Term]:
+    """Capitalised words in a row are one name. Where its last word is written more often than another of them, posts
+    say it alone ("Maduro" for "Nicolás Maduro"), and that other is but a `part`; "Boston Marathon" needs both."""
+    names = {term.text: term for term in terms if term.role == "name"}
+    parts: set[str] = set()
+    for run in _RUN.findall(text):
+        words = [word for word in tokens(run) if word in names]
+        acronyms = {token for word in run.split() if word.isupper() for token in tokens(word)}
+        parts.update(
+            word
+            for word in words[:-1]
+            if names[word].weight > names[words[-1]].weight and word not in acronyms
+        )
+    return [
+        term._replace(role="part", weight=PART_WEIGHT * term.weight) if term.text in parts else term
+        for term in terms
+    ]
+
+
 def understand(text: str, as_of: int, ocean: Ocean) -> Question:
     """Read a question asked about the ocean as of `as_of` (microseconds)."""
     folded = fold(text)
@@ -95,15 +130,18 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
     words = tokens(folded)
     lang = language(words)
     kind = _kind(folded, words, lang)
-    stop = frozenset().union(*lexicon.STOPWORDS.values()) if lang not in lexicon.STOPWORDS else lexicon.STOPWORDS[lang]
+    stop = (
+        frozenset().union(*lexicon.STOPWORDS.values())
+        if lang not in lexicon.STOPWORDS
+        else lexicon.STOPWORDS[lang]
+    )
     rest = tokens(about.rest) if about else words
     if about and about.year:
         rest.append(about.year)  # met by a post of that year or one that names it
 
-    capital = {
-        token for word in re.findall(r"\S+", text)[1:] if word[:1].isupper() for token in tokens(word)
-    }
-    all_shouted = text.isupper()
+    capital = {token for word in text.split() if word[:1].isupper() for token in tokens(word)}
+    if text.istitle() or text.isupper():
+        capital = set()
     measure, unit, terms = "", frozenset[str](), list[Term]()
     overview = not rest
     newest = False
@@ -122,7 +160,7 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
                 measure = measure or "dead"
             continue
         kind_of = next((name for name, members in lexicon.MEASURES.items() if word in members), "")
-        if kind_of and (kind == "count" or kind_of == "dead" and "toll" in words):
+        if kind_of and (kind == "count" or (kind == "fact" and word in lexicon.TALLIES)):
             measure, kind = measure or kind_of, "count"
             continue
         if word in lexicon.PEOPLE and kind in ("count", "who"):
@@ -130,14 +168,47 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
         if kind == "count" and not measure and not unit and not terms and word not in capital:
             unit = forms(word)
         variants = forms(word)
+        event = any(word in concept for concept in lexicon.CONCEPTS)
+        if event and any(term.role == "event" and term.text in variants for term in terms):
+            continue  # "volcano eruption" names one thing
         found = max((ocean.doc_freq(form) for form in variants), default=0)
-        name = (word in capital and not all_shouted) or word[0] in "#@$" or any(c.isdigit() for c in word)
+        name = (word in capital and not event) or word[0] in "#@$" or any(c.isdigit() for c in word)
         weight = math.log((ocean.num_posts + 1) / (found + 0.5)) * (NAME_WEIGHT if name else 1.0)
-        terms.append(Term(word, variants, max(weight, 0.1), name, found > 0))
+        role = "event" if event else "name" if name else "word"
+        terms.append(Term(word, variants, max(weight, 0.1), spellings(word), role))
     if kind == "count" and not measure:
         measure = "unit" if unit else ""
-    newest = newest or "happening" in words or _starts(folded, ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo"))
-    if kind == "fact" and (overview or _starts(folded, ("happen", "happened", "happening", "happens", "going on", "passe", "passant",
-            "pasado", "paso", "pasando", "passiert", "geschehen", "los", "successo", "succede", "aconteceu", "acontecendo"))):
+    newest = (
+        newest
+        or "happening" in words
+        or _starts(
+            folded, ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo")
+        )
+    )
+    if kind == "fact" and (
+        overview
+        or _starts(
+            folded,
+            (
+                "happen",
+                "happened",
+                "happening",
+                "happens",
+                "going on",
+                "passe",
+                "passant",
+                "pasado",
+                "paso",
+                "pasando",
+                "passiert",
+                "geschehen",
+                "los",
+                "successo",
+                "succede",
+                "aconteceu",
+                "acontecendo",
+            ),
+        )
+    ):
         kind = "overview"
-    return Question(text, lang, kind, tuple(terms), measure, unit, newest, about)
+    return Question(text, lang, kind, tuple(_joined(terms, text)), measure, unit, newest, about)

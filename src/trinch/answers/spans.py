@@ -9,25 +9,35 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from trinch.answers.lexicon import words
+
 MAX_QUOTE = 300
 """Longest span in code points: about the length of a post. Longer ones are cut at a clause."""
 
 MIN_WORDS = 3
 
-REPOST = re.compile(r"\s*[\"“”']?\s*(?:RT|MT|QT|via)\b:?\s*@([\w.-]+):?\s*|\s*[\"“”]\s*@([\w.-]+):\s*", re.IGNORECASE)
+REPOST = re.compile(
+    r"\s*[\"“”']?\s*(?:RT|MT|QT|via)\b:?\s*@([\w.-]+):?\s*|\s*[\"“”]\s*@([\w.-]+):\s*", re.IGNORECASE
+)
 """A repost or quotation written out in the text; group 1 or 2 is who is repeated."""
-_INNER_REPOST = re.compile(r"(?:^|\s|\()[\"“”]?(?:RT|MT|QT)\b:?\s*[\"“”]?@([\w.-]+):?\s*|(?:^|\s)[\"“”'(]*@([\w.-]+):\s+")
+_INNER_REPOST = re.compile(
+    r"(?:^|\s|\()[\"“”]?(?:RT|MT|QT)\b:?\s*[\"“”]?@([\w.-]+):?\s*|(?<!\S)[\"“”'(]*@([\w.-]+):\s+"
+)
 _HANDLES = re.compile(r"\s*(?:\.?@[\w.-]+[\s,:]+)+")
-_LINK = re.compile(r"\(?\[?(?:https?:?/{0,2}\S*|www\.\S+|\bpic\.twitter\.com/\S+|\b(?:bit|nyti|t|ow|fb|goo)\.(?:ly|ms|co|me|gl)/\S+)", re.IGNORECASE)
+_LINK = re.compile(
+    r"\(?\[?(?:https?:?/{0,2}\S*|www\.\S+|\bpic\.twitter\.com/\S+|\b(?:bit|nyti|t|ow|fb|goo)\.(?:ly|ms|co|me|gl)/\S+)",
+    re.IGNORECASE,
+)
 _DATELINE = re.compile(
     r"[:.]?\s*\b[A-Z][A-Z .'-]{2,}(?:,\s*[A-Z][\w. ]{1,20})?\s*\((?:AP|Reuters|AFP|Reu|UPI|CNN|ANSA|EFE|dpa)\)?\s*(?:[—–-]+\s*)?"
 )
 """Where a news agency's headline ends and its story begins: "...: SAVAR, Bangladesh (AP) — "."""
 _CUT = re.compile(r"(?:…|\.\.\.+)\s*$")
-_ABBREVIATIONS = frozenset(
-    "mr mrs ms dr st sgt gen gov sen rep lt col capt prof rev hon jr sr vs etc no nos inc ltd co corp dept est approx "
-    "jan feb mar apr jun jul aug sep sept oct nov dec mon tue wed thu fri sat sun mme mlle m av bd sra srta dra sig dott "
-    "ca bzw z.b d.h u.s u.k u.n e.g i.e a.m p.m d.c l.a mass tex okla fla calif ave blvd ft mt pres".split()
+_ABBREVIATIONS = words(
+    "mr mrs ms dr cpl pvt cmdr adm cllr supt insp mins hrs st sgt gen gov sen rep lt col capt prof rev "
+    "hon jr sr vs etc no nos inc ltd co corp dept est approx jan feb mar apr jun jul aug sep sept oct nov "
+    "dec mon tue wed thu fri sat sun mme mlle m av bd sra srta dra sig dott ca bzw z.b d.h u.s u.k u.n "
+    "e.g i.e a.m p.m d.c l.a mass tex okla fla calif ave blvd ft mt pres"
 )
 _STOP = re.compile(r"[.!?。！？]+[\"”’»)\]]*(?=\s|$)|(?<=[。！？])|\n+|\s[|•▪►»]\s|\s//\s|\s~\s|\\+")
 _TRAILING = re.compile(
@@ -36,7 +46,8 @@ _TRAILING = re.compile(
     re.IGNORECASE,
 )
 _DANGLING = re.compile(
-    r"(?:^|\s)(?:in|at|on|of|for|from|the|a|an|to|by|with|and|as|is|en|de|del|la|el|le|les|du|des|au|aux|em|no|na|di|a|im|von|mit)$", re.IGNORECASE
+    r"(?:^|\s)(?:in|at|on|of|for|from|the|a|an|to|by|with|and|as|is|en|de|del|la|el|le|les|du|des|au|aux|em|no|na|di|a|im|von|mit)$",
+    re.IGNORECASE,
 )
 """A tag behind one of these is part of the sentence: "explosion reported in #Boston #news"."""
 _EMOJI_TAIL = re.compile(r"[\s\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]+$")
@@ -91,7 +102,7 @@ def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             following = text[found.end() : end].lstrip()[:1]
             if following.islower():
                 continue
-        stop = found.end() if mark.strip() and mark.strip()[0] in ".!?。！？\"”" else found.start()
+        stop = found.end() if mark.strip() and mark.strip()[0] in '.!?。！？"”' else found.start()
         if stop > here:
             yield here, stop
         here = found.end()
@@ -110,9 +121,9 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
             break
         end = start + len(shorter)
     piece = text[start:end]
-    if piece[:1] in "\"“" and not re.search(r"[\"”]", piece[1:]):
+    if piece[:1] in '"“' and not re.search(r"[\"”]", piece[1:]):
         start += 1
-    elif piece[-1:] in "\"”" and not re.search(r"[\"“]", piece[:-1]):
+    elif piece[-1:] in '"”' and not re.search(r"[\"“]", piece[:-1]):
         end -= 1
     while end > start and text[end - 1] in "([{":
         end -= 1

@@ -22,7 +22,7 @@ from trinch.answers.spans import Span
 HOUR = 3_600_000_000
 
 STEP = 1.15
-FIRST_STEP = 1.6
+FIRST_STEP = 1.3
 FIRST = 24 * HOUR
 LEAP = 2.0
 """A rise by more than this factor after the first day needs five sources."""
@@ -65,15 +65,18 @@ def agrees(figure: Figure, value: float) -> bool:
     return abs(figure.value - value) < 0.5
 
 
+def _is_close(figure: Figure, value: float) -> bool:
+    """Whether a figure may be the same count, seen a little earlier or later."""
+    return figure.firm == "exact" and abs(figure.value - value) <= CLOSE * value
+
+
 def _corroborates(report: Report, value: float, since: int) -> bool:
     if abs(report.source.first - since) > TOGETHER:
         return False
     figure = report.figure
     if figure.firm == "feared":
         return False
-    if figure.firm == "exact":
-        return abs(figure.value - value) <= CLOSE * value
-    return agrees(figure, value)
+    return _is_close(figure, value) or (figure.firm != "exact" and agrees(figure, value))
 
 
 def states(reports: Iterable[Report]) -> list[State]:
@@ -133,21 +136,20 @@ def _revived(every: Sequence[State], now: State, until: int) -> State | None:
     A higher one returns with `RETURN` fresh reports and more than the present one has; a lower one, since slow
     outlets repeat low numbers for hours, needs three times as many of each.
     """
-    spoken = sum(
-        agrees(r.figure, now.value) for s in every for r in s.reports if now.since <= r.source.first <= until
-    )
+    told = sorted((r for s in every for r in s.reports), key=lambda r: r.source.first)
+    told = [r for r in told if now.since < r.source.first <= until]
     for state in reversed(every):
+        if state.since > now.since or state.value == now.value or state.firm != "exact":
+            continue
         factor = 1 if state.value > now.value else 3
-        fresh = tuple(r for r in state.reports if now.since < r.source.first <= until)
-        if (
-            state.since <= now.since
-            and state.value != now.value
-            and state.firm == "exact"
-            and len(fresh) >= RETURN * factor
-            and len(fresh) > spoken * factor
-        ):
-            first, last = fresh[0].source.first, fresh[-1].source.first
-            return State(state.value, state.firm, first, last, fresh, float(len(fresh)))
+        returned = kept = 0
+        for place in range(len(told) - 1, -1, -1):  # since some moment, ever longer ago
+            returned += _is_close(told[place].figure, state.value)
+            kept += agrees(told[place].figure, now.value)
+            if returned >= RETURN * factor and returned > kept * factor:
+                fresh = tuple(r for r in told[place:] if _is_close(r.figure, state.value))
+                first, last = fresh[0].source.first, fresh[-1].source.first
+                return State(state.value, state.firm, first, last, fresh, float(returned))
     return None
 
 
@@ -159,24 +161,33 @@ def _believed(state: State, now: State, start: int, every: Sequence[State]) -> b
     ratio = state.value / now.value if now.value else float("inf")
     if ratio >= 1:
         early = state.since - start <= FIRST
-        if ratio <= (FIRST_STEP if early else STEP) and state.firm != "near":
+        if ratio <= (FIRST_STEP if early else STEP) and state.firm != "near" and _prevails(state, now, every):
             return True
-        return state.support >= (2 if early or ratio <= LEAP else 5) and (ratio <= LEAP or _prevails(state, now, every))
+        return state.support >= (2 if early or ratio <= LEAP else 5) and (
+            ratio <= LEAP or _prevails(state, now, every)
+        )
     # Only numbers never heard before can correct a count; slow outlets repeat old ones for days.
     correcting = sum(
         len(other.reports)
         for other in every
-        if other.since > now.since and other.firm == "exact" and abs(other.value - state.value) <= CLOSE * state.value
+        if other.since > now.since
+        and other.firm == "exact"
+        and abs(other.value - state.value) <= CLOSE * state.value
     )
     return ratio >= COLLAPSE and state.firm == "exact" and correcting >= 3 and _prevails(state, now, every)
 
 
 def _prevails(state: State, now: State, every: Sequence[State]) -> bool:
-    """Whether, since a very different number came up, at least half as many say it as go on saying the old one.
+    """Whether, since a number came up, at least half as many say it, or go beyond it, as go on saying the old one.
 
     A real jump or correction is taken up; another event's number ("30 killed in Kabul") is not.
     """
     fresh = [r for other in every for r in other.reports if r.source.first >= state.since]
-    new = sum(agrees(r.figure, state.value) or abs(r.figure.value - state.value) <= CLOSE * state.value for r in fresh)
-    old = sum(agrees(r.figure, now.value) for r in fresh)
+    new = sum(
+        agrees(r.figure, state.value)
+        or _is_close(r.figure, state.value)
+        or (r.figure.firm != "feared" and now.value < state.value <= r.figure.value <= LEAP * state.value)
+        for r in fresh
+    )
+    old = sum(agrees(r.figure, now.value) or _is_close(r.figure, now.value) for r in fresh)
     return new >= 0.5 * old

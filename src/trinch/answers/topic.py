@@ -16,7 +16,7 @@ from trinch.answers import lexicon
 from trinch.answers.evidence import Source, collapse
 from trinch.answers.model import Hit, Ocean
 from trinch.answers.question import Question, Term
-from trinch.posts.text import query_terms
+from trinch.posts.text import fold, query_terms
 
 LIMIT = 200
 """Posts asked for at a time."""
@@ -28,15 +28,28 @@ FOREIGN = 0.35
 """What a common word weighs when the post is in another language, where it would be written otherwise."""
 
 ABOUT = 0.45
-"""How near a post must be to the question or to the anchors' words to be evidence."""
+"""How near a post must be to the question to be evidence."""
+
+LIKE = 0.6
+"""How near it must be to the anchors' words where it does not hold the question's own."""
+
+TIED = 0.08
+"""Share of the evidence that must hold the question's own names for the rest to be believed the same topic."""
 
 PROFILE = 12
 """Words kept that set the anchors apart."""
 
 _STOP = frozenset().union(*lexicon.STOPWORDS.values())
-_COUNTED = frozenset(form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word))
+_COUNTED = frozenset(
+    form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word)
+)
 """Words of counting ("death toll") go with every disaster and set none apart."""
-_DAY = 86_400_000_000
+
+SOURCES = 300
+"""Most sources weighed."""
+DAY = 86_400_000_000
+RECENT = (1, 7)
+"""Days back from the newest post on the topic for which posts are asked for once more, by themselves."""
 
 
 class Evidence(NamedTuple):
@@ -48,31 +61,39 @@ class Evidence(NamedTuple):
     enough: bool
 
 
-def holds(term: Term, terms: frozenset[str], at: int, question: Question) -> bool:
-    """Whether a post with these index terms, witnessed at `at`, speaks of `term`."""
+NOTHING = Evidence((), (), {}, False)
+
+
+def holds(term: Term, terms: frozenset[str], folded: str, at: int, question: Question) -> bool:
+    """Whether a post speaks of `term`: its index terms, its folded text, and when it was witnessed.
+
+    A name must stand in the text as it is written in the question but for its last letter; stems alone are not
+    enough, since they make one word of Genovia and Genova.
+    """
     if not term.forms.isdisjoint(terms):
-        return True
+        return term.role != "name" or any((s if len(s) < 5 else s[:-1]) in folded for s in term.spellings)
     period = question.period
     return bool(period and period.year == term.text and period.since <= at < period.until)
 
 
-def coverage(question: Question, terms: frozenset[str], at: int, lang: str) -> tuple[float, bool]:
-    """The share of the question's weight a post holds, and whether it holds every name and the rarest term."""
+def coverage(question: Question, terms: frozenset[str], text: str, at: int, lang: str) -> tuple[float, bool]:
+    """The share of the question's weight a post holds; and whether it holds all names and events, and `COVERED`."""
     total = held = 0.0
     whole = True
     foreign = question.lang != "und" and lang not in ("und", question.lang)
-    rarest = max((term.weight for term in question.terms), default=0.0)
+    folded = fold(text)
     for term in question.terms:
-        weight = term.weight * (FOREIGN if foreign and not term.name else 1.0)
+        weight = term.weight * (FOREIGN if foreign and term.role == "word" else 1.0)
         total += weight
-        if holds(term, terms, at, question):
+        if holds(term, terms, folded, at, question):
             held += weight
-        elif term.name or (term.weight >= rarest and not foreign):
+        elif term.needed:
             whole = False
-    return (held / total if total else 0.0), whole
+    share = held / total if total else 0.0
+    return share, whole and share >= COVERED
 
 
-def _where(question: Question, as_of: int) -> str:
+def _where(question: Question) -> str:
     if not question.period:
         return ""
     since, until = question.period.since // 1_000_000, question.period.until // 1_000_000
@@ -91,7 +112,15 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
     for term, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:60]:
         if count < floor:
             break
-        if term in asked or term in _COUNTED or term in _STOP or term in lexicon.PERSONAL or len(term) < 3 or term[0] in "#@" or any(c.isdigit() for c in term):
+        if (
+            term in asked
+            or term in _COUNTED
+            or term in _STOP
+            or term in lexicon.PERSONAL
+            or len(term) < 3
+            or term[0] in "#@"
+            or any(c.isdigit() for c in term)
+        ):
             continue
         p = count / size
         q = (ocean.doc_freq(term) + 0.5) / (ocean.num_posts + 1)
@@ -102,7 +131,7 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
     return {term: weight / total for term, weight in best}
 
 
-def _closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
+def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     """Share of the profile's weight a post holds, out of what the four heaviest words weigh together."""
     if not profile:
         return 0.0
@@ -111,48 +140,55 @@ def _closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
 
 
 def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
-    """Retrieve and weigh the evidence for a question. Asks the ocean at most five times."""
+    """Retrieve and weigh the evidence for a question. Asks the ocean at most four times."""
     if not question.terms:
-        return Evidence((), (), {}, False)
+        return NOTHING
     text = " ".join(term.text for term in question.terms)
     if question.lang not in ("en", "und"):
         text += " " + " ".join(sorted(_translations(question)))
-    where = _where(question, as_of)
-    hits = list(ocean.retrieve(text, limit=LIMIT, as_of=as_of, where=where))
+    where = _where(question)
+
+    def retrieve(words: str, limit: int, where: str) -> list[Hit]:
+        return [
+            hit for hit in ocean.retrieve(words, limit=limit, as_of=as_of, where=where) if hit.at <= as_of
+        ]
+
+    hits = retrieve(text, LIMIT, where)
     if question.period and question.period.year:
-        hits += ocean.retrieve(text, limit=LIMIT // 2, as_of=as_of)
-    sources = collapse([hit for hit in hits if hit.at <= as_of])
-    anchors = [source for source in sources if _is_anchor(question, source)]
-    if not _is_enough(question, anchors):
-        return Evidence(tuple(sources), (), {}, False)
+        hits += retrieve(text, LIMIT // 2, "")
+    anchors = collapse([hit for hit in hits if _is_anchor(question, hit)])
+    if not _is_enough(question, anchors) or not _is_met(question, anchors):
+        return NOTHING
 
     profile = _profile(question, anchors[:80], ocean) if len(anchors) >= 3 else {}
     if profile or question.kind in ("count", "overview"):
-        words = [term.text for term in question.terms]
-        words += list(profile)[:8]
-        if question.measure in lexicon.MEASURES:
+        words = [term.text for term in question.terms] + list(profile)[:8]
+        if question.measure in _MEASURE_WORDS:
             words += _MEASURE_WORDS[question.measure].split()
-        more = " ".join(dict.fromkeys(words))
-        hits += ocean.retrieve(more, limit=LIMIT, as_of=as_of, where=where)
+        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, where)
         if question.kind == "overview" and _is_event(question, profile):
-            toll = " ".join([term.text for term in question.terms] + list(profile)[:3] + [_TOLL_WORDS])
-            hits += ocean.retrieve(toll, limit=LIMIT // 2, as_of=as_of, where=where)
-        if question.newest or question.kind == "count":
+            words = [term.text for term in question.terms] + list(profile)[:3] + _TOLL_WORDS.split()
+            hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, where)
+        if (question.newest or question.kind == "count") and not where:
             newest = max(
-                (h.at for h in hits if _closeness(profile, frozenset(h.terms)) >= ABOUT),
-                default=max(source.first for source in anchors),
+                (hit.at for hit in hits if closeness(profile, frozenset(hit.terms)) >= LIKE),
+                default=max(anchor.first for anchor in anchors),
             )
-            for days in () if where else (1, 7):
-                recent = f"since_time:{(newest - days * _DAY) // 1_000_000}"
-                hits += ocean.retrieve(more, limit=LIMIT // 2, as_of=as_of, where=recent)
-        sources = collapse([hit for hit in hits if hit.at <= as_of])
-    kept, about = [], []
-    for source in sources:
-        near = _nearness(question, source.best, profile)
-        if near >= ABOUT and _in_period(question, source):
-            kept.append(source)
-            about.append(near)
-    return Evidence(tuple(kept), tuple(about), profile, bool(kept))
+            for days in RECENT if question.kind == "count" else RECENT[:1]:
+                recent = f"since_time:{(newest - days * DAY) // 1_000_000}"
+                hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, recent)
+    nearness = {
+        (hit.post.network, hit.post.id): _nearness(question, hit, profile)
+        for hit in hits
+        if _in_period(question, hit)
+    }
+    near = [hit for hit in hits if nearness.get((hit.post.network, hit.post.id))]
+    named = [hit for hit in near if _names_all(question, hit)]
+    if len(named) < TIED * len(near):
+        near = named  # the anchors' words led to another topic
+    sources = collapse(near)[:SOURCES]
+    about = tuple(nearness[source.best.post.network, source.best.post.id] for source in sources)
+    return Evidence(tuple(sources), about, profile, bool(sources))
 
 
 _TOLL_WORDS = "dead killed injured missing toll confirmed officials"
@@ -167,13 +203,14 @@ _MEASURE_WORDS = {
 
 
 def _translations(question: Question) -> set[str]:
-    """Other languages' words for the events a question names and for what it counts."""
+    """Other languages' words for the events and places a question names and for what it counts."""
     words = {
         word
         for concept in lexicon.CONCEPTS
         if any(term.text in concept for term in question.terms)
         for word in concept
     }
+    words |= {spelling for term in question.terms for spelling in term.spellings}
     return words | set(_MEASURE_WORDS.get(question.measure, "").split())
 
 
@@ -182,27 +219,54 @@ def _is_event(question: Question, profile: dict[str, float]) -> bool:
     return any(not words.isdisjoint(concept) for concept in lexicon.CONCEPTS)
 
 
-def _in_period(question: Question, source: Source) -> bool:
+def _in_period(question: Question, hit: Hit) -> bool:
     period = question.period
-    return not period or bool(period.year) or period.since <= source.best.at < period.until
+    return not period or bool(period.year) or period.since <= hit.at < period.until
 
 
-def _is_anchor(question: Question, source: Source) -> bool:
-    share, whole = coverage(question, frozenset(source.best.terms), source.best.at, source.best.post.lang)
-    return whole and share >= COVERED
+def _is_anchor(question: Question, hit: Hit) -> bool:
+    return coverage(question, frozenset(hit.terms), hit.post.text, hit.at, hit.post.lang)[1]
 
 
 def _nearness(question: Question, hit: Hit, profile: dict[str, float]) -> float:
+    """How much a post speaks of what is asked, 0 to 1; 0 where it is no evidence."""
     terms = frozenset(hit.terms)
-    share, whole = coverage(question, terms, hit.at, hit.post.lang)
-    return max(share if whole else 0.6 * share, _closeness(profile, terms) * 0.95)
+    share, whole = coverage(question, terms, hit.post.text, hit.at, hit.post.lang)
+    own = share if whole else 0.6 * share
+    like = closeness(profile, terms) * 0.95
+    return max(own, like) if own >= ABOUT or like >= LIKE else 0.0
+
+
+def _names_all(question: Question, hit: Hit) -> bool:
+    """Whether a post itself holds every name and event of the question."""
+    terms, folded = frozenset(hit.terms), fold(hit.post.text)
+    return all(holds(term, terms, folded, hit.at, question) for term in question.terms if term.needed)
+
+
+def _is_met(question: Question, anchors: Sequence[Source]) -> bool:
+    """Whether the common words of the question are met too, by half their weight in one anchor at least.
+
+    "Maduro captured" is not answered by posts that say something else of Maduro. Not asked of posts in another
+    language, where those words would be other words.
+    """
+    common = [term for term in question.terms if term.role == "word"]
+    weight = sum(term.weight for term in common)
+    for anchor in anchors:
+        hit = anchor.best
+        if hit.post.lang not in ("und", question.lang) and question.lang not in ("und", "en"):
+            return True
+        terms, folded = frozenset(hit.terms), fold(hit.post.text)
+        if sum(term.weight for term in common if holds(term, terms, folded, hit.at, question)) >= weight / 2:
+            return True
+    return not common
 
 
 def _is_enough(question: Question, anchors: Sequence[Source]) -> bool:
-    """One post is enough for a single rare name; several terms must meet in two independent posts or wholly in one."""
+    """One post is enough for a single term; several terms must meet in two independent posts, or all in one."""
     if not anchors:
         return False
     if len(question.terms) == 1 or len(anchors) >= 2:
         return True
-    best = anchors[0].best
-    return coverage(question, frozenset(best.terms), best.at, best.post.lang)[0] >= 0.999
+    hit = anchors[0].best
+    terms, folded = frozenset(hit.terms), fold(hit.post.text)
+    return all(holds(term, terms, folded, hit.at, question) for term in question.terms if term.role != "part")

@@ -75,7 +75,10 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("yesterday", re.compile(r"\b(?:yesterday|hier|ayer|gestern|ieri|ontem)\b")),
     ("today", re.compile(r"\b(?:today|tonight|this morning|aujourd'?hui|hoy|heute|oggi|hoje|this day)\b")),
     ("thisweek", re.compile(r"\b(?:this week|cette semaine|esta semana|diese woche|questa settimana)\b")),
-    ("year", re.compile(r"(?<!\w)(?:(?:in|en|im jahr|im|nel|em|of|de)\s+)?((?:19|20|21)\d{2})\b(?![-/.,]\d)")),
+    (
+        "year",
+        re.compile(r"(?<!\w)(?:(?:in|en|im jahr|im|nel|em|of|de)\s+)?((?:19|20|21)\d{2})\b(?![-/.,]\d)"),
+    ),
 )
 
 

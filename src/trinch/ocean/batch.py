@@ -3,6 +3,7 @@
 Input: JSON lines `{"_id", "text", "as_of"?}`. Output, a line a hit: `_id Q0 post rank score trinch`.
 """
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,8 +29,10 @@ def run_batch(ocean: Ocean, queries: Path, run: Path, limit: int, as_of: int | N
     with run.open("w") as file:
         for query, moment in wanted:
             hits = ocean.retrieve(query.text, limit=limit, as_of=as_of if moment is None else moment)
+            score = math.inf
             for rank, hit in enumerate(hits, 1):
-                file.write(f"{query.id} Q0 {hit.post.id} {rank} {hit.score:.6f} trinch\n")
+                score = min(hit.score, score - 1e-6)  # evaluators sort ties anew, so there are none
+                file.write(f"{query.id} Q0 {hit.post.id} {rank} {score:.6f} trinch\n")
             found += len(hits)
     return found
 

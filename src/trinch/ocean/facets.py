@@ -24,7 +24,7 @@ def facets(post: Post) -> list[str]:
             add(f"from:{name.lower()}")
     if post.reply_to_author:
         add(f"to:{post.reply_to_author.lower()}")
-    if post.conversation_id:
+    if post.conversation_id and post.conversation_id != post.id:
         add(f"conversation:{post.conversation_id.lower()}")
     if post.quote_of:
         add(f"quoted:{post.quote_of.lower()}")

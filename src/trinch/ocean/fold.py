@@ -8,13 +8,20 @@ tables directly, after what was collected is written if it speaks of one of thos
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 from trinch.posts import event as ev
+
+COUNTS = ("likes", "reposts", "replies", "quotes")
+Counts: TypeAlias = dict[str, int | None]
+"""By the names of COUNTS, in that order."""
+
+_CHUNK = 500
+"""Parameters in one SQL statement; the oldest limit of SQLite is 999."""
 
 
 class _PostCounts(msgspec.Struct):
@@ -31,10 +38,12 @@ class _Counted(msgspec.Struct):
 
 
 _encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(ev.Created | ev.Edited).decode
 _decode_counts = msgspec.json.Decoder(_Counted).decode
-COUNTS = ("likes", "reposts", "replies", "quotes")
-_CHUNK = 500
-"""Parameters in one SQL statement; the oldest limit of SQLite is 999."""
+
+
+def _own_counts(post: ev.Post | _PostCounts) -> Counts:
+    return {name: getattr(post, name) for name in COUNTS}
 
 
 def key_of(network: str, id: str) -> str:
@@ -60,8 +69,12 @@ class Fold:
         self.next_seq = next_seq
         self.accepted = self.duplicates = self.deleted = self.ignored = 0
         self._known: dict[str, int | None] = {}
-        self._new_events: list[tuple[int, int, bytes]] = []
+        self._new_events: list[tuple[int, int, bytes, str | None]] = []
         self._new_posts: dict[str, int] = {}
+        self._alias: dict[str, str] = {}
+        self._fresh: dict[str, ev.Post] = {}
+        self._tallies: dict[str, tuple[Counts, int]] = {}
+        self._changed: set[str] = set()
         self._handlers: dict[type, Callable[[Any], str]] = {
             ev.Edited: self._edited,
             ev.Deleted: self._deleted,
@@ -78,39 +91,58 @@ class Fold:
 
     def apply(self, events: Sequence[ev.Event]) -> None:
         """Write the events that say something new; count the rest."""
-        keys = [key_of(e.network, e.post.id) for e in events if type(e) is ev.Created]
-        known = self._known = dict(lookup(self._db, "SELECT key, seq FROM posts WHERE key", keys))
-        for alias, root in lookup(self._db, "SELECT key, root FROM aliases WHERE key", keys):
-            known.setdefault(alias, self._newest(root))
+        self._look_up(events)
+        known = self._known
         for event in events:
             if type(event) is ev.Created:
                 key = key_of(event.network, event.post.id)
                 if key in known and not self._sent_again(event, known[key]):
                     self.duplicates += 1
                     continue
-                known[key] = self.next_seq
-                self._new_posts[key] = self.next_seq
-                self._new_events.append((self.next_seq, min(event.at, self._clock), _encode(event)))
-                self.next_seq += 1
+                known[key] = self._new_posts[key] = self.next_seq
+                self._fresh[key] = event.post
+                self._write(event)
                 self.accepted += 1
             else:
                 outcome = self._handlers[type(event)](event)
                 setattr(self, outcome, getattr(self, outcome) + 1)
         self._flush()
 
+    def _look_up(self, events: Sequence[ev.Event]) -> None:
+        """What the frequent kinds need to know, asked once for the whole batch."""
+        keys = [key_of(e.network, e.post.id) for e in events if type(e) is ev.Created]
+        counted = [key_of(e.network, e.id) for e in events if type(e) is ev.CountsChanged]
+        self._known = dict(lookup(self._db, "SELECT key, seq FROM posts WHERE key", [*keys, *counted]))
+        for alias, root in lookup(self._db, "SELECT key, root FROM aliases WHERE key", [*keys, *counted]):
+            self._alias[alias] = root
+            self._known[alias] = self._known[root] = self._newest(root)
+        rows = lookup(
+            self._db, "SELECT key, at, likes, reposts, replies, quotes FROM counts WHERE key", counted
+        )
+        for key, at, *counts in rows:
+            self._tallies[key] = dict(zip(COUNTS, counts, strict=True)), at
+        plain = {
+            self._known[key]: key for key in counted if self._known.get(key) and key not in self._tallies
+        }
+        for seq, body in lookup(self._db, "SELECT seq, body FROM events WHERE seq", list(plain)):
+            self._tallies[plain[seq]] = _own_counts(_decode_counts(body).post), 0
+
     # ---------------------------------------------------------------- shared steps
 
     def _flush(self) -> None:
-        if self._new_posts:
-            self._db.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", self._new_posts.items())
-            self._db.executemany("INSERT INTO events (seq, at, body) VALUES (?, ?, ?)", self._new_events)
-            self._new_posts.clear()
-            self._new_events.clear()
+        """Put what was collected into the tables."""
+        db = self._db
+        db.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", self._new_posts.items())
+        db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", self._new_events)
+        rows = [(key, self._tallies[key][1], *self._tallies[key][0].values()) for key in self._changed]
+        db.executemany("INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?, ?)", rows)
+        self._new_posts.clear()
+        self._new_events.clear()
+        self._changed.clear()
 
-    def _write(self, event: ev.Event, refs: Iterable[int] = ()) -> int:
+    def _write(self, event: ev.Event, refs: Sequence[int] = ()) -> int:
         seq, at = self.next_seq, min(event.at, self._clock)
-        listed = _encode(list(refs)).decode() if refs else None
-        self._db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (seq, at, _encode(event), listed))
+        self._new_events.append((seq, at, _encode(event), _encode(refs).decode() if refs else None))
         self.next_seq += 1
         return seq
 
@@ -145,22 +177,21 @@ class Fold:
         network, post = event.network, event.post
         root = self._root(network, event.replaces[0] if event.replaces else post.id)
         own = key_of(network, post.id)
-        if own in self._new_posts:
-            self._flush()
+        self._flush()
         at = min(event.at, self._clock)
         versions = self._db.execute(
-            "SELECT at, seq FROM events WHERE seq IN (SELECT seq FROM superseded WHERE key = ?1 UNION"
+            "SELECT at, seq, body FROM events WHERE seq IN (SELECT seq FROM superseded WHERE key = ?1 UNION"
             " SELECT seq FROM posts WHERE key = ?1 AND seq IS NOT NULL)",
             (root,),
         ).fetchall()
-        if own == root:  # the same id again: a version is known by its time
-            seen = any(version_at == at for version_at, _ in versions)
+        if own == root:  # the same id again: a version is known by its time and words
+            seen = any(at == then and _decode(body).post == post for then, _, body in versions)
         else:
             seen = own in self._known_aliases(root)
         if seen or self._barred(root):
             return "duplicates"
         seq = self._write(event)
-        line = sorted([*versions, (at, seq)])
+        line = sorted([*(version[:2] for version in versions), (at, seq)])
         self._db.executemany(
             "INSERT OR REPLACE INTO superseded VALUES (?, ?, ?)",
             [(older[1], newer[0], root) for older, newer in pairwise(line)],
@@ -169,6 +200,8 @@ class Fold:
         names = {key_of(network, id) for id in (*event.replaces, post.id)} - {root}
         self._db.executemany("INSERT OR REPLACE INTO aliases VALUES (?, ?)", [(n, root) for n in names])
         self._known |= dict.fromkeys((root, *names), line[-1][1])
+        self._alias |= dict.fromkeys(names, root)
+        self._flush()
         return "accepted"
 
     def _known_aliases(self, root: str) -> set[str]:
@@ -178,12 +211,16 @@ class Fold:
         root = self._root(event.network, event.id)
         if self._barred(root):
             return "duplicates"
+        self._flush()
         seqs = [row[0] for row in self._db.execute("SELECT seq FROM superseded WHERE key = ?", (root,))]
         newest = self._newest(root)
         seqs += [newest] if newest is not None else []
         self._db.executemany("UPDATE events SET body = NULL WHERE seq = ?", [(seq,) for seq in seqs])
         self._db.execute("DELETE FROM superseded WHERE key = ?", (root,))
         self._db.execute("DELETE FROM counts WHERE key = ?", (root,))
+        self._tallies.pop(root, None)
+        self._changed.discard(root)
+        self._fresh.pop(root, None)
         self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, NULL)", (root,))
         self._known |= dict.fromkeys((root, *self._known_aliases(root)), None)
         self._write(event, seqs)
@@ -237,34 +274,31 @@ class Fold:
         )
         return self._once(event, sql, (account, event.author, min(event.at, self._clock)))
 
-    def _counts(self, root: str, newest: int) -> tuple[dict[str, int | None], int]:
+    def _counts(self, root: str, newest: int) -> tuple[Counts, int]:
         """The counts of a post as last seen, and when: changed since, else as it was read."""
+        if root in self._tallies:
+            return self._tallies[root]
+        if root in self._fresh:
+            return _own_counts(self._fresh[root]), 0
         sql = "SELECT likes, reposts, replies, quotes, at FROM counts WHERE key = ?"
         row = self._db.execute(sql, (root,)).fetchone()
-        if row is None:
-            body = self._db.execute("SELECT body FROM events WHERE seq = ?", (newest,)).fetchone()[0]
-            post = _decode_counts(body).post
-            row = (post.likes, post.reposts, post.replies, post.quotes, 0)
-        return dict(zip(COUNTS, row[:4], strict=True)), row[4]
+        if row:
+            return dict(zip(COUNTS, row[:4], strict=True)), row[4]
+        body = self._db.execute("SELECT body FROM events WHERE seq = ?", (newest,)).fetchone()[0]
+        return _own_counts(_decode_counts(body).post), 0
 
-    def _set_counts(
-        self,
-        event: ev.Event,
-        root: str,
-        newest: int,
-        before: dict[str, int | None],
-        after: dict[str, int | None],
-    ) -> str:
-        row = (root, min(event.at, self._clock), *after.values())
-        self._db.execute("INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?, ?)", row)
+    def _set_counts(self, event: ev.Event, root: str, newest: int, before: Counts, after: Counts) -> str:
+        self._tallies[root] = after, min(event.at, self._clock)
+        self._changed.add(root)
         # Indexes know counts by powers of two: they hear of a change only when one is crossed.
         crossed = any((before[n] or 0).bit_length() != (after[n] or 0).bit_length() for n in COUNTS)
         self._write(event, [newest] if crossed else ())
         return "accepted"
 
     def _counts_changed(self, event: ev.CountsChanged) -> str:
-        root = self._root(event.network, event.id)
-        newest = self._newest(root)
+        key = key_of(event.network, event.id)
+        root = self._alias.get(key, key)
+        newest = self._known.get(root)
         if newest is None:
             return "ignored"
         before, seen = self._counts(root, newest)
@@ -299,4 +333,6 @@ class Fold:
     def _react(self, event: ev.Event, root: str, newest: int, what: str, step: int) -> str:
         before, _ = self._counts(root, newest)
         name = "likes" if what == "like" else "reposts"
-        return self._set_counts(event, root, newest, before, before | {name: max(0, (before[name] or 0) + step)})
+        return self._set_counts(
+            event, root, newest, before, before | {name: max(0, (before[name] or 0) + step)}
+        )

@@ -7,8 +7,9 @@ hold what the log has hidden since; whoever shows a post asks the log first. Kno
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import tantivy
 from tantivy import FieldType, Occur, Query
@@ -42,12 +43,19 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
+@lru_cache(maxsize=20_000)  # reposts bring the same text again and again
+def _read(text: str, lang: str) -> tuple[str, str]:
+    """The terms of a text, and of its sketch."""
+    words = terms(text, lang)
+    return " ".join(words), " ".join(sketch(words))
+
+
 def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
     """A post as tantivy holds it. The sketch of its text stands among the facets: near-copies share a term."""
-    words = terms(post.text, post.lang)
+    words, copies = _read(post.text, post.lang)
     found = tantivy.Document()
-    found.add_text("text", " ".join(words))
-    found.add_text("facets", " ".join([*facets(post), *sketch(words)]))
+    found.add_text("text", words)
+    found.add_text("facets", " ".join([*facets(post), copies]))
     found.add_integer("seq", seq)
     found.add_integer("at", at)
     return found
@@ -61,6 +69,13 @@ def read_position(path: Path) -> int:
         return 0
 
 
+class Known(Protocol):
+    """What a query may have to ask the log."""
+
+    def accounts_named(self, handle: str) -> list[str]: ...
+    def seqs_of(self, id: str) -> list[int]: ...
+
+
 class TextIndex:
     """The index in a folder; readable by many processes while one writes."""
 
@@ -72,6 +87,7 @@ class TextIndex:
         self._position = path / "position"
         self._meta = path / "meta.json"
         self._stamp: tuple[int, int] | None = None
+        self._doc_freqs: dict[str, int] = {}
         self._writer: tantivy.IndexWriter | None = None
 
     # ------------------------------------------------------------------ writing
@@ -97,9 +113,10 @@ class TextIndex:
         return max(read_position(self._position.parent), newest[0][0] if newest else 0)
 
     def apply(self, entries: Iterable[Entry], current: Callable[[list[int]], dict[int, Version]]) -> None:
-        """Take in log entries, in order. `current` tells how a post stands now, to index it anew."""
+        """Take in log entries, in order. `current` tells how posts stand now, to index them anew."""
         writer = self._writer
         assert writer is not None, "call try_write first"
+        counted: set[int] = set()
         for entry in entries:
             match entry.event:
                 case ev.Created(post=post) | ev.Edited(post=post):
@@ -108,13 +125,14 @@ class TextIndex:
                     for seq in entry.refs:
                         writer.delete_documents_by_term("seq", seq)
                 case ev.CountsChanged() | ev.Reacted() | ev.Unreacted():
-                    for version in current(list(entry.refs)).values():
-                        writer.delete_documents_by_term("seq", version.seq)
-                        writer.add_document(document(*version))
+                    counted.update(entry.refs)
                 case ev.AccountGone(author_id=author_id):
                     writer.delete_documents_by_query(self._of_author(author_id, entry.seq, entry.at))
                 case _:
                     pass  # hiding and restoring are the log's business alone
+        for version in current(sorted(counted)).values():
+            writer.delete_documents_by_term("seq", version.seq)
+            writer.add_document(document(*version))
 
     def commit(self, position: int) -> None:
         """Make what was applied durable and visible, then note how far the log is consumed."""
@@ -138,6 +156,7 @@ class TextIndex:
         if stamp != self._stamp:
             self._index.reload()
             self._stamp = stamp
+            self._doc_freqs.clear()
         return self._index.searcher()
 
     def search(self, query: Query, limit: int, *, latest: bool = False) -> list[Found]:
@@ -159,7 +178,10 @@ class TextIndex:
 
     def doc_freq(self, term: str) -> int:
         """In how many documents a term of `posts.text.terms` stands."""
-        return self._searcher().doc_freq("text", term)
+        searcher = self._searcher()
+        if term not in self._doc_freqs:
+            self._doc_freqs[term] = searcher.doc_freq("text", term)
+        return self._doc_freqs[term]
 
     def breakdown(self, field: str) -> dict[str, int]:
         """Documents by value of a facet, most frequent first."""
@@ -220,20 +242,20 @@ class TextIndex:
         """Posts whose sketch shares a term with the sketch of these terms: candidates for near-copies."""
         return any_of([self._fact(term) for term in sketch(post_terms)])
 
-    def compile(self, node: Node, as_of: int, authors: Callable[[str], list[str]]) -> Query | None:
+    def compile(self, node: Node, as_of: int, known: Known) -> Query | None:
         """The candidates of a query tree; None when the index cannot narrow them down.
 
-        `authors` gives the account ids known under a handle. May let pass too much, never too little.
+        May let pass too much, never too little.
         """
         match node:
             case And(items):
-                known = [self.compile(item, as_of, authors) for item in items]
-                return all_of([part for part in known if part is not None])
+                narrow = [self.compile(item, as_of, known) for item in items]
+                return all_of([part for part in narrow if part is not None])
             case Or(items):
-                parts = [part for item in items if (part := self.compile(item, as_of, authors)) is not None]
+                parts = [part for item in items if (part := self.compile(item, as_of, known)) is not None]
                 return any_of(parts) if len(parts) == len(items) else None
-            case Not(Words() | Between() | Has("lang" | "is" | "conversation" | "quoted") as item):
-                excluded = self.compile(item, as_of, authors)
+            case Not(Between() | Has("lang" | "is" | "quoted") as item):
+                excluded = self.compile(item, as_of, known)
                 everything = Query.const_score_query(Query.all_query(), 0.0)
                 return excluded and Query.boolean_query([(Occur.Must, everything), (Occur.MustNot, excluded)])
             case Not():
@@ -253,7 +275,12 @@ class TextIndex:
             case Has("url", value):
                 return all_of([self._fact(f"url:{term}") for term in wanted_url_terms(value)])
             case Has("from", handle):
-                return any_of([self._fact(f"from:{name.lower()}") for name in (handle, *authors(handle))])
+                return any_of(
+                    [self._fact(f"from:{name.lower()}") for name in (handle, *known.accounts_named(handle))]
+                )
+            case Has("conversation", value):
+                begun = [Query.term_query(self._schema, "seq", seq) for seq in known.seqs_of(value)]
+                return any_of([self._fact(f"conversation:{value}"), *begun])
             case Has(field, value):
                 return self._fact(f"{field}:{value}")
 

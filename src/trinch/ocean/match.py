@@ -5,11 +5,12 @@ candidates (it may propose too many, never too few); this decides. Knows nothing
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from trinch.ocean.facets import facets, url_terms, wanted_url_terms
 from trinch.ocean.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase, Words
 from trinch.posts.event import Post
-from trinch.posts.text import phrase_terms, query_terms, terms, tokens
+from trinch.posts.text import phrase_terms, stem, terms, tokens
 
 
 class Candidate:
@@ -25,7 +26,7 @@ class Candidate:
     def terms(self) -> list[str]:
         """Stemmed, as indexed."""
         if self._terms is None:
-            self._terms = terms(self.post.text, self.post.lang)
+            self._terms = _terms(self.post.text, self.post.lang)
         return self._terms
 
     @property
@@ -42,6 +43,11 @@ class Candidate:
         return self._facets
 
 
+@lru_cache(maxsize=4096)  # one question looks at the same posts several times
+def _terms(text: str, lang: str) -> list[str]:
+    return terms(text, lang)
+
+
 def matches(node: Node, it: Candidate, as_of: int) -> bool:
     """Whether the post satisfies the query, asked at `as_of` (microseconds)."""
     match node:
@@ -54,7 +60,7 @@ def matches(node: Node, it: Candidate, as_of: int) -> bool:
         case Words(text):
             words = word_tokens(text)
             if len(words) == 1:
-                return any(term in it.terms for term in query_terms(words[0]))
+                return stem(words[0], it.post.lang) in it.terms
             return any(_within(sequence, it.terms) for sequence in phrase_terms(text))
         case Phrase(text):
             return _within(terms(text, "und"), it.words)
@@ -66,6 +72,8 @@ def matches(node: Node, it: Candidate, as_of: int) -> bool:
         case Has("url", value):
             wanted = set(wanted_url_terms(value))
             return any(wanted <= url_terms(url) for url in it.post.urls)
+        case Has("conversation", value) if it.post.id.lower() == value:
+            return True  # where the conversation begins
         case Has(field, value):
             return f"{field}:{value}" in it.facets
 

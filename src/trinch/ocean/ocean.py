@@ -81,7 +81,7 @@ class Ocean:
         """Posts that match a query of X's operators, best or newest first. Raises QueryError."""
         node = parse(query)
         moment = now() if as_of is None else as_of
-        compiled = self.index.compile(node, moment, self.log.accounts_named)
+        compiled = self.index.compile(node, moment, self.log)
         if sort == "latest":
             return self._hits(node, compiled, limit, True, as_of, moment)
         hits = self._hits(node, compiled, max(limit, rank.WIDE), False, as_of, moment)
@@ -96,7 +96,7 @@ class Ocean:
         """
         node, moment = parse(where), now() if as_of is None else as_of
         words, size, df = tokens(text), self.index.count(), self.index.doc_freq
-        limits = [self.index.compile(node, moment, self.log.accounts_named)]
+        limits = [self.index.compile(node, moment, self.log)]
         limits += [self.index.up_to(as_of)] if as_of is not None else []
 
         def candidates(weights: dict[str, float], depth: int) -> list[Hit]:
@@ -106,7 +106,7 @@ class Ocean:
 
         first = candidates(rank.first_pass(words, df, size), rank.WIDE)
         expansion = rank.expand(words, [hit.candidate for hit in first], df, size, moment)
-        second = candidates(rank.second_pass(words, expansion, df, size), max(300, limit + limit // 2))
+        second = candidates(rank.second_pass(words, expansion, df, size), rank.depth(limit))
         return _ranked(words, expansion, second, df, size, moment)[:limit]
 
     def copies(self, hit: Texted, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:

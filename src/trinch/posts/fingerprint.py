@@ -133,27 +133,27 @@ class _Words(dict[str, int]):
 
 _words = _Words()
 _hash = _words.__getitem__
-_TOKEN = 2**44 - 1
+_TOKEN = 2**28 - 1
 
 
 def sketch(terms: Sequence[str]) -> tuple[str, ...]:
-    """At most SAMPLE + 1 tokens of 11 characters; near-copies share at least one with high probability.
+    """At most SAMPLE + 1 tokens of 7 characters; near-copies share at least one with high probability.
 
     A text without content words has none, and so is a copy of nothing."""
     words = [word for word in map(_hash, terms) if word]
     if len(words) < SHORT:
         # Multiplying by odd numbers that grow keeps the order of the words in their sum.
         mixed = sum(word * (2 * place + 3) for place, word in enumerate(words, len(words)))
-        return (f"{mixed & _TOKEN:011x}",) if words else ()
+        return (f"{mixed & _TOKEN:07x}",) if words else ()
     anchors = sorted(range(len(words) - SHORT + 1), key=words.__getitem__)[:SAMPLE]
     found = [
-        f"{(words[i] + 3 * words[i + 1] + 5 * words[i + 2] + 7 * words[i + 3]) & _TOKEN:011x}"
+        f"{(words[i] + 3 * words[i + 1] + 5 * words[i + 2] + 7 * words[i + 3]) & _TOKEN:07x}"
         for i in anchors
     ]
     opening = 1
     for word in words[:OPENING]:
         opening = 3 * opening + word
-    found.append(f"{opening & _TOKEN:011x}")
+    found.append(f"{opening & _TOKEN:07x}")
     return tuple(found)
 
 

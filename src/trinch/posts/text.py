@@ -10,7 +10,7 @@ query word may have been indexed under. Where two languages disagree (`news` is 
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from itertools import chain
 
@@ -42,6 +42,31 @@ _OTHERS = (
     ("\u0900", "\u097f", "hi"),
 )
 
+_FUNCTION_WORDS = """
+a about am an and any are as at be been but by can could did do does for from had has have how i if in
+into is it its many me much my of on or our shall should so some than that the their them there these they
+this those to was we were what when where which who whom whose why will with would you your au aux avec ce
+ces cet cette combien comme dans de des du elle elles en est et etait ete etre il ils je la le les leur
+lui ma mais moi ne nos notre nous ont ou par pas pourquoi qu quand que quel quelle quelles quels qui quoi
+sa se ses sont sur ta te tu une vos votre vous y al algo como cual cuales cuando cuanta cuantas cuanto
+cuantos del donde el ella ellos entre es esta estaba estan este esto fue ha han las lo los muy ni o para
+pero por porque quien quienes si sido sobre su sus una unos ya ao aos com da e ela ele isso isto na nas
+nao no onde os pela pelo qual quais quando quanta quantas quanto quantos quem sao seu sua tem um uma auch
+auf aus bei dass dem der doch durch ein eine einem einen einer fur gibt habe haben ich ihr im ist mit nach
+nicht noch nur oder sich sie sind uber und uns vom von vor wann warum wegen welche welcher welches wem wen
+wenn wer werden wie wieviel wieviele wird wurde wurden zu zum zur aan bij dat deze dit een geen het hij
+hoe hoeveel ik naar niet ook uit van voor waar waarom wat welke werd wordt zijn agli alla alle anche che
+ci cosa cui dal dalla degli dei della delle di gli hanno io nei nel nella non per perche piu quale quali
+quante quanti sono stata stato sul sulla tra uno а без бы был была были было в вы где для до его ее если
+есть еще же за и из или их к как какая какие какой когда кто ли мы на не но о об он она они от по почему
+при с сколько со так то только у уже что это я happen happened happening happens situation situacion
+situazione situacao lage passe passiert pasa sucede sucedio aconteceu gebeurt gebeurd hay
+"""
+FUNCTION_WORDS = frozenset(_FUNCTION_WORDS.split())
+"""Words that say how a question is put, not what it is about ("what is the situation in"), folded, in the
+Latin-script languages stemmed here and Russian. Left out are those that elsewhere are words of substance:
+German `die`, Italian `ai`, French `un`."""
+
 # --- folding -----------------------------------------------------------------------------------------------
 
 # Marks that carry no meaning for search: Latin, Greek, Cyrillic accents (but й is a letter), Hebrew points,
@@ -50,7 +75,8 @@ _MARKS = re.compile(
     r"(?<!и)\u0306|[\u0300-\u0305\u0307-\u036f\u0591-\u05bd\u05bf-\u05c7\u0640\u064b-\u065f\u0670\u06d6-\u06ed]"
 )
 # Soft hyphen, zero-width space and non-joiner, direction marks, byte-order mark; a joiner before a letter.
-_INVISIBLE = re.compile(r"[\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]|\u200d(?=\w)")
+_HIDDEN = r"\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_INVISIBLE = re.compile(rf"[{_HIDDEN}]|\u200d(?=[{_HIDDEN}\u200d]*\w)")
 _TINT = re.compile(r"[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 _LETTERS = str.maketrans("’‘ʼøłđðı", "'''olddi") | str.maketrans({"æ": "ae", "œ": "oe", "þ": "th"})
 
@@ -59,9 +85,9 @@ def fold(text: str) -> str:
     """`text` without differences of case, accent or typographic form. Idempotent; ASCII is only lowered."""
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKD", _INVISIBLE.sub("", text)).casefold().translate(_LETTERS)
+    text = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
     text = _TINT.sub("", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
 
 
 # --- tokens ------------------------------------------------------------------------------------------------
@@ -146,6 +172,8 @@ class _Remembered(dict[str, tuple[str, ...]]):
         self._read = read
 
     def __missing__(self, chunk: str) -> tuple[str, ...]:
+        if chunk.startswith(("https://", "http://")):
+            return ()
         found = tuple(self._read(chunk))
         if len(chunk) <= self.LONGEST:
             if len(self) >= self.ROOM:
@@ -235,10 +263,12 @@ def _plain(lang: str) -> _Remembered:
 _signed = _Remembered(lambda chunk: _words(chunk)[1])
 
 
-def _languages(word: str) -> Iterable[str]:
-    if word[0] < "\u0250":
+def _languages(word: str) -> Sequence[str]:
+    """The stemmed languages a word may belong to, by its letters."""
+    if word.isascii():
         return _LATIN
-    return [lang for first, last, lang in _OTHERS if first <= word[0] <= last]
+    others = [lang for first, last, lang in _OTHERS if any(first <= letter <= last for letter in word)]
+    return [*_LATIN, *others] if min(word) < "\u0250" else others
 
 
 @lru_cache(maxsize=10_000)

@@ -20,6 +20,7 @@ class Said(msgspec.Struct, frozen=True):
 
     person: Person
     text: str
+    lang: str
     role: str
     value: int | None = None
 
@@ -97,4 +98,4 @@ class Happening:
             language = languages()[lang]
             text = language.one_of(LEADS[lang], rng) + text + language.one_of(DETAILS[lang], rng)
         states = role in ("count", "correction", "news") or "{n}" in line
-        return Said(person, text[0].upper() + text[1:], role, self.value if states else None)
+        return Said(person, text[0].upper() + text[1:], lang, role, self.value if states else None)

@@ -85,13 +85,20 @@ _CONTRACTED = re.compile(r"\b(?:de les|de le|à les|à le|de el|a el) ")
 _VOWEL_AHEAD = re.compile(r"\b(a)(?= [aeiou])")
 
 
+_ELIDED = re.compile(r"\b(d|qu)e (?=[aeéiou])")
+
+
 def _contract(text: str) -> str:
     return _CONTRACTED.sub(lambda match: _CONTRACTIONS[match[0]], text)
 
 
+def _agree_french(text: str) -> str:
+    return _ELIDED.sub(r"\1'", _contract(text))
+
+
 _AGREEMENT: dict[str, Callable[[str], str]] = {
     "en": lambda text: _VOWEL_AHEAD.sub("an", text),
-    "fr": _contract,
+    "fr": _agree_french,
     "es": _contract,
 }
 _OPEN: dict[str, Filler] = {

@@ -5,8 +5,10 @@ no code with `ocean/`, so that a test may compare the two. Knows nothing of stor
 
 Where `posts/event.py` leaves a choice, the choice is here:
 - The order of events is the order acknowledged, except where a source repeats itself: of two versions of one
-  post, two counts, or two hidings with one reason, the later `at` wins, so replaying a stretch of the stream
-  changes nothing.
+  post, or of a hiding and a restoring with one reason, the later `at` wins, so replaying a stretch of the
+  stream changes nothing. A version is known by its id, or where an edit keeps the id by its time.
+- A count told replaces what was counted so far, unless it is older than that; each reaction adds to it, once.
+  Counts and reactions of a post that is not held are dropped.
 - All ids of an edited post are one post: hiding or deleting any of them hides or deletes it.
 - A post that is hidden, or whose author is, is still there (it counts in `stored`) but not visible.
 - As of T, events with `at > T` are unknown, except what takes away: what is hidden or deleted now is shown
@@ -35,6 +37,7 @@ from trinch.posts.event import (
     Unreacted,
 )
 
+COUNTS = ("likes", "reposts", "replies", "quotes")
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -62,10 +65,11 @@ class State:
         """(post, reason) → (as of when, hidden or not)."""
         self.account_hidden: dict[tuple[Key, str], tuple[int, bool]] = {}
         self.handles: dict[Key, tuple[int, str]] = {}
-        self.snapshots: dict[tuple[Key, str], list[tuple[int, int]]] = {}
-        """(post, which count) → (as of when, count) in order of time."""
-        self.reactions: dict[Key, tuple[int, Key, str] | None] = {}
-        """Record → (when, post, what), or None once taken back."""
+        self.counted: dict[Key, dict[str, int]] = {}
+        """First known id → its counts now."""
+        self.counted_at: dict[Key, int] = {}
+        self.reactions: dict[Key, tuple[Key, str] | None] = {}
+        """Record → (first known id, which count); None once taken back."""
 
     # Applying
 
@@ -96,17 +100,17 @@ class State:
             case CountsChanged():
                 self._counted(event)
             case Reacted():
-                self.reactions.setdefault(
-                    (event.network, event.record), (event.at, (event.network, event.id), event.what)
-                )
+                self._reacted(event)
             case Unreacted():
-                self.reactions[event.network, event.record] = None
+                record = (event.network, event.record)
+                self._react(self.reactions.get(record), -1, event.at)
+                self.reactions[record] = None
 
     def _created(self, event: Created) -> None:
         key = (event.network, event.post.id)
         if not self._barred(key, event.post, event.at) and self._root(key) not in self.versions:
             self.first[key] = key
-            self.versions[key] = [Version(event.at, event.post)]
+            self._hold(key, event)
 
     def _edited(self, event: Edited) -> None:
         network, post = event.network, event.post
@@ -118,14 +122,19 @@ class State:
             return
         roots = [self._root(key) for key in ids]
         root = next((known for known in roots if known in self.versions), ids[0])
-        versions = self.versions.setdefault(root, [])
         for key in ids:
             self.first[key] = root
-        known = any(version.at == event.at and version.post == post for version in versions)
-        superseded = event.replaces and any(version.post.id == post.id for version in versions)
-        if not known and not superseded:
-            versions.append(Version(event.at, post))
-            versions.sort(key=lambda version: version.at)
+        held = self.versions.get(root, [])
+        same = [one for one in held if one.post.id == post.id]
+        if not any(event.replaces or (one.at == event.at and one.post == post) for one in same):
+            self._hold(root, event)
+
+    def _hold(self, root: Key, event: Created | Edited) -> None:
+        versions = self.versions.setdefault(root, [])
+        versions.append(Version(event.at, event.post))
+        versions.sort(key=lambda version: version.at)
+        if root not in self.counted:
+            self.counted[root] = {what: getattr(event.post, what) or 0 for what in COUNTS}
 
     def _account_gone(self, event: AccountGone) -> None:
         account = (event.network, event.author_id)
@@ -140,12 +149,23 @@ class State:
             self.gone_before[account] = max(event.at, self.gone_before.get(account, event.at))
 
     def _counted(self, event: CountsChanged) -> None:
-        for what in ("likes", "reposts", "replies", "quotes"):
-            count = getattr(event, what)
-            if count is not None:
-                seen = self.snapshots.setdefault(((event.network, event.id), what), [])
-                seen.append((event.at, count))
-                seen.sort(key=lambda one: one[0])
+        root = self._root((event.network, event.id))
+        if root in self.versions and event.at >= self.counted_at.get(root, event.at):
+            told = {what: getattr(event, what) for what in COUNTS}
+            self.counted[root] |= {what: count for what, count in told.items() if count is not None}
+            self.counted_at[root] = event.at
+
+    def _reacted(self, event: Reacted) -> None:
+        root, record = self._root((event.network, event.id)), (event.network, event.record)
+        if root in self.versions and record not in self.reactions:
+            self.reactions[record] = (root, "likes" if event.what == "like" else "reposts")
+            self._react(self.reactions[record], 1, event.at)
+
+    def _react(self, reaction: tuple[Key, str] | None, step: int, at: int) -> None:
+        if reaction is not None and reaction[0] in self.versions:
+            root, what = reaction
+            self.counted[root][what] = max(0, self.counted[root][what] + step)
+            self.counted_at[root] = max(at, self.counted_at.get(root, at))
 
     def _root(self, key: Key) -> Key:
         return self.first.get(key, key)
@@ -156,6 +176,8 @@ class State:
 
     def _erase(self, root: Key) -> None:
         self.versions.pop(root, None)
+        self.counted.pop(root, None)
+        self.counted_at.pop(root, None)
         self.barred.update(key for key, known in self.first.items() if known == root)
 
     # Reading
@@ -180,26 +202,9 @@ class State:
             hidden and self._root(key) == root for (key, _), (_, hidden) in self.hidden.items()
         ) or any(hidden and key == account for (key, _), (_, hidden) in self.account_hidden.items())
 
-    def counts(self, key: Key, as_of: int | None = None) -> dict[str, int]:
-        """`likes`, `reposts`, `replies`, `quotes` of a visible post: the post's own, replaced by the latest
-        count told, plus the reactions that stand."""
-        limit = (1 << 62) if as_of is None else as_of
-        root = self._root(key)
-        post = self.versions[root][0].post
-        totals = {}
-        for what in ("likes", "reposts", "replies", "quotes"):
-            told = [
-                one
-                for (of, kind), seen in self.snapshots.items()
-                if kind == what and self._root(of) == root
-                for one in seen
-                if one[0] <= limit
-            ]
-            totals[what] = max(told)[1] if told else getattr(post, what) or 0
-        for reaction in self.reactions.values():
-            if reaction is not None and reaction[0] <= limit and self._root(reaction[1]) == root:
-                totals["likes" if reaction[2] == "like" else "reposts"] += 1
-        return totals
+    def counts(self, key: Key) -> dict[str, int]:
+        """`likes`, `reposts`, `replies`, `quotes` of a post held, as known now. KeyError if it is not."""
+        return dict(self.counted[self._root(key)])
 
     def handle(self, network: str, author_id: str) -> str | None:
         """The handle the author was last said to have, if a renaming said so."""

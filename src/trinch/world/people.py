@@ -119,8 +119,8 @@ def _make(seed: int, number: int) -> Person:
     if number >= 0:
         role, shown = "citizen", f"{first} {last}"
         form = _HANDLE_FORMS[int(rng.random() * len(_HANDLE_FORMS))]
-        # The number, in base 32, keeps handles apart; the most active were early and got theirs without.
-        mark = _base32(number, 4).lstrip("a") if number >= 500 else ""
+        # The number keeps handles apart; multiplied by an odd number it looks like no number.
+        mark = _base32((number * 648_053 + 321_967) & 0xFFFFF, 4)
         handle = form.format(f=first, l=last, n=digits)[: 15 - len(mark)] + mark
     elif number >= -100:
         role, lang = "newsroom", "fr" if number % 3 == 0 else "en"

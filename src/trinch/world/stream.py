@@ -249,8 +249,10 @@ class _Network:
         rng = self.rng
         text = said.text
         if said.role in ("eyewitness", "reaction", "rumour"):
-            text = self.languages[said.person.lang].decorate(text, rng)
-        event = self._create(said.person, text, at=at, links=0.7 if said.role == "news" else 0.0)
+            text = self.languages[said.lang].decorate(text, rng)
+        event = self._create(
+            said.person, text, at=at, lang=said.lang, links=0.7 if said.role == "news" else 0.0
+        )
         post = event.post
         self.truth.labels[post.id] = Label(happening.id, said.role, said.value)
         if len(self.hot) < _HOT:
@@ -343,7 +345,7 @@ class _Network:
                 away, back = self._wait(60, 6_000), self._wait(6_001, 20_000)
                 self._later(away, "", Hidden(at=away, network=self.network, id=post.id, reason="dropped"))
                 self._later(back, "", Restored(at=back, network=self.network, id=post.id, reason="dropped"))
-        elif chance < 0.283:
+        elif chance < 0.295:
             self._leave(post, person)
         elif self.network != "x":
             self._applaud(post, person)

@@ -1,0 +1,1 @@
+"""Speed, measured beside peers in the same run. Outside the package: nothing here is imported by Trinch."""

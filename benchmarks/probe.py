@@ -1,0 +1,61 @@
+"""Asks the real search for the newest acknowledged post, again and again, until standard input ends.
+
+    python -m benchmarks.probe DIR
+
+Prints a JSON list of seconds from the time the log gave a group of events to the time one of its posts was
+found. Runs beside an ingest, in a process of its own, as any reader would.
+"""
+
+import json
+import select
+import sqlite3
+import sys
+import time
+from pathlib import Path
+
+from trinch.ocean.ocean import Ocean
+from trinch.posts.event import Created
+
+PAUSE = 0.02
+GIVE_UP = 20.0
+
+
+def main(data: Path) -> None:
+    waits: list[float] = []
+    while not (data / "ocean.db").exists() and not _ended():
+        time.sleep(PAUSE)
+    ocean = Ocean.open(data)
+    db = sqlite3.connect(data / "ocean.db", timeout=60)
+    while not _ended():
+        commit = db.execute("SELECT last_seq, at FROM commits ORDER BY last_seq DESC LIMIT 1").fetchone()
+        if commit is None:
+            time.sleep(PAUSE)
+            continue
+        last_seq, at = commit
+        entry = next(ocean.log.read(last_seq - 1, 1))
+        if isinstance(entry.event, Created) and entry.event.post.author:
+            found = _until_found(ocean, last_seq, entry.event.post.author)
+            if found is not None:
+                waits.append(found - at / 1e6)
+        time.sleep(PAUSE)
+    print(json.dumps(waits))
+
+
+def _until_found(ocean: Ocean, seq: int, author: str) -> float | None:
+    until = time.time() + GIVE_UP
+    while time.time() < until:
+        hits = ocean.search(f"from:{author}", sort="latest", limit=5)
+        now = time.time()
+        if any(hit.seq == seq for hit in hits):
+            return now
+        time.sleep(PAUSE)
+    return None
+
+
+def _ended() -> bool:
+    ready, _, _ = select.select([sys.stdin], [], [], 0)
+    return bool(ready)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

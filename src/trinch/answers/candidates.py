@@ -1,0 +1,177 @@
+"""What could be quoted: every span of the evidence, what it counts, and how it is put.
+
+Owns the candidates and the judgements that need no other candidate. Knows nothing of which are chosen.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from trinch.answers import lexicon
+from trinch.answers.evidence import Source
+from trinch.answers.figures import Figure, figures
+from trinch.answers.question import Question
+from trinch.answers.spans import Span, spans
+from trinch.answers.states import Report, State, curve
+from trinch.answers.topic import Evidence, closeness, coverage
+from trinch.posts.text import fold, query_terms, terms, tokens
+
+SPANS_PER_POST = 4
+UNIT_SHARE = 0.6
+"""Share of the question a span must hold itself where it counts something the lexicon does not know."""
+
+
+class Candidate(NamedTuple):
+    source: Source
+    span: Span
+    text: str
+    terms: frozenset[str]
+    about: float
+    share: float
+    """How much of the question the span itself holds."""
+    near: float
+    """The same, or how near its words are to the topic's, if that is more."""
+
+
+def candidates(question: Question, evidence: Evidence) -> list[Candidate]:
+    """All spans of the sources' best posts, in a fixed order."""
+    found = []
+    for source, about in zip(evidence.sources, evidence.about, strict=True):
+        post = source.best.post
+        for span in spans(post.text)[:SPANS_PER_POST]:
+            text = post.text[span.start : span.end]
+            held = frozenset(terms(text, post.lang))
+            share, _ = coverage(question, held, text, source.best.at, post.lang)
+            near = max(share, 0.95 * closeness(evidence.profile, held))
+            found.append(Candidate(source, span, text, held, about, share, near))
+    return found
+
+
+def reports(question: Question, evidence: Evidence, found: Sequence[Candidate]) -> dict[str, list[Report]]:
+    """The figures stated in the candidates, by quantity; of several of one quantity the one nearest to the topic."""
+    topical = frozenset(evidence.profile).union(*(term.forms for term in question.terms))
+    result: dict[str, list[Report]] = {}
+    for candidate in found:
+        stated: dict[str, Report] = {}
+        if candidate.text.rstrip("\"”'").endswith("?"):
+            continue
+        found_here = figures(candidate.text, question.unit)
+        for figure in found_here:
+            if figure.quantity == "unit" and candidate.share < UNIT_SHARE:
+                continue
+            rivals = [f for f in found_here if f.quantity == figure.quantity]
+            if len(rivals) > 1 and _nearest(rivals, candidate.text, topical) is not figure:
+                continue
+            stated[figure.quantity] = Report(candidate.source, candidate.span, figure, candidate.about)
+        for quantity, report in stated.items():
+            result.setdefault(quantity, []).append(report)
+    return result
+
+
+def present_states(found: dict[str, list[Report]]) -> dict[str, list[State]]:
+    """The believed curve of each quantity."""
+    return {quantity: curve(group) for quantity, group in sorted(found.items())}
+
+
+def _nearest(rivals: Sequence[Figure], text: str, topical: frozenset[str]) -> Figure:
+    """Of several figures of one quantity in a sentence, the one that words of the topic stand closest to.
+
+    "Blast kills 30 in Kabul, 3 people died at Boston Marathon" counts 3 where Boston is asked about. A figure
+    behind "toll" is the running total.
+    """
+    marks = [
+        (found.start(), found.end())
+        for found in re.finditer(r"\w+", text)
+        if not topical.isdisjoint(query_terms(fold(found[0])))
+    ]
+
+    def pull(figure: Figure) -> float:
+        left = max((f.end for f in rivals if f.end <= figure.start), default=0)
+        right = min((f.start for f in rivals if f.start >= figure.end), default=len(text))
+        near = sum(
+            1.0 / (1 + (figure.start - end if end <= figure.start else start - figure.end))
+            for start, end in marks
+            if left <= start < right and not start <= figure.start < end
+        )
+        return near + ("toll" in fold(text[left : figure.start]))
+
+    return max(rivals, key=lambda f: (round(pull(f), 6), f.value, -f.start))
+
+
+def manner(text: str) -> float:
+    """How like a report a sentence is put, about 0.1 to 1.1: feelings, questions, shouting and scraps score less."""
+    words = tokens(text)
+    if not words:
+        return 0.1
+    score = 1.0
+    score *= (1.0, 0.5, 0.3)[min(sum(word in lexicon.PERSONAL for word in words), 2)]
+    score *= (1.0, 0.65, 0.45)[min(sum(word in lexicon.POINTERS for word in words), 2)]
+    score *= (1.0, 0.7, 0.5)[min(sum(word in lexicon.OPINION for word in words), 2)]
+    score *= (0.8, 1.0, 1.1, 1.2)[min(sum(word in lexicon.REPORTING for word in words), 3)]
+    if text.rstrip("\"”'").endswith("?"):
+        score *= 0.45
+    if "!!" in text:
+        score *= 0.7
+    elif text.endswith("!"):
+        score *= 0.85
+    if len(words) < 5:
+        score *= 0.55
+    elif len(words) < 7:
+        score *= 0.85
+    elif len(words) > 45:
+        score *= 0.8
+    if any(word in lexicon.HEARSAY for word in words):
+        score *= 0.7
+    if words[0] in (
+        "he",
+        "she",
+        "they",
+        "it",
+        "this",
+        "that",
+        "and",
+        "but",
+        "so",
+        "il",
+        "elle",
+        "ils",
+        "et",
+        "also",
+        "because",
+    ):
+        score *= 0.7
+    if text[:1].islower():
+        score *= 0.8
+    if re.search(r"\[[^\]]*\]|\(\d{4}\)|\bago\b", text):
+        score *= 0.6
+    if sum(word[0] in "#@$" for word in words) > 3:
+        score *= 0.7
+    if "\ufffd" in text:
+        score *= 0.5  # letters lost before the post was drunk
+    if any(c.isdigit() for c in text):
+        score *= 1.08
+    return score
+
+
+def tongue(question: Question, lang: str) -> float:
+    if question.lang in ("und", lang):
+        return 1.0
+    return 0.55 if lang in ("en", "und") else 0.45
+
+
+def fitness(question: Question, candidate: Candidate) -> float:
+    """Which of several spans that state the same number to quote."""
+    score = (
+        manner(candidate.text)
+        * candidate.source.weight
+        * (0.4 + candidate.about * 0.3 + candidate.share * 0.3)
+    )
+    stated = figures(candidate.text, question.unit)
+    if len({f.quantity for f in stated}) < len({(f.quantity, f.value) for f in stated}):
+        score *= 0.5  # two counts of one quantity in a sentence: a reader cannot tell which is meant
+    if any(
+        word in ("toll", "confirmed", "confirm", "bilan", "confirmados", "bestatigt")
+        for word in tokens(candidate.text)
+    ):
+        score *= 1.25
+    return score * (0.85 if candidate.span.cut else 1.0) * tongue(question, candidate.source.best.post.lang)

@@ -1,0 +1,133 @@
+"""An answer as people and machines read it.
+
+Owns three looks: rich for a terminal, plain text for a pipe, plain values for JSON. In JSON quotes stay exact; for
+people what could steer a terminal (control characters, escape sequences, direction overrides) is taken out, and
+nothing a post says is ever read as markup. Knows nothing of how the answer was made.
+"""
+
+import unicodedata
+from typing import Any
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.style import Style
+from rich.text import Text
+
+from trinch.answers.model import Answer, Citation, Claim
+from trinch.posts.times import EARLIEST, LATEST, written
+
+NOTHING = "Not enough evidence: no post as of then speaks of all that the question names."
+_TIMES = frozenset({"as_of", "created_at", "at"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
+
+
+def clean(text: str) -> str:
+    """`text` on one line, without anything a terminal would obey or that would reorder what is read."""
+    kept = (c if c == "\u200d" or unicodedata.category(c) not in _INVISIBLE else " " for c in text)
+    return " ".join("".join(kept).split())
+
+
+def as_json(answer: Answer) -> dict[str, Any]:
+    """The answer as plain values; times in RFC 3339, quotes untouched."""
+
+    def plain(value: Any, name: str = "") -> Any:
+        if isinstance(value, msgspec.Struct):
+            return {field: plain(getattr(value, field), field) for field in value.__struct_fields__}
+        if isinstance(value, tuple):
+            return [plain(item) for item in value]
+        return rfc3339(value) if name in _TIMES else value
+
+    result: dict[str, Any] = plain(answer)
+    return result
+
+
+def rfc3339(at: int) -> str:
+    """Microseconds since 1970 as `2013-04-15T22:00:00Z`; a fraction only where there is one."""
+    return written(min(max(at, EARLIEST), LATEST)).replace(".000000Z", "Z")
+
+
+def _minute(at: int) -> str:
+    """`2013-04-15 22:00 UTC`."""
+    return rfc3339(at)[:16].replace("T", " ") + " UTC"
+
+
+def _weight(claim: Claim) -> str:
+    """When it was said and by how many."""
+    parts = [_minute(claim.as_of)]
+    parts.append("1 author" if claim.authors == 1 else f"{claim.authors} authors")
+    if claim.posts > 1:
+        parts.append(f"{claim.posts} posts")
+    return ", ".join(parts)
+
+
+def _numbered(answer: Answer) -> tuple[list[Citation], list[list[int]]]:
+    """Every citation once, in order of first use, and for each claim the numbers of its citations, from 1."""
+    order: dict[tuple[str, str], int] = {}
+    listed: list[Citation] = []
+    marks: list[list[int]] = []
+    for claim in answer.claims:
+        marks.append([])
+        for citation in claim.citations:
+            key = (citation.network, citation.id)
+            if key not in order:
+                order[key] = len(order) + 1
+                listed.append(citation)
+            marks[-1].append(order[key])
+    return listed, marks
+
+
+def _who(citation: Citation) -> str:
+    """The author and network, as far as known."""
+    return f"@{clean(citation.author)}" if citation.author else f"a post on {clean(citation.network)}"
+
+
+def _link(citation: Citation) -> str:
+    """The web address of a post, where it is one that may be opened."""
+    url = clean(citation.url)
+    return url if url.startswith(("https://", "http://")) and " " not in url else ""
+
+
+def plain(answer: Answer) -> str:
+    """The answer as text: sentences with [1] marks, date and authors, then the sources."""
+    if answer.outcome != "answer":
+        return f"{NOTHING} (as of {_minute(answer.as_of)})"
+    listed, marks = _numbered(answer)
+    lines = [
+        f"{clean(claim.text)} {''.join(f'[{n}]' for n in numbers)}  ({_weight(claim)})"
+        for claim, numbers in zip(answer.claims, marks, strict=True)
+    ]
+    lines.append("")
+    for number, citation in enumerate(listed, 1):
+        where = _link(citation) or clean(citation.id)
+        lines.append(f"[{number}] {_who(citation)}, {_minute(citation.at)}  {where}")
+    return "\n".join(lines)
+
+
+def terminal(answer: Answer) -> RenderableType:
+    """The answer for rich: quotes in bold, marks and sources as links (OSC 8) where the post has an address."""
+    if answer.outcome != "answer":
+        return Text.assemble((NOTHING, "yellow"), (f" As of {_minute(answer.as_of)}.", "dim"))
+    listed, marks = _numbered(answer)
+    body: list[RenderableType] = []
+    for claim, numbers in zip(answer.claims, marks, strict=True):
+        line = Text(clean(claim.text), style="bold")
+        for number in numbers:
+            line.append(f" [{number}]", style=_style("cyan", listed[number - 1]))
+        line.append(f"  {_weight(claim)}", style="not bold dim")
+        body.append(Padding(line, (0, 0, 0, 0)))
+    body.append(Text(""))
+    for number, citation in enumerate(listed, 1):
+        source = Text(f"[{number}] ", style="cyan")
+        source.append(_who(citation), style=_style("", citation))
+        source.append(f"  {_minute(citation.at)}", style="dim")
+        if link := _link(citation):
+            source.append(f"  {link}", style=_style("dim", citation))
+        body.append(source)
+    body.append(Text(f"as of {_minute(answer.as_of)}, {answer.took_ms:.0f} ms", style="dim"))
+    return Group(*body)
+
+
+def _style(colour: str, citation: Citation) -> Style:
+    link = _link(citation)
+    return Style.parse(colour) + Style(link=link) if link else Style.parse(colour)

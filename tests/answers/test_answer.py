@@ -1,0 +1,185 @@
+"""Whole answers through the public door, over an invented ferry accident."""
+
+import itertools
+
+import pytest
+
+from tests.answers.fake import FERRY, NOISE, FakeOcean, post, us
+from trinch.answers.answer import answer
+from trinch.answers.model import Answer
+
+OCEAN = FakeOcean(FERRY + NOISE)
+
+
+def ask(question: str, as_of: str, ocean: FakeOcean = OCEAN) -> Answer:
+    return answer(ocean, question, us(as_of))
+
+
+def is_sound(given: Answer, ocean: FakeOcean = OCEAN) -> bool:
+    """Invariants 3 and 4, looked at from outside."""
+    posts = {hit.post.id: hit for hit in ocean.hits}
+    for claim in given.claims:
+        assert claim.citations
+        assert claim.text == claim.citations[0].quote
+        for citation in claim.citations:
+            hit = posts[citation.id]
+            assert hit.post.text[citation.start : citation.end] == citation.quote
+            assert hit.at <= given.as_of
+    assert given.answer == "\n".join(claim.text for claim in given.claims)
+    assert (given.outcome == "answer") == bool(given.claims)
+    return True
+
+
+def test_what_happened_is_told_in_quotes() -> None:
+    given = ask("what happened in Port Halden", "2031-05-02T21:00+00:00")
+    assert given.outcome == "answer"
+    assert is_sound(given)
+    assert 2 <= len(given.claims) <= 5
+    assert "ferry" in given.answer
+    assert "Praying" not in given.answer
+
+
+@pytest.mark.parametrize(
+    ("as_of", "dead"),
+    [
+        ("2031-05-02T10:30+00:00", "4"),
+        ("2031-05-02T14:00+00:00", "9"),
+        ("2031-05-02T18:00+00:00", "9"),  # the reposts of "4" an hour ago are old news
+        ("2031-05-02T21:00+00:00", "11"),  # and "40 dead???" is a rumour of one
+    ],
+)
+def test_the_newest_toll_comes_first(as_of: str, dead: str) -> None:
+    given = ask("how many people died in the Port Halden ferry accident", as_of)
+    assert is_sound(given)
+    assert dead in given.claims[0].text.replace("four", "4").split()
+
+
+def test_earlier_states_follow_with_their_dates() -> None:
+    given = ask("how many people died in Port Halden", "2031-05-02T21:00+00:00")
+    times = [claim.as_of for claim in given.claims]
+    assert len(times) >= 2
+    assert times[0] == max(times)
+    assert "40" not in given.answer
+
+
+def test_the_injured_are_not_the_dead() -> None:
+    given = ask("how many people were injured in Port Halden", "2031-05-02T14:00+00:00")
+    assert is_sound(given)
+    assert any(number in given.claims[0].text for number in ("60", "62"))
+    missing = ask("how many are missing in Port Halden", "2031-05-02T21:00+00:00")
+    assert "two still missing" in missing.claims[0].text
+
+
+def test_a_french_question_prefers_french_posts() -> None:
+    given = ask("quelle est la situation à Port Halden", "2031-05-02T21:00+00:00")
+    assert is_sound(given)
+    assert "morts" in given.claims[0].text
+
+
+def test_a_french_question_is_answered_from_english_posts_too() -> None:
+    ocean = FakeOcean([p for p in FERRY if p.lang == "en"] + NOISE)
+    given = ask("combien de morts à Port Halden", "2031-05-02T21:00+00:00", ocean)
+    assert is_sound(given, ocean)
+    assert "11 dead" in given.claims[0].text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "who won the 2040 world cup",
+        "what happened to Zanthippe Quillfeather",
+        "how many people died in the Larkfield earthquake",
+        "what happened in Port Halden yesterday",
+        "how many people were arrested in Port Halden",
+        "did the volcano on Mount Orrin erupt",
+        "",
+        "what happened?",
+        "???",
+    ],
+)
+def test_without_evidence_there_is_no_prose(question: str) -> None:
+    given = ask(question, "2031-05-02T21:00+00:00")
+    assert given.outcome == "not_enough_evidence"
+    assert given.answer == ""
+    assert given.claims == ()
+    assert given.sources == ()
+
+
+def test_nothing_later_than_as_of_is_said() -> None:
+    assert ask("what happened in Port Halden", "2031-05-02T09:00+00:00").outcome == "not_enough_evidence"
+    given = ask("what happened in Port Halden", "2031-05-02T09:30+00:00")
+    assert "dead" not in given.answer
+    assert is_sound(given)
+
+
+def test_a_year_in_the_question_is_a_period() -> None:
+    assert ask("what happened in Port Halden in 2031", "2032-01-01T00:00+00:00").outcome == "answer"
+    assert (
+        ask("what happened in Port Halden in 2029", "2032-01-01T00:00+00:00").outcome == "not_enough_evidence"
+    )
+    assert any("since_time:" in where for _, where in OCEAN.asked)
+
+
+def test_reposts_add_posts_but_no_authors() -> None:
+    given = ask("how many people died in Port Halden", "2031-05-02T10:05+00:00")
+    assert given.claims[0].authors == 1
+    later = ask("Aurelia hits pier", "2031-05-02T09:30+00:00")
+    claim = next(claim for claim in later.claims if claim.text.startswith("BREAKING"))
+    assert (claim.authors, claim.posts) == (2, 4)  # the newsroom and an eyewitness; two reposts
+    assert claim.citations[0].id == "f02"  # the original, neither the repost nor the one cut off
+
+
+def test_independent_authors_are_counted() -> None:
+    given = ask("how many people died in Port Halden", "2031-05-02T21:00+00:00")
+    assert given.claims[0].authors == 3
+    assert len(given.claims[0].citations) >= 2
+
+
+def test_unknown_authors_count_as_one() -> None:
+    ocean = FakeOcean(
+        [
+            post(p.id, "2031-05-02T09:00+00:00", p.text, "", p.lang)
+            for p in FERRY
+            if not p.text.startswith("RT")
+        ]
+        + NOISE
+    )
+    given = ask("how many people died in Port Halden", "2031-05-02T21:00+00:00", ocean)
+    assert given.claims[0].authors == 1
+
+
+def test_the_same_question_has_the_same_answer() -> None:
+    question = "what happened in Port Halden"
+    first = ask(question, "2031-05-02T21:00+00:00")
+    for turn in itertools.islice(itertools.permutations(range(4)), 0, 24, 5):
+        shuffled = [p for part in turn for p in (FERRY + NOISE)[part::4]]
+        again = ask(question, "2031-05-02T21:00+00:00", FakeOcean(shuffled))
+        assert again.claims == first.claims
+
+
+def test_a_correction_downwards_needs_and_gets_several_sources() -> None:
+    fall = [
+        post(
+            "c1",
+            "2031-05-02T22:00+00:00",
+            "Coast guard corrects toll of Port Halden ferry accident to 7 dead",
+            "coastradio",
+        ),
+        post(
+            "c2",
+            "2031-05-02T22:10+00:00",
+            "Correction: 7 dead in Port Halden ferry accident, not 11",
+            "drolsen",
+        ),
+        post(
+            "c3",
+            "2031-05-02T22:20+00:00",
+            "Port Halden ferry accident: toll revised to 7 dead after double count",
+            "mira_k",
+        ),
+    ]
+    question, at = "how many people died in Port Halden", "2031-05-02T23:00+00:00"
+    alone = ask(question, at, FakeOcean(FERRY + NOISE + fall[:1]))
+    assert "11" in alone.claims[0].text
+    corrected = ask(question, at, FakeOcean(FERRY + NOISE + fall))
+    assert "7 dead" in corrected.claims[0].text
