@@ -1,0 +1,122 @@
+"""The web application: every route in one table, and what lives as long as it does.
+
+Owns putting the parts together and turning errors into answers. Knows nothing of sockets and signals (`serve.py`).
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
+
+from trinch.server import chat, ingest, native, openapi, operations, page, responses
+from trinch.server.audit import Audit
+from trinch.server.children import Child
+from trinch.server.desk import Desk
+from trinch.server.errors import Problem
+from trinch.server.guard import Guard, Rules
+from trinch.server.keys import Keys
+from trinch.server.live import Live
+from trinch.server.metrics import Metrics
+from trinch.server.state import State
+
+log = logging.getLogger("trinch.server")
+
+
+def build(data: Path, rules: Rules, listen: list[str]) -> tuple[Guard, State]:
+    """The application over the ocean in `data`, drinking from these addresses; and what its parts share."""
+    readers, askers = Desk(data, threads=4, line=400), Desk(data, threads=2, line=100)
+    children = [Child("indexer", "trinch.ocean.indexer", [str(data)])]
+    children += [Child(url, "trinch.server.listener", [str(data), url]) for url in listen]
+    live = Live(data, readers, lambda: [{"name": c.name, "state": c.state} for c in children[1:]])
+    state = State(
+        data=data,
+        readers=readers,
+        askers=askers,
+        drinkers=Desk(data, threads=1, line=50),
+        live=live,
+        keys=Keys(data),
+        audit=Audit(data),
+        metrics=Metrics(),
+        children=children,
+    )
+    routes: list[BaseRoute] = [
+        *native.routes,
+        *chat.routes,
+        *responses.routes,
+        *ingest.routes,
+        *operations.routes,
+        *openapi.routes,
+        *page.routes(),
+    ]
+    mcp: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
+    if find_spec("mcp"):
+        from trinch.server import tools
+
+        server = tools.server(readers, askers)
+        # Any host: the guard has looked at it. Stateless: a connection lost is nothing lost.
+        routes += server.streamable_http_app(stateless_http=True, json_response=True, host="any").routes
+        mcp = server.session_manager.run()
+    else:
+        routes.append(Route("/mcp", _no_mcp, methods=["GET", "POST", "DELETE"]))
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        living = [asyncio.create_task(child.run()) for child in children]
+        watching = asyncio.create_task(live.watch())
+        async with mcp:
+            yield
+        watching.cancel()
+        for child in children:
+            child.stop()
+        await asyncio.gather(*living)
+        for desk in (readers, askers, state.drinkers):
+            desk.close()
+        state.audit.close()
+
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={Problem: _problem, HTTPException: _http, Exception: _unexpected},
+    )
+    app.state.trinch = state
+    paths = {route.endpoint: route.path for route in routes if isinstance(route, Route)}
+
+    def route_of(scope: Scope) -> str:
+        """The path of the route taken, not the path asked for: few, and nothing that a client made up."""
+        if "endpoint" in scope and scope["endpoint"] in paths:
+            return paths[scope["endpoint"]]
+        return "static" if scope["path"].startswith("/static/") else "none"
+
+    return Guard(app, rules, state.keys, state.audit, state.metrics, route_of), state
+
+
+async def _no_mcp(_: Request) -> Response:
+    raise Problem(501, "MCP needs an extra: pip install 'trinch[mcp]'", code="not_installed")
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return error.response()
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    """Starlette's own: no such path, no such method."""
+    assert isinstance(error, HTTPException)
+    reason = {404: f"no such path: {request.url.path[:200]}", 405: f"{request.method} is not for this path"}
+    response = Problem(error.status_code, reason.get(error.status_code, error.detail)).response()
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return Problem(500, "something went wrong on our side; the log of the server says what").response()

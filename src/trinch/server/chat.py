@@ -1,0 +1,132 @@
+"""OpenAI's Chat Completions, spoken so that its clients work unchanged.
+
+Owns the request's options and the shapes of responses and chunks (docs/api.md says what is and is not honoured).
+Knows nothing of how questions are answered.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from trinch.server import wire
+from trinch.server.asking import Asked
+from trinch.server.dialogue import MODEL, Conversation, Message, models, new_id, question_of, questions
+from trinch.server.errors import Problem
+from trinch.server.state import State, state_of
+from trinch.server.telling import extras, told, whole
+from trinch.server.wording import Piece, words
+
+STARTED = int(time.time())
+
+
+class Format(msgspec.Struct):
+    type: str = "text"
+
+
+class StreamOptions(msgspec.Struct):
+    include_usage: bool = False
+
+
+class Completion(Conversation, kw_only=True):
+    """A request. Sampling options are accepted and mean nothing: an answer depends on the posts alone."""
+
+    messages: Annotated[list[Message], msgspec.Meta(min_length=1, max_length=1000)]
+    stream_options: StreamOptions | None = None
+    n: int | None = None
+    response_format: Format | None = None
+
+
+async def completions(request: Request) -> Response:
+    given = await wire.body(request, Completion)
+    if given.n not in (None, 1):
+        raise Problem(400, "there is one answer: n must be 1", param="n", code="unsupported_parameter")
+    if given.response_format and given.response_format.type != "text":
+        raise Problem(
+            400, "answers are text: use the field `trinch` for structure", param="response_format",
+            code="unsupported_parameter",
+        )  # fmt: skip
+    said = questions(given.messages, "messages")
+    asked, state, base = question_of(given, said), state_of(request), wire.base(request)
+    heard = words(*said)
+    if given.stream:
+        return wire.EventStream(_chunks(state, given, asked, heard, base))
+    shown, parts = await whole(state, asked, base)
+    text = "".join(piece.text for piece in parts)
+    message = {"role": "assistant", "content": text, "refusal": None, "annotations": _annotations(parts)}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    head = _head(new_id("chatcmpl-"), "chat.completion")
+    return wire.Json(
+        head | {"choices": [choice], "usage": _usage(heard, text, given)} | extras(given, shown, base)
+    )
+
+
+async def _chunks(
+    state: State, given: Completion, asked: Asked, heard: int, base: str
+) -> AsyncIterator[bytes]:
+    """The same as a stream: a chunk for each claim, looked up again just before it is sent."""
+    head = _head(new_id("chatcmpl-"), "chat.completion.chunk")
+    counted = given.stream_options is not None and given.stream_options.include_usage
+
+    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return wire.event(head | {"choices": [choice]} | ({"usage": None} if counted else {}) | more)
+
+    yield chunk({"role": "assistant", "content": "", "refusal": None})
+    try:
+        text = ""
+        shown: dict[str, Any] = {}
+        async for now, piece in told(state, asked, base):
+            shown = now
+            text += piece.text
+            if piece.text:
+                yield chunk({"content": piece.text, "annotations": _annotations([piece])})
+        yield chunk({}, "stop", **extras(given, shown, base))
+        if counted:
+            yield wire.event(head | {"choices": [], "usage": _usage(heard, text, given)})
+    except Problem as problem:
+        yield wire.event(problem.body)
+    yield b"data: [DONE]\n\n"
+
+
+def _head(id: str, kind: str) -> dict[str, Any]:
+    return {"id": id, "object": kind, "created": int(time.time()), "model": MODEL, "system_fingerprint": None}
+
+
+def _annotations(parts: list[Piece]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "url_citation",
+            "url_citation": {"start_index": c.start, "end_index": c.end, "title": c.title, "url": c.url},
+        }
+        for piece in parts
+        for c in piece.cited
+    ]
+
+
+def _usage(heard: int, text: str, given: Completion) -> dict[str, Any]:
+    said = words(text)
+    usage: dict[str, Any] = {"prompt_tokens": heard, "completion_tokens": said, "total_tokens": heard + said}
+    return usage | ({"num_search_queries": 1} if given.wants_sources else {})
+
+
+async def list_models(_: Request) -> Response:
+    return wire.Json(models(STARTED))
+
+
+async def one_model(request: Request) -> Response:
+    name = request.path_params["model"]
+    if name != MODEL:
+        raise Problem(404, f"there is no model {name[:80]!r}", param="model", code="model_not_found")
+    return wire.Json(models(STARTED)["data"][0])
+
+
+routes = [
+    Route("/v1/chat/completions", completions, methods=["POST"]),
+    Route("/v1/models", list_models),
+    Route("/v1/models/{model}", one_model),
+]

@@ -1,0 +1,97 @@
+"""What a chat client sends, read: the questions of a conversation, whatever the envelope.
+
+Owns messages and their parts, the model's name and the options that cannot be had. Knows nothing of how responses look.
+"""
+
+import secrets
+from typing import Any
+
+import msgspec
+
+from trinch.server.asking import Asked
+from trinch.server.errors import Problem
+from trinch.server.filters import Filters, where
+from trinch.server.native import asked, moment
+
+MODEL = "trinch"
+LONGEST = 2000
+"""Characters of a question."""
+
+
+class Part(msgspec.Struct):
+    """A part of a message's content."""
+
+    type: str
+    text: str = ""
+
+
+class Message(msgspec.Struct):
+    """A message of a conversation, or another item of a Responses input (which has no role)."""
+
+    role: str = ""
+    type: str = "message"
+    content: str | list[Part] | None = None
+
+
+class Conversation(Filters, kw_only=True):
+    """What Chat Completions and Responses requests have in common."""
+
+    model: str
+    stream: bool = False
+    metadata: dict[str, str] | None = None
+
+
+def questions(messages: list[Message], param: str) -> list[str]:
+    """What the user said, oldest first; the last is the question. Raises Problem."""
+    said: list[str] = []
+    for i, message in enumerate(messages):
+        if message.role != "user" or message.content is None:
+            continue
+        if isinstance(message.content, str):
+            said.append(message.content)
+            continue
+        other = next((part.type for part in message.content if part.type not in ("text", "input_text")), None)
+        if other:
+            raise Problem(
+                400,
+                f"only text is understood, not {other[:40]!r}",
+                param=f"{param}[{i}]",
+                code="unsupported_parameter",
+            )
+        said.append("\n".join(part.text for part in message.content))
+    if not said or not said[-1].strip():
+        raise Problem(
+            400, "there is no question: the last user message is empty", param=param, code="invalid_value"
+        )
+    if len(said[-1]) > LONGEST:
+        raise Problem(
+            400,
+            f"the question is longer than {LONGEST} characters",
+            param=param,
+            code="context_length_exceeded",
+        )
+    return said
+
+
+def question_of(given: Conversation, said: list[str]) -> Asked:
+    """The last of what was said, as asked of the ocean. Raises Problem."""
+    if given.model != MODEL:
+        raise Problem(
+            404,
+            f"there is no model {given.model[:80]!r}; use {MODEL!r}",
+            param="model",
+            code="model_not_found",
+        )
+    earlier = [text[:LONGEST] for text in said[:-1]]
+    return asked(said[-1], earlier=earlier, where=where(given), as_of=moment(given.trinch.as_of))
+
+
+def new_id(kind: str) -> str:
+    """An identifier in the style of OpenAI: `chatcmpl-…`, `resp_…`."""
+    return kind + secrets.token_hex(12)
+
+
+def models(created: int) -> dict[str, Any]:
+    """The list of models: one."""
+    model = {"id": MODEL, "object": "model", "created": created, "owned_by": "trinch"}
+    return {"object": "list", "data": [model]}

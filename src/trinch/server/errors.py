@@ -1,0 +1,37 @@
+"""What a client did wrong, and how it is told: always OpenAI's error shape, never a stack trace.
+
+Owns the one exception the endpoints raise and the body that it becomes. Knows nothing of endpoints.
+"""
+
+from typing import Any
+
+import msgspec
+from starlette.responses import Response
+
+_TYPES = {
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+
+
+class Problem(Exception):
+    """A request that cannot be served. `param` names the field at fault, `code` the reason for machines."""
+
+    def __init__(
+        self, status: int, message: str, *, param: str | None = None, code: str | None = None, retry: int = 0
+    ) -> None:
+        super().__init__(message)
+        self.status, self.message, self.param, self.code, self.retry = status, message, param, code, retry
+
+    @property
+    def body(self) -> dict[str, Any]:
+        kind = _TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
+        return {"error": {"message": self.message, "type": kind, "param": self.param, "code": self.code}}
+
+    def response(self) -> Response:
+        headers = {"Retry-After": str(self.retry)} if self.retry else {}
+        if self.status == 401:
+            headers["WWW-Authenticate"] = "Bearer"
+        return Response(msgspec.json.encode(self.body), self.status, headers, "application/json")

@@ -1,0 +1,57 @@
+"""What the posts about a question look like together: how many voices, since when, how many over time.
+
+Owns the buckets. The evidence is the same that answers are made of (`answers/topic.py`). Knows nothing of HTTP.
+"""
+
+import time
+from typing import Any
+
+from trinch.answers.evidence import authors
+from trinch.answers.question import understand
+from trinch.answers.topic import gather
+from trinch.console import iso
+from trinch.ocean.ocean import Ocean
+from trinch.server.asking import Asked, Restricted
+
+BUCKETS = 48
+"""Buckets at most."""
+
+_SECOND = 1_000_000
+_WIDTHS = [
+    n * _SECOND for n in (1, 5, 15, 60, 300, 900, 3600, 3 * 3600, 6 * 3600, 86400, 7 * 86400, 30 * 86400)
+]
+
+
+def evidence(ocean: Ocean, asked: Asked) -> dict[str, Any]:
+    """The posts that speak of what is asked, counted (native shape, docs/api.md)."""
+    sea = Restricted(ocean, asked.where) if asked.where else ocean
+    moment = time.time_ns() // 1000 if asked.as_of is None else asked.as_of
+    question = understand(asked.question, moment, sea)
+    gathered = gather(question, sea, moment)
+    sources = gathered.sources if gathered.enough else ()
+    times = sorted(hit.at for source in sources for hit in source.hits)
+    width, volume = buckets(times)
+    return {
+        "asked": asked.question,
+        "posts": len(times),
+        "authors": authors(sources),
+        "first_seen": iso(times[0]) if times else None,
+        "last_seen": iso(times[-1]) if times else None,
+        "bucket_seconds": width // _SECOND,
+        "volume": [{"start": iso(start), "posts": count} for start, count in volume],
+    }
+
+
+def buckets(times: list[int]) -> tuple[int, list[tuple[int, int]]]:
+    """Sorted times counted in buckets of the narrowest round width that needs at most BUCKETS; empty ones too."""
+    if not times:
+        return 0, []
+    span = times[-1] - times[0]
+    width = next((w for w in _WIDTHS if span // w + 2 <= BUCKETS), 0)
+    while not width or span // width + 2 > BUCKETS:
+        width = max(width * 2, 365 * 86400 * _SECOND)
+    start = times[0] // width * width
+    counts = [0] * ((times[-1] - start) // width + 1)
+    for at in times:
+        counts[(at - start) // width] += 1
+    return width, [(start + i * width, count) for i, count in enumerate(counts)]

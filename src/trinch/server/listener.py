@@ -1,0 +1,34 @@
+"""One live source, drunk in a process of its own until standard input closes. Prints every change of its state.
+
+Run as `python -m trinch.server.listener DIR URL`. Knows nothing of the server beside it.
+"""
+
+import asyncio
+import sys
+import threading
+from pathlib import Path
+
+from trinch.ocean.drink import Totals
+from trinch.ocean.listen import listen
+
+
+async def drink(data: Path, url: str) -> None:
+    """Listen until the parent goes."""
+    loop, stop, last = asyncio.get_running_loop(), asyncio.Event(), ""
+
+    def wait_for_parent() -> None:
+        sys.stdin.buffer.read()
+        loop.call_soon_threadsafe(stop.set)
+
+    def report(_: Totals, state: str) -> None:
+        nonlocal last
+        if state != last:
+            print(state, flush=True)
+            last = state
+
+    threading.Thread(target=wait_for_parent, daemon=True).start()
+    await listen(data, url, stop=stop, report=report)
+
+
+if __name__ == "__main__":
+    asyncio.run(drink(Path(sys.argv[1]), sys.argv[2]))

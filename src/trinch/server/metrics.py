@@ -1,0 +1,82 @@
+"""Counters in the text format of Prometheus (version 0.0.4).
+
+Owns the counting of requests and how everything is written. Every metric is explained in docs/operations.md.
+Knows nothing of HTTP.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Upper bounds of the latency buckets, seconds."""
+
+NAMES = {
+    "trinch_requests_total": "Requests served, by route, method and status.",
+    "trinch_request_seconds": "Time to the end of a response, by route.",
+    "trinch_requests_in_flight": "Requests being served now.",
+    "trinch_connections": "Connections open now.",
+    "trinch_evicted_connections_total": "Connections closed because they were too slow, silent or too many.",
+    "trinch_waiting": "Pieces of work running or waiting, by line.",
+    "trinch_events": "Acknowledged events in the log.",
+    "trinch_posts": "Posts that can be found.",
+    "trinch_events_per_second": "Events acknowledged per second, over the last ten.",
+    "trinch_behind": "Acknowledged events that are not yet searchable.",
+    "trinch_lag_seconds": "How long ago the newest event happened; absent while nothing is being drunk.",
+    "trinch_child_restarts_total": "Restarts of a process beside the server, by its name.",
+}
+"""Every metric and its meaning."""
+
+
+class Metrics:
+    """The requests of one server, counted."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[tuple[str, str, int]] = Counter()
+        self.buckets: Counter[tuple[str, int]] = Counter()
+        self.seconds: Counter[str] = Counter()
+        self.in_flight = 0
+
+    def served(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one response."""
+        self.requests[route, method, status] += 1
+        self.buckets[route, bisect_left(BOUNDS, seconds)] += 1
+        self.seconds[route] += seconds  # type: ignore[assignment]  # a Counter of floats adds as well
+
+    def text(self, gauges: Iterable[tuple[str, Mapping[str, str], float]]) -> str:
+        """Everything counted and these gauges (name, labels, value)."""
+        lines = dict[str, list[str]]()
+
+        def add(name: str, labels: Mapping[str, str], value: float, suffix: str = "") -> None:
+            pairs = ",".join(f'{key}="{_escaped(label)}"' for key, label in labels.items())
+            shown = f"{{{pairs}}}" if pairs else ""
+            lines.setdefault(name, []).append(f"{name}{suffix}{shown} {value:g}")
+
+        for (route, method, status), count in sorted(self.requests.items()):
+            served = {"route": route, "method": method, "status": str(status)}
+            add("trinch_requests_total", served, count)
+        for route, total in sorted(self.seconds.items()):
+            seen = 0
+            for i, bound in enumerate((*map(str, BOUNDS), "+Inf")):
+                seen += self.buckets[route, i]
+                add("trinch_request_seconds", {"route": route, "le": bound}, seen, "_bucket")
+            add("trinch_request_seconds", {"route": route}, total, "_sum")
+            add("trinch_request_seconds", {"route": route}, seen, "_count")
+        add("trinch_requests_in_flight", {}, self.in_flight)
+        for name, labels, value in gauges:
+            add(name, labels, value)
+        text = []
+        for name, written in lines.items():
+            kind = (
+                "counter"
+                if name.endswith("_total")
+                else "histogram"
+                if name.endswith("request_seconds")
+                else "gauge"
+            )
+            text += [f"# HELP {name} {NAMES[name]}", f"# TYPE {name} {kind}", *written]
+        return "\n".join(text) + "\n"
+
+
+def _escaped(label: str) -> str:
+    return label.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,108 @@
+"""Running the server: the socket, signals, a graceful end.
+
+Owns the process. On SIGTERM or SIGINT no new connection is taken, endless streams end, what is being answered gets
+four seconds, the processes beside end with it. Knows nothing of endpoints.
+"""
+
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from trinch.ocean.listen import JETSTREAM
+from trinch.ocean.ocean import Ocean
+from trinch.server.app import build
+from trinch.server.bounds import CONNECTIONS, HEAD_SECONDS, Bounded
+from trinch.server.guard import Rules
+from trinch.server.state import State
+
+DRAIN = 4
+"""Seconds that answers under way are given at the end."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which tells ours that it is ending, and everybody that it has begun."""
+
+    def __init__(self, config: uvicorn.Config, state: State, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._state, self._tell = state, started
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._state.stopping.set()
+        for child in self._state.children:
+            child.stop()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._tell()
+
+
+def run(
+    data: Path, host: str, port: int, rules: Rules, listen: list[str], tell: Callable[[str], None]
+) -> int:
+    """Serve until interrupted; the exit status. `tell` hears the address once it is open.
+
+    OSError when the address cannot be had.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    _more_files()
+    opened = _open(host, port)
+    shown = f"[{host}]" if ":" in host else host
+    address = f"http://{shown}:{opened.getsockname()[1]}"
+    guard, state = build(data, rules, listen)
+    config = uvicorn.Config(
+        guard, http=Bounded, ws="none", lifespan="on", log_level="error", access_log=False, proxy_headers=False,
+        server_header=False, timeout_keep_alive=round(HEAD_SECONDS) * 2, timeout_graceful_shutdown=DRAIN,
+    )  # fmt: skip
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(
+            number, lambda *_: None
+        )  # uvicorn raises a signal again once it has drained: we are done then
+    server = Server(config, state, lambda: tell(address))
+    server.run([opened])
+    if any(desk.busy for desk in (state.readers, state.askers)):
+        os._exit(0)  # a question still being thought about: nobody waits for it any more
+    return 0 if server.started else 1
+
+
+def _open(host: str, port: int) -> socket.socket:
+    """The listening socket, so that what is wrong with the address is known before anything starts."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    opened = socket.socket(family)
+    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        opened.bind((host, port))
+        opened.listen(1024)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def _more_files() -> None:
+    """As many open files as connections need, where the system allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS + 500
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
+
+
+def remembered(data: Path) -> list[str]:
+    """What to drink when nothing is said: the live sources this ocean has drunk from; Bluesky for a new ocean."""
+    if not (data / "ocean.db").exists():
+        return [JETSTREAM]
+    ocean = Ocean.open(data)
+    sources = [
+        name.removeprefix("jetstream:") for name in ocean.log.cursors() if name.startswith("jetstream:")
+    ]
+    fresh = not sources and ocean.log.last_seq == 0
+    ocean.log.close()
+    return [JETSTREAM] if fresh else [f"wss://{source}" for source in sources]

@@ -1,0 +1,94 @@
+"""How posts and answers look in JSON, and whether an answer still holds.
+
+Owns the native shapes of docs/api.md and the last look at the log before an answer leaves. Knows nothing of HTTP.
+"""
+
+import re
+from typing import Any
+
+from trinch.answers.check import SEPARATOR
+from trinch.answers.model import as_json
+from trinch.console import iso
+from trinch.ocean.ocean import Hit, Ocean
+from trinch.ocean.query import parse_time
+from trinch.server.asking import Asked, answer
+
+
+def key(network: str, id: str) -> str:
+    """How a post is named across networks."""
+    return f"{network}:{id}"
+
+
+def web(url: str) -> str | None:
+    """A link that is safe to follow: no `javascript:` and its like, no spaces or quotes. Posts are hostile."""
+    return url if re.fullmatch(r"https?://[^\s\"'<>`\\]+", url) else None
+
+
+def post_json(hit: Hit) -> dict[str, Any]:
+    """A post as search, fetch and the page see it."""
+    post = hit.post
+    return {
+        "key": key(post.network, post.id),
+        "id": post.id,
+        "network": post.network,
+        "url": web(post.url),
+        "author": post.author or post.author_id or None,
+        "author_name": post.author_name or None,
+        "created_at": iso(post.created_at),
+        "at": iso(hit.at),
+        "text": post.text,
+        "lang": post.lang,
+        "score": round(hit.score, 6),
+        "likes": post.likes,
+        "reposts": post.reposts,
+        "replies": post.replies,
+    }
+
+
+def answered(ocean: Ocean, asked: Asked) -> dict[str, Any]:
+    """The answer to a question as it may be shown at this instant (native shape, docs/api.md)."""
+    shown = as_json(answer(ocean, asked))
+    for post in [
+        *shown["sources"],
+        *(citation for claim in shown["claims"] for citation in claim["citations"]),
+    ]:
+        post |= {"key": key(post["network"], post["id"]), "url": web(post["url"])}
+    shown = standing(ocean, shown)
+    numbers = {source["key"]: n for n, source in enumerate(shown["sources"], 1)}
+    for source in shown["sources"]:
+        source["n"] = numbers[source["key"]]
+    for n, claim in enumerate(shown["claims"], 1):
+        claim["n"] = n
+        for citation in claim["citations"]:
+            citation["n"] = numbers[citation["key"]]
+    return shown | {"question": asked.text, "asked": asked.question, "where": asked.where}
+
+
+def standing(ocean: Ocean, shown: dict[str, Any]) -> dict[str, Any]:
+    """An answer (as by `answered`) without what may not be shown any more; the numbers stay as they were."""
+    as_of = parse_time(shown["as_of"])
+    texts = {}
+    for source in shown["sources"]:
+        hit = ocean.get(source["key"], as_of)
+        texts[source["key"]] = hit.post.text if hit else ""
+
+    def holds(citation: dict[str, Any]) -> bool:
+        return bool(texts[citation["key"]][citation["start"] : citation["end"]] == citation["quote"])
+
+    claims = [
+        claim | {"citations": [citation for citation in claim["citations"] if holds(citation)]}
+        for claim in shown["claims"]
+        if holds(claim["citations"][0])
+    ]
+    cited = {citation["key"] for claim in claims for citation in claim["citations"]}
+    return shown | {
+        "outcome": "answer" if claims else "not_enough_evidence",
+        "answer": SEPARATOR.join(claim["text"] for claim in claims),
+        "claims": claims,
+        "sources": [source for source in shown["sources"] if source["key"] in cited],
+    }
+
+
+def visible(ocean: Ocean, keys: list[str], as_of: int | None) -> list[str]:
+    """Those of the posts that may be shown."""
+    return [named for named in keys if ocean.get(named, as_of) is not None]

@@ -1,0 +1,73 @@
+/** The dial "as of": a slider from the first day of the ocean to its last, whose right end is now. */
+
+import { $, h } from "./dom.js";
+import { date, day, iso, t } from "./words.js";
+
+const STEPS = [60, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 86400];
+const SETTLE = 350; // milliseconds without a move before the question is asked again
+
+const box = $("asof");
+const slider = $("moment");
+let last = 0;
+
+/** The time chosen, RFC 3339; null is now. */
+export const chosen = () => (!slider || +slider.value >= last ? null : iso(slider.value * 1000));
+
+/** Turns the dial to a time, or to now. */
+function turn(asOf) {
+  if (!slider) return;
+  slider.value = asOf ? Math.round(Date.parse(asOf) / 1000) : slider.max;
+  say(asOf);
+}
+
+function say(exact) {
+  const text = exact || chosen() ? date(exact || chosen()) : t("latest");
+  $("moment-text").textContent = text;
+  slider.setAttribute("aria-valuetext", text);
+}
+
+/** Makes the dial live; `moved` is called when it has come to rest somewhere else. */
+export function dial(moved) {
+  if (!slider) return;
+  const [from, to] = [+slider.min, +slider.max];
+  last = to;
+  const step = STEPS.find((size) => (to - from) / size <= 400) ?? 7 * 86400;
+  const at = box.dataset.asOf;
+  slider.max = from + Math.ceil((to - from) / step) * step; // a whole number of steps, so that the end can be reached
+  slider.step = step;
+  slider.removeAttribute("name"); // from here on the script says it
+  turn(at || null);
+  ticks(from, +slider.max);
+  let timer = 0;
+  slider.addEventListener("input", () => {
+    say();
+    clearTimeout(timer);
+    timer = setTimeout(moved, SETTLE);
+  });
+}
+
+/** Draws on the dial how many posts about the question there were when, as far as the answer could see. */
+export function tide({ volume, bucket_seconds: width }) {
+  if (!slider) return;
+  const [from, to] = [+slider.min, +slider.max];
+  const most = Math.max(...volume.map((bar) => bar.posts));
+  box.classList.add("drawn");
+  $("tide").replaceChildren(...volume.filter((bar) => bar.posts).map((bar) => {
+    const column = h("i");
+    column.style.left = `${((Date.parse(bar.start) / 1000 - from) / (to - from)) * 100}%`;
+    column.style.width = `max(2px, calc(${(width / (to - from)) * 100}% - 1px))`;
+    column.style.height = `${Math.max(4, (bar.posts / most) * 100)}%`;
+    return column;
+  }));
+}
+
+/** A mark for each day, as far as there is room for them. */
+function ticks(from, to) {
+  const days = Math.ceil((to - from) / 86400);
+  const every = Math.max(1, Math.ceil(days / 6));
+  for (let i = 0; i < days; i += every) {
+    const tick = h("span", {}, day((from + i * 86400) * 1000));
+    tick.style.left = `${((i * 86400) / (to - from)) * 100}%`;
+    $("ticks").append(tick);
+  }
+}

@@ -1,0 +1,136 @@
+/** The page itself: asking, follow-ups, the way back, the theme. */
+
+import { View } from "./answer.js";
+import { chosen, dial, tide } from "./asof.js";
+import { citations, close } from "./cite.js";
+import { $ } from "./dom.js";
+import { address, history as past, remember } from "./history.js";
+import { live } from "./live.js";
+import { watch } from "./watch.js";
+import { events, json } from "./wire.js";
+import { t } from "./words.js";
+
+let views = [];
+let running = new AbortController();
+let at = location.search;
+
+const say = (text) => ($("status").textContent = text);
+
+function gone(keys) {
+  const touched = views.map((view) => view.drop(keys)).some(Boolean);
+  if (touched) {
+    close();
+    say(t("withdrawn"));
+    watchAll();
+  }
+}
+
+const watchAll = () => watch(views.flatMap((view) => [...view.sources.keys()]), gone);
+
+/** Puts a question; its answer takes the place of all from `place` on. */
+async function ask(question, earlier, asOf, { place = earlier.length, push = true } = {}) {
+  running.abort();
+  const control = (running = new AbortController());
+  const view = new View(question, earlier);
+  close();
+  views = [...views.slice(0, place), view];
+  $("answers").replaceChildren(...views.map((one) => one.element));
+  document.body.className = "asked";
+  document.title = `${question} · ${t("title")}`;
+  $("followup").hidden = true;
+  if (push) window.history.pushState(null, "", address(question, earlier, asOf));
+  at = location.search;
+  $("language").href = `${address(question, earlier, asOf)}&lang=${$("language").lang}`;
+  say(t("searching"));
+  if (views.length > 1) view.element.scrollIntoView({ block: "start", behavior: "smooth" });
+  try {
+    const body = { question, earlier, stream: true, ...(asOf && { as_of: asOf }) };
+    for await (const { name, data } of events("/v1/ask", { body, signal: control.signal })) {
+      if (name === "source") view.addSource(data);
+      else if (name === "claim") view.addClaim(data);
+      else if (name === "done") settle(view, data);
+      else if (name === "error") view.fail(data.error.message);
+      if (name === "source") watchAll();
+    }
+    if (view.element.ariaBusy) view.fail(t("unreachable"));
+  } catch (error) {
+    if (!control.signal.aborted) view.fail(error.message);
+  }
+}
+
+/** An answer is whole: show it, keep the question, weigh the evidence. */
+async function settle(view, answer) {
+  view.finish(answer);
+  remember(view.question, view.earlier, chosen());
+  watchAll();
+  $("followup").hidden = !answer.claims.length;
+  say(`${t(`outcome_${answer.outcome}`)}. ${t("n_sentences", { n: answer.claims.length })}, ${t("n_sources", { n: answer.sources.length })}.`);
+  if (!answer.claims.length) return;
+  const query = new URLSearchParams({ question: view.question, as_of: answer.as_of });
+  for (const one of view.earlier) query.append("earlier", one);
+  try {
+    const found = await json(`/v1/evidence?${query}`);
+    view.weigh(found);
+    if (found.posts && view === views.at(-1)) tide(found);
+  } catch {
+    // The answer stands without its numbers.
+  }
+}
+
+/** Asks the last question again, at the time the dial shows. */
+function again() {
+  const view = views.at(-1);
+  if (view) ask(view.question, view.earlier, chosen(), { place: views.length - 1 });
+}
+
+/** What the server has already answered, or what the address asks for. */
+function begin() {
+  const given = new URLSearchParams(location.search);
+  const question = given.get("q")?.trim();
+  if (!question) return;
+  const shown = document.querySelector("article[data-answer]");
+  if (!shown) {
+    if (!document.querySelector("#answers .problem")) ask(question, given.getAll("earlier"), given.get("as_of"), { place: 0, push: false });
+    return;
+  }
+  const view = new View(question, JSON.parse(shown.dataset.earlier));
+  views = [view];
+  settle(view, JSON.parse(shown.dataset.answer));
+  shown.replaceWith(view.element);
+}
+
+function theme() {
+  const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const button = $("theme");
+  const label = () => (button.textContent = t(dark() ? "light" : "dark"));
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const next = dark() ? "light" : "dark";
+    document.documentElement.dataset.theme = next;
+    document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
+    label();
+  });
+  label();
+}
+
+const typed = (input) => input.value.trim();
+
+$("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (typed($("q"))) ask(typed($("q")), [], chosen());
+});
+$("followup").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const question = typed($("f"));
+  $("f").value = "";
+  if (question) ask(question, [...views.at(-1).earlier, views.at(-1).question], chosen(), { place: views.length });
+});
+$("answers").addEventListener("click", (event) => event.target.closest(".again") && again());
+window.addEventListener("popstate", () => location.search !== at && location.reload());
+
+citations($("answers"), gone);
+dial(again);
+theme();
+past();
+begin();
+live();

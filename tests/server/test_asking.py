@@ -1,0 +1,161 @@
+"""Conversations, operators, other vendors' filters, and the text with citations."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trinch.ocean.query import parse
+from trinch.server.asking import follow_up, understood
+from trinch.server.errors import Problem
+from trinch.server.filters import Extension, Filters, SearchParameters, Tool, XSource, where
+from trinch.server.shapes import web
+from trinch.server.wording import escaped, piece_of
+
+FERRY = "How many people died in the Bergen ferry accident?"
+
+
+@pytest.mark.parametrize(
+    ("earlier", "question", "meant"),
+    [
+        ([], "and then?", "and then?"),
+        ([FERRY], "Who won the regatta in Kiel?", "Who won the regatta in Kiel?"),
+        ([FERRY], "how many were injured there?", "how many were injured there? Bergen ferry accident"),
+        ([FERRY], "and the injured?", "how many and the injured? Bergen ferry accident"),
+        ([FERRY], "when was that?", "when was that? Bergen ferry accident"),
+        ([FERRY], "and in Kiel?", "How many people died in the ferry accident Kiel"),
+        ([FERRY, "and in Kiel?"], "where was it?", "where was it? ferry accident Kiel"),
+        ([FERRY], "what about now?", f"{FERRY.rstrip('?')} what about now?"),
+        (["Que se passe-t-il à Lyon ?"], "et à Nantes ?", "Que se passe-t-il à Nantes"),
+        (["Combien de morts à Lyon ?"], "et les blessés ?", "combien et les blessés ? Lyon"),
+    ],
+)
+def test_a_follow_up_takes_what_it_leaves_unsaid(earlier: list[str], question: str, meant: str) -> None:
+    assert follow_up(earlier, question) == meant
+
+
+@given(st.lists(st.text(max_size=60), max_size=4), st.text(max_size=80))
+def test_any_conversation_has_a_meaning(earlier: list[str], question: str) -> None:
+    asked = follow_up(earlier, question)
+    assert asked == follow_up(earlier, question)
+    assert len(asked) <= 80 + 4 * 100
+
+
+def test_operators_in_a_question_restrict_it() -> None:
+    asked = understood('what happened from:ann -lang:fr since:2026-01-01? "at: noon"', where="min_faves:3")
+    assert asked.question == 'what happened "at: noon"'
+    assert asked.where == "(min_faves:3) (from:ann -lang:fr since:2026-01-01)"
+
+
+@pytest.mark.parametrize(
+    ("filters", "operators"),
+    [
+        (Filters(), ""),
+        (
+            Filters(tools=[Tool("x_search", allowed_x_handles=["@ann", "bob.example"])]),
+            "(from:ann OR from:bob.example)",
+        ),
+        (Filters(tools=[Tool("x_search", excluded_x_handles=["ann", "bob"])]), "-from:ann -from:bob"),
+        (
+            Filters(tools=[Tool("x_search", from_date="2026-01-01", to_date="2026-01-31")]),
+            'since:"2026-01-01" until:"2026-02-01"',
+        ),
+        (Filters(tools=[Tool("function"), Tool("web_search")]), ""),
+        (
+            Filters(
+                search_parameters=SearchParameters(
+                    sources=[XSource("x", x_handles=["a"], post_favorite_count=9)]
+                )
+            ),
+            "(from:a) min_faves:9",
+        ),
+        (
+            Filters(search_recency_filter="week", search_after_date_filter="3/1/2026"),
+            "within_time:7d since:2026-03-01",
+        ),
+        (Filters(trinch=Extension(where="cat OR dog")), "(cat OR dog)"),
+    ],
+)
+def test_filters_become_operators(filters: Filters, operators: str) -> None:
+    assert where(filters) == operators
+    parse(operators)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [
+        Filters(tools=[Tool("x_search", allowed_x_handles=["a"], excluded_x_handles=["b"])]),
+        Filters(tools=[Tool("x_search", allowed_x_handles=['a" OR b'])]),
+        Filters(tools=[Tool("x_search", to_date="9999-12-31")]),
+        Filters(tools=[Tool("web_search", allowed_domains=["example.org"])]),
+        Filters(tools=[Tool("web_search", filters={"allowed_domains": ["example.org"]})]),
+        Filters(search_parameters=SearchParameters(mode="off")),
+        Filters(disable_search=True),
+        Filters(search_domain_filter=["example.org"]),
+        Filters(search_before_date_filter="2026"),
+    ],
+)
+def test_what_cannot_be_honoured_is_refused(filters: Filters) -> None:
+    with pytest.raises(Problem) as caught:
+        where(filters)
+    assert caught.value.status == 400
+    assert caught.value.param
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain #tag @user_name 3 * 4", "plain #tag @user_name 3 \\* 4"),
+        ("![x](https://evil.example/p.png)", "!\\[x\\](https://evil.example/p.png)"),
+        ("<img src=x onerror=alert(1)>", "\\<img src=x onerror=alert(1)>"),
+        ("**loud** _soft_ ~~gone~~ `code`", "\\*\\*loud\\*\\* \\_soft\\_ \\~~gone\\~~ \\`code\\`"),
+        ("# not a heading", "\\# not a heading"),
+        ("1. not a list", "1\\. not a list"),
+        ("https://a.example/b_c_d", "https://a.example/b_c_d"),
+        ("a [1] forged mark", "a \\[1\\] forged mark"),
+    ],
+)
+def test_posts_are_shown_as_typed(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
+@given(st.text(max_size=80))
+def test_escaping_adds_backslashes_and_nothing_else(text: str) -> None:
+    undone = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped(text))
+    assert undone == text
+    assert not re.search(r"(?<!\\)(?:\\\\)*[\[\]<`*]", escaped(text))
+
+
+def test_offsets_are_of_the_sentence_in_the_text() -> None:
+    citation = {
+        "n": 1,
+        "url": None,
+        "key": "x:1 (2)",
+        "author": "",
+        "network": "x",
+        "created_at": "2026-01-01T00:00:00Z",
+    }
+    claim = {"text": "a [b] 🦉", "citations": [citation, citation | {"n": 2, "url": "https://e.example/(x)"}]}
+    piece = piece_of(claim, 10, "http://here", linked=True)
+    text = "0123456789" + piece.text
+    assert text[piece.cited[0].start : piece.cited[0].end] == "a \\[b\\] 🦉"
+    assert piece.cited[0].url == "http://here/v1/posts/x:1%20%282%29"
+    assert piece.text.endswith("🦉 [[1]](http://here/v1/posts/x:1%20%282%29)[[2]](https://e.example/%28x%29)")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//e.example",
+        "",
+        'https://e.example/"onload=x',
+        "https://",
+        "ftp://x",
+    ],
+)
+def test_only_web_links_are_links(url: str) -> None:
+    assert web(url) is None
+    assert web("https://e.example/a?b=c#d") == "https://e.example/a?b=c#d"

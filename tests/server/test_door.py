@@ -1,0 +1,267 @@
+"""Keys, hosts, origins, rates and bounds, at a real server's door."""
+
+import asyncio
+import hashlib
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from tests.server.running import Running
+from trinch.server.audit import Audit
+from trinch.server.commands import keys as keys_command
+from trinch.server.commands import serve as serve_command
+from trinch.server.guard import Guard, rules
+from trinch.server.keys import Keys
+from trinch.server.metrics import Metrics
+
+POST = {
+    "platform": "x",
+    "id": "1",
+    "created_at": "2026-01-01T00:00:00Z",
+    "text": "the heron has landed",
+    "author": "ann",
+}
+LINES = {"Content-Type": "application/x-ndjson"}
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(keys_command, arguments)
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, dict[str, str]]]:
+    """A server that can be reached from elsewhere, and a key for each scope."""
+    data = tmp_path_factory.mktemp("locked") / "ocean"
+    tokens = {scope: Keys(data).add(scope, [scope])[1] for scope in ("read", "ingest", "admin")}
+    with Running(data, "--host", "0.0.0.0", "--cors", "https://ok.example") as running:
+        yield running, tokens
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def test_without_a_key_only_loopback(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="trinch keys new"):
+        rules("0.0.0.0", keys=False)
+    refused = CliRunner().invoke(serve_command, ["--host", "0.0.0.0", "--data", str(tmp_path), "--no-listen"])
+    assert refused.exit_code == 2
+    assert rules("127.0.0.1", keys=False).keyless
+    assert not rules("127.0.0.1", keys=True, require_keys=True).keyless
+    assert not rules("0.0.0.0", keys=True).keyless
+
+
+def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
+    made = run("new", "team", "--scope", "read", "--scope", "ingest", "--data", str(tmp_path))
+    token = made.stdout.strip()
+    assert made.exit_code == 0
+    assert len(token) > 45
+    kept = (tmp_path / "keys.json").read_text()
+    assert token not in kept
+    assert hashlib.sha256(token.encode()).hexdigest() in kept
+    assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0
+    (listed,) = json.loads(run("list", "--json", "--data", str(tmp_path)).stdout)
+    assert (listed["name"], listed["scopes"]) == ("team", "read ingest")
+    assert token not in str(listed)
+    assert run("revoke", listed["id"], "--data", str(tmp_path)).exit_code == 0
+    assert run("revoke", listed["id"], "--data", str(tmp_path)).exit_code == 1
+    assert Keys(tmp_path).find(token) is None
+    (tmp_path / "keys.json").write_text("[{")
+    assert run("list", "--data", str(tmp_path)).exit_code == 1
+
+
+def test_a_key_opens_what_its_scopes_say(locked: tuple[Running, dict[str, str]]) -> None:
+    running, tokens = locked
+    reads = ["/v1/search?q=x", "/v1/ask?question=x", "/v1/stats", "/metrics", "/v1/models", "/openapi.json"]
+    with httpx.Client(base_url=running.url) as client:
+        for path in reads:
+            bare = client.get(path)
+            assert bare.status_code == 401, path
+            assert bare.headers["www-authenticate"] == "Bearer"
+            assert client.get(path, headers=bearer("trinch-wrong")).status_code == 401
+            assert client.get(path, headers=bearer(tokens["ingest"])).status_code == 403
+            assert client.get(path, headers=bearer(tokens["read"])).status_code == 200
+            assert client.get(path, headers={"X-Api-Key": tokens["admin"]}).status_code == 200
+        for path in ("/", "/healthz", "/readyz"):
+            assert client.get(path).status_code == 200
+        line = json.dumps(POST)
+        assert client.post("/v1/ingest", content=line, headers=LINES).status_code == 401
+        assert (
+            client.post("/v1/ingest", content=line, headers=LINES | bearer(tokens["read"])).status_code == 403
+        )
+        assert (
+            client.post("/v1/ingest", content=line, headers=LINES | bearer(tokens["ingest"])).status_code
+            == 200
+        )
+        assert client.get("/v1/keys", headers=bearer(tokens["read"])).status_code == 403
+
+
+def test_an_admin_makes_and_revokes_keys_at_once(locked: tuple[Running, dict[str, str]]) -> None:
+    running, tokens = locked
+    with httpx.Client(base_url=running.url) as client:
+        made = client.post(
+            "/v1/keys", json={"name": "new", "scopes": ["read"]}, headers=bearer(tokens["admin"])
+        )
+        assert made.status_code == 201
+        new = made.json()
+        assert client.get("/v1/stats", headers=bearer(new["token"])).status_code == 200
+        listed = client.get("/v1/keys", headers=bearer(tokens["admin"])).json()["keys"]
+        assert new["id"] in {key["id"] for key in listed}
+        assert not any("hash" in key or "token" in key for key in listed)
+        assert client.delete(f"/v1/keys/{new['id']}", headers=bearer(tokens["admin"])).status_code == 204
+        assert client.get("/v1/stats", headers=bearer(new["token"])).status_code == 401
+        # The command line is another process: its word counts from the next request on.
+        key, token = Keys(running.data).add("other", ["read"])
+        assert client.get("/v1/stats", headers=bearer(token)).status_code == 200
+        Keys(running.data).revoke(key.id)
+        assert client.get("/v1/stats", headers=bearer(token)).status_code == 401
+
+
+def test_a_key_has_a_rate(tmp_path: Path) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("in")(scope, receive, send)
+
+    keys = Keys(tmp_path)
+    door = rules("0.0.0.0", keys=True, rate=1.5)
+    guard = Guard(app, door, keys, Audit(tmp_path), Metrics(), lambda scope: "any")
+    tokens = [keys.add(name, ["read"])[1] for name in ("fast", "slow")]
+
+    async def ask() -> list[httpx.Response]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url="http://any") as client:
+            return [
+                await client.get("/v1/models", headers=bearer(token))
+                for token in [tokens[0]] * 5 + [tokens[1]]
+            ]
+
+    *answers, other = asyncio.run(ask())
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+    assert answers[-1].headers["retry-after"] == "1"
+    assert answers[-1].json()["error"]["type"] == "rate_limit_error"
+    assert other.status_code == 200
+
+
+def test_foreign_names_and_origins_stay_outside(server: Running, http: httpx.Client) -> None:
+    port = server.url.rsplit(":", 1)[1]
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", ""):
+        assert http.get("/v1/stats", headers={"Host": host}).status_code == 421
+    for host in ("localhost", f"localhost:{port}", "[::1]:1", "LOCALHOST"):
+        assert http.get("/healthz", headers={"Host": host}).status_code == 200
+    for origin in ("https://evil.example", "null", "http://localhost:1"):
+        refused = http.get("/v1/stats", headers={"Origin": origin})
+        assert refused.status_code == 403
+        assert "access-control-allow-origin" not in refused.headers
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        assert http.options("/v1/ask", headers=asked).status_code == 403
+    assert http.get("/healthz", headers={"Origin": server.url}).status_code == 200
+    # What a form elsewhere could send without asking is not taken for JSON.
+    assert (
+        http.post("/v1/ask", content='{"question": "x"}', headers={"Content-Type": "text/plain"}).status_code
+        == 415
+    )
+
+
+def test_a_proxy_in_front_means_keys(http: httpx.Client) -> None:
+    assert http.get("/v1/stats").status_code == 200
+    assert http.get("/v1/stats", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 401
+
+
+def test_cors_is_open_to_whom_it_was_opened(locked: tuple[Running, dict[str, str]]) -> None:
+    running, tokens = locked
+    origin = {"Origin": "https://ok.example"}
+    asked = httpx.options(f"{running.url}/v1/ask", headers=origin | {"Access-Control-Request-Method": "POST"})
+    assert asked.status_code == 204
+    assert asked.headers["access-control-allow-origin"] == "https://ok.example"
+    answer = httpx.get(f"{running.url}/v1/models", headers=origin | bearer(tokens["read"]))
+    assert answer.headers["access-control-allow-origin"] == "https://ok.example"
+
+
+def test_responses_are_kept_nowhere(http: httpx.Client) -> None:
+    response = http.get("/v1/search", params={"q": "explosion"})
+    assert response.headers["cache-control"] == "no-store"
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+DEEP = b'{"model":"trinch","messages":' + b"[" * 200_000
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"\xff\xfe", 400),
+        (b"null", 400),
+        (b'{"model": 1}', 400),
+        (DEEP, 400),
+        (b'{"a":' * 100_000, 400),
+        (b'{"x": ' + b'[' * 50_000 + b']' * 50_000 + b', "model": "trinch", "messages": []}', 400),
+        (b'"' + b"x" * 10_000_000 + b'"', 413),
+        (b'{"model": "trinch", "messages": [{"role": "user", "content": "\\ud800"}]}', 400),
+        (b'{"model": "trinch", "messages": [{"role": "user", "content": "\\u0000 \\u202e <b>"}]}', 200),
+    ],
+)  # fmt: skip
+def test_hostile_bodies_get_a_reason(http: httpx.Client, content: bytes, status: int) -> None:
+    for path in ("/v1/chat/completions", "/v1/ask"):
+        response = http.post(path, content=content, headers={"Content-Type": "application/json"})
+        assert response.status_code == (400 if path == "/v1/ask" and status == 200 else status)
+        if status != 200:
+            assert response.json()["error"]["message"]
+            assert "Traceback" not in response.text
+    assert http.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "GET /v1/stats HTTP/1.1\r\nHost: localhost\r\n"
+        + "".join(f"x-{i}: y\r\n" for i in range(200))
+        + "\r\n",
+        "GET /v1/stats HTTP/1.1\r\nHost: localhost\r\nx: " + "y" * 1_000_000 + "\r\n\r\n",
+        "GET /" + "x" * 1_000_000 + " HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /v1/search?q=%zz%ff HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "GET /v1/posts/%00%ff%2e%2e/x HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "\x16\x03\x01\x02\x00\x01\r\n\r\n",
+        "POST /v1/ask HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        "POST /v1/ask HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_hostile_heads_are_refused(server: Running, http: httpx.Client, head: str) -> None:
+    host, port = server.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as connection:
+        try:
+            connection.sendall(head.encode("latin-1"))
+            answer = connection.recv(65536)
+        except (ConnectionResetError, BrokenPipeError):
+            answer = b""
+    status = answer[9:12]
+    assert answer == b"" or status[:1] == b"4" or (b"search" in head.encode("latin-1") and status == b"200")
+    assert b"Traceback" not in answer
+    assert http.get("/healthz").status_code == 200
+
+
+def test_the_audit_log_knows_who_and_what_but_not_a_word(locked: tuple[Running, dict[str, str]]) -> None:
+    running, tokens = locked
+    secret = "heliotrope"
+    with httpx.Client(base_url=running.url) as client:
+        line = json.dumps(POST | {"id": "77", "text": f"{secret} in bloom"})
+        client.post("/v1/ingest", content=line, headers=LINES | bearer(tokens["ingest"]))
+        client.get("/v1/search", params={"q": secret}, headers=bearer(tokens["read"]))
+        client.post("/v1/ask", json={"question": f"who saw the {secret}?"}, headers=bearer(tokens["read"]))
+        client.get(f"/{secret}", headers=bearer(tokens["read"]))
+    log = (running.data / "audit.jsonl").read_text()
+    assert secret not in log
+    assert not any(token in log for token in tokens.values())
+    entries = [json.loads(line) for line in log.splitlines()]
+    ids = {key.name: key.id for key in Keys(running.data).all()}
+    assert any(
+        e.get("route") == "/v1/search" and e["key"] == ids["read"] and e["status"] == 200 for e in entries
+    )
+    assert any(e.get("route") == "/v1/ingest" and e["key"] == ids["ingest"] for e in entries)

@@ -1,0 +1,100 @@
+"""What is deleted while an answer is on its way is not in what follows (invariant 2)."""
+
+import asyncio
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from trinch.ocean.log import Log
+from trinch.ocean.query import parse_time
+from trinch.posts.event import Deleted, Hidden
+from trinch.server import shapes
+from trinch.server.asking import Asked
+from trinch.server.desk import Desk
+from trinch.server.telling import told
+
+QUESTION = "How many people died in the Port Esker explosion?"
+ASKED = Asked(QUESTION, QUESTION, "", parse_time("2026-03-18T20:00Z"))
+
+
+class Desks:
+    """The two lines of work that telling an answer needs."""
+
+    def __init__(self, data: Path) -> None:
+        self.readers, self.askers = Desk(data, threads=1, line=10), Desk(data, threads=1, line=10)
+
+
+@pytest.fixture
+def data(sample_data: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(sample_data, tmp_path / "ocean")
+
+
+@pytest.fixture
+def desks(data: Path) -> Iterator[Desks]:
+    both = Desks(data)
+    yield both
+    both.readers.close()
+    both.askers.close()
+
+
+def test_a_claim_not_yet_told_is_left_out(data: Path, desks: Desks) -> None:
+    async def run() -> None:
+        parts = told(desks, ASKED, "http://here")  # type: ignore[arg-type]  # all of State that it uses
+        shown, first = await anext(parts)
+        assert shown["claims"][0]["text"] in first.text
+        assert len(shown["claims"]) >= 2
+        later = shown["claims"][-1]
+        cited = later["citations"][0]
+        Log(data / "ocean.db").append([Deleted(at=1, network=cited["network"], id=cited["id"])])
+        rest = [item async for item in parts]
+        assert len(rest) == len(shown["claims"]) - 1  # one less, and the empty piece at the end
+        assert all(later["text"] not in piece.text for _, piece in rest)
+        final = rest[-1][0]
+        assert cited["key"] not in str(final)
+        assert final["answer"] == "\n".join(claim["text"] for claim in final["claims"])
+        assert final["outcome"] == "answer"
+
+    asyncio.run(run())
+
+
+def test_an_answer_whose_posts_are_all_gone_is_none(data: Path, desks: Desks) -> None:
+    async def run() -> None:
+        shown = await desks.askers.run(shapes.answered, ASKED)
+        posts = [(source["network"], source["id"]) for source in shown["sources"]]
+        Log(data / "ocean.db").append([Hidden(at=1, network=n, id=i, reason="withheld") for n, i in posts])
+        standing = await desks.readers.run(shapes.standing, shown)
+        assert (standing["outcome"], standing["claims"], standing["answer"]) == (
+            "not_enough_evidence",
+            [],
+            "",
+        )
+        assert standing["sources"] == []
+
+    asyncio.run(run())
+
+
+def test_too_much_work_is_refused_and_then_taken_again(desks: Desks) -> None:
+    async def run() -> None:
+        from trinch.server.errors import Problem
+
+        held = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def slow(_: object) -> None:
+            asyncio.run_coroutine_threadsafe(held.wait(), loop).result()
+
+        waiting = [asyncio.create_task(desks.readers.run(slow)) for _ in range(11)]
+        await asyncio.sleep(0)
+        with pytest.raises(Problem) as caught:
+            await desks.readers.run(slow)
+        assert caught.value.status == 503
+        waiting[0].cancel()  # who hangs up does not free the thread
+        await asyncio.sleep(0)
+        assert desks.readers.busy == 11
+        held.set()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        assert await desks.readers.run(lambda ocean: ocean.num_posts) > 2000
+
+    asyncio.run(run())

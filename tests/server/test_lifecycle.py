@@ -1,0 +1,121 @@
+"""Killed, stopped and left alone: the server comes back, goes in time, and looks after its own."""
+
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.server.running import Running
+
+QUESTION = {"question": "What happened in Port Esker?"}
+
+
+@pytest.fixture
+def data(sample_data: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(sample_data, tmp_path / "ocean")
+
+
+def indexers(data: Path) -> list[int]:
+    """Process ids of the indexers over this folder."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            try:
+                command = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"trinch.ocean.indexer" in command and str(data).encode() in command:
+                found.append(int(entry.name))
+    return found
+
+
+def wait_until(what: str, seconds: float, happened: object) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():  # type: ignore[operator]  # a function without arguments
+        assert time.monotonic() < deadline, f"still not: {what}"
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
+def test_killed_mid_stream_it_is_back_in_five_seconds(data: Path) -> None:
+    with Running(data) as running:
+        with httpx.stream("GET", f"{running.url}/v1/live") as stream:
+            lines = stream.iter_lines()
+            next(lines)
+            running.kill()
+            with pytest.raises(httpx.HTTPError):
+                list(lines)
+        wait_until("its indexer is gone", 10, lambda: not indexers(data))
+    started = time.monotonic()
+    with Running(data) as running:
+        answer = httpx.post(f"{running.url}/v1/ask", json=QUESTION).json()
+        assert answer["outcome"] == "answer"
+        assert time.monotonic() - started < 5 * slowness()
+
+
+def test_stopped_it_ends_streams_and_answers_and_goes_in_five_seconds(data: Path) -> None:
+    with Running(data) as running:
+        ended = threading.Event()
+        answers: list[httpx.Response] = []
+
+        def watch() -> None:
+            with httpx.stream("GET", f"{running.url}/v1/live", timeout=30) as stream:
+                list(stream.iter_lines())
+            ended.set()
+
+        def ask() -> None:
+            answers.append(httpx.post(f"{running.url}/v1/ask", json=QUESTION, timeout=30))
+
+        threads = [threading.Thread(target=watch), *(threading.Thread(target=ask) for _ in range(3))]
+        for thread in threads:
+            thread.start()
+        wait_until("the questions are in", 10, lambda: "} 3" in metric(running.url, "askers") or answers)
+        status, took = running.stop()
+        for thread in threads:
+            thread.join()
+    assert status == 0
+    assert took < 5
+    assert ended.is_set()
+    assert [answer.json()["outcome"] for answer in answers] == ["answer"] * 3
+    wait_until("its indexer is gone", 10, lambda: not indexers(data))
+
+
+@pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
+def test_a_killed_indexer_is_started_again(data: Path) -> None:
+    with Running(data) as running:
+        (first,) = indexers(data)
+        os.kill(first, signal.SIGKILL)
+        wait_until("another indexer runs", 10, lambda: indexers(data) not in ([], [first]))
+        wait_until("it is ready", 10, lambda: httpx.get(f"{running.url}/readyz").status_code == 200)
+        assert 'trinch_child_restarts_total{name="indexer"} 1' in httpx.get(f"{running.url}/metrics").text
+        line = '{"platform": "x", "id": "1", "created_at": "2026-01-01T00:00:00Z", "text": "zanzibar"}'
+        httpx.post(f"{running.url}/v1/ingest", content=line, headers={"Content-Type": "application/x-ndjson"})
+        search = f"{running.url}/v1/search?q=zanzibar"
+        wait_until("the post is found", 5, lambda: len(httpx.get(search).json()["hits"]) == 1)
+
+
+def test_an_address_in_use_is_said_so(data: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        running = Running(data, "--port", str(taken.getsockname()[1]))
+        with pytest.raises(AssertionError, match=r"cannot listen on 127\.0\.0\.1"):
+            running.__enter__()
+        running.process.wait()
+        assert running.process.returncode == 1
+
+
+def metric(url: str, line: str) -> str:
+    text = httpx.get(f"{url}/metrics", timeout=30).text
+    return next((found for found in text.splitlines() if f'line="{line}"' in found), "")
+
+
+def slowness() -> float:
+    """How many busy processes share a core: on a machine that is doing other work a second is longer."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))

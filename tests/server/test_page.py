@@ -1,0 +1,242 @@
+"""The page without a browser: what the server renders, its headers, its words."""
+
+import asyncio
+import html
+import re
+from importlib.resources import files
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.server.running import Running
+from trinch.ocean.ocean import Ocean
+from trinch.posts.event import Created, Deleted, Edited, Post
+from trinch.server.desk import Desk
+from trinch.server.page import marked, web
+from trinch.server.watch import Watch
+from trinch.server.words import Words, preferred
+from trinch.world.story import QUESTIONS, UNANSWERABLE
+
+ASKED = {"q": QUESTIONS[3].text, "as_of": "2026-03-18T20:00:00Z"}
+
+
+def test_nothing_may_run_or_load_but_our_own_files(http: httpx.Client) -> None:
+    for path in ("/", "/?q=x", "/static/page.js", "/static/page.css", "/static/i18n/fr.json"):
+        found = http.get(path)
+        assert found.status_code == 200
+        policy = found.headers["content-security-policy"]
+        assert policy.split("; ") == [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            "frame-ancestors 'none'",
+        ]
+        assert found.headers["x-content-type-options"] == "nosniff"
+        assert found.headers["referrer-policy"] == "no-referrer"
+    assert http.get("/").headers["cache-control"] == "no-store"
+
+
+def test_the_page_has_no_inline_script_or_style(http: httpx.Client) -> None:
+    page = http.get("/", params=ASKED).text
+    assert "<style" not in page
+    assert not re.search(r"<[^>]+\sstyle=", page)
+    assert not re.search(r"<[^>]+\son\w+=", page)
+    assert re.findall(r"<script[^>]*>", page) == ['<script type="module" src="/static/page.js">']
+
+
+def test_every_file_the_page_names_is_there(http: httpx.Client) -> None:
+    page = http.get("/").text
+    named = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
+    static = Path(str(files("trinch.server"))) / "static"
+    assert {f"/static/{path.name}" for path in static.glob("*.*")} == named
+    assert all(http.get(path).status_code == 200 for path in named)
+    assert http.get("/static/../page.py").status_code == 404
+
+
+def test_a_plain_ask_is_answered_without_a_script(http: httpx.Client) -> None:
+    found = http.get("/", params=ASKED)
+    answer = http.get("/v1/ask", params={"question": ASKED["q"], "as_of": ASKED["as_of"]}).json()
+    page = html.unescape(found.text)
+    assert answer["claims"]
+    for claim in answer["claims"]:
+        assert f'<p class="said" dir="auto">{claim["text"]}</p>' in page
+        for citation in claim["citations"]:
+            assert f"<mark>{citation['quote']}</mark>" in page
+    assert "18 March 2026, 20:00 UTC" in page
+
+
+def test_the_dial_without_a_script_says_seconds_and_its_end_is_now(http: httpx.Client) -> None:
+    page = http.get("/").text
+    last = re.search(r'type="range" min="(\d+)" max="(\d+)"', page)
+    assert last
+    assert (int(last[1]), int(last[2])) == (1773705600, 1773705600 + 2 * 86400)
+    early = http.get("/", params={"q": ASKED["q"], "as_of": "1773766800"}).text
+    assert "as of 17 March 2026, 17:00 UTC" in early
+    latest = http.get("/", params={"q": ASKED["q"], "as_of": last[2]}).text
+    assert "as of 18 March" not in latest
+
+
+def test_a_follow_up_without_a_script(http: httpx.Client) -> None:
+    page = http.get("/", params={"q": "How many died?", "earlier": "What happened in Port Esker?"}).text
+    assert "Understood as: How many died? Port Esker" in html.unescape(page)
+    assert re.findall(r'name="earlier" value="([^"]*)"', page) == [
+        "What happened in Port Esker?",
+        "How many died?",
+    ]
+
+
+def test_no_evidence_is_said_plainly(http: httpx.Client) -> None:
+    page = http.get("/", params={"q": UNANSWERABLE.text}).text
+    assert "Not enough evidence" in page
+    assert '<li class="claim">' not in page
+
+
+@pytest.mark.parametrize(
+    ("params", "reason"),
+    [
+        ({"q": "x", "as_of": "yesterdayish"}, "cannot read the time"),
+        ({"q": "since:nowhere what happened"}, "since:"),
+    ],
+)
+def test_a_bad_request_is_explained_on_the_page(
+    http: httpx.Client, params: dict[str, str], reason: str
+) -> None:
+    found = http.get("/", params=params)
+    assert found.status_code == 400
+    assert found.headers["content-type"].startswith("text/html")
+    assert reason in html.unescape(found.text)
+    assert "Traceback" not in found.text
+
+
+@pytest.mark.parametrize(
+    ("header", "lang"),
+    [
+        ("", "en"),
+        ("fr", "fr"),
+        ("fr-CA,fr;q=0.8,en;q=0.5", "fr"),
+        ("en-GB,fr;q=0.9", "en"),
+        ("de,fr;q=0.4", "fr"),
+        ("de", "en"),
+        ("fr;q=oops", "en"),
+        ("*", "en"),
+    ],
+)
+def test_the_language_is_the_one_liked_best(http: httpx.Client, header: str, lang: str) -> None:
+    assert preferred(header) == lang
+    assert f'<html lang="{lang}">' in http.get("/", headers={"Accept-Language": header}).text
+
+
+def test_the_language_chosen_is_remembered(server: Running) -> None:
+    with httpx.Client(base_url=server.url) as client:
+        assert "Votre question" in client.get("/?lang=fr").text
+        assert "Votre question" in client.get("/", headers={"Accept-Language": "en"}).text
+        assert "Your question" in client.get("/?lang=en").text
+        assert "Your question" in client.get("/?lang=tlh").text
+
+
+def test_both_languages_say_the_same_things() -> None:
+    tables = [
+        msgspec.json.decode(files("trinch.server").joinpath(f"static/i18n/{lang}.json").read_bytes())
+        for lang in ("en", "fr")
+    ]
+    assert tables[0].keys() == tables[1].keys()
+
+    def holes(value: object) -> set[str]:
+        return set(re.findall(r"\{(\w+)\}", str(value)))
+
+    for key, english in tables[0].items():
+        french = tables[1][key]
+        assert type(english) is type(french)
+        if isinstance(english, str):
+            assert holes(english) == holes(french), key
+
+
+def test_every_word_is_used_and_every_word_used_is_there() -> None:
+    folder = Path(str(files("trinch.server")))
+    words = set(msgspec.json.decode((folder / "static/i18n/en.json").read_bytes()))
+    code = "".join(p.read_text() for p in [*folder.glob("static/*.js"), *folder.glob("templates/*.html")])
+    outcomes = {"outcome_answer", "outcome_not_enough_evidence", "outcome_withdrawn"}
+    named = set(re.findall(r"""["'](\w+)["']""", code))
+    assert words - named - outcomes == {"months", "thousands"}
+    assert set(re.findall(r"""\bt\(\s*["'](\w+)["']\s*[,)]""", code)) <= words
+
+
+def test_numbers_and_dates_in_both_languages() -> None:
+    english, french = Words("en"), Words("fr")
+    assert english("n_posts", n=1) == "1 post"
+    assert english("n_posts", n=0) == "0 posts"
+    assert english("n_posts", n=12_345) == "12,345 posts"
+    assert french("n_posts", n=0) == "0 message"
+    assert french("n_posts", n=12_345) == "12\u202f345 messages"
+    assert english.date("2026-03-17T23:05:00+02:00") == "17 March 2026, 21:05 UTC"
+    assert french.date("2026-03-17T21:05:00.123456Z") == "17 mars 2026, 21:05 UTC"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a.example/x?y=1", True),
+        ("http://a.example", True),
+        ("javascript:alert(1)", False),
+        (" javascript:alert(1)", False),
+        ("java\nscript:alert(1)", False),
+        ("data:text/html,<script>alert(1)</script>", False),
+        ("vbscript:x", False),
+        ("//a.example/x", False),
+        ("https://", False),
+        ("http://[", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_only_addresses_of_the_web_become_links(url: str | None, shown: bool) -> None:
+    assert bool(web(url)) is shown
+
+
+@given(st.text(max_size=40), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=5))
+def test_marking_keeps_the_text_and_marks_exactly_the_spans(text: str, spans: list[tuple[int, int]]) -> None:
+    spans = [(start, min(end, len(text))) for start, end in spans if start < min(end, len(text))]
+    pieces = marked(text, spans)
+    assert "".join(piece for _, piece in pieces) == text
+    quoted = [flag for flag, piece in pieces for _ in piece]
+    assert quoted == [any(start <= i < end for start, end in spans) for i in range(len(text))]
+
+
+def _post(id: str, text: str = "here") -> Post:
+    return Post(network="n", id=id, created_at=1_000_000, text=text, lang="en", author="a", author_id="a")
+
+
+def test_the_watch_tells_what_goes_and_only_that(tmp_path: Path) -> None:
+    ocean = Ocean.open(tmp_path)
+    ocean.drink([Created(at=1_000_000, network="n", post=_post(str(i))) for i in range(5)])
+    ocean.drink([Deleted(at=2_000_000, network="n", id="4")])
+
+    async def look() -> list[list[str]]:
+        desk, stopping, told = Desk(tmp_path, 1, 10), asyncio.Event(), []
+        watch = Watch()
+        first = watch.gone(desk, ["n:0", "n:1", "n:2", "n:4", "n:never"], stopping)
+        second = watch.gone(desk, ["n:1", "n:3"], stopping)
+        told += [await anext(first), await anext(second)]
+        ocean.drink([Edited(at=3_000_000, network="n", post=_post("0", "edited"))])
+        ocean.drink([Deleted(at=3_000_000, network="n", id="1")])
+        async with asyncio.timeout(5):
+            told += await asyncio.gather(anext(first), anext(second))
+        ocean.drink([Deleted(at=4_000_000, network="n", id="0")])
+        async with asyncio.timeout(5):
+            told += [await anext(first)]
+        stopping.set()
+        async with asyncio.timeout(5):
+            told += [[key for keys in [k async for k in second] for key in keys]]
+        await first.aclose()
+        desk.close()
+        return told
+
+    assert asyncio.run(look()) == [["n:4", "n:never"], [], ["n:1"], ["n:1"], ["n:0"], []]
