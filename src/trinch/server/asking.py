@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trinch.answers import lexicon
-from trinch.answers.answer import ask
+from trinch.answers.answer import answer as ask
 from trinch.answers.model import Answer
 from trinch.answers.model import Hit as Found
 from trinch.ocean.match import Candidate, matches
