@@ -84,7 +84,8 @@ def _layer_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
     """Seconds of one average layer, forward and backward of one micro-batch, by cause."""
     tokens = at.micro_batch * on.seq / at.cp
     full = np.where(at.recompute == 2, 1.0, 0.0)
-    passes = 3.0 + full - on.frozen
+    half = np.where((at.recompute == 1) & (on.by_product > 0), 0.5, 0.0)
+    passes = 3.0 + full + half - on.frozen
     dense = on.dense_layers / on.layers
     moe = on.moe_layers / on.layers
     fan = np.where(on.gated > 0, 2.0, 1.0)
@@ -157,7 +158,7 @@ def _attention(on: Cases, at: Layouts, c: Coefficients, tokens: Array) -> Array:
     older = np.where(on.flash2 > 0, c["att_flash2"], np.where(on.foundry > 0, c["att_foundry"], 1.0))
     factor = factor * np.where(on.ampere > 0, 1.0, older)
     forward = 2 * tokens * on.span * on.heads / at.tp * (on.score_dim + on.value_dim) / (rate * factor)
-    again = np.where(at.recompute > 0, 1.0, 0.0)
+    again = np.where((at.recompute == 2) | ((at.recompute == 1) & (on.by_product == 0)), 1.0, 0.0)
     fused = forward * (3.5 + again)
     if not np.any(on.eager > 0):
         return fused
