@@ -69,6 +69,26 @@ def test_a_blank_layout_is_guessed_with_a_wider_band() -> None:
     assert width(guessed) > 1.5 * width(told)
 
 
+def test_a_bubble_nobody_would_run_with_is_interleaved() -> None:
+    many, few = one(run_row(VPP="", global_batch=256)), one(run_row(VPP="", global_batch=16))
+    assert "VPP" not in many["inferred"]
+    assert "VPP" in few["inferred"]
+    assert few["step_time_s"] < 0.8 * one(run_row(VPP=1, global_batch=16))["step_time_s"]
+
+
+def test_torchtitan_cuts_its_share_into_as_many_micro_batches_as_stages() -> None:
+    cells = {
+        "engine": "torchtitan",
+        "VPP": "",
+        "micro_batch": "",
+        "CP": 1,
+        "n_gpus": 128,
+        "TP": 8,
+        "global_batch": 64,
+    }
+    assert understand(run_row(**cells)).layout.accumulation == 4
+
+
 def test_an_unknown_engine_widens_the_band() -> None:
     known, unknown = one(run_row()), one(run_row(engine="my own"))
     assert "engine" in unknown["inferred"]

@@ -63,7 +63,7 @@ def engine(name: str = "", date: float = DEFAULT_DATE) -> Engine:
     """The engine whose table entry matches `name`; an unknown name gets the defaults of a modern Megatron."""
     rows = [row for row in _engines() if row["match"] in name.lower() and date >= float(row["since"] or 0)]
     if not rows:
-        return Engine("other", "fused", 0.0, 1.0, 0.0, 1, 0, 4.0, 14.0, 1.1)
+        return Engine("other", "fused", 0.0, 1.0, 0.0, 1, 0, 4.0, 14.0, 1.5)
     row = rows[-1] if rows[0]["since"] else rows[0]
     return Engine(
         name=row["engine"],
