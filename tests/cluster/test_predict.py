@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import COLUMNS, Row, run_row, write_table
+from plan_rows import COLUMNS, Row, run_row, write_table
 
 from trinch.cluster.calibration import shipped
 from trinch.cluster.hardware import PlanError

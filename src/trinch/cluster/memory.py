@@ -51,11 +51,6 @@ def memory_bytes(on: Cases, at: Layouts) -> Array:
     return total(memory_parts(on, at))
 
 
-def fits(on: Cases, at: Layouts) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which layouts fit the GPU."""
-    return np.asarray(memory_bytes(on, at) <= on.memory * USABLE)
-
-
 def _uneven(on: Cases, at: Layouts) -> Array:
     """How much larger the largest stage is than the mean."""
     return np.ceil(on.layers / at.pp) / (on.layers / at.pp)

@@ -261,8 +261,8 @@ def _notes(machine: Machine, gpus: int) -> list[str]:
     if gpus <= machine.pod_gpus:
         return []
     return [
-        f"{gpus:,} GPUs are more than one fabric of {machine.pod_gpus:,} at {machine.site}: groups that reach "
-        f"beyond it get 1/{machine.oversubscription:g} of the bandwidth ({machine.source})"
+        f"{gpus:,} GPUs are more than one fabric of {machine.pod_gpus:,} at {machine.site}: groups that "
+        f"reach beyond it get 1/{machine.oversubscription:g} of the bandwidth ({machine.source})"
     ]
 
 
