@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from trinch.answers.check import SEPARATOR
-from trinch.answers.model import as_json
+from trinch.answers.render import as_json
 from trinch.console import iso
 from trinch.ocean.ocean import Hit, Ocean
 from trinch.ocean.query import parse_time
