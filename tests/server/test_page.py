@@ -75,7 +75,7 @@ def test_a_plain_ask_is_answered_without_a_script(http: httpx.Client) -> None:
 
 def test_the_dial_without_a_script_says_seconds_and_its_end_is_now(http: httpx.Client) -> None:
     page = http.get("/").text
-    last = re.search(r'type="range" min="(\d+)" max="(\d+)"', page)
+    last = re.search(r'type="range" autocomplete="off" min="(\d+)" max="(\d+)"', page)
     assert last
     assert (int(last[1]), int(last[2])) == (1773705600, 1773705600 + 2 * 86400)
     early = http.get("/", params={"q": ASKED["q"], "as_of": "1773766800"}).text
