@@ -46,16 +46,20 @@ export function dial(moved) {
 export function tide({ volume, bucket_seconds: width }) {
   if (!slider) return;
   const [from, to] = [+slider.min, +slider.max];
+  const share = (seconds) => (seconds / (to - from)) * 100;
   const most = Math.max(...volume.map((bar) => bar.posts));
-  box.classList.add("drawn");
+  box.classList.toggle("drawn", volume.length > 0);
   $("tide").replaceChildren(...volume.filter((bar) => bar.posts).map((bar) => {
     const column = h("i");
-    column.style.left = `${((Date.parse(bar.start) / 1000 - from) / (to - from)) * 100}%`;
-    column.style.width = `max(2px, calc(${(width / (to - from)) * 100}% - 1px))`;
+    column.style.left = `${share(Date.parse(bar.start) / 1000 - from)}%`;
+    column.style.width = `max(2px, calc(${share(width)}% - 1px))`;
     column.style.height = `${Math.max(4, (bar.posts / most) * 100)}%`;
     return column;
   }));
 }
+
+/** Nothing is known of the question. */
+export const ebb = () => tide({ volume: [], bucket_seconds: 0 });
 
 /** A mark for each day, as far as there is room for them. */
 function ticks(from, to) {

@@ -1,7 +1,7 @@
 /** The page itself: asking, follow-ups, the way back, the theme. */
 
 import { View } from "./answer.js";
-import { chosen, dial, tide } from "./asof.js";
+import { chosen, dial, ebb, tide } from "./asof.js";
 import { citations, close } from "./cite.js";
 import { $ } from "./dom.js";
 import { address, history as past, remember } from "./history.js";
@@ -68,7 +68,7 @@ async function settle(view, answer) {
   watchAll();
   $("followup").hidden = !answer.claims.length;
   say(`${t(`outcome_${answer.outcome}`)}. ${t("n_sentences", { n: answer.claims.length })}, ${t("n_sources", { n: answer.sources.length })}.`);
-  if (!answer.claims.length) return;
+  if (!answer.claims.length) return ebb();
   const query = new URLSearchParams({ question: view.question, as_of: answer.as_of });
   for (const one of view.earlier) query.append("earlier", one);
   try {
