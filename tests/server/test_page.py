@@ -240,3 +240,16 @@ def test_the_watch_tells_what_goes_and_only_that(tmp_path: Path) -> None:
         return told
 
     assert asyncio.run(look()) == [["n:4", "n:never"], [], ["n:1"], ["n:1"], ["n:0"], []]
+
+
+def test_a_watched_server_ends_in_time(tmp_path: Path) -> None:
+    Ocean.open(tmp_path / "ocean").drink([Created(at=1_000_000, network="n", post=_post("1"))])
+    with (
+        Running(tmp_path / "ocean") as own,
+        httpx.stream("POST", f"{own.url}/page/watch", json={"keys": ["n:1", "n:2"]}, timeout=20) as stream,
+    ):
+        lines = stream.iter_lines()
+        assert [next(lines), next(lines)] == ["event: gone", 'data: {"keys":["n:2"]}']
+        status, seconds = own.stop()
+    assert status == 0
+    assert seconds < 5
