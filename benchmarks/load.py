@@ -59,7 +59,8 @@ class Seen:
     errors: list[str] = field(default_factory=list)
     behind: list[int] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
-    events: list[int] = field(default_factory=list)
+    events: list[tuple[float, int]] = field(default_factory=list)
+    """(monotonic seconds, acknowledged events)."""
     refused: int = 0
     """Misbehaviour answered with a 4xx or a closed connection."""
 
@@ -144,7 +145,7 @@ async def watch(client: httpx.AsyncClient, server: psutil.Process, until: float,
             text = (await client.get("/metrics")).text
             told = dict(re.findall(r"^(trinch_(?:behind|events)) (\S+)$", text, re.MULTILINE))
             seen.behind.append(int(float(told["trinch_behind"])))
-            seen.events.append(int(float(told["trinch_events"])))
+            seen.events.append((time.monotonic(), int(float(told["trinch_events"]))))
         with contextlib.suppress(psutil.Error):
             both = [server, *server.children(recursive=True)]
             seen.memory.append(sum(process.memory_info().rss for process in both))
@@ -188,7 +189,8 @@ def rows(seen: Seen, given: argparse.Namespace, stopped: float) -> list[Row]:
     """The numbers, each bar with its verdict in the note."""
     fifth = max(1, len(seen.memory) // 5)
     early, late = max(seen.memory[fifth : 2 * fifth]), max(seen.memory[-fifth:])
-    drunk = (seen.events[-1] - seen.events[0]) / max(1, len(seen.events) - 1)
+    (began, before), (ended, after) = seen.events[0], seen.events[-1]
+    drunk = (after - before) / max(1.0, ended - began)
 
     def bar(measure: str, value: float, unit: str, good: bool, wanted: str) -> Row:
         return Row("load", measure, value, unit, f"{'ok' if good else 'MISSED'}: {wanted}")
