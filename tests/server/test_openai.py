@@ -1,6 +1,11 @@
 """The official `openai` client against a real server, unchanged."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -211,3 +216,17 @@ def test_older_search_parameters(client: Any) -> None:
     completion = chat(client, DEAD, extra_body={"search_parameters": wanted})
     assert {source["author"] for source in completion.trinch["sources"]} == {"EskerCityHall"}
     assert completion.citations
+
+
+def test_llm_asks_and_goes_on(server: Running, tmp_path: Path) -> None:
+    pytest.importorskip("llm", reason="needs the llm package")
+    models = {"model_id": "trinch", "model_name": "trinch", "api_base": f"{server.url}/v1"}
+    (tmp_path / "extra-openai-models.yaml").write_text(json.dumps([models]))  # JSON is YAML
+    surroundings = os.environ | {"LLM_USER_PATH": str(tmp_path), "OPENAI_API_KEY": "any"}
+
+    def llm(*words: str) -> str:
+        command = [sys.executable, "-m", "llm", "-m", "trinch", *words]
+        return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True).stdout
+
+    assert "[1]" in llm(DEAD)
+    assert "injured" in llm("--no-stream", "-c", "and how many were injured?")
