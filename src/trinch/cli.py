@@ -6,6 +6,7 @@ Rooms are imported inside the verbs, so that `trinch --help` stays instant and o
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -36,7 +37,36 @@ as_of_option = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+ROOMS = {
+    "serve": ("trinch.server.commands", "Serve the API and the page, and drink from the given sources."),
+    "keys": ("trinch.server.commands", "Make, list and revoke keys of the API."),
+    "mcp": ("trinch.server.commands", "Speak the Model Context Protocol on standard input and output."),
+    "plan": ("trinch.cluster.commands", "Plan training and serving on thousands of GPUs."),
+    "model": ("trinch.model.commands", "Inspect, check and convert Grok models."),
+    "train": ("trinch.training.commands", "Train a Grok on what was drunk."),
+}
+"""Verbs that live beside their room, with the module and what they are for."""
+
+
+class Front(click.Group):
+    """A group that imports a room's verbs only when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*self.commands, *ROOMS]
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name in ROOMS:
+            found: click.Command = getattr(import_module(ROOMS[name][0]), name)
+            return found
+        return super().get_command(ctx, name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        own = [(name, command.get_short_help_str(80)) for name, command in self.commands.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl([*own, *((name, purpose) for name, (_, purpose) in ROOMS.items())])
+
+
+@click.group(cls=Front, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(trinch.__version__, prog_name="trinch")
 def main() -> None:
     """Drink the ocean of posts; ask it anything; get answers that quote their sources.

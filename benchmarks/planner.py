@@ -1,0 +1,162 @@
+"""Training step time beside Calculon, on every published run it can express, in the same run.
+
+    python -m benchmarks.planner --runs RUNS.csv --calculon CHECKOUT [--peer PYTHON]
+
+`--peer` is a Python that has pandas and psutil, which Calculon imports. It cannot express grouped-query
+attention, gated MLPs, experts, context parallelism or FSDP. Calculon uses its own system files as they are;
+each row is asked with and without overlap of tensor-parallel traffic, the switch that rows leave open.
+Ours is scored out of sample: each family is predicted by a fit that saw no row of it.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trinch.cluster import calibrate
+from trinch.cluster.calibration import shipped
+from trinch.cluster.cases import Cases
+from trinch.cluster.hardware import machine
+from trinch.cluster.layout import Layouts
+from trinch.cluster.predict import Run, read_table, understand_all
+from trinch.cluster.search import search
+from trinch.cluster.steptime import step_time
+from trinch.cluster.workload import workload
+
+SYSTEMS = {"A100-80GB": "a100_80g.json", "H100-SXM-80GB": "h100_80g_nvl8.json"}
+RECOMPUTE = ("none", "attn_only", "full")
+SEARCHES = (("llama-3-405b", 16_384), ("grok-1", 20_000), ("grok-2", 100_000))
+
+
+def expressible(run: Run) -> bool:
+    """Can Calculon be asked about this run at all?"""
+    work, cut = run.case.workload, run.layout
+    return (
+        not work.experts
+        and not work.gated
+        and work.heads == work.kv_heads
+        and cut.cp == 1
+        and cut.zero <= 1
+        and cut.tp <= 8
+        and run.case.machine.gpu.name in SYSTEMS
+        and work.layers % (cut.pp * cut.vpp) == 0
+        and cut.global_batch % (cut.dp * cut.micro_batch) == 0
+    )
+
+
+def question(run: Run, overlap: bool) -> dict[str, Any]:
+    """The run in Calculon's words; `overlap` of tensor-parallel traffic where the engine has it."""
+    work, cut, engine = run.case.workload, run.layout, run.case.engine
+    together = bool(cut.sequence_parallel) and cut.tp > 1
+    return {
+        "system": SYSTEMS[run.case.machine.gpu.name],
+        "application": {
+            "hidden": work.hidden,
+            "feedforward": work.ffn,
+            "seq_size": work.seq_len,
+            "attn_heads": work.heads,
+            "attn_size": work.head_dim,
+            "num_blocks": work.layers,
+        },
+        "execution": {
+            "num_procs": cut.gpus,
+            "tensor_par": cut.tp,
+            "pipeline_par": cut.pp,
+            "data_par": cut.dp,
+            "tensor_par_net": 0,
+            "pipeline_par_net": 1,
+            "data_par_net": 1,
+            "batch_size": cut.global_batch,
+            "microbatch_size": cut.micro_batch,
+            "datatype": "float8" if run.case.precision == "fp8" else "float16",
+            "fused_activation": engine.attention != "eager",
+            "attention_type": "multihead",
+            "activation_recompute": RECOMPUTE[cut.recompute],
+            "pipeline_interleaving": cut.vpp,
+            "optimizer_sharding": cut.zero == 1 and cut.dp > 1,
+            "tensor_par_comm_type": "rs_ag" if together else "ar",
+            "tensor_par_overlap": "ring" if overlap and engine.tp_overlap and cut.tp > 1 else "none",
+            "seq_par_ag_redo": False,
+            "data_par_overlap": bool(engine.dp_overlap) and cut.dp > 1,
+            "weight_offload": False,
+            "activations_offload": False,
+            "optimizer_offload": False,
+            "training": True,
+        },
+    }
+
+
+def ask(runs: list[Run], checkout: Path, python: str, overlap: bool) -> list[dict[str, Any]]:
+    """Calculon's answers, in order."""
+    asked = "\n".join(json.dumps(question(run, overlap)) for run in runs)
+    done = subprocess.run(
+        [python, str(Path(__file__).with_name("planner_peer.py")), str(checkout)],
+        input=asked,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+    )
+    if done.returncode:
+        sys.exit(f"Calculon could not be run:\n{done.stderr.strip()[-800:]}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def line(name: str, errors: np.ndarray, each_s: float) -> str:
+    """One row of the table."""
+    size = np.abs(errors)
+    return (
+        f"{name:52} {len(size):4d} {np.mean(size):7.1%} {np.median(size):7.1%} {np.max(size):7.1%} "
+        f"{np.median(errors):+7.1%} {each_s * 1e3:9.4f}"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--calculon", type=Path, required=True)
+    parser.add_argument("--peer", default=sys.executable)
+    options = parser.parse_args()
+    runs = calibrate.usable(understand_all(read_table(options.runs))[0].values())
+    unseen = np.exp(calibrate.cross_errors(runs, calibrate.by_family(runs))) - 1
+    chosen = [i for i, run in enumerate(runs) if expressible(run)]
+    ours_s = our_time(runs)
+    print(f"{len(runs)} measured rows, {len(chosen)} expressible")
+    print(f"{'':52} rows    MAPE  median   worst    bias ms/layout")
+    for overlap in (False, True):
+        answers = ask([runs[i] for i in chosen], options.calculon, options.peer, overlap)
+        both = [(i, answer) for i, answer in zip(chosen, answers, strict=True) if "step_s" in answer]
+        took = float(np.mean([answer["took_s"] for _, answer in both]))
+        for gpu in ("", *SYSTEMS):
+            which = [(i, a) for i, a in both if gpu in ("", runs[i].case.machine.gpu.name)]
+            theirs = np.array([a["step_s"] / (runs[i].measured_s or 0) - 1 for i, a in which])
+            name = f"Calculon{', overlap' if overlap else ''} {gpu}"
+            print(line(name, theirs, took))
+            print(line(f"Trinch on the same, family unseen {gpu}", unseen[[i for i, _ in which]], ours_s))
+        refused = Counter(answer["reason"][:60] for answer in answers if "reason" in answer)
+        print("".join(f"{count} rows not answered: {why}\n" for why, count in refused.items()), end="")
+    print("\nsearches")
+    for model, gpus in SEARCHES:
+        found = search(workload(model), machine("h100"), gpus, 1e13)
+        each = found.seconds / found.scored * 1e3
+        print(f"{model:14} {gpus:7,d} GPUs {found.scored:6,d} layouts, {found.seconds:.2f} s, {each:.4f} ms")
+
+
+def our_time(runs: list[Run]) -> float:
+    """Seconds a layout when a table is priced at once."""
+    started = time.perf_counter()
+    step_time(Cases.of([r.case for r in runs]), Layouts.of([r.layout for r in runs]), shipped().coefficients)
+    return (time.perf_counter() - started) / len(runs)
+
+
+if __name__ == "__main__":
+    main()

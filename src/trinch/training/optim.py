@@ -1,0 +1,168 @@
+"""The update: AdamW, Muon, the schedule of their rate, and clipping, equal on one process and on many.
+
+Owns what happens between a gradient and the next parameter. Does not know the model beyond its parameters'
+names and shapes, nor how a gradient came about. Parameters may be plain tensors or DTensors of any mesh.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, Replicate
+
+from trinch.training.settings import Optimizer as OptimizerSettings
+
+NEWTON_SCHULZ = (3.4445, -4.7750, 2.0315)
+"""Coefficients of the quintic iteration, tuned for slope at zero (Jordan et al. 2024, "Muon")."""
+
+
+def schedule(step: int, steps: int, settings: OptimizerSettings) -> float:
+    """Factor on the peak rate at step 0..steps-1: linear warm-up, stable, linear decay (WSD,
+    arXiv:2404.06395)."""
+    rise = (step + 1) / (settings.warmup + 1) if step < settings.warmup else 1.0
+    decay = round(settings.decay * steps)
+    left = steps - step
+    fall = settings.floor + (1 - settings.floor) * left / (decay + 1) if left <= decay else 1.0
+    return min(rise, fall)
+
+
+def orthogonalise(x: Tensor, rounds: int = 5) -> Tensor:
+    """Nearest semi-orthogonal matrix to x [..., m, n], roughly (singular values in 0.7..1.2), by
+    Newton-Schulz.
+
+    Leading dimensions are a batch, so stacked experts [E, in, out] are done at once.
+    """
+    a, b, c = NEWTON_SCHULZ
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.mT if tall else x
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(rounds):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.mT if tall else x
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum, then orthogonalised: Muon (Jordan et al. 2024) for matrices and stacks of matrices.
+
+    The update is scaled by 0.2 * sqrt(max(m, n)), so that its size is that of AdamW's and both share one rate
+    and decay (Moonlight, arXiv:2502.16982). A sharded matrix is gathered for the iteration; a stack sharded
+    over its experts is not.
+    """
+
+    def __init__(self, params: Any, lr: float, momentum: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closure is ever used
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                gradient = parameter.grad
+                if gradient is None:
+                    continue
+                state = self.state[parameter]
+                if not state:
+                    state["momentum"] = torch.zeros_like(parameter)
+                momentum = state["momentum"]
+                momentum.lerp_(gradient, 1 - group["momentum"])
+                update = _whole_matrices(gradient.lerp(momentum, group["momentum"]))
+                local = update.to_local() if isinstance(update, DTensor) else update
+                low = local.to(torch.bfloat16) if local.is_cuda else local
+                local = orthogonalise(low).to(parameter.dtype) * (0.2 * max(parameter.shape[-2:]) ** 0.5)
+                parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                parameter.add_(_like(local, update, parameter), alpha=-group["lr"])
+
+
+def _whole_matrices(x: Tensor) -> Tensor:
+    """x with its last two dimensions gathered; a stack stays sharded over its first."""
+    if not isinstance(x, DTensor):
+        return x
+    keep = [p if x.ndim > 2 and p.is_shard(0) else Replicate() for p in x.placements]
+    return x.redistribute(placements=keep)
+
+
+def _like(local: Tensor, source: Tensor, target: Tensor) -> Tensor:
+    """`local`, which is laid out like `source`, laid out like `target` (slicing only, nothing is sent)."""
+    if not isinstance(source, DTensor) or not isinstance(target, DTensor):
+        return local
+    whole = DTensor.from_local(local, source.device_mesh, source.placements, run_check=False)
+    return whole.redistribute(placements=target.placements)
+
+
+def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> list[torch.optim.Optimizer]:
+    """AdamW, and Muon first where it is asked for and there are matrices for it."""
+    groups: dict[tuple[bool, float, Any], list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        matrix = parameter.ndim > 1
+        muon = settings.name == "muon" and matrix and name.startswith("layers.") and ".router." not in name
+        # DTensors of different meshes do not mix in one fused call.
+        mesh = parameter.device_mesh if isinstance(parameter, DTensor) else None
+        groups.setdefault((muon, settings.weight_decay if matrix else 0.0, mesh), []).append(parameter)
+
+    def of(muon: bool) -> list[dict[str, Any]]:
+        return [{"params": p, "weight_decay": decay} for (m, decay, _), p in groups.items() if m is muon]
+
+    out: list[torch.optim.Optimizer] = []
+    if of(True):
+        out.append(Muon(of(True), settings.lr, settings.momentum, settings.weight_decay))
+    if of(False):
+        betas = (settings.beta1, settings.beta2)
+        out.append(torch.optim.AdamW(of(False), settings.lr, betas=betas, eps=settings.eps, fused=True))
+    for optimizer in out:
+        _prime(optimizer)
+    return out
+
+
+def _prime(optimizer: torch.optim.Optimizer) -> None:
+    """Make the state that a first step would make, so that a checkpoint has somewhere to be loaded to."""
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            if isinstance(optimizer, Muon):
+                optimizer.state[p] = {"momentum": torch.zeros_like(p)}
+            else:
+                moments = {"exp_avg": torch.zeros_like(p), "exp_avg_sq": torch.zeros_like(p)}
+                optimizer.state[p] = {
+                    "step": torch.zeros((), dtype=torch.float32, device=p.device),
+                    **moments,
+                }
+
+
+def optimizer_state(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> dict[str, Tensor]:
+    """Every tensor of the optimizers' state under "<parameter's name>.<what>": the same on every layout."""
+    state = {}
+    for name, parameter in model.named_parameters():
+        for optimizer in optimizers:
+            for key, value in optimizer.state.get(parameter, {}).items():
+                state[f"{name}.{key}"] = value
+    return state
+
+
+def set_rate(optimizers: list[torch.optim.Optimizer], rate: float) -> None:
+    """Give every group of parameters this rate."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+
+@torch.no_grad()
+def clip(parameters: Iterable[tuple[nn.Parameter, float]], limit: float) -> float:
+    """Scale all gradients so that their global norm is at most `limit` (0: do not); returns the norm before.
+
+    Each parameter comes with the part of it that this process is to count: the parts of all processes sum to
+    1 for every element, so that one all-reduce gives the exact norm on any layout.
+    """
+    gradients = [(p.grad, part) for p, part in parameters if p.grad is not None]
+    locals_ = [(g.to_local() if isinstance(g, DTensor) else g, part) for g, part in gradients]
+    device = locals_[0][0].device if locals_ else torch.device("cpu")
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    for gradient, part in locals_:
+        total += gradient.float().square().sum().double() * part
+    if dist.is_initialized():
+        dist.all_reduce(total)
+    norm = float(total.sqrt())
+    if limit and norm > limit:
+        for gradient, _ in locals_:
+            gradient.mul_(limit / (norm + 1e-6))
+    return norm

@@ -1,0 +1,261 @@
+"""One model over many processes: pipeline x replicate x shard x expert x tensor.
+
+Owns the meshes, and how each parameter is laid out over them. Does not know data, losses or the optimizer.
+The sharding itself is PyTorch's: `fully_shard` (FSDP2), tensor-parallel styles over DTensor; expert
+parallelism is in `experts.py`, pipelining in `engine.py`. With one process nothing is wrapped and nothing is
+sent.
+
+Two meshes name the same processes: `dense` (pipeline, replicate, fsdp, tensor), over which all but the
+experts is laid out, and `sparse` (pipeline, replicate, shard, expert, tensor), for the experts; fsdp = shard
+x expert.
+"""
+
+import os
+import zlib
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch._C._distributed_c10d import PrefixStore
+from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.rendezvous import rendezvous
+from torch.distributed.tensor import DTensor, Shard, distribute_tensor
+from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
+from torch.utils.checkpoint import checkpoint
+
+from trinch.model.config import GrokConfig
+from trinch.model.grok import Experts, Grok
+from trinch.training.experts import parallelize_experts
+from trinch.training.settings import Mesh, Settings, SettingsError
+
+COLUMNS = ("attn.q_proj", "attn.k_proj", "attn.v_proj", "mlp.gate_proj", "mlp.up_proj")
+ROWS = ("attn.o_proj", "mlp.down_proj")
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among the others."""
+
+    shape: Mesh
+    device: torch.device
+    rank: int = 0
+    size: int = 1
+    dense: DeviceMesh | None = None
+    sparse: DeviceMesh | None = None
+
+    @property
+    def stage(self) -> int:
+        """Which stage of the pipeline this process runs."""
+        return self.dense.get_local_rank("pipeline") if self.dense else 0
+
+    @property
+    def data_rank(self) -> int:
+        """Which part of a batch this process reads, of `shape.data_ways`."""
+        if self.dense is None:
+            return 0
+        fsdp = self.dense.get_local_rank("fsdp")
+        return int(self.dense.get_local_rank("replicate") * self.dense["fsdp"].size() + fsdp)
+
+    @property
+    def first(self) -> bool:
+        """Whether the tokens go in here."""
+        return self.stage == 0
+
+    @property
+    def last(self) -> bool:
+        """Whether the logits come out here."""
+        return self.stage == self.shape.pipeline - 1
+
+    def sum(self, *values: float) -> list[float]:
+        """Sums over all processes; float64, so that the order of adding does not show."""
+        if self.dense is None:
+            return list(values)
+        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        dist.all_reduce(total)
+        return total.tolist()
+
+    def close(self) -> None:
+        """Leave the group."""
+        if dist.is_initialized():
+            dist.destroy_process_group()
+
+
+def start(settings: Settings) -> World:
+    """Join the processes that `torchrun` started, or be alone. Raises SettingsError when the mesh does not
+    fit."""
+    size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    cuda = settings.device == "cuda" or (not settings.device and torch.cuda.is_available())
+    device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
+    shape = settings.mesh.filled(size)
+    if cuda:
+        torch.cuda.set_device(device)
+    if size == 1:
+        return World(shape, device)
+    if not dist.is_initialized():
+        _join(cuda)
+    world = init_device_mesh(device.type, (size,), mesh_dim_names=("world",))
+    pipeline, replicate, shard, expert, tensor = (
+        shape.pipeline,
+        shape.replicate,
+        shape.shard,
+        shape.expert,
+        shape.tensor,
+    )
+    dense = world._unflatten(
+        0, (pipeline, replicate, shard * expert, tensor), ("pipeline", "replicate", "fsdp", "tensor")
+    )
+    sparse = world._unflatten(
+        0,
+        (pipeline, replicate, shard, expert, tensor),
+        ("pipeline", "replicate", "shard", "expert", "tensor"),
+    )
+    return World(shape, device, rank, size, dense, sparse)
+
+
+def _join(cuda: bool) -> None:
+    """Start the default group. Checkpoints are gathered over gloo while training uses nccl."""
+    store, rank, size = next(iter(rendezvous("env://")))
+    # Torch 2.13 gives workers restarted on a node the store of the attempt before, addresses of dead
+    # processes in it (they hang or fail on connecting); a prefix hides those. Over several nodes the count of
+    # restarts is not common to all: there TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 gives a new store (see
+    # `launch`).
+    if os.environ.get("GROUP_WORLD_SIZE", "1") == "1":
+        store = PrefixStore("attempt-" + os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"), store)
+    backend = "cpu:gloo,cuda:nccl" if cuda else "gloo"
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timedelta(minutes=30))
+
+
+def fit(config: GrokConfig, shape: Mesh, settings: Settings) -> None:
+    """Raise SettingsError where this model or batch cannot be split that way."""
+    wanted = [
+        ("mesh.pipeline", shape.pipeline, config.num_layers, "layers", False),
+        ("mesh.expert", shape.expert, config.num_experts, "experts", True),
+        ("mesh.tensor", shape.tensor, config.num_kv_heads, "key-value heads", True),
+        ("mesh.tensor", shape.tensor, config.moe_intermediate_size, "expert width", True),
+        ("mesh (replicate x shard x expert)", shape.data_ways, settings.batch, "sequences a step", True),
+        ("mesh.shard x mesh.expert", shape.shard * shape.expert, config.hidden_size, "model width", True),
+    ]
+    for name, ways, whole, what, divides in wanted:
+        if ways > whole or (divides and whole % ways):
+            raise SettingsError(f"{name} is {ways}, which does not split {whole} {what}")
+
+
+def stage_layers(config: GrokConfig, shape: Mesh, stage: int) -> range:
+    """The layers of a stage, as even as can be; the first stages take what is over."""
+    each, over = divmod(config.num_layers, shape.pipeline)
+    begin = stage * each + min(stage, over)
+    return range(begin, begin + each + (stage < over))
+
+
+def build(config: GrokConfig, world: World, settings: Settings) -> Grok:
+    """This process's part of the model, laid out and with its initial weights, equal on every layout."""
+    shape = world.shape
+    with torch.device("meta"):
+        model = Grok(config, dtype=getattr(torch, settings.dtype))
+    for i in set(range(config.num_layers)) - set(stage_layers(config, shape, world.stage)):
+        del model.layers[str(i)]
+    if not world.last:
+        model.norm, model.lm_head = None, None
+    if not world.first and not (world.last and config.tie_embeddings):
+        model.embed_tokens = None
+    if world.dense is not None and world.sparse is not None:
+        if shape.tensor > 1:
+            _tensor_parallel(model, world.dense["tensor"])
+        parallelize_experts(model, world.sparse, shape)
+    if settings.recompute:
+        _recompute(model)
+    if world.dense is not None and world.sparse is not None:
+        _shard(model, world.dense, world.sparse, settings)
+    model.to_empty(device=world.device)
+    initialise(model, settings.seed)
+    return model
+
+
+def _tensor_parallel(model: Grok, mesh: DeviceMesh) -> None:
+    """Split heads and dense MLP width over the mesh; embedding, norms, router and head are whole
+    everywhere."""
+    for block in model.layers.values():
+        plan = {name: ColwiseParallel() for name in COLUMNS} | {name: RowwiseParallel() for name in ROWS}
+        here = {name for name, _ in block.named_modules()}
+        parallelize_module(block, mesh, {name: style for name, style in plan.items() if name in here})
+
+
+def _recompute(model: Grok) -> None:
+    """Keep only each block's input, and run the block again when its gradient is wanted."""
+    for block in model.layers.values():
+        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
+
+
+def _shard(model: Grok, dense: DeviceMesh, sparse: DeviceMesh, settings: Settings) -> None:
+    """FSDP2: experts over `shard`, the rest over shard x expert, `replicate` as whole copies of that.
+
+    Gradients are summed, never averaged: the loss is already divided by the global number of tokens. In
+    bfloat16 the experts, nearly all of a Grok, are gathered in bfloat16; norms and router in float32.
+    """
+
+    def dimension(parameter: nn.Parameter) -> Shard:
+        """One that tensor and expert parallelism have left whole."""
+        taken = (
+            {p.dim for p in parameter.placements if isinstance(p, Shard)}
+            if isinstance(parameter, DTensor)
+            else set()
+        )
+        return Shard(next(d for d in range(parameter.ndim) if d not in taken))
+
+    low = torch.bfloat16 if settings.dtype == "bfloat16" else None
+    policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32, cast_forward_inputs=False)
+    for block in model.layers.values():
+        for module in block.modules():
+            if isinstance(module, Experts):
+                fully_shard(
+                    module,
+                    mesh=sparse["replicate", "shard"],
+                    mp_policy=policy if low else MixedPrecisionPolicy(),
+                    shard_placement_fn=dimension,
+                )
+        fully_shard(block, mesh=dense["replicate", "fsdp"], shard_placement_fn=dimension)
+    fully_shard(model, mesh=dense["replicate", "fsdp"], shard_placement_fn=dimension)
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.set_gradient_divide_factor(1.0)
+            module.set_force_sum_reduction_for_comms(True)
+
+
+@torch.no_grad()
+def initialise(model: nn.Module, seed: int) -> None:
+    """Norms 1, all else normal with deviation fan_in ** -0.5; each parameter from its own name and the seed.
+
+    Every process draws the whole parameter, one at a time, and keeps its part: so weights do not depend on
+    the layout, and no process ever holds more than one whole parameter.
+    """
+    for name, parameter in model.named_parameters():
+        if parameter.ndim == 1:
+            parameter.fill_(1.0)
+            continue
+        generator = torch.Generator(parameter.device).manual_seed((seed << 32) ^ zlib.crc32(name.encode()))
+        whole = torch.empty(parameter.shape, device=parameter.device, dtype=parameter.dtype)
+        whole.normal_(std=parameter.shape[1] ** -0.5, generator=generator)
+        if isinstance(parameter, DTensor):
+            whole = distribute_tensor(whole, parameter.device_mesh, parameter.placements, src_data_rank=None)
+        parameter.copy_(whole)
+
+
+def counted(model: Grok, world: World) -> list[tuple[nn.Parameter, float]]:
+    """Each parameter with the part this process counts of it (see `optim.clip`)."""
+    peers = world.size // world.shape.pipeline
+    out = []
+    for name, parameter in model.named_parameters():
+        part = 1.0
+        if isinstance(parameter, DTensor):
+            shards = 1
+            for size, placement in zip(parameter.device_mesh.shape, parameter.placements, strict=True):
+                shards *= size if placement.is_shard() else 1
+            part = shards / peers
+        if name == "embed_tokens.weight" and not world.first:
+            part = 0.0  # a tied table, counted on the first stage
+        out.append((parameter, part))
+    return out

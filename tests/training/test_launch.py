@@ -1,0 +1,125 @@
+"""Launch files parse, agree with the settings about who takes part, and really start a run."""
+
+import ast
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from trinch.model.config import get_config
+from trinch.training.commands import train
+from trinch.training.launch import launch_files, write_launch_files
+from trinch.training.measure import COLUMNS, flops_per_token
+from trinch.training.megatron import megatron_arguments, not_expressed
+from trinch.training.settings import Data, Launch, Mesh, Settings, SettingsError, read_settings
+
+from .conftest import environment
+
+BIG = Settings(
+    config="grok-1",
+    batch=2048,
+    sequence=8192,
+    dtype="bfloat16",
+    mesh=Mesh(pipeline=8, expert=8, tensor=8),
+    launch=Launch(nodes=256, processes=8, name="big-one", partition="gpu h100", hours=36.5),
+)
+
+
+def test_files_agree_about_nodes_and_processes(tmp_path: Path) -> None:
+    paths = write_launch_files(BIG, tmp_path)
+    assert {path.name for path in paths} == {"settings.json", "torchrun.sh", "slurm.sh", "ray_train.py"}
+    assert read_settings(tmp_path / "settings.json") == BIG
+    for name in ("torchrun.sh", "slurm.sh"):
+        subprocess.run(["bash", "-n", str(tmp_path / name)], check=True)
+        text = (tmp_path / name).read_text()
+        assert re.search(r"--nnodes=(\d+)", text)[1] == "256"  # type: ignore[index]
+        assert re.search(r"--nproc-per-node=(\d+)", text)[1] == "8"  # type: ignore[index]
+    slurm = (tmp_path / "slurm.sh").read_text()
+    assert "#SBATCH --nodes=256\n" in slurm
+    assert "#SBATCH --gpus-per-node=8\n" in slurm
+    assert "#SBATCH --partition='gpu h100'\n" in slurm
+    assert "#SBATCH --time=36:30:00\n" in slurm
+    tree = ast.parse((tmp_path / "ray_train.py").read_text())
+    workers = [
+        k.value
+        for n in ast.walk(tree)
+        if isinstance(n, ast.Call)
+        for k in n.keywords
+        if k.arg == "num_workers"
+    ]
+    assert ast.literal_eval(workers[0]) == 256 * 8
+
+
+def test_what_cannot_be_launched_is_refused() -> None:
+    with pytest.raises(SettingsError, match="needs 512 processes, not 8"):
+        launch_files(Settings(mesh=BIG.mesh, launch=Launch(nodes=1, processes=8)))
+    with pytest.raises(SettingsError, match=r"launch\.name"):
+        launch_files(Settings(launch=Launch(name="x; rm -rf /")))
+
+
+@pytest.mark.long
+def test_the_torchrun_file_runs(posts_file: Path, tmp_path: Path) -> None:
+    import sys
+
+    settings = Settings(
+        out=str(tmp_path / "run"), steps=2, batch=4, sequence=32, evaluate_sequences=4, device="cpu",
+        data=Data(path=str(posts_file)), launch=Launch(processes=2, command=sys.executable),
+    )  # fmt: skip
+    write_launch_files(settings, tmp_path / "launch")
+    subprocess.run([str(tmp_path / "launch" / "torchrun.sh")], env=environment(), check=True, timeout=200)
+    assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 2
+
+
+def test_megatron_gets_the_same_numbers() -> None:
+    config = get_config("grok-1")
+    arguments = megatron_arguments(config, BIG, BIG.mesh.filled(2048))
+    given = dict(zip(arguments[::2], arguments[1::2], strict=False))
+    assert (given["--num-layers"], given["--hidden-size"], given["--num-experts"]) == ("64", "6144", "8")
+    assert given["--expert-model-parallel-size"] == "8"
+    assert {"--bf16", "--moe-router-pre-softmax", "--use-distributed-optimizer"} <= set(arguments)
+    assert "--untie-embeddings-and-output-weights" not in arguments
+    assert any("softcap 30" in part for part in not_expressed(config))
+    assert any("dense MLP" in part for part in not_expressed(get_config("grok-2")))
+
+
+def test_flops_are_those_of_the_tables() -> None:
+    assert flops_per_token(get_config("grok-1"), 8192) == pytest.approx(521.9e9, rel=1e-3)
+    assert flops_per_token(get_config("grok-2"), 8192) == pytest.approx(708.7e9, rel=1e-3)
+
+
+def test_measured_steps_are_rows_of_the_table(posts_file: Path, tmp_path: Path) -> None:
+    table = tmp_path / "runs.csv"
+    arguments = ["--data", str(posts_file), "--out", str(tmp_path / "run"), "--steps", "5", "--batch", "4"]
+    for _ in range(2):
+        result = CliRunner().invoke(
+            train, [*arguments, "--sequence", "16", "--measure", str(table)], catch_exceptions=False
+        )
+        assert result.exit_code == 0, result.output
+    import csv
+
+    with open(table, encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines))
+    assert len(rows) == 2
+    assert list(rows[0]) == list(COLUMNS)
+    assert float(rows[0]["step_time_s"]) * float(rows[0]["tokens_per_s_per_gpu"]) == pytest.approx(4 * 16)
+    assert rows[0]["TP"] == rows[0]["PP"] == rows[0]["n_gpus"] == "1"
+    assert not list((tmp_path / "run").glob("**/step-*")), "measuring writes no checkpoints"
+
+
+@pytest.mark.needs("runs/published_runs.csv")
+def test_the_columns_are_those_of_published_runs(shared: Path) -> None:
+    assert shared.read_text("utf-8").splitlines()[0].split(",") == list(COLUMNS)
+
+
+def test_the_launch_command(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.json"
+    settings.write_text(json.dumps({"launch": {"processes": 4}, "mesh": {"expert": 4}}))
+    result = CliRunner().invoke(train, ["launch", str(settings), "--out", str(tmp_path / "files")])
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "files" / "slurm.sh").exists()
+    refused = CliRunner().invoke(train, ["launch", str(settings), "--out", str(tmp_path / "f"), "--megatron"])
+    assert refused.exit_code == 0
+    assert "--expert-model-parallel-size" in (tmp_path / "f" / "megatron.txt").read_text()
