@@ -38,7 +38,8 @@ load: .venv/.installed ## 200 readers and 20 askers on a server that drinks, for
 	$(BIN)/python -m benchmarks.load
 
 train-demo: .venv/.installed ## train a tiny Grok on the sample, under ten minutes on two cores (needs the extra "train")
-	$(BIN)/trinch train demo
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
+	OMP_NUM_THREADS=1 $(BIN)/trinch train demo
 
 screenshots: .venv/.installed ## take the README's pictures from the real page
 	$(BIN)/python -m tests.server.screenshots
