@@ -34,9 +34,6 @@ from benchmarks.machine import Options, Row, as_dicts, describe, percentile
 from trinch.ocean.drink import Drinker
 from trinch.posts.formats import FORMATS
 
-COMMAND = "from trinch.server.commands import serve; serve()"
-"""`trinch serve`, of the code that is being measured."""
-
 SEARCH_P95 = 300.0
 """Milliseconds."""
 KEEPS_UP = 0.98
@@ -176,7 +173,7 @@ async def play(
 
 def serve(data: Path) -> tuple[subprocess.Popen[str], str]:
     """The real server; its process and address."""
-    command = [sys.executable, "-c", COMMAND, "--no-listen", "--port", "0", "--data", str(data)]
+    command = [sys.executable, "-m", "trinch.cli", "serve", "--no-listen", "--port", "0", "--data", str(data)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:

@@ -15,8 +15,6 @@ from trinch.ocean.drink import Drinker
 from trinch.ocean.ocean import Ocean
 from trinch.world.story import sample
 
-COMMAND = "from trinch.server.commands import serve; serve()"
-
 
 def fill(data: Path) -> Path:
     """Our own sample, drunk and searchable."""
@@ -39,7 +37,7 @@ class Running:
         arguments = ["--data", str(self.data), "--port", "0", *self.options]
         self.log = (self.data.parent / f"{self.data.name}.log").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *arguments],
+            [sys.executable, "-m", "trinch.cli", "serve", *arguments],
             stderr=self.log,
             stdout=self.log,
             env=os.environ | {"COLUMNS": "200"},

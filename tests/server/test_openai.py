@@ -81,11 +81,26 @@ def test_chat_follows_a_conversation(client: Any) -> None:
             {"role": "user", "content": "and how many died?"},
         ],
         temperature=0.3,
+        tools=None,
+        user=None,
         extra_body={"trinch": {"as_of": AS_OF}},
     )
     assert completion.trinch["asked"].startswith("and how many died?")
     assert "Port Esker" in completion.trinch["asked"]
     assert completion.trinch["outcome"] == "answer"
+
+
+def test_options_left_out_as_null_are_left_out(client: Any) -> None:
+    null: dict[str, Any] = dict.fromkeys(
+        ["stream", "tools", "n", "metadata", "search_parameters", "return_citations"]
+    )
+    body = {"model": "trinch", "messages": [{"role": "user", "content": DEAD}], **null}
+    assert client.post("/chat/completions", body=body, cast_to=object)["trinch"]["outcome"] == "answer"
+    null = dict.fromkeys(
+        ["stream", "tools", "store", "include", "text", "previous_response_id", "instructions"]
+    )
+    body = {"model": "trinch", "input": DEAD, **null}
+    assert client.post("/responses", body=body, cast_to=object)["trinch"]["outcome"] == "answer"
 
 
 def test_silence_is_said_in_words_and_typed(client: Any) -> None:
