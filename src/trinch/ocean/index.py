@@ -98,7 +98,7 @@ class TextIndex:
             try:
                 self._writer = self._index.writer(heap_size=HEAP, num_threads=1)
             except ValueError as error:
-                if "lock" not in str(error).lower():
+                if "LockBusy" not in str(error):
                     raise
                 return False
         return True
@@ -113,7 +113,7 @@ class TextIndex:
         return max(read_position(self._position.parent), newest[0][0] if newest else 0)
 
     def apply(self, entries: Iterable[Entry], current: Callable[[list[int]], dict[int, Version]]) -> None:
-        """Take in log entries, in order. `current` tells how posts stand now, to index them anew."""
+        """Take in log entries, in order. `current` tells how posts stand now, hidden or not, to index them anew."""
         writer = self._writer
         assert writer is not None, "call try_write first"
         counted: set[int] = set()
@@ -121,13 +121,12 @@ class TextIndex:
             match entry.event:
                 case ev.Created(post=post) | ev.Edited(post=post):
                     writer.add_document(document(entry.seq, entry.at, post))
-                case ev.Deleted():
+                    counted.update(entry.refs)
+                case ev.Deleted() | ev.AccountGone():
                     for seq in entry.refs:
                         writer.delete_documents_by_term("seq", seq)
                 case ev.CountsChanged() | ev.Reacted() | ev.Unreacted():
                     counted.update(entry.refs)
-                case ev.AccountGone(author_id=author_id):
-                    writer.delete_documents_by_query(self._of_author(author_id, entry.seq, entry.at))
                 case _:
                     pass  # hiding and restoring are the log's business alone
         for version in current(sorted(counted)).values():
@@ -213,15 +212,13 @@ class TextIndex:
     def _fact(self, value: str) -> Query:
         return Query.const_score_query(Query.term_query(self._schema, "facets", value, "basic"), 0.0)
 
-    def _of_author(self, author_id: str, seq: int, at: int) -> Query:
+    def of_author(self, network: str, author_id: str, seq: int, at: int) -> list[int]:
+        """Positions of posts before a position and a time that an author may have written: all of that id's, and
+        those of anybody whose handle looks like it."""
         before = Query.range_query(self._schema, "seq", FieldType.Integer, upper_bound=seq - 1)
-        parts = [self._fact(f"from:{author_id.lower()}"), before, self._posted(None, at - 1)]
-        return Query.boolean_query([(Occur.Must, part) for part in parts])
-
-    def of_author(self, author_id: str, seq: int, at: int) -> list[int]:
-        """Positions of all posts of an author before a position and a time."""
-        found = self.search(self._of_author(author_id, seq, at), limit=max(1, self.count()))
-        return [each.seq for each in found]
+        facts = [self._fact(f"net:{network}"), self._fact(f"from:{author_id.lower()}")]
+        query = all_of([*facts, before, self._posted(None, at - 1)]) or Query.empty_query()
+        return [found.seq for found in self.search(query, limit=max(1, self.count()))]
 
     def _posted(self, first: int | None, last: int | None) -> Query:
         return Query.const_score_query(
@@ -254,6 +251,8 @@ class TextIndex:
             case Or(items):
                 parts = [part for item in items if (part := self.compile(item, as_of, known)) is not None]
                 return any_of(parts) if len(parts) == len(items) else None
+            case Not(Has("is", "engagement" | "self_thread")):
+                return None  # the index knows these as of now; as of another time they may be untrue
             case Not(Between() | Has("lang" | "is" | "quoted") as item):
                 excluded = self.compile(item, as_of, known)
                 everything = Query.const_score_query(Query.all_query(), 0.0)
