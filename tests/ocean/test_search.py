@@ -296,6 +296,40 @@ def test_the_index_finds_exactly_what_matches(ocean: Ocean, query: str, as_of: i
     assert {hit.post.id for hit in ocean.search(query, as_of=as_of)} == expected
 
 
+def test_without_words_the_newest_are_looked_at(tmp_path: Path) -> None:
+    ocean = drunk(tmp_path, [created(str(n), "calm", NOON + n * MINUTE) for n in range(600)])
+    for query in ("from:ann", "-storm", "lang:en"):
+        assert all(int(hit.post.id) >= 400 for hit in ocean.search(query, limit=20))
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("since_time:99999999999999999999", 0),
+        ("until_time:99999999999999999999", 6),
+        ("within_time:99999999999999999999d", 6),
+        ("since_id:99999999999999999999", 0),
+        ("min_faves:99999999999999999999", 0),
+    ],
+)
+def test_numbers_beyond_all_measure_are_understood(ocean: Ocean, query: str, found: int) -> None:
+    assert len(ocean.search(query, limit=10**9)) == found
+
+
+@pytest.mark.timeout(20)  # by the square of its length, each would take hours
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"text": "joined\u200d" + "\u200d" * 300_000 + " !"},
+        {"text": "joined " + "@" * 100_000 + "#_" * 100_000 + "1." * 100_000},
+        {"text": "joined", "urls": ("http://" + "a." * 300_000,)},
+    ],
+)
+def test_posts_made_to_take_forever_do_not(tmp_path: Path, more: dict[str, object]) -> None:
+    ocean = drunk(tmp_path, [created("1", **more)])  # type: ignore[arg-type]  # keyword bag of a test
+    assert len(ocean.search("joined")) == 1
+
+
 def test_bad_queries_are_errors(ocean: Ocean) -> None:
     with pytest.raises(QueryError):
         ocean.search('"never closed')

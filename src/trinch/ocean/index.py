@@ -161,6 +161,7 @@ class TextIndex:
     def search(self, query: Query, limit: int, *, latest: bool = False) -> list[Found]:
         """The best, or the newest, `limit` candidates."""
         searcher = self._searcher()
+        limit = max(1, min(limit, searcher.num_docs))  # room is made for as many as are asked for
         order = "at" if latest else None
         hits = searcher.search(query, limit=limit, count=False, order_by_field=order).hits
         addresses = [address for _, address in hits]

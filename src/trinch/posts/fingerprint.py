@@ -147,8 +147,7 @@ def sketch(terms: Sequence[str]) -> tuple[str, ...]:
         return (f"{mixed & _TOKEN:07x}",) if words else ()
     anchors = sorted(range(len(words) - SHORT + 1), key=words.__getitem__)[:SAMPLE]
     found = [
-        f"{(words[i] + 3 * words[i + 1] + 5 * words[i + 2] + 7 * words[i + 3]) & _TOKEN:07x}"
-        for i in anchors
+        f"{(words[i] + 3 * words[i + 1] + 5 * words[i + 2] + 7 * words[i + 3]) & _TOKEN:07x}" for i in anchors
     ]
     opening = 1
     for word in words[:OPENING]:
