@@ -28,7 +28,7 @@ IDLE = 0.02
 """Seconds between two looks at a quiet log."""
 
 
-class IndexerStopped(RuntimeError):
+class IndexerStopped(ChildProcessError):
     """The process that indexes failed."""
 
 

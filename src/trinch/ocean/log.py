@@ -66,6 +66,12 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._open(path)
+        except sqlite3.Error as error:  # read-only, full, somebody else's file
+            raise OSError(f"cannot open {path}: {error}") from None
+
+    def _open(self, path: Path) -> None:
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
         # FULL: a commit returns only when it is on disk.
         # secure_delete: the bytes of what is erased are overwritten.
