@@ -58,7 +58,9 @@ class Front(click.Group):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise  # click knows: whoever read our output has enough
-        except (OSError, sqlite3.Error) as error:
+        except sqlite3.Error as error:
+            console.fail(f"the ocean cannot be read or written: {error}; what was acknowledged is safe", 1)
+        except OSError as error:
             console.fail(str(error), 1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:

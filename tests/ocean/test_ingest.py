@@ -4,17 +4,20 @@ import gzip
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
 
 import pytest
+import tantivy
 import zstandard
 
 from trinch.ocean.ocean import Ocean
@@ -226,6 +229,46 @@ def test_an_index_that_was_lost_is_built_again_from_the_log(tmp_path: Path) -> N
     for file in sorted((tmp_path / "text").rglob("*"), reverse=True):
         file.unlink()
     assert len(trinch_json("search", "ferry", "--data", tmp_path)["hits"]) == 2
+
+
+def older_schema(index: Path) -> None:
+    shutil.rmtree(index)
+    index.mkdir()
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("body")
+    tantivy.Index(builder.build(), path=str(index))
+    (index / "position").write_text("2")
+
+
+def cut_file(index: Path) -> None:
+    (index / "meta.json").write_text("{")
+
+
+def lost_files(index: Path) -> None:
+    for file in index.glob("*.term"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("spoil", [older_schema, cut_file, lost_files])
+def test_an_index_that_cannot_be_used_is_built_again_from_the_log(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    trinch("ingest", "-", "--data", tmp_path, stdin=GOOD)
+    spoil(tmp_path / "text")
+    assert len(trinch_json("search", "ferry", "--data", tmp_path)["hits"]) == 2
+    more = trinch_json("ingest", "-", "--data", tmp_path, stdin=row("9", "one more ferry"))
+    assert more["accepted"] == 1
+    assert len(trinch_json("search", "ferry", "--data", tmp_path)["hits"]) == 3
+
+
+def test_an_index_that_another_process_writes_is_left_alone(tmp_path: Path) -> None:
+    ocean = Ocean.open(tmp_path)
+    assert ocean.index.try_write()
+    cut_file(tmp_path / "text")
+    done = run("search", "ferry", "--data", tmp_path)
+    assert done.returncode == 1
+    assert b"another process is writing" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

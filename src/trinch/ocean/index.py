@@ -5,7 +5,9 @@ are applied. Stores no text: a document leads to a position in the log. It may l
 hold what the log has hidden since; whoever shows a post asks the log first. Knows nothing of ranking.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import fcntl
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +26,9 @@ from trinch.posts.text import phrase_terms, query_terms, terms
 
 HEAP = 128_000_000
 """Bytes tantivy may hold before it writes a segment by itself."""
+
+
+_LOCK = ".tantivy-writer.lock"
 
 
 class Found(NamedTuple):
@@ -69,6 +74,18 @@ def read_position(path: Path) -> int:
         return 0
 
 
+@contextmanager
+def _only_writer(path: Path, trouble: ValueError) -> Iterator[None]:
+    """Tantivy's own lock, for the time that its index cannot be opened. OSError where somebody holds it."""
+    with (path / _LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            reason = f"the index in {path} cannot be used ({trouble}), and another process is writing to it"
+            raise OSError(f"{reason}: end that process, then try again") from None
+        yield
+
+
 class Known(Protocol):
     """What a query may have to ask the log."""
 
@@ -82,13 +99,34 @@ class TextIndex:
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self._schema = _schema()
-        self._index = tantivy.Index(self._schema, path=str(path))
-        self._index.config_reader(reload_policy="manual")
+        try:
+            self._index = self._open(path)
+        except (
+            ValueError
+        ) as error:  # of an older version, or damaged: the log has all it takes to build it again
+            with _only_writer(path, error):
+                self._index = self._open_emptied(path)
         self._position = path / "position"
         self._meta = path / "meta.json"
         self._stamp: tuple[int, int] | None = None
         self._doc_freqs: dict[str, int] = {}
         self._writer: tantivy.IndexWriter | None = None
+
+    def _open(self, path: Path) -> tantivy.Index:
+        """Raises ValueError for what cannot be used."""
+        index = tantivy.Index(self._schema, path=str(path))
+        index.config_reader(reload_policy="manual")
+        return index
+
+    def _open_emptied(self, path: Path) -> tantivy.Index:
+        """Take away what is unusable, and begin anew; `meta.json` goes last, so that no other takes half for whole."""
+        try:
+            return self._open(path)  # another process was quicker
+        except ValueError:
+            for file in sorted(path.iterdir(), key=lambda file: file.name == "meta.json"):
+                if file.name != _LOCK:
+                    file.unlink()
+            return self._open(path)
 
     # ------------------------------------------------------------------ writing
 
