@@ -4,6 +4,8 @@ Exit status everywhere: 0 success, 1 ran but not what you hoped, 2 wrong usage.
 Rooms are imported inside the verbs, so that `trinch --help` stays instant and optional extras optional.
 """
 
+import signal
+import sqlite3
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -49,7 +51,17 @@ ROOMS = {
 
 
 class Front(click.Group):
-    """A group that imports a room's verbs only when they are called."""
+    """A group that imports a room's verbs only when they are called, and says what a disk or a file refused."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # click knows: whoever read our output has enough
+        except sqlite3.Error as error:
+            console.fail(f"the ocean cannot be read or written: {error}; what was acknowledged is safe", 1)
+        except OSError as error:
+            console.fail(str(error), 1)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [*self.commands, *ROOMS]
@@ -101,19 +113,26 @@ def ingest(paths: tuple[str, ...], format: str, strict: bool, data: Path, as_jso
       trinch ingest stream-2026-*.jsonl.gz
       zstdcat archive.zst | trinch ingest -
     """
-    from trinch.ocean.ingest import ingest
+    from trinch.ocean.ingest import Stopped, ingest
 
     for path in paths:
-        if path != "-" and not Path(path).is_file():
+        if path != "-" and (not Path(path).exists() or Path(path).is_dir()):
             console.fail(f"no such file: {path}", 2)
-    with console.progress("drinking", not as_json) as progress:
-        totals = ingest(data, paths, format, progress)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: nothing read is lost
+    stopped = ""
+    try:
+        with console.progress("drinking", not as_json) as progress:
+            totals = ingest(data, paths, format, progress)
+    except Stopped as early:
+        stopped, totals = str(early), early.totals
     if as_json:
         console.print_json(totals)
     else:
         console.summary(console.fields(totals))
         if totals.rejected:
             console.err.print(f"[yellow]{totals.rejected:,} rejected: see {data / 'rejected.jsonl'}[/]")
+    if stopped:
+        console.fail(stopped, 1)
     if (strict and totals.rejected) or not totals.read:
         raise SystemExit(1)
 

@@ -3,21 +3,36 @@
 import gzip
 import json
 import os
+import shlex
+import shutil
+import signal
+import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import PIPE
 from typing import Any
 
 import pytest
+import tantivy
 import zstandard
+
+from trinch.ocean.ocean import Ocean
 
 TRINCH = [sys.executable, "-m", "trinch.cli"]
 
 
+def run(*arguments: str | Path, stdin: bytes = b"") -> "subprocess.CompletedProcess[bytes]":
+    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
+    return subprocess.run([*TRINCH, *map(str, arguments)], input=stdin, capture_output=True, env=environment)
+
+
 def trinch(*arguments: str | Path, status: int = 0, stdin: bytes = b"") -> bytes:
     """Run the command; its standard output. The exit status is part of the contract."""
-    environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
-    done = subprocess.run([*TRINCH, *map(str, arguments)], input=stdin, capture_output=True, env=environment)
+    done = run(*arguments, stdin=stdin)
     assert done.returncode == status, done.stderr.decode()
     assert b"Traceback" not in done.stderr
     return done.stdout if status != 2 else done.stderr
@@ -92,6 +107,85 @@ def test_malformed_lines_are_set_aside_with_their_place(tmp_path: Path) -> None:
     assert "raw_base64" in aside[1]
 
 
+def test_a_file_that_cannot_be_read_loses_nothing_of_the_others(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(GOOD)
+    with socket.socket(socket.AF_UNIX) as odd:  # exists, and opening it fails, for root too
+        odd.bind(str(tmp_path / "odd"))
+        done = run("ingest", tmp_path / "a.jsonl", tmp_path / "odd", "--json", "--data", tmp_path / "o")
+    assert done.returncode == 1
+    assert str(tmp_path / "odd").encode() in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert json.loads(done.stdout)["accepted"] == 2
+    assert len(trinch_json("search", "ferry", "--data", tmp_path / "o")["hits"]) == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_drink_keeps_what_it_read(tmp_path: Path, number: signal.Signals) -> None:
+    command = [*TRINCH, "ingest", "-", "--json", "--data", str(tmp_path)]
+    child = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    assert child.stdin
+    lines = b"\n".join(row(str(n), "the ferry is late") for n in range(5000))
+    child.stdin.write(lines + b"\n")
+    child.stdin.flush()
+    deadline = time.monotonic() + 30
+    while not ((tmp_path / "ocean.db").exists() and Ocean.open(tmp_path).log.last_seq >= 4000):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    child.send_signal(number)
+    out, err = child.communicate()  # ends only when the indexer has closed its end, too
+    assert child.returncode == 1
+    assert b"interrupted" in err
+    assert b"Traceback" not in err
+    found = json.loads(out)
+    assert found["read"] == found["accepted"] >= 4000
+    state = trinch_json("stats", "--data", tmp_path)
+    assert (state["posts"], state["indexes"][0]["behind"]) == (found["accepted"], 0)
+
+
+def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    writer = threading.Thread(target=(tmp_path / "pipe").write_bytes, args=(GOOD,))
+    writer.start()
+    assert trinch_json("ingest", tmp_path / "pipe", "--data", tmp_path / "o")["accepted"] == 2
+    writer.join()
+
+
+@pytest.mark.parametrize("verb", [["ingest", "-"], ["search", "ferry"], ["stats"]])
+def test_a_file_that_is_no_ocean_is_named(tmp_path: Path, verb: list[str]) -> None:
+    (tmp_path / "ocean.db").write_text("my diary of all that I saw at sea, which is no database")
+    done = run(*verb, "--data", tmp_path, stdin=GOOD)
+    assert done.returncode == 1
+    assert b"ocean.db: file is not a database" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert "diary" in (tmp_path / "ocean.db").read_text()
+
+
+def test_a_full_disk_is_said_and_what_was_acknowledged_stays(tmp_path: Path) -> None:
+    trinch("ingest", "-", "--data", tmp_path, stdin=GOOD)
+    more = b"\n".join(row(f"m{n}", f"the ferry {n} is late again {'x' * 200}") for n in range(20_000))
+    limit = (tmp_path / "ocean.db").stat().st_size + 1_000_000
+    full = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+    command = [sys.executable, "-c", full + "from trinch.cli import main; main()"]
+    done = subprocess.run(
+        [*command, "ingest", "-", "--data", str(tmp_path)], input=more, capture_output=True, timeout=120
+    )
+    assert done.returncode == 1
+    assert b"Traceback" not in done.stderr
+    assert done.stderr
+    assert [hit["id"] for hit in trinch_json("search", "landed", "--data", tmp_path)["hits"]] == ["2"]
+    assert trinch_json("ingest", "-", "--data", tmp_path, stdin=more)["rejected"] == 0
+    assert trinch_json("stats", "--data", tmp_path)["posts"] == 20_002
+
+
+def test_output_cut_short_is_no_error_worth_telling(tmp_path: Path) -> None:
+    lines = b"\n".join(row(str(n), f"the ferry {n} is late {'x' * 100}") for n in range(2000))
+    trinch("ingest", "-", "--data", tmp_path, stdin=lines)
+    for form in ([], ["--json"]):
+        command = shlex.join([*TRINCH, "search", "ferry", "--limit", "2000", *form, "--data", str(tmp_path)])
+        done = subprocess.run(f"{command} | head -c 10", shell=True, capture_output=True)
+        assert (len(done.stdout), done.stderr.count(b"Traceback"), done.stderr.count(b"Broken")) == (10, 0, 0)
+
+
 def test_deletions_in_a_file_count_and_take_effect(tmp_path: Path) -> None:
     gone = json.dumps(
         {"kind": "deleted", "platform": "test", "id": "1", "at": "2026-01-02T04:00:00Z"}
@@ -135,6 +229,46 @@ def test_an_index_that_was_lost_is_built_again_from_the_log(tmp_path: Path) -> N
     for file in sorted((tmp_path / "text").rglob("*"), reverse=True):
         file.unlink()
     assert len(trinch_json("search", "ferry", "--data", tmp_path)["hits"]) == 2
+
+
+def older_schema(index: Path) -> None:
+    shutil.rmtree(index)
+    index.mkdir()
+    builder = tantivy.SchemaBuilder()
+    builder.add_text_field("body")
+    tantivy.Index(builder.build(), path=str(index))
+    (index / "position").write_text("2")
+
+
+def cut_file(index: Path) -> None:
+    (index / "meta.json").write_text("{")
+
+
+def lost_files(index: Path) -> None:
+    for file in index.glob("*.term"):
+        file.unlink()
+
+
+@pytest.mark.parametrize("spoil", [older_schema, cut_file, lost_files])
+def test_an_index_that_cannot_be_used_is_built_again_from_the_log(
+    tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    trinch("ingest", "-", "--data", tmp_path, stdin=GOOD)
+    spoil(tmp_path / "text")
+    assert len(trinch_json("search", "ferry", "--data", tmp_path)["hits"]) == 2
+    more = trinch_json("ingest", "-", "--data", tmp_path, stdin=row("9", "one more ferry"))
+    assert more["accepted"] == 1
+    assert len(trinch_json("search", "ferry", "--data", tmp_path)["hits"]) == 3
+
+
+def test_an_index_that_another_process_writes_is_left_alone(tmp_path: Path) -> None:
+    ocean = Ocean.open(tmp_path)
+    assert ocean.index.try_write()
+    cut_file(tmp_path / "text")
+    done = run("search", "ferry", "--data", tmp_path)
+    assert done.returncode == 1
+    assert b"another process is writing" in done.stderr
+    assert b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(

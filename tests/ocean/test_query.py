@@ -83,6 +83,7 @@ def test_reading(query: str, tree: Node) -> None:
         ("storm (harbour", "never closed", 6),
         ("storm) harbour", "closes nothing", 5),
         ("storm OR", "on its right", 6),
+        ("storm -AND harbour", "needs something to leave out", 6),
         ("OR storm", "on its left", 0),
         ("storm form:ann", "unknown operator form:", 6),
         ("from:", "needs a value", 0),
@@ -120,11 +121,14 @@ def test_any_text_is_a_query_or_a_query_error(text: str) -> None:
 
 
 @given(
-    st.lists(st.sampled_from(["a", '"b c"', "-d", "(", ")", "OR", "from:x", "since:2020-01-01", "-", "+"]))
+    st.lists(
+        st.sampled_from(["a", '"b c"', "-d", "(", ")", "OR", "AND", "from:x", "since:2020-01-01", "-", "+"])
+    ),
+    st.sampled_from([" ", ""]),
 )
-def test_any_mixture_of_parts_is_a_query_or_a_query_error(parts: list[str]) -> None:
+def test_any_mixture_of_parts_is_a_query_or_a_query_error(parts: list[str], between: str) -> None:
     try:
-        parse(" ".join(parts))
+        parse(between.join(parts))
     except QueryError as error:
         assert error.reason
 

@@ -169,6 +169,68 @@ def test_a_gone_account_is_erased_from_log_and_index(tmp_path: Path) -> None:
     assert all(entry.event is None for entry in ocean.log.read(1, 1)), "its body is empty"
 
 
+def test_a_gone_account_is_erased_though_the_index_has_not_seen_its_posts(tmp_path: Path) -> None:
+    ocean = Ocean.open(tmp_path)
+    ocean.drink([*POSTS, ev.AccountGone(at=now(), network="x", author_id="2")])
+    ocean.catch_up()
+    assert all(entry.event is None for entry in ocean.log.read(1, 1)), "its body is empty"
+    assert ocean.num_posts == len(POSTS) - 1
+
+
+def test_a_gone_account_takes_nobody_else_along(tmp_path: Path) -> None:
+    namesake = created("7", "calm, says one whose handle is a number", author="2", author_id="77")
+    elsewhere = ev.Created(
+        at=NOON, network="y", post=msgspec.structs.replace(POSTS[1].post, network="y", id="8")
+    )
+    ocean = drunk(tmp_path, [*POSTS, namesake, elsewhere])
+    ocean.drink([ev.AccountGone(at=now(), network="x", author_id="2")])
+    ocean.catch_up()
+    assert sorted(hit.post.id for hit in ocean.search("calm")) == ["7", "8"]
+
+
+def test_a_late_copy_of_a_gone_accounts_post_is_not_kept(tmp_path: Path) -> None:
+    ocean = drunk(tmp_path, [ev.AccountGone(at=NOON + MINUTE, network="x", author_id="2")])
+    late = created("1", "late", NOON, author_id="2")
+    assert ocean.drink([late]).ignored == 1
+    assert ocean.drink([ev.Edited(at=NOON, network="x", post=late.post)]).ignored == 1
+    assert ocean.drink([created("2", "returned", NOON + 2 * MINUTE, author_id="2")]).accepted == 1
+
+
+def test_the_likes_of_an_edited_post_are_kept_and_found(tmp_path: Path) -> None:
+    ocean = drunk(tmp_path, POSTS)
+    ocean.drink([ev.CountsChanged(at=now(), network="x", id="2", likes=100, replies=3)])
+    plain = msgspec.structs.replace(POSTS[1].post, text="The harbour is wild")
+    ocean.drink([ev.Edited(at=now(), network="x", post=plain)])
+    ocean.catch_up()
+    assert [hit.post.likes for hit in ocean.search("wild min_faves:100")] == [100]
+    counted = msgspec.structs.replace(plain, id="2b", text="The harbour is foul", likes=300)
+    ocean.drink([ev.Edited(at=now(), network="x", post=counted, replaces=("2",))])
+    ocean.catch_up()
+    assert [(h.post.likes, h.post.replies) for h in ocean.search("foul min_faves:300")] == [(300, 3)]
+    ocean.drink([ev.CountsChanged(at=now(), network="x", id="2b", likes=1000)])
+    ocean.catch_up()
+    assert [hit.post.likes for hit in ocean.search("foul min_faves:600")] == [1000]
+
+
+def test_likes_gathered_while_hidden_count_once_it_is_shown_again(tmp_path: Path) -> None:
+    ocean = drunk(tmp_path, POSTS)
+    ocean.drink([ev.Hidden(at=NOON + 9 * MINUTE, network="x", id="2", reason="withheld")])
+    ocean.drink([ev.CountsChanged(at=now(), network="x", id="2", likes=100)])
+    ocean.catch_up()
+    ocean.drink([ev.Restored(at=NOON + 10 * MINUTE, network="x", id="2", reason="withheld")])
+    ocean.catch_up()
+    assert [hit.post.id for hit in ocean.search("calm min_faves:100")] == ["2"]
+
+
+def test_what_was_not_yet_so_is_excluded_as_of_then_only(tmp_path: Path) -> None:
+    ocean = drunk(tmp_path, [created("1", "quiet")])
+    before = now()
+    ocean.drink([ev.CountsChanged(at=now(), network="x", id="1", likes=1)])
+    ocean.catch_up()
+    assert ocean.search("quiet -filter:has_engagement") == []
+    assert len(ocean.search("quiet -filter:has_engagement", as_of=before)) == 1
+
+
 def test_a_renamed_account_is_found_by_its_new_handle(tmp_path: Path) -> None:
     ocean = drunk(tmp_path, POSTS)
     ocean.drink([ev.AccountRenamed(at=now(), network="x", author_id="2", author="robert")])
@@ -232,6 +294,40 @@ def test_the_index_finds_exactly_what_matches(ocean: Ocean, query: str, as_of: i
     moment = now() if as_of is None else as_of
     expected = {v.post.id for v in visible if matches(parse(query), Candidate(v.post, v.at), moment)}
     assert {hit.post.id for hit in ocean.search(query, as_of=as_of)} == expected
+
+
+def test_without_words_the_newest_are_looked_at(tmp_path: Path) -> None:
+    ocean = drunk(tmp_path, [created(str(n), "calm", NOON + n * MINUTE) for n in range(600)])
+    for query in ("from:ann", "-storm", "lang:en"):
+        assert all(int(hit.post.id) >= 400 for hit in ocean.search(query, limit=20))
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("since_time:99999999999999999999", 0),
+        ("until_time:99999999999999999999", 6),
+        ("within_time:99999999999999999999d", 6),
+        ("since_id:99999999999999999999", 0),
+        ("min_faves:99999999999999999999", 0),
+    ],
+)
+def test_numbers_beyond_all_measure_are_understood(ocean: Ocean, query: str, found: int) -> None:
+    assert len(ocean.search(query, limit=10**9)) == found
+
+
+@pytest.mark.timeout(20)  # by the square of its length, each would take hours
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"text": "joined\u200d" + "\u200d" * 300_000 + " !"},
+        {"text": "joined " + "@" * 100_000 + "#_" * 100_000 + "1." * 100_000},
+        {"text": "joined", "urls": ("http://" + "a." * 300_000,)},
+    ],
+)
+def test_posts_made_to_take_forever_do_not(tmp_path: Path, more: dict[str, object]) -> None:
+    ocean = drunk(tmp_path, [created("1", **more)])  # type: ignore[arg-type]  # keyword bag of a test
+    assert len(ocean.search("joined")) == 1
 
 
 def test_bad_queries_are_errors(ocean: Ocean) -> None:

@@ -125,6 +125,12 @@ def test_an_unclosed_document_too_long_is_one_reject(tmp_path: Path) -> None:
     assert items[1:] == [(20_003, b'{"b":2}')]
 
 
+@pytest.mark.timeout(20)  # by the square of its length, it would take hours
+def test_a_cut_line_full_of_quotation_marks_is_passed_over(tmp_path: Path) -> None:
+    path = write(tmp_path / "f", b'{"text": "' + b'\\"' * 1_000_000 + b'\n{"a": 1}\n')
+    assert [item[0] for item in read(path) if not isinstance(item, Reject)] == [1, 2]
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_line(tmp_path: Path) -> None:
     assert list(read(write(tmp_path / "posts", b'\xef\xbb\xbf{"a":1}'))) == [(1, b'{"a":1}')]
 

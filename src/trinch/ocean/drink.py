@@ -38,7 +38,7 @@ class Totals(msgspec.Struct):
     rejected: int = 0
     deleted: int = 0
     ignored: int = 0
-    """Reactions to posts never drunk."""
+    """Reactions to posts never drunk, late copies of posts of a gone account."""
     seconds: float = 0.0
     posts_per_second: float = 0.0
 

@@ -11,6 +11,9 @@ from trinch.posts.event import Post
 
 _HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)?(?:[^/@?#]*@)?([^/:?#]+)", re.ASCII)
 _PARTS = re.compile(r"[^\w.%-]+|[_]")
+_HOST_LENGTH, _LABELS = 253, 10
+"""Characters of a host name (RFC 1035), and its parts that are indexed, the last ones."""
+
 _LINKS = 20
 """Links of one post that are indexed; spam carries hundreds."""
 
@@ -78,7 +81,7 @@ def url_terms(url: str) -> set[str]:
     match = _HOST.match(lowered)
     if not match:
         return set()
-    labels = match[1].removeprefix("www.").split(".")
+    labels = match[1].removeprefix("www.")[-_HOST_LENGTH:].split(".")[-_LABELS:]
     domains = {".".join(labels[i:]) for i in range(len(labels) - 1)} or {labels[0]}
     path = [part.strip(".-")[:64] for part in _PARTS.split(lowered[match.end() :])][:20]
     return domains | set(labels) | {part for part in path if part}

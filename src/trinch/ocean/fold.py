@@ -75,6 +75,7 @@ class Fold:
         self._fresh: dict[str, ev.Post] = {}
         self._tallies: dict[str, tuple[Counts, int]] = {}
         self._changed: set[str] = set()
+        self._gone: dict[str, int] = {}
         self._handlers: dict[type, Callable[[Any], str]] = {
             ev.Edited: self._edited,
             ev.Deleted: self._deleted,
@@ -98,6 +99,9 @@ class Fold:
                 key = key_of(event.network, event.post.id)
                 if key in known and not self._sent_again(event, known[key]):
                     self.duplicates += 1
+                    continue
+                if self._gone and self._erased_before(event):
+                    self.ignored += 1
                     continue
                 known[key] = self._new_posts[key] = self.next_seq
                 self._fresh[key] = event.post
@@ -126,6 +130,11 @@ class Fold:
         }
         for seq, body in lookup(self._db, "SELECT seq, body FROM events WHERE seq", list(plain)):
             self._tallies[plain[seq]] = _own_counts(_decode_counts(body).post), 0
+        if self._db.execute("SELECT 1 FROM accounts_gone LIMIT 1").fetchone():
+            written = (e for e in events if isinstance(e, ev.Created | ev.Edited))
+            authors = list({key_of(e.network, e.post.author_id) for e in written})
+            sql = "SELECT key, at FROM accounts_gone WHERE NOT diverged AND key"
+            self._gone = dict(lookup(self._db, sql, authors))
 
     # ---------------------------------------------------------------- shared steps
 
@@ -171,6 +180,10 @@ class Fold:
         ).fetchone()
         return row is not None and seq is not None and seq < row[0]
 
+    def _erased_before(self, event: ev.Created | ev.Edited) -> bool:
+        """Is this a late copy of what an account had posted before it was gone?"""
+        return event.at < self._gone.get(key_of(event.network, event.post.author_id), event.at)
+
     # ---------------------------------------------------------------- one method a kind
 
     def _edited(self, event: ev.Edited) -> str:
@@ -190,7 +203,9 @@ class Fold:
             seen = own in self._known_aliases(root)
         if seen or self._barred(root):
             return "duplicates"
-        seq = self._write(event)
+        if self._gone and self._erased_before(event):
+            return "ignored"
+        seq = self._write(event, [self.next_seq] if self._counted_anew(root, post, at) else ())
         line = sorted([*(version[:2] for version in versions), (at, seq)])
         self._db.executemany(
             "INSERT OR REPLACE INTO superseded VALUES (?, ?, ?)",
@@ -203,6 +218,18 @@ class Fold:
         self._alias |= dict.fromkeys(names, root)
         self._flush()
         return "accepted"
+
+    def _counted_anew(self, root: str, post: ev.Post, at: int) -> bool:
+        """Let the counts of a newer version count; whether the index must look up any that it does not say."""
+        self._fresh.pop(root, None)
+        self._tallies.pop(root, None)
+        row = self._db.execute("SELECT at FROM counts WHERE key = ?", (root,)).fetchone()
+        if row and row[0] <= at:
+            sets = ", ".join(f"{name} = coalesce(?, {name})" for name in COUNTS)
+            self._db.execute(
+                f"UPDATE counts SET at = ?, {sets} WHERE key = ?", (at, *_own_counts(post).values(), root)
+            )
+        return row is not None
 
     def _known_aliases(self, root: str) -> set[str]:
         return {row[0] for row in self._db.execute("SELECT key FROM aliases WHERE root = ?", (root,))}
@@ -263,7 +290,10 @@ class Fold:
             " SET seq = ?2, at = ?3, diverged = ?4 WHERE at < ?3"
         )
         outcome = self._once(event, sql, (account, self.next_seq, at, event.diverged))
-        self.deleted += outcome == "accepted"
+        if outcome == "accepted":
+            self.deleted += 1
+            if not event.diverged:
+                self._gone[account] = at
         return outcome
 
     def _account_renamed(self, event: ev.AccountRenamed) -> str:

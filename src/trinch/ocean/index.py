@@ -5,7 +5,9 @@ are applied. Stores no text: a document leads to a position in the log. It may l
 hold what the log has hidden since; whoever shows a post asks the log first. Knows nothing of ranking.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import fcntl
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +26,9 @@ from trinch.posts.text import phrase_terms, query_terms, terms
 
 HEAP = 128_000_000
 """Bytes tantivy may hold before it writes a segment by itself."""
+
+
+_LOCK = ".tantivy-writer.lock"
 
 
 class Found(NamedTuple):
@@ -69,6 +74,18 @@ def read_position(path: Path) -> int:
         return 0
 
 
+@contextmanager
+def _only_writer(path: Path, trouble: ValueError) -> Iterator[None]:
+    """Tantivy's own lock, for the time that its index cannot be opened. OSError where somebody holds it."""
+    with (path / _LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            reason = f"the index in {path} cannot be used ({trouble}), and another process is writing to it"
+            raise OSError(f"{reason}: end that process, then try again") from None
+        yield
+
+
 class Known(Protocol):
     """What a query may have to ask the log."""
 
@@ -82,13 +99,34 @@ class TextIndex:
     def __init__(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self._schema = _schema()
-        self._index = tantivy.Index(self._schema, path=str(path))
-        self._index.config_reader(reload_policy="manual")
+        try:
+            self._index = self._open(path)
+        except (
+            ValueError
+        ) as error:  # of an older version, or damaged: the log has all it takes to build it again
+            with _only_writer(path, error):
+                self._index = self._open_emptied(path)
         self._position = path / "position"
         self._meta = path / "meta.json"
         self._stamp: tuple[int, int] | None = None
         self._doc_freqs: dict[str, int] = {}
         self._writer: tantivy.IndexWriter | None = None
+
+    def _open(self, path: Path) -> tantivy.Index:
+        """Raises ValueError for what cannot be used."""
+        index = tantivy.Index(self._schema, path=str(path))
+        index.config_reader(reload_policy="manual")
+        return index
+
+    def _open_emptied(self, path: Path) -> tantivy.Index:
+        """Take away what is unusable, and begin anew; `meta.json` goes last, so that no other takes half for whole."""
+        try:
+            return self._open(path)  # another process was quicker
+        except ValueError:
+            for file in sorted(path.iterdir(), key=lambda file: file.name == "meta.json"):
+                if file.name != _LOCK:
+                    file.unlink()
+            return self._open(path)
 
     # ------------------------------------------------------------------ writing
 
@@ -98,7 +136,7 @@ class TextIndex:
             try:
                 self._writer = self._index.writer(heap_size=HEAP, num_threads=1)
             except ValueError as error:
-                if "lock" not in str(error).lower():
+                if "LockBusy" not in str(error):
                     raise
                 return False
         return True
@@ -113,7 +151,7 @@ class TextIndex:
         return max(read_position(self._position.parent), newest[0][0] if newest else 0)
 
     def apply(self, entries: Iterable[Entry], current: Callable[[list[int]], dict[int, Version]]) -> None:
-        """Take in log entries, in order. `current` tells how posts stand now, to index them anew."""
+        """Take in log entries, in order. `current` tells how posts stand now, hidden or not, to index them anew."""
         writer = self._writer
         assert writer is not None, "call try_write first"
         counted: set[int] = set()
@@ -121,13 +159,12 @@ class TextIndex:
             match entry.event:
                 case ev.Created(post=post) | ev.Edited(post=post):
                     writer.add_document(document(entry.seq, entry.at, post))
-                case ev.Deleted():
+                    counted.update(entry.refs)
+                case ev.Deleted() | ev.AccountGone():
                     for seq in entry.refs:
                         writer.delete_documents_by_term("seq", seq)
                 case ev.CountsChanged() | ev.Reacted() | ev.Unreacted():
                     counted.update(entry.refs)
-                case ev.AccountGone(author_id=author_id):
-                    writer.delete_documents_by_query(self._of_author(author_id, entry.seq, entry.at))
                 case _:
                     pass  # hiding and restoring are the log's business alone
         for version in current(sorted(counted)).values():
@@ -162,6 +199,7 @@ class TextIndex:
     def search(self, query: Query, limit: int, *, latest: bool = False) -> list[Found]:
         """The best, or the newest, `limit` candidates."""
         searcher = self._searcher()
+        limit = max(1, min(limit, searcher.num_docs))  # room is made for as many as are asked for
         order = "at" if latest else None
         hits = searcher.search(query, limit=limit, count=False, order_by_field=order).hits
         addresses = [address for _, address in hits]
@@ -213,15 +251,13 @@ class TextIndex:
     def _fact(self, value: str) -> Query:
         return Query.const_score_query(Query.term_query(self._schema, "facets", value, "basic"), 0.0)
 
-    def _of_author(self, author_id: str, seq: int, at: int) -> Query:
+    def of_author(self, network: str, author_id: str, seq: int, at: int) -> list[int]:
+        """Positions of posts before a position and a time that an author may have written: all of that id's, and
+        those of anybody whose handle looks like it."""
         before = Query.range_query(self._schema, "seq", FieldType.Integer, upper_bound=seq - 1)
-        parts = [self._fact(f"from:{author_id.lower()}"), before, self._posted(None, at - 1)]
-        return Query.boolean_query([(Occur.Must, part) for part in parts])
-
-    def of_author(self, author_id: str, seq: int, at: int) -> list[int]:
-        """Positions of all posts of an author before a position and a time."""
-        found = self.search(self._of_author(author_id, seq, at), limit=max(1, self.count()))
-        return [each.seq for each in found]
+        facts = [self._fact(f"net:{network}"), self._fact(f"from:{author_id.lower()}")]
+        query = all_of([*facts, before, self._posted(None, at - 1)]) or Query.empty_query()
+        return [found.seq for found in self.search(query, limit=max(1, self.count()))]
 
     def _posted(self, first: int | None, last: int | None) -> Query:
         return Query.const_score_query(
@@ -254,6 +290,8 @@ class TextIndex:
             case Or(items):
                 parts = [part for item in items if (part := self.compile(item, as_of, known)) is not None]
                 return any_of(parts) if len(parts) == len(items) else None
+            case Not(Has("is", "engagement" | "self_thread")):
+                return None  # the index knows these as of now; as of another time they may be untrue
             case Not(Between() | Has("lang" | "is" | "quoted") as item):
                 excluded = self.compile(item, as_of, known)
                 everything = Query.const_score_query(Query.all_query(), 0.0)

@@ -6,17 +6,20 @@ the position that the index itself knows. Knows nothing of who writes the log.
 Run as `python -m trinch.ocean.indexer DIR`; it ends when its standard input closes, that is with its parent.
 """
 
+import os
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from trinch.ocean.index import TextIndex
-from trinch.ocean.log import Log
-from trinch.posts.event import AccountGone
+from trinch.ocean.log import Entry, Log
+from trinch.posts.event import AccountGone, Created, Edited
 
 BATCH = 4000
 """Log entries between two commits at most: bounds the age of what is not yet searchable under load."""
@@ -25,7 +28,7 @@ IDLE = 0.02
 """Seconds between two looks at a quiet log."""
 
 
-class IndexerStopped(RuntimeError):
+class IndexerStopped(ChildProcessError):
     """The process that indexes failed."""
 
 
@@ -34,44 +37,68 @@ def step(log: Log, index: TextIndex, position: int) -> int:
     entries = list(log.read(position, BATCH))
     if not entries:
         return position
-    for entry in entries:
-        if isinstance(entry.event, AccountGone):
-            log.erase(index.of_author(entry.event.author_id, entry.seq, entry.at))
-    index.apply(entries, log.visible)
+    index.apply(_with_erased(log, index, entries), log.versions)
     index.commit(entries[-1].seq)
     return entries[-1].seq
 
 
+def _with_erased(log: Log, index: TextIndex, entries: list[Entry]) -> list[Entry]:
+    """The entries; each account that is gone has its posts erased from the log and their positions as `refs`."""
+    if not any(isinstance(entry.event, AccountGone) for entry in entries):
+        return entries
+    pending: defaultdict[tuple[str, str], list[Entry]] = defaultdict(list)  # not in the index yet
+    told: list[Entry] = []
+    for entry in entries:
+        event = entry.event
+        if isinstance(event, Created | Edited):
+            pending[event.network, event.post.author_id].append(entry)
+        elif isinstance(event, AccountGone):
+            account = event.network, event.author_id
+            found = index.of_author(*account, entry.seq, entry.at)
+            found += [before.seq for before in pending[account] if before.at < entry.at]
+            entry = entry._replace(refs=tuple(log.erase_of(*account, found)))
+        told.append(entry)
+    return told
+
+
 def catch_up(log: Log, index: TextIndex, progress: Callable[[int, int], None] | None = None) -> bool:
-    """Index everything that is in the log now. False when another process is the writer."""
-    position = index.position()
-    if position >= log.last_seq:
+    """Index everything that is in the log now. False when another process is the writer.
+
+    What others write meanwhile is left to them, so that this ends.
+    """
+    last = log.last_seq
+    if index.position() >= last:
         return True
     if not index.try_write():
         return False
     position = index.position()  # the writer before us may have gone further meanwhile
-    while (following := step(log, index, position)) != position:
-        position = following
+    while position < last:
+        position = step(log, index, position)
         if progress:
-            progress(position, log.last_seq)
+            progress(position, last)
     index.close()
     return True
 
 
 def follow(data: Path, stop: threading.Event) -> None:
-    """Keep the index level until told to stop; wait in line while another process does it."""
+    """Keep the index level until told to stop, then up to where the log stood; wait in line for another writer."""
     log, index = Log(data / "ocean.db"), TextIndex(data / "text")
     while not index.try_write():
         if stop.wait(0.5):
-            return
+            last = log.last_seq
+            while not index.try_write():
+                if index.position() >= last:
+                    return
+                time.sleep(0.1)
     position = index.position()
     while not stop.is_set():
         following = step(log, index, position)
         if following == position:
             time.sleep(IDLE)
         position = following
-    while (following := step(log, index, position)) != position:
-        position = following
+    last = log.last_seq
+    while position < last:
+        position = step(log, index, position)
     index.close()
 
 
@@ -99,11 +126,17 @@ def main() -> None:
     stop = threading.Event()
 
     def wait_for_parent() -> None:
-        sys.stdin.buffer.read()
+        while os.read(
+            0, 4096
+        ):  # not sys.stdin: its lock, held by this thread, would abort an exit by an error
+            pass
         stop.set()
 
     threading.Thread(target=wait_for_parent, daemon=True).start()
-    follow(Path(sys.argv[1]), stop)
+    try:
+        follow(Path(sys.argv[1]), stop)
+    except (OSError, ValueError, sqlite3.Error) as error:
+        raise SystemExit(f"the indexer cannot go on: {error}") from None
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 Owns the loop over files and the indexer beside it. Knows nothing of formats (`posts/reader.py`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from trinch.ocean import indexer
 from trinch.ocean.drink import Drinker, Rejected, Totals
 from trinch.posts import reader
+from trinch.posts.event import Event
 
 TELL_EVERY = 5000
 """Lines between two words of progress."""
@@ -20,16 +21,50 @@ def ingest(
     format: str = "auto",
     progress: Callable[[int], None] = lambda _: None,
 ) -> Totals:
-    """Drink the files in order; returns when all is durable and searchable. OSError for an unreadable file."""
+    """Drink the files in order; returns when all is durable and searchable.
+
+    Raises Stopped where that ended early, by an interrupt or by a file that cannot be read: what was read until
+    then is durable and searchable all the same. OSError or sqlite3.Error where the ocean cannot be written.
+    """
     data.mkdir(parents=True, exist_ok=True)
+    stopped = ""
     with indexer.running(data) as process:
         drinker = Drinker(data, process)
-        for path in paths:
-            for item in reader.events(path, format):
-                if isinstance(item, reader.Reject):
-                    drinker.reject(Rejected(item.file, item.line, item.reason, item.raw))
-                else:
-                    drinker.take(item)
-                if drinker.totals.read % TELL_EVERY == 0:
-                    progress(drinker.totals.read)
-        return drinker.close()
+        try:
+            for path in paths:
+                for item in _items(path, format):
+                    if isinstance(item, reader.Reject):
+                        drinker.reject(Rejected(item.file, item.line, item.reason, item.raw))
+                    else:
+                        drinker.take(item)
+                    if drinker.totals.read % TELL_EVERY == 0:
+                        progress(drinker.totals.read)
+        except _Unreadable as error:
+            stopped = str(error)
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+        totals = drinker.close()
+    if stopped:
+        raise Stopped(stopped, totals)
+    return totals
+
+
+class Stopped(Exception):
+    """Not everything was read; `totals` tells what became of what was."""
+
+    def __init__(self, reason: str, totals: Totals) -> None:
+        super().__init__(
+            f"{reason}; the {totals.read:,} lines read until then are safe. Repeating does no harm"
+        )
+        self.totals = totals
+
+
+class _Unreadable(Exception):
+    pass
+
+
+def _items(path: str, format: str) -> Iterator[list[Event] | reader.Reject]:
+    try:
+        yield from reader.events(path, format)
+    except OSError as error:
+        raise _Unreadable(f"cannot read {path}: {error.strerror or error}") from None

@@ -8,7 +8,8 @@ the indexes still hold. Knows nothing of indexes, queries or wire formats.
 
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -35,7 +36,7 @@ class Appended:
     accepted: int
     duplicates: int
     ignored: int
-    """Reactions to posts never drunk: counted, not kept."""
+    """Reactions to posts never drunk, late copies of posts of a gone account: counted, not kept."""
     deleted: int
     """Posts and accounts removed; a part of `accepted`."""
     last_seq: int
@@ -49,7 +50,7 @@ class Entry(NamedTuple):
     event: Event | None
     """None: erased since."""
     refs: tuple[int, ...]
-    """Positions of the posts that it erased or whose counts it changed."""
+    """Positions of the posts that it erased or whose counts it changed; its own where counts were known before."""
 
 
 class Version(NamedTuple):
@@ -65,6 +66,12 @@ class Log:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._open(path)
+        except sqlite3.Error as error:  # read-only, full, somebody else's file
+            raise OSError(f"cannot open {path}: {error}") from None
+
+    def _open(self, path: Path) -> None:
         self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
         # FULL: a commit returns only when it is on disk.
         # secure_delete: the bytes of what is erased are overwritten.
@@ -85,26 +92,39 @@ class Log:
         What the log already says (the same post, the same deletion, …) is recognised and not written again.
         A time in the future is taken for now: nobody has posted tomorrow.
         """
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._transaction():
             clock = now()
             fold = Fold(self._db, self.last_seq + 1, clock)
             fold.apply(events)
             self._db.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (cursors or {}).items())
             if fold.accepted:
                 self._db.execute("INSERT INTO commits VALUES (?, ?)", (fold.next_seq - 1, clock))
+        return Appended(fold.accepted, fold.duplicates, fold.ignored, fold.deleted, fold.next_seq - 1)
+
+    def erase_of(self, network: str, author_id: str, seqs: Sequence[int]) -> list[int]:
+        """Empty for good those of these bodies that hold a post of an account; the positions now empty."""
+        empty: list[int] = []
+        with self._transaction():
+            for seq, body in lookup(self._db, "SELECT seq, body FROM events WHERE seq", seqs):
+                event = None if body is None else _decode(body)
+                if isinstance(event, Created | Edited):
+                    if (event.network, event.post.author_id) != (network, author_id):
+                        continue
+                    self._db.execute("UPDATE events SET body = NULL WHERE seq = ?", (seq,))
+                empty.append(seq)
+        return empty
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing; one writer at a time."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-        return Appended(fold.accepted, fold.duplicates, fold.ignored, fold.deleted, fold.next_seq - 1)
-
-    def erase(self, seqs: Iterable[int]) -> None:
-        """Empty these bodies for good: posts of a gone account, as an index found them."""
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.executemany("UPDATE events SET body = NULL WHERE seq = ?", ((seq,) for seq in seqs))
-        self._db.execute("COMMIT")
 
     # ------------------------------------------------------------------ reading
 
@@ -169,43 +189,66 @@ class Log:
         """Those of these posts that may be shown as of a time (None: now), by position.
 
         Left out: erased, hidden, not yet posted, replaced by an edit, of a hidden or gone account. A deletion
-        or a hiding counts from its acknowledgement on, for every `as_of`. Counts and handles: as known then.
+        or a hiding counts from its acknowledgement on, for every `as_of`. Counts: as known then. Handles: the
+        latest known.
         """
         horizon = now() if as_of is None else as_of
         db = self._db
         replaced = dict(lookup(db, "SELECT seq, until FROM superseded WHERE seq", seqs))
-        found: dict[int, Version] = {}
-        for seq, at, body in lookup(db, "SELECT seq, at, body FROM events WHERE seq", seqs):
-            if body is not None and at <= horizon < replaced.get(seq, horizon + 1):
-                event = _decode(body)
-                if isinstance(event, Created | Edited):
-                    found[seq] = Version(seq, at, event.post)
-        roots = self._roots([key_of(v.post.network, v.post.id) for v in found.values()])
-        accounts = list(
-            {key_of(v.post.network, v.post.author_id) for v in found.values() if v.post.author_id}
-        )
-        posts = list(set(roots.values()))
+        found = {
+            seq: version
+            for seq, version in self._stored(seqs).items()
+            if version.at <= horizon < replaced.get(seq, horizon + 1)
+        }
+        roots, accounts = self._names(found)
+        posts, authors = list(set(roots.values())), list(set(accounts.values()))
         hidden = {row[0] for row in lookup(db, "SELECT key FROM hidden WHERE hide AND key", posts)}
-        shut = {row[0] for row in lookup(db, "SELECT key FROM accounts_hidden WHERE hide AND key", accounts)}
+        shut = {row[0] for row in lookup(db, "SELECT key FROM accounts_hidden WHERE hide AND key", authors)}
         # Of a diverged account only what stands before that word in the log is gone, of a deleted one all.
         gone_sql = "SELECT key, at, iif(diverged, seq, 1 << 62) FROM accounts_gone WHERE key"
-        gone = {row[0]: row[1:] for row in lookup(db, gone_sql, accounts)}
-        handles = dict(lookup(db, "SELECT key, handle FROM handles WHERE key", accounts))
-        counts = {row[0]: row[1:] for row in lookup(db, "SELECT * FROM counts WHERE key", posts)}
+        gone = {row[0]: row[1:] for row in lookup(db, gone_sql, authors)}
         for seq, version in list(found.items()):
-            post = version.post
-            key = roots[key_of(post.network, post.id)]
-            account = key_of(post.network, post.author_id)
-            gone_at, gone_seq = gone.get(account, (version.at, 0))
-            if key in hidden or account in shut or (version.at < gone_at and seq < gone_seq):
+            gone_at, gone_seq = gone.get(accounts[seq], (version.at, 0))
+            if roots[seq] in hidden or accounts[seq] in shut or (version.at < gone_at and seq < gone_seq):
                 del found[seq]
-                continue
+        return self._with_latest(found, roots, accounts, as_of)
+
+    def versions(self, seqs: Sequence[int]) -> dict[int, Version]:
+        """Those of these posts that are not erased, hidden or not, with what is known of them now; for indexes."""
+        found = self._stored(seqs)
+        return self._with_latest(found, *self._names(found), None)
+
+    def _stored(self, seqs: Sequence[int]) -> dict[int, Version]:
+        found: dict[int, Version] = {}
+        for seq, at, body in lookup(self._db, "SELECT seq, at, body FROM events WHERE seq", seqs):
+            event = None if body is None else _decode(body)
+            if isinstance(event, Created | Edited):
+                found[seq] = Version(seq, at, event.post)
+        return found
+
+    def _names(self, found: Mapping[int, Version]) -> tuple[dict[int, str], dict[int, str]]:
+        """By position, the key of the first version of the post, and of its author (who may be unknown)."""
+        keys = {seq: key_of(v.post.network, v.post.id) for seq, v in found.items()}
+        roots = self._roots(list(keys.values()))
+        accounts = {seq: key_of(v.post.network, v.post.author_id) for seq, v in found.items()}
+        return {seq: roots[key] for seq, key in keys.items()}, accounts
+
+    def _with_latest(
+        self, found: dict[int, Version], roots: dict[int, str], accounts: dict[int, str], as_of: int | None
+    ) -> dict[int, Version]:
+        """The versions with the handle of their author, and with the counts as known at a time."""
+        posts = list({roots[seq] for seq in found})
+        authors = list({accounts[seq] for seq in found})
+        handles = dict(lookup(self._db, "SELECT key, handle FROM handles WHERE key", authors))
+        counts = {row[0]: row[1:] for row in lookup(self._db, "SELECT * FROM counts WHERE key", posts)}
+        for seq, version in found.items():
+            post, key, account = version.post, roots[seq], accounts[seq]
             changes: dict[str, object] = {}
             if handles.get(account, post.author) != post.author:
                 changes["author"] = handles[account]
             if as_of is not None and post.likes is not None and self._read_at(seq) > as_of:
                 changes |= dict.fromkeys(COUNTS)
-            if key in counts and counts[key][0] <= horizon:
+            if key in counts and (as_of is None or counts[key][0] <= as_of):
                 pairs = zip(COUNTS, counts[key][1:], strict=True)
                 changes |= {name: count for name, count in pairs if count is not None}
             if changes:

@@ -78,14 +78,18 @@ class Ocean:
     def search(
         self, query: str, *, limit: int = 10, sort: str = "relevance", as_of: int | None = None
     ) -> list[Hit]:
-        """Posts that match a query of X's operators, best or newest first. Raises QueryError."""
+        """Posts that match a query of X's operators, best or newest first. Raises QueryError.
+
+        Where no words are asked for, all fit alike: then the best are chosen among the newest.
+        """
         node = parse(query)
         moment = now() if as_of is None else as_of
         compiled = self.index.compile(node, moment, self.log)
         if sort == "latest":
             return self._hits(node, compiled, limit, True, as_of, moment)
-        hits = self._hits(node, compiled, max(limit, rank.WIDE), False, as_of, moment)
-        return _ranked(wanted_words(node), {}, hits, self.index.doc_freq, self.index.count(), moment)[:limit]
+        words = wanted_words(node)
+        hits = self._hits(node, compiled, max(limit, rank.WIDE), not words, as_of, moment)
+        return _ranked(words, {}, hits, self.index.doc_freq, self.index.count(), moment)[:limit]
 
     def retrieve(
         self, text: str, *, limit: int = 100, as_of: int | None = None, where: str = ""

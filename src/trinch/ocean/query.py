@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from trinch.posts.text import tokens
+from trinch.posts.times import LATEST
 
 MAX_LENGTH = 4096
 MAX_DEPTH = 32
@@ -270,7 +271,7 @@ class _Parser:
 
     def _negated(self, position: int) -> Node | None:
         token = self._next()
-        if token is None or token["close"] or token["or"]:
+        if token is None or token["close"] or token["or"] or token["and"]:
             raise self._fail("- needs something to leave out", position)
         self._depth += 1
         if self._depth > MAX_DEPTH:
@@ -338,13 +339,14 @@ class _Parser:
             match = _DURATION.match(value)
             if not match:
                 raise ValueError(f"cannot read {value!r}; write 2d, 3h, 5m or 30s")
-            return Between(last=int(match[1]) * _SECONDS[match[2]] * 1_000_000)
+            return Between(last=min(int(match[1]) * _SECONDS[match[2]] * 1_000_000, LATEST))
         if name in ("since_time", "until_time"):
             moment = _number(value) * 1_000_000
         elif name in ("since_id", "max_id"):
             moment = ((_number(value) >> 22) + X_EPOCH_MS + 1) * 1000
         else:
             moment = parse_time(value)
+        moment = min(moment, LATEST)
         return Between(start=moment) if name.startswith("since") else Between(end=moment)
 
 

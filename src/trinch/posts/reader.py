@@ -165,7 +165,9 @@ def _too_long(file: str, number: int, raw: bytes) -> Reject:
     return Reject(file, number, f"longer than {MAX_LINE >> 20} MiB", raw[:MAX_LINE])
 
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
+_STRING = re.compile(
+    rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'
+)  # one that is cut goes to the end: never looked for twice
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 
 

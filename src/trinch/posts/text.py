@@ -76,7 +76,8 @@ _MARKS = re.compile(
 )
 # Soft hyphen, zero-width space and non-joiner, direction marks, byte-order mark; a joiner before a letter.
 _HIDDEN = r"\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-_INVISIBLE = re.compile(rf"[{_HIDDEN}]|\u200d(?=[{_HIDDEN}\u200d]*\w)")
+_INVISIBLE = re.compile(rf"[{_HIDDEN}]")
+_JOINERS = re.compile(r"(?<!\u200d)\u200d++(?=\w)")  # a run is looked at once, however long it is
 _TINT = re.compile(r"[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
 _LETTERS = str.maketrans("’‘ʼøłđðı", "'''olddi") | str.maketrans({"æ": "ae", "œ": "oe", "þ": "th"})
 
@@ -87,7 +88,10 @@ def fold(text: str) -> str:
         return text.lower()
     text = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
     text = _TINT.sub("", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
-    return unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    text = _INVISIBLE.sub("", text)
+    if "\u200d" in text:
+        text = _JOINERS.sub("", text)
+    return unicodedata.normalize("NFC", text)
 
 
 # --- tokens ------------------------------------------------------------------------------------------------
