@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from trinch.cluster import reliability as rel
@@ -74,6 +74,8 @@ def test_what_changes_at_100000_gpus() -> None:
 def test_every_second_is_accounted_for(
     n_gpus: int, kind: str, hot: bool, spares: int, elastic: bool, days: float, by_work: bool, seed: int
 ) -> None:
+    # Work that hardly advances between failures may take for ever; `survival.py` bounds that case.
+    assume(not by_work or n_gpus <= 40_000)
     limit = {"work_s": days * DAY} if by_work else {"horizon_s": days * DAY}
     try:
         seen = simulate(
