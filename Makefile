@@ -4,7 +4,7 @@ EXTRAS ?= dev
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench clean
+.PHONY: help demo test test-long check bench load clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,6 +32,10 @@ check: .venv/.installed ## format, lint and types
 bench: .venv/.installed ## measure speed and quality beside the peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks
+
+load: .venv/.installed ## 200 readers and 20 askers on a server that drinks, for five minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check psutil
+	$(BIN)/python -m benchmarks.load
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
