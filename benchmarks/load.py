@@ -136,7 +136,8 @@ async def misbehave(url: str, until: float, seen: Seen) -> None:
 
 
 async def watch(client: httpx.AsyncClient, server: psutil.Process, until: float, seen: Seen) -> None:
-    """Once a second: how far behind, how much memory (the server and the indexer)."""
+    """Once a second: how far behind, how much memory (the server and the indexer; files mapped
+    by both are not counted)."""
     while time.monotonic() < until:
         with contextlib.suppress(httpx.TransportError):
             text = (await client.get("/metrics")).text
@@ -145,7 +146,7 @@ async def watch(client: httpx.AsyncClient, server: psutil.Process, until: float,
             seen.events.append((time.monotonic(), int(float(told["trinch_events"]))))
         with contextlib.suppress(psutil.Error):
             both = [server, *server.children(recursive=True)]
-            seen.memory.append(sum(process.memory_info().rss for process in both))
+            seen.memory.append(sum(process.memory_full_info().uss for process in both))
         await asyncio.sleep(1.0)
 
 

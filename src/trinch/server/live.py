@@ -53,7 +53,7 @@ class Live:
             (then, before), (present, events) = self._marks[0], self._marks[-1]
             rate = (events - before) / (present - then) if present > then else 0.0
             self.known = max(self.known, events)
-            seen |= {"events_per_second": round(rate, 1), "behind": self.behind(), "sources": self._sources()}
+            seen |= {"events_per_second": round(rate, 1), "sources": self._sources()}
             # Unchanged since the last look: its languages and lag hold, unless drinking has stopped.
             self.now = self.now | seen
             if not rate:
@@ -63,7 +63,7 @@ class Live:
             await asyncio.sleep(1.0)
 
     def behind(self) -> int:
-        """Acknowledged events that are not yet searchable."""
+        """Events known to be acknowledged that are not searchable at this instant."""
         return max(0, self.known - read_position(self._data / "text"))
 
     async def events(self, stopping: asyncio.Event) -> AsyncIterator[bytes]:
@@ -77,7 +77,8 @@ class Live:
 
 def _look(ocean: Ocean, before: int) -> dict[str, Any]:
     clock, last = now(), ocean.log.last_seq
-    seen: dict[str, Any] = {"at": iso(clock), "events": last, "posts": ocean.num_posts}
+    behind = max(0, last - read_position(ocean.data / "text"))
+    seen: dict[str, Any] = {"at": iso(clock), "events": last, "posts": ocean.num_posts, "behind": behind}
     if last != before:
         entries = list(ocean.log.read(max(0, last - NEWEST), NEWEST))
         posts = [e.event.post for e in entries if isinstance(e.event, Created | Edited)]

@@ -59,9 +59,8 @@ def _gauges(state: State) -> Iterator[tuple[str, Mapping[str, str], float]]:
         yield "trinch_waiting", {"line": name}, getattr(state, name).busy
     for child in state.children:
         yield "trinch_child_restarts_total", {"name": child.name}, child.restarts
-    for name in ("events", "posts", "events_per_second"):
+    for name in ("events", "posts", "events_per_second", "behind"):
         yield f"trinch_{name}", {}, live.get(name, 0)
-    yield "trinch_behind", {}, state.live.behind()
     if live.get("lag_seconds") is not None:
         yield "trinch_lag_seconds", {}, live["lag_seconds"]
 
