@@ -130,25 +130,27 @@ def _judged(sources: dict[str, Source], id: str, against: dict[str, list[Candida
     return Denied(tuple(ordered), more or better)
 
 
-def beside_denials(
-    chosen: Sequence[Candidate], against: dict[str, Denied], question: Question
-) -> list[Candidate]:
-    """`chosen` with each outweighed claim replaced by its denial, and each other denied claim behind its denial.
+def _denial(said: Denied, question: Question) -> Candidate:
+    """The most credible denial in the question's language, where there is any in it."""
+    return max(said.denials, key=lambda d: d.source.best.post.lang == question.lang)
 
-    The denial quoted is the most credible one in the question's language, where there is any in it.
-    """
-    result: list[Candidate] = []
-    quoted: set[str] = set()
 
-    def add(candidate: Candidate) -> None:
-        if candidate.source.best.post.id not in quoted:
-            quoted.add(candidate.source.best.post.id)
-            result.append(candidate)
-
+def replaced(chosen: Sequence[Candidate], against: dict[str, Denied], question: Question) -> list[Candidate]:
+    """`chosen` with each outweighed claim replaced by its denial."""
+    result: dict[str, Candidate] = {}
     for candidate in chosen:
         said = against.get(candidate.source.best.post.id)
-        if said:
-            add(max(said.denials, key=lambda d: d.source.best.post.lang == question.lang))
-        if not said or not said.outweighed:
-            add(candidate)
-    return result
+        kept = _denial(said, question) if said and said.outweighed else candidate
+        result.setdefault(kept.source.best.post.id, kept)
+    return list(result.values())
+
+
+def paired(ordered: Sequence[Candidate], against: dict[str, Denied], question: Question) -> list[Candidate]:
+    """`ordered` with its denial in front of each claim that is denied and stays."""
+    result: dict[str, Candidate] = {}
+    for candidate in ordered:
+        if said := against.get(candidate.source.best.post.id):
+            denial = _denial(said, question)
+            result.setdefault(denial.source.best.post.id, denial)
+        result.setdefault(candidate.source.best.post.id, candidate)
+    return list(result.values())
