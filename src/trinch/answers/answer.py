@@ -13,7 +13,7 @@ from trinch.answers import evidence as weighing
 from trinch.answers.candidates import Candidate, candidates, fitness, present_states, reports
 from trinch.answers.check import checked, supports
 from trinch.answers.choose import DAY, rank
-from trinch.answers.denials import Denied, denied, denies, paired, replaced
+from trinch.answers.denials import Denied, denied, denies, heard, paired, replaced
 from trinch.answers.evidence import Source
 from trinch.answers.figures import figures
 from trinch.answers.model import Answer, Citation, Claim, Hit, Ocean
@@ -55,7 +55,9 @@ def answer(ocean: Ocean, question: str, as_of: int | None = None) -> Answer:
             picked = _counted(asked, found, told, curves)
         else:
             against = denied(asked, found, idf)
-            picked = _told(asked, found, rank(asked, found, curves, idf), present, against)
+            chosen = rank(asked, found, curves, idf)
+            against = heard(chosen, ocean, moment) | against
+            picked = _told(asked, found, chosen, present, against)
         for candidate, agreeing in picked[:MAX_SENTENCES]:
             claims.append(_claim(candidate, agreeing, ocean, moment, retrieved, cited))
     drafted = Answer(

@@ -55,7 +55,7 @@ DAY = 86_400_000_000
 RECENT = (1, 7)
 """Days back from the newest post on the topic for which posts are asked for once more, by themselves: the second
 only for a count of which fewer than `BUSY` posts speak in the first, since it may not move for days."""
-BUSY = 60
+BUSY = 30
 EVENTFUL = 5
 ORIGINALS = "-filter:retweets"
 """Once the topic is known, reposts tell nothing that their originals do not."""
@@ -218,7 +218,8 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
                 since = f"since_time:{(newest - days * DAY) // 1_000_000} {ORIGINALS}"
                 recent = retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, since)
                 hits += recent
-                if question.kind != "count" or len(recent) >= BUSY:
+                told = sum(closeness(profile, read(hit).terms) >= LIKE for hit in recent)
+                if question.kind != "count" or told >= BUSY:
                     break
     best: dict[tuple[str, str], Hit] = {}
     for hit in hits:
