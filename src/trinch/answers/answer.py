@@ -105,7 +105,8 @@ def _told(
     if state and state.support >= 2:
         told = {(r.source.best.post.id, r.span.start) for r in state.reports}
         options = [c for c in found if (c.source.best.post.id, c.span.start) in told]
-        best = max(options, key=lambda c: (round(fitness(asked, c), 9), c.source.best.post.id))
+        own = [c for c in options if c.source.best.post.lang == asked.lang]
+        best = max(own or options, key=lambda c: (round(fitness(asked, c), 9), c.source.best.post.id))
         given = [i for i, candidate in enumerate(chosen) if _states(candidate, state, asked)]
         if not given:
             chosen = [*chosen[: MAX_SENTENCES - 1], best]
@@ -121,8 +122,11 @@ def _ordered(chosen: Sequence[Candidate], state: State | None, asked: Question) 
     """What a person needs first: the present number of the dead, else the best; then how it came to that, earliest
     first, or the other way round where the newest is asked for. Of several with one replaced number the earliest."""
     lead = chosen[0]
+    if asked.kind == "fact":
+        lead = next((c for c in chosen if c.share >= 0.999), lead)  # it holds all that was asked itself
     if state:
-        lead = next((c for c in chosen if _states(c, state, asked)), lead)
+        stating = [c for c in chosen if _states(c, state, asked)] or [lead]
+        lead = next((c for c in stating if c.source.best.post.lang == asked.lang), stating[0])
     newest = max(chosen, key=lambda c: (c.source.first, c.source.best.post.id))
     if (
         asked.newest

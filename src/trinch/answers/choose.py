@@ -223,4 +223,4 @@ def _currency(candidate: Candidate, curves: dict[str, list[State]], question: Qu
         if not any(agrees(figure, state.value) for state in present):
             return STALE
         current = True
-    return CURRENT if current else 1.0
+    return CURRENT if current and question.kind == "overview" else 1.0

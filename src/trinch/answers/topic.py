@@ -40,6 +40,9 @@ TIED = 0.08
 PROFILE = 12
 """Words kept that set the anchors apart."""
 
+HEAVIEST = 4
+"""Words that a post need hold to be wholly about the topic; fewer do not make one."""
+
 _STOP = frozenset().union(*lexicon.STOPWORDS.values())
 _HAPPENINGS = frozenset(
     form for concept in lexicon.CONCEPTS for word in concept for form in query_terms(word)
@@ -157,6 +160,7 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
             or term in _COUNTED
             or term in _STOP
             or term in lexicon.PERSONAL
+            or term in lexicon.NUMBER_WORDS
             or len(term) < 3
             or term[0] in "#@"
             or any(c.isdigit() for c in term)
@@ -172,11 +176,14 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
 
 
 def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
-    """Share of the profile's weight a post holds, out of what the four heaviest words (the first) weigh together."""
+    """Share of the profile's weight a post holds, out of what its `HEAVIEST` words, the first, weigh together."""
     if not profile:
         return 0.0
     held = sum([weight for term, weight in profile.items() if term in terms])
-    return min(held / sum(islice(profile.values(), 4)), 1.0) if held else 0.0
+    if not held:
+        return 0.0
+    heaviest = list(islice(profile.values(), HEAVIEST))
+    return min(held * len(heaviest) / (HEAVIEST * sum(heaviest)), 1.0)
 
 
 def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
