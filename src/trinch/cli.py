@@ -156,6 +156,8 @@ def listen(
     """
     from trinch.ocean.listen import JETSTREAM, listen_until
 
+    if url and not url.startswith(("ws://", "wss://")):
+        console.fail(f"--url: {url} is no WebSocket address; write wss://…", 2)
     totals = listen_until(data, url or JETSTREAM, seconds, posts, None if as_json else console.live_line())
     if as_json:
         console.print_json(totals)
