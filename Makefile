@@ -4,10 +4,10 @@ EXTRAS ?= dev
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench clean
+.PHONY: help demo test test-long check bench load train-demo screenshots clean
 
 help: ## show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 .venv/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Trinch needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
@@ -32,6 +32,17 @@ check: .venv/.installed ## format, lint and types
 bench: .venv/.installed ## measure speed and quality beside the peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks
+
+load: .venv/.installed ## 200 readers and 20 askers on a server that drinks, for five minutes
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
+	$(BIN)/python -m benchmarks.load
+
+train-demo: .venv/.installed ## train a tiny Grok on the sample, under ten minutes on two cores (needs the extra "train")
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
+	OMP_NUM_THREADS=1 $(BIN)/trinch train demo
+
+screenshots: .venv/.installed ## take the README's pictures from the real page
+	$(BIN)/python -m tests.server.screenshots
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

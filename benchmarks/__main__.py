@@ -16,13 +16,15 @@ from rich.table import Table
 
 from benchmarks.machine import Options, Row, as_dicts, describe
 
-NAMES = ("ingest", "search", "peers")
+CORE = ("ingest", "search", "peers")
+NAMES = (*CORE, "model", "training")
+"""The last two need the extra `train`, and are run when named."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)}; all by default"
+        "names", nargs="*", metavar="NAME", help=f"which of {', '.join(NAMES)}; by default {', '.join(CORE)}"
     )
     parser.add_argument("--posts", type=int, default=1_000_000, help="posts of the simulated stream")
     parser.add_argument("--peer-posts", type=int, default=100_000, help="posts that the peers get")
@@ -37,7 +39,7 @@ def main() -> None:
     options = Options(given.posts, given.seed, given.work, given.peer_posts)
     machine = describe()
     rows: list[Row] = []
-    for name in given.names or NAMES:
+    for name in given.names or CORE:
         print(f"measuring {name}", file=sys.stderr)
         rows += importlib.import_module(f"benchmarks.{name}").measure(options)
     if given.json:

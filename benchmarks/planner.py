@@ -148,9 +148,7 @@ def main() -> None:
     for model, gpus in SEARCHES:
         found = search(workload(model), machine("h100"), gpus, 1e13)
         each = found.seconds / found.scored * 1e3
-        print(
-            f"{model:14} {gpus:7,d} H100: {found.scored:6,d} layouts in {found.seconds:.2f} s, {each:.4f} ms each"
-        )
+        print(f"{model:14} {gpus:7,d} GPUs {found.scored:6,d} layouts, {found.seconds:.2f} s, {each:.4f} ms")
 
 
 def our_time(runs: list[Run]) -> float:

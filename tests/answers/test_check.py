@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.answers.fake import FERRY, NOISE, FakeHit, FakeOcean, post, us
@@ -128,6 +128,7 @@ hostile = st.text(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(hostile, min_size=1, max_size=8), hostile)
 def test_hostile_posts_and_questions_make_sound_answers(texts: list[str], question: str) -> None:
     ocean = FakeOcean(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rows import run_row
+from plan_rows import run_row
 
 from trinch.cluster import calibrate
 from trinch.cluster.calibration import Calibration, band, load, save, shipped

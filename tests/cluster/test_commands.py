@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from rows import run_row, write_table
+from plan_rows import run_row, write_table
 
 from trinch.cluster.commands import plan
 

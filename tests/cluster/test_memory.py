@@ -1,5 +1,8 @@
 """Memory against arithmetic, and against runs that did fit."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -55,7 +58,7 @@ def test_experts_are_spread_by_expert_parallelism_only() -> None:
 
 
 @pytest.mark.needs("runs/published_runs.csv")
-def test_published_dense_layouts_fit_by_our_count(shared) -> None:
+def test_published_dense_layouts_fit_by_our_count(shared: Path) -> None:
     """NVIDIA's H100 recipes state no recomputation: without any they come to about what the GPU has."""
     from trinch.cluster.predict import read_table, understand_all
 
@@ -75,3 +78,19 @@ def test_published_dense_layouts_fit_by_our_count(shared) -> None:
     ]
     assert len(share) > 0.95 * len(runs)
     assert max(share) < 1.1
+
+
+@pytest.mark.needs("runs/published_runs.csv")
+def test_reported_peaks_are_met(shared: Path) -> None:
+    """torchtitan's tables say the peak memory of eighteen runs."""
+    from trinch.cluster.predict import read_table, understand_all
+
+    errors = []
+    for run in understand_all(read_table(shared))[0].values():
+        peak = re.search(r"peak mem ([\d.]+) GiB", run.row["notes"])
+        if peak:
+            ours = memory_bytes(Cases.of([run.case]), Layouts.of([run.layout]))[0]
+            errors.append(ours / (float(peak[1]) * 2**30) - 1)
+    assert len(errors) == 18
+    assert np.mean(np.abs(errors)) < 0.15
+    assert np.max(np.abs(errors)) < 0.35

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rows import COLUMNS, Row, run_row, write_table
+from plan_rows import COLUMNS, Row, run_row, write_table
 
 from trinch.cluster.calibration import shipped
 from trinch.cluster.hardware import PlanError
@@ -67,6 +67,26 @@ def test_a_blank_layout_is_guessed_with_a_wider_band() -> None:
         return math.log(found["band"][1] / found["band"][0])
 
     assert width(guessed) > 1.5 * width(told)
+
+
+def test_a_bubble_nobody_would_run_with_is_interleaved() -> None:
+    many, few = one(run_row(VPP="", global_batch=256)), one(run_row(VPP="", global_batch=16))
+    assert "VPP" not in many["inferred"]
+    assert "VPP" in few["inferred"]
+    assert few["step_time_s"] < 0.8 * one(run_row(VPP=1, global_batch=16))["step_time_s"]
+
+
+def test_torchtitan_cuts_its_share_into_as_many_micro_batches_as_stages() -> None:
+    cells = {
+        "engine": "torchtitan",
+        "VPP": "",
+        "micro_batch": "",
+        "CP": 1,
+        "n_gpus": 128,
+        "TP": 8,
+        "global_batch": 64,
+    }
+    assert understand(run_row(**cells)).layout.accumulation == 4
 
 
 def test_an_unknown_engine_widens_the_band() -> None:

@@ -120,6 +120,11 @@ def test_too_few_sequences_for_the_gpus_names_a_batch_that_works() -> None:
     assert len(layouts(work, H100, 720_894, batch, exact=True))
 
 
+def test_more_than_one_fabric_is_said() -> None:
+    assert "16,384" in search(workload("grok-1"), machine("h100", "oci"), 20_000, 1e13).notes[0]
+    assert not search(workload("grok-1"), machine("h100", "oci"), 16_384, 1e13).notes
+
+
 def test_a_site_too_small_says_its_size() -> None:
     with pytest.raises(PlanError, match="at most 24,576"):
         search(workload("grok-1"), machine("h100", "meta-24k"), 30_000, 1e12)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trinch.cluster.hardware import PlanError
+from trinch.cluster.hardware import PlanError, gpu
 from trinch.cluster.workload import from_hf, presets, workload
 
 PUBLIC_COUNTS = {
@@ -177,3 +177,24 @@ def test_an_unknown_model_names_the_nearest() -> None:
 def test_a_window_lowers_the_attention_flops() -> None:
     windowed = workload("gpt-oss-120b")
     assert windowed.attention_span() < 0.6 * windowed.layers * windowed.seq_len / 2
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [
+        ("h100", "H100-SXM-80GB"),
+        ("NVIDIA H100 80GB", "H100-SXM-80GB"),
+        ("H200-SXM-141GB", "H200"),
+        ("A100-SXM4-40GB", "A100-40GB"),
+        ("a100-sxm", "A100-80GB"),
+        ("GB300", "GB300"),
+    ],
+)
+def test_spellings_of_a_gpu(written: str, known: str) -> None:
+    assert gpu(written).name == known
+
+
+@pytest.mark.parametrize("written", ["h1000", "H100-PCIe", "mi300x", "", "H100 NVL"])
+def test_other_gpus_are_refused_with_what_is_known(written: str) -> None:
+    with pytest.raises(PlanError, match=r"did you mean|known are"):
+        gpu(written)

@@ -22,6 +22,20 @@ ARGUMENTS = [
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 
+TOLL_PATH = "/?q=How+many+people+died+in+the+Port+Esker+explosion%3F&as_of=2026-03-18T20:00:00Z"
+"""A question to our own sample."""
+
+DELETE = """
+import sys, time
+from trinch.ocean.ocean import Ocean
+from trinch.posts.event import Deleted
+ocean = Ocean.open(sys.argv[1])
+network, _, id = sys.argv[2].partition(":")
+ocean.drink([Deleted(at=time.time_ns() // 1000, network=network, id=id)])
+print(time.time())
+"""
+"""A process of its own that deletes a post: folder, key. Says when that was acknowledged."""
+
 
 def missing() -> str:
     """Why there is no browser; empty when there is one."""

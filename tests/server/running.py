@@ -15,8 +15,6 @@ from trinch.ocean.drink import Drinker
 from trinch.ocean.ocean import Ocean
 from trinch.world.story import sample
 
-COMMAND = "from trinch.server.commands import serve; serve()"
-
 
 def fill(data: Path) -> Path:
     """Our own sample, drunk and searchable."""
@@ -32,14 +30,14 @@ def fill(data: Path) -> Path:
 class Running:
     """`trinch serve` over a folder, from being ready to the end of a `with` block."""
 
-    def __init__(self, data: Path, *options: str) -> None:
-        self.data, self.options = data, options
+    def __init__(self, data: Path, *options: str, listening: bool = False) -> None:
+        self.data, self.options = data, options if listening else ("--no-listen", *options)
 
     def __enter__(self) -> "Running":
-        arguments = ["--data", str(self.data), "--no-listen", "--port", "0", *self.options]
+        arguments = ["--data", str(self.data), "--port", "0", *self.options]
         self.log = (self.data.parent / f"{self.data.name}.log").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-c", COMMAND, *arguments],
+            [sys.executable, "-m", "trinch.cli", "serve", *arguments],
             stderr=self.log,
             stdout=self.log,
             env=os.environ | {"COLUMNS": "200"},

@@ -1,6 +1,11 @@
 """The official `openai` client against a real server, unchanged."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -76,11 +81,26 @@ def test_chat_follows_a_conversation(client: Any) -> None:
             {"role": "user", "content": "and how many died?"},
         ],
         temperature=0.3,
+        tools=None,
+        user=None,
         extra_body={"trinch": {"as_of": AS_OF}},
     )
     assert completion.trinch["asked"].startswith("and how many died?")
     assert "Port Esker" in completion.trinch["asked"]
     assert completion.trinch["outcome"] == "answer"
+
+
+def test_options_left_out_as_null_are_left_out(client: Any) -> None:
+    null: dict[str, Any] = dict.fromkeys(
+        ["stream", "tools", "n", "metadata", "search_parameters", "return_citations"]
+    )
+    body = {"model": "trinch", "messages": [{"role": "user", "content": DEAD}], **null}
+    assert client.post("/chat/completions", body=body, cast_to=object)["trinch"]["outcome"] == "answer"
+    null = dict.fromkeys(
+        ["stream", "tools", "store", "include", "text", "previous_response_id", "instructions"]
+    )
+    body = {"model": "trinch", "input": DEAD, **null}
+    assert client.post("/responses", body=body, cast_to=object)["trinch"]["outcome"] == "answer"
 
 
 def test_silence_is_said_in_words_and_typed(client: Any) -> None:
@@ -211,3 +231,17 @@ def test_older_search_parameters(client: Any) -> None:
     completion = chat(client, DEAD, extra_body={"search_parameters": wanted})
     assert {source["author"] for source in completion.trinch["sources"]} == {"EskerCityHall"}
     assert completion.citations
+
+
+def test_llm_asks_and_goes_on(server: Running, tmp_path: Path) -> None:
+    pytest.importorskip("llm", reason="needs the llm package")
+    models = {"model_id": "trinch", "model_name": "trinch", "api_base": f"{server.url}/v1"}
+    (tmp_path / "extra-openai-models.yaml").write_text(json.dumps([models]))  # JSON is YAML
+    surroundings = os.environ | {"LLM_USER_PATH": str(tmp_path), "OPENAI_API_KEY": "any"}
+
+    def llm(*words: str) -> str:
+        command = [sys.executable, "-m", "llm", "-m", "trinch", *words]
+        return subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True).stdout
+
+    assert "[1]" in llm(DEAD)
+    assert "injured" in llm("--no-stream", "-c", "and how many were injured?")

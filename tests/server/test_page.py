@@ -75,7 +75,7 @@ def test_a_plain_ask_is_answered_without_a_script(http: httpx.Client) -> None:
 
 def test_the_dial_without_a_script_says_seconds_and_its_end_is_now(http: httpx.Client) -> None:
     page = http.get("/").text
-    last = re.search(r'type="range" min="(\d+)" max="(\d+)"', page)
+    last = re.search(r'type="range" autocomplete="off" min="(\d+)" max="(\d+)"', page)
     assert last
     assert (int(last[1]), int(last[2])) == (1773705600, 1773705600 + 2 * 86400)
     early = http.get("/", params={"q": ASKED["q"], "as_of": "1773766800"}).text
@@ -240,3 +240,16 @@ def test_the_watch_tells_what_goes_and_only_that(tmp_path: Path) -> None:
         return told
 
     assert asyncio.run(look()) == [["n:4", "n:never"], [], ["n:1"], ["n:1"], ["n:0"], []]
+
+
+def test_a_watched_server_ends_in_time(tmp_path: Path) -> None:
+    Ocean.open(tmp_path / "ocean").drink([Created(at=1_000_000, network="n", post=_post("1"))])
+    with (
+        Running(tmp_path / "ocean") as own,
+        httpx.stream("POST", f"{own.url}/page/watch", json={"keys": ["n:1", "n:2"]}, timeout=20) as stream,
+    ):
+        lines = stream.iter_lines()
+        assert [next(lines), next(lines)] == ["event: gone", 'data: {"keys":["n:2"]}']
+        status, seconds = own.stop()
+    assert status == 0
+    assert seconds < 5

@@ -121,7 +121,8 @@ def settings_file(tmp_path: Path) -> Callable[..., Path]:
     """Write settings for a small run; keyword arguments are top-level values or tables."""
 
     def write(**values: Any) -> Path:
-        path = tmp_path / f"settings-{len(list(tmp_path.glob('settings-*')))}.json"
+        number = len(list(tmp_path.glob("settings-*")))
+        path = tmp_path / f"settings-{number}.toml"
         base: dict[str, Any] = {
             "batch": 8,
             "sequence": 32,

@@ -52,3 +52,25 @@ def test_a_run_is_not_resumed_with_other_settings(posts_file: Path, tmp_path: Pa
     second = CliRunner().invoke(train, [*arguments, "--batch", "8"])
     assert second.exit_code == 2
     assert "made with batch = 4" in second.output
+
+
+def test_what_was_erased_meanwhile_is_struck_out_at_the_next_start(posts_file: Path, tmp_path: Path) -> None:
+    own = tmp_path / "posts.jsonl"
+    lines = posts_file.read_bytes().splitlines(keepends=True)
+    own.write_bytes(b"".join(lines))
+    arguments = [
+        "--data",
+        str(own),
+        "--out",
+        str(tmp_path / "run"),
+        "--batch",
+        "4",
+        "--sequence",
+        "16",
+        "--steps",
+    ]
+    CliRunner().invoke(train, [*arguments, "1"], catch_exceptions=False)
+    own.write_bytes(b"".join(lines[:100] + lines[103:]))
+    again = CliRunner().invoke(train, [*arguments, "2"], catch_exceptions=False)
+    assert again.exit_code == 0, again.output
+    assert "3 posts are no longer visible" in again.output

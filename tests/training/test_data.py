@@ -127,6 +127,11 @@ def test_an_erased_post_is_struck_out_and_nothing_else_moves(posts: list[Post], 
     assert strike_out(folder, [post for post in posts if post.id not in gone]) == 0
     after = Corpus(folder, 32)
     left = texts(folder / "train.bin", after)
+    edited = [
+        copy(post, text="now it says something else") if post.text == words[50] else post for post in posts
+    ]
+    assert strike_out(folder, [post for post in edited if post.id not in gone]) == 1
+    assert words[50] not in texts(folder / "train.bin", Corpus(folder, 32))
     assert left == words[:3] + words[4:40] + words[41:]
     changed = np.flatnonzero(before != after.train.tokens)
     assert (np.asarray(after.train.tokens)[changed] == 0).all()
@@ -144,6 +149,16 @@ def test_preparing_is_all_or_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(SettingsError, match="too few posts"):
         prepare(made_up_posts(5), Data(vocabulary=300), tmp_path / "data")
+
+
+def test_a_tokenizer_may_be_given(data: Path, tmp_path: Path) -> None:
+    posts = made_up_posts(60)
+    prepare(posts, Data(tokenizer=str(data)), tmp_path / "data")
+    assert (tmp_path / "data" / "tokenizer.json").read_text() == (data / "tokenizer.json").read_text()
+    (tmp_path / "broken.json").write_text("{}")
+    for wrong in ("broken.json", "absent.json"):
+        with pytest.raises(SettingsError, match=r"data\.tokenizer"):
+            prepare(posts, Data(tokenizer=str(tmp_path / wrong)), tmp_path / "again")
 
 
 def test_the_cut_off_and_bad_lines(tmp_path: Path, posts: list[Post]) -> None:

@@ -13,6 +13,7 @@ from trinch.answers import evidence as weighing
 from trinch.answers.candidates import Candidate, candidates, fitness, present_states, reports
 from trinch.answers.check import checked, supports
 from trinch.answers.choose import rank
+from trinch.answers.denials import beside_denials, denied, denies
 from trinch.answers.evidence import Source
 from trinch.answers.figures import figures
 from trinch.answers.model import Answer, Citation, Claim, Hit, Ocean
@@ -51,7 +52,9 @@ def answer(ocean: Ocean, question: str, as_of: int | None = None) -> Answer:
         if asked.kind == "count" and asked.measure:
             picked = _counted(asked, found, told, curves)
         else:
-            picked = _told(asked, found, rank(asked, found, curves, idf), present)
+            against = denied(asked, found, idf)
+            chosen = beside_denials(rank(asked, found, curves, idf), against, asked)
+            picked = _told(asked, found, chosen, present)
         for candidate, agreeing in picked[:MAX_SENTENCES]:
             claims.append(_claim(candidate, agreeing, ocean, moment, retrieved, cited))
     drafted = Answer(
@@ -117,15 +120,16 @@ def _states(candidate: Candidate, state: State, asked: Question) -> bool:
 
 
 def _agreeing(candidate: Candidate, found: Sequence[Candidate]) -> list[tuple[Source, int, int]]:
-    """Other sources with a span that says the like: its numbers, and most of its words."""
+    """Other sources with a span that says the like: its numbers, and most of its words; none that denies it."""
     here = candidate.source.best.post
+    denial = denies(here.text)
     agreeing: dict[str, tuple[Source, int, int]] = {}
     for other in found:
         post = other.source.best.post
         if post.id == here.id or post.id in agreeing:
             continue
         shared = len(candidate.terms & other.terms) / max(len(candidate.terms | other.terms), 1)
-        if shared >= 0.4 and supports(other.text, candidate.text):
+        if shared >= 0.4 and denies(post.text) == denial and supports(other.text, candidate.text):
             agreeing[post.id] = (other.source, other.span.start, other.span.end)
     return list(agreeing.values())
 

@@ -41,7 +41,7 @@ def candidates(question: Question, evidence: Evidence) -> list[Candidate]:
         for span in spans(post.text)[:SPANS_PER_POST]:
             text = post.text[span.start : span.end]
             held = frozenset(terms(text, post.lang))
-            share, _ = coverage(question, held, text, source.best.at, post.lang)
+            share, _ = coverage(question, held, fold(text), source.best.at, post.lang)
             near = max(share, 0.95 * closeness(evidence.profile, held))
             found.append(Candidate(source, span, text, held, about, share, near))
     return found

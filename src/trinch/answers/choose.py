@@ -4,8 +4,11 @@ Owns scoring spans against each other and choosing: how many others say the like
 it is, whether its numbers still stand, how much it adds. Knows nothing of the ocean and writes no text.
 """
 
+import math
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,19 +46,17 @@ _STOP = frozenset().union(*lexicon.STOPWORDS.values())
 
 def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> NDArray[np.float64]:
     """Cosine of idf-weighted term vectors between all candidates, [n, n]."""
-    index: dict[str, int] = {}
-    rows, columns, values = [], [], []
-    for row, candidate in enumerate(found):
-        for term in sorted(candidate.terms):
-            if term[0] in "#$":
-                continue
-            rows.append(row)
-            columns.append(index.setdefault(term, len(index)))
-            values.append(weight_of(term))
+    held = [sorted(term for term in candidate.terms if term[0] not in "#$") for candidate in found]
+    common = Counter(chain.from_iterable(held))
+    weights = {term: weight_of(term) for term in common}
+    index = {term: column for column, term in enumerate(term for term, n in common.items() if n > 1)}
+    rows = [row for row, words in enumerate(held) for term in words if term in index]
+    columns = [index[term] for words in held for term in words if term in index]
     table = np.zeros((len(found), max(len(index), 1)), dtype=np.float32)
-    table[rows, columns] = values
-    norms = np.linalg.norm(table, axis=1, keepdims=True)
-    table /= np.maximum(norms, 1e-9)
+    table[rows, columns] = [weights[term] for words in held for term in words if term in index]
+    # A term that one candidate alone holds lengthens its vector and meets no other: it needs no column.
+    norms = np.array([math.sqrt(sum(weights[term] ** 2 for term in words)) for words in held])
+    table /= np.maximum(norms, 1e-9)[:, None].astype(np.float32)
     # Rounded, so that the order in which a machine adds does not decide what is chosen.
     cosine = (table @ table.T).astype(np.float64)
     return np.round(cosine, 4)

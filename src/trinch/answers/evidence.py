@@ -12,7 +12,10 @@ count as one author, so `authors` is a lower bound that can be proved, never an 
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -59,8 +62,9 @@ def _words(hit: Hit) -> list[str]:
     return [term for term in hit.terms if term[0] not in "@#$" and term not in _MARKS]
 
 
+@lru_cache(maxsize=4096)  # one question looks at the same posts several times
 def _is_cut(text: str) -> bool:
-    return bool(re.search(r"(?:…|\.\.\.+)\s*(?:https?:\S*)?\s*$", text))
+    return ("…" in text or ".." in text) and bool(re.search(r"(?:…|\.\.\.+)\s*(?:https?:\S*)?\s*$", text))
 
 
 def weigh(hit: Hit, copies: int) -> float:
@@ -125,9 +129,7 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
         if original is not None:
             parent[root(i)] = root(original)
     smaller = np.minimum(sizes[:, None], sizes[None, :])
-    for i, j in np.argwhere(shared >= SAME * smaller):
-        if i >= j:
-            continue
+    for i, j in np.argwhere(np.triu(shared >= SAME * smaller, 1)).tolist():
         whole = sizes[i] + sizes[j] - shared[i, j]
         prefix = (cut[i] or cut[j]) and smaller[i, j] >= 5
         if shared[i, j] < SAME * (smaller[i, j] if prefix else whole):
@@ -136,7 +138,7 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
             prefix and (digits[i] <= digits[j] if sizes[i] <= sizes[j] else digits[j] <= digits[i])
         )
         if same:
-            parent[root(int(j))] = root(int(i))
+            parent[root(j)] = root(i)
 
     groups: dict[int, list[Hit]] = {}
     for i, hit in enumerate(ordered):
@@ -153,14 +155,17 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
 
 
 def _overlap(sets: Sequence[set[tuple[str, str]]]) -> NDArray[np.float32]:
-    """How many members each two sets share, [n, n]."""
+    """How many members each two sets share, [n, n]. What a single set holds is shared by none and left out."""
+    common = Counter(chain.from_iterable(sets))
     index: dict[tuple[str, str], int] = {}
     rows, columns = [], []
     for row, members in enumerate(sets):
         for member in members:
-            rows.append(row)
-            columns.append(index.setdefault(member, len(index)))
-    table = np.zeros((len(sets), len(index)), dtype=np.float32)
+            if common[member] > 1:
+                rows.append(row)
+                columns.append(index.setdefault(member, len(index)))
+    table = np.zeros((len(sets), max(len(index), 1)), dtype=np.float32)
     table[rows, columns] = 1.0
     shared: NDArray[np.float32] = table @ table.T
+    shared[np.diag_indices(len(sets))] = [len(members) for members in sets]
     return shared

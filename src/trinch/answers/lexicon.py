@@ -236,6 +236,33 @@ MOVES = words(
 MORE = words("more additional other others another further mas otros autres weitere altri outros")
 """After a number these make it an increment ("50 more bodies"), not a state."""
 
+DENIAL_WORDS = words(
+    "false falsely fake fakes hoax hoaxes debunk debunks debunked deny denies denied denial refute refutes refuted "
+    "untrue misinformation disinformation incorrect inaccurate erroneous unfounded baseless bogus photoshopped "
+    "retract retracts retracted dement dementent dementi dementi faux fausse fausses infonde infondee infondees intox "
+    "canular falso falsa falsos falsas desmiente desmienten desmentido desmintio bulo bulos niega niegan falsch "
+    "falsche falschmeldung dementiert dementieren bestreitet smentisce smentiscono smentito smentita bufala bufale "
+    "desmente desmentem desmentiu boato boatos"
+)
+"""Words that say that something is not so."""
+
+DENIAL = (
+    r"\b(?:" + "|".join(sorted(DENIAL_WORDS)) + r")\b|\b(?:"
+    r"(?:no|without|any|zero) (?:evidence|proof|sign|signs|indication|indications|truth|basis)|"
+    r"(?:is|are|was|were|it's|that's|thats|its) not (?:true|real|accurate|correct|the case)|not true|"
+    r"(?:isn't|isnt|aren't|wasn't|weren't) (?:true|real|accurate|correct)|(?:never|did not|didn't) happen(?:ed)?|"
+    r"contrary to (?:reports|rumou?rs)|(?:stop|don't|do not|please not) (?:sharing|spreading|share|spread)|"
+    r"(?:rumou?rs?|reports?|claims?) (?:is|are|was|were) (?:wrong|not)|"
+    r"rien n'(?:indique|atteste|etaye)|auc(?:un|une) (?:signe|preuve|element|indice|trace)|pas de preuves?|"
+    r"(?:n'est|ce n'est|n'etait) pas (?:vrai|exact)|ne (?:relayez|partagez|diffusez) pas|"
+    r"(?:no hay|sin|ninguna) (?:pruebas?|evidencias?|indicios?)|no es (?:cierto|verdad)|"
+    r"keine?n? (?:hinweise?|beweise?|belege?|anzeichen)|stimmt nicht|nicht wahr|"
+    r"nessun[ao]? (?:prov[ae]|indizio|segno)|non (?:e vero|ci sono prove)|"
+    r"nenhum[a]? (?:prova|indicio|evidencia|sinal)|nao (?:e verdade|ha provas|ha indicios|ha evidencias)"
+    r")\b"
+)
+"""What says, in a folded text, that something is not so. "Rumour" alone does not: it is how rumours are told too."""
+
 HEARSAY = words("rumor rumors rumour rumours unconfirmed allegedly rumeur rumeurs rumores")
 PERSONAL = words(
     "i im my me mine myself ive ill we our omg lol lmao wtf pray praying prayers prayer thoughts rip "

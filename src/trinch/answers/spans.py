@@ -7,6 +7,7 @@ text cut off by "…" loses its broken end. What is left out splits or shortens 
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from trinch.answers.lexicon import words
@@ -63,8 +64,11 @@ class Span(NamedTuple):
     """Whether the post breaks off inside what was this sentence."""
 
 
+@lru_cache(maxsize=4096)  # one question looks at the same posts several times
 def reposted_from(text: str) -> str:
     """The handle a text says it repeats (`RT @who: …`), folded to lower case; empty where it repeats nobody."""
+    if "@" not in text:
+        return ""
     found = REPOST.match(text) or _INNER_REPOST.search(text)
     return (found[1] or found[2]).lower().strip(".") if found else ""
 

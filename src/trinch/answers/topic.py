@@ -10,6 +10,7 @@ the ocean; those words find the others (pseudo-relevance feedback).
 import math
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from trinch.answers import lexicon
@@ -49,7 +50,9 @@ SOURCES = 300
 """Most sources weighed."""
 DAY = 86_400_000_000
 RECENT = (1, 7)
-"""Days back from the newest post on the topic for which posts are asked for once more, by themselves."""
+"""Days back from the newest post on the topic for which posts are asked for once more, by themselves: the second
+only for a count of which fewer than `BUSY` posts speak in the first, since it may not move for days."""
+BUSY = 60
 
 
 class Evidence(NamedTuple):
@@ -76,12 +79,13 @@ def holds(term: Term, terms: frozenset[str], folded: str, at: int, question: Que
     return bool(period and period.year == term.text and period.since <= at < period.until)
 
 
-def coverage(question: Question, terms: frozenset[str], text: str, at: int, lang: str) -> tuple[float, bool]:
+def coverage(
+    question: Question, terms: frozenset[str], folded: str, at: int, lang: str
+) -> tuple[float, bool]:
     """The share of the question's weight a post holds; and whether it holds all names and events, and `COVERED`."""
     total = held = 0.0
     whole = True
     foreign = question.lang != "und" and lang not in ("und", question.lang)
-    folded = fold(text)
     for term in question.terms:
         weight = term.weight * (FOREIGN if foreign and term.role == "word" else 1.0)
         total += weight
@@ -91,6 +95,36 @@ def coverage(question: Question, terms: frozenset[str], text: str, at: int, lang
             whole = False
     share = held / total if total else 0.0
     return share, whole and share >= COVERED
+
+
+class Read(NamedTuple):
+    """What a post says of the question, worked out once: the same posts come back from every search."""
+
+    terms: frozenset[str]
+    folded: str
+    share: float
+    whole: bool
+
+
+class Reader:
+    """Reads posts for one question."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._read: dict[tuple[str, str], Read] = {}
+
+    def __call__(self, hit: Hit) -> Read:
+        key = hit.post.network, hit.post.id
+        if key not in self._read:
+            terms, folded = frozenset(hit.terms), fold(hit.post.text)
+            self._read[key] = Read(
+                terms, folded, *coverage(self._question, terms, folded, hit.at, hit.post.lang)
+            )
+        return self._read[key]
+
+    def holds(self, term: Term, hit: Hit) -> bool:
+        read = self(hit)
+        return holds(term, read.terms, read.folded, hit.at, self._question)
 
 
 def _where(question: Question) -> str:
@@ -132,15 +166,15 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
 
 
 def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
-    """Share of the profile's weight a post holds, out of what the four heaviest words weigh together."""
+    """Share of the profile's weight a post holds, out of what the four heaviest words (the first) weigh together."""
     if not profile:
         return 0.0
-    ceiling = sum(sorted(profile.values(), reverse=True)[:4])
-    return min(sum(weight for term, weight in profile.items() if term in terms) / ceiling, 1.0)
+    held = sum([weight for term, weight in profile.items() if term in terms])
+    return min(held / sum(islice(profile.values(), 4)), 1.0) if held else 0.0
 
 
 def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
-    """Retrieve and weigh the evidence for a question. Asks the ocean at most four times."""
+    """Retrieve and weigh the evidence for a question. Asks the ocean two to four times, once more where a bare year is named."""
     if not question.terms:
         return NOTHING
     text = " ".join(term.text for term in question.terms)
@@ -153,11 +187,12 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
             hit for hit in ocean.retrieve(words, limit=limit, as_of=as_of, where=where) if hit.at <= as_of
         ]
 
+    read = Reader(question)
     hits = retrieve(text, LIMIT, where)
     if question.period and question.period.year:
         hits += retrieve(text, LIMIT // 2, "")
-    anchors = collapse([hit for hit in hits if _is_anchor(question, hit)])
-    if not _is_enough(question, anchors) or not _is_met(question, anchors):
+    anchors = collapse([hit for hit in hits if read(hit).whole])
+    if not _is_enough(question, anchors, read) or not _is_met(question, anchors, read):
         return NOTHING
 
     profile = _profile(question, anchors[:80], ocean) if len(anchors) >= 3 else {}
@@ -165,25 +200,29 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
         words = [term.text for term in question.terms] + list(profile)[:8]
         if question.measure in _MEASURE_WORDS:
             words += _MEASURE_WORDS[question.measure].split()
-        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, where)
         if question.kind == "overview" and _is_event(question, profile):
-            words = [term.text for term in question.terms] + list(profile)[:3] + _TOLL_WORDS.split()
-            hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, where)
-        if (question.newest or question.kind == "count") and not where:
+            words += _TOLL_WORDS.split()
+        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, where)
+        if (question.newest or question.kind in ("count", "overview")) and not where:
             newest = max(
-                (hit.at for hit in hits if closeness(profile, frozenset(hit.terms)) >= LIKE),
+                (hit.at for hit in hits if closeness(profile, read(hit).terms) >= LIKE),
                 default=max(anchor.first for anchor in anchors),
             )
-            for days in RECENT if question.kind == "count" else RECENT[:1]:
-                recent = f"since_time:{(newest - days * DAY) // 1_000_000}"
-                hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, recent)
-    nearness = {
-        (hit.post.network, hit.post.id): _nearness(question, hit, profile)
-        for hit in hits
-        if _in_period(question, hit)
-    }
-    near = [hit for hit in hits if nearness.get((hit.post.network, hit.post.id))]
-    named = [hit for hit in near if _names_all(question, hit)]
+            for days in RECENT:
+                since = f"since_time:{(newest - days * DAY) // 1_000_000}"
+                recent = retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, since)
+                hits += recent
+                if question.kind != "count" or len(recent) >= BUSY:
+                    break
+    best: dict[tuple[str, str], Hit] = {}
+    for hit in hits:
+        key = hit.post.network, hit.post.id
+        if _in_period(question, hit) and (key not in best or hit.score > best[key].score):
+            best[key] = hit
+    nearness = {key: _nearness(read(hit), profile) for key, hit in best.items()}
+    near = [hit for key, hit in best.items() if nearness[key]]
+    needed = [term for term in question.terms if term.needed]
+    named = [hit for hit in near if all(read.holds(term, hit) for term in needed)]
     if len(named) < TIED * len(near):
         near = named  # the anchors' words led to another topic
     sources = collapse(near)[:SOURCES]
@@ -224,26 +263,14 @@ def _in_period(question: Question, hit: Hit) -> bool:
     return not period or bool(period.year) or period.since <= hit.at < period.until
 
 
-def _is_anchor(question: Question, hit: Hit) -> bool:
-    return coverage(question, frozenset(hit.terms), hit.post.text, hit.at, hit.post.lang)[1]
-
-
-def _nearness(question: Question, hit: Hit, profile: dict[str, float]) -> float:
+def _nearness(read: Read, profile: dict[str, float]) -> float:
     """How much a post speaks of what is asked, 0 to 1; 0 where it is no evidence."""
-    terms = frozenset(hit.terms)
-    share, whole = coverage(question, terms, hit.post.text, hit.at, hit.post.lang)
-    own = share if whole else 0.6 * share
-    like = closeness(profile, terms) * 0.95
+    own = read.share if read.whole else 0.6 * read.share
+    like = closeness(profile, read.terms) * 0.95
     return max(own, like) if own >= ABOUT or like >= LIKE else 0.0
 
 
-def _names_all(question: Question, hit: Hit) -> bool:
-    """Whether a post itself holds every name and event of the question."""
-    terms, folded = frozenset(hit.terms), fold(hit.post.text)
-    return all(holds(term, terms, folded, hit.at, question) for term in question.terms if term.needed)
-
-
-def _is_met(question: Question, anchors: Sequence[Source]) -> bool:
+def _is_met(question: Question, anchors: Sequence[Source], read: Reader) -> bool:
     """Whether the common words of the question are met too, by half their weight in one anchor at least.
 
     "Maduro captured" is not answered by posts that say something else of Maduro. Not asked of posts in another
@@ -255,18 +282,15 @@ def _is_met(question: Question, anchors: Sequence[Source]) -> bool:
         hit = anchor.best
         if hit.post.lang not in ("und", question.lang) and question.lang not in ("und", "en"):
             return True
-        terms, folded = frozenset(hit.terms), fold(hit.post.text)
-        if sum(term.weight for term in common if holds(term, terms, folded, hit.at, question)) >= weight / 2:
+        if sum(term.weight for term in common if read.holds(term, hit)) >= weight / 2:
             return True
     return not common
 
 
-def _is_enough(question: Question, anchors: Sequence[Source]) -> bool:
+def _is_enough(question: Question, anchors: Sequence[Source], read: Reader) -> bool:
     """One post is enough for a single term; several terms must meet in two independent posts, or all in one."""
     if not anchors:
         return False
     if len(question.terms) == 1 or len(anchors) >= 2:
         return True
-    hit = anchors[0].best
-    terms, folded = frozenset(hit.terms), fold(hit.post.text)
-    return all(holds(term, terms, folded, hit.at, question) for term in question.terms if term.role != "part")
+    return all(read.holds(term, anchors[0].best) for term in question.terms if term.role != "part")

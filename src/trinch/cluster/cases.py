@@ -31,6 +31,7 @@ class Engine:
     zero: int
     recompute: int
     gradient_bytes: float
+    logit_bytes: float
     memory_slack: float
 
 
@@ -62,7 +63,7 @@ def engine(name: str = "", date: float = DEFAULT_DATE) -> Engine:
     """The engine whose table entry matches `name`; an unknown name gets the defaults of a modern Megatron."""
     rows = [row for row in _engines() if row["match"] in name.lower() and date >= float(row["since"] or 0)]
     if not rows:
-        return Engine("other", "fused", 0.0, 1.0, 0.0, 1, 0, 4.0, 1.1)
+        return Engine("other", "fused", 0.0, 1.0, 0.0, 1, 0, 4.0, 14.0, 1.5)
     row = rows[-1] if rows[0]["since"] else rows[0]
     return Engine(
         name=row["engine"],
@@ -73,6 +74,7 @@ def engine(name: str = "", date: float = DEFAULT_DATE) -> Engine:
         zero=int(row["zero"]),
         recompute=("none", "selective", "full").index(row["recompute"]),
         gradient_bytes=float(row["gradient_bytes"]),
+        logit_bytes=float(row["logit_bytes"]),
         memory_slack=float(row["memory_slack"]),
     )
 
@@ -146,11 +148,13 @@ class Cases:
     eager: Array
     flash2: Array
     foundry: Array
+    by_product: Array
     tp_overlap: Array
     dp_overlap: Array
     year: Array
     gradient_bytes: Array
     weight_bytes: Array
+    logit_bytes: Array
     biased: Array
     ep_overlap: Array
     frozen: Array
@@ -218,12 +222,14 @@ def _numbers(case: Case) -> dict[str, float]:
         "eager": case.engine.attention == "eager",
         "flash2": case.engine.attention == "flash2",
         "foundry": case.engine.attention == "foundry",
+        "by_product": case.engine.name == "torchtitan",
         "tp_overlap": case.engine.tp_overlap,
         "dp_overlap": case.engine.dp_overlap,
         "year": case.date,
         "weight_bytes": {"nvfp4": 0.5}.get(case.precision, 1.0 if low else 2.0),
         "biased": w.mlp_bias,
         "ep_overlap": case.engine.ep_overlap,
+        "logit_bytes": case.engine.logit_bytes,
         "gradient_bytes": case.engine.gradient_bytes,
         "frozen": case.frozen,
         "imbalance": case.imbalance,

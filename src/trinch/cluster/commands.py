@@ -249,6 +249,8 @@ def train(
     click.echo(f"  runner-up  {found.runner_up_lost}")
     for published, source, why in found.published:
         click.echo(f"  published  {source}: MFU {published.mfu:.1%}; {why}")
+    for note in found.notes:
+        click.echo(f"  note       {note}")
     for name, sentence in summary(sections):
         click.echo(f"  {name:<10} {sentence}")
     click.echo(f"  {found.scored:,} layouts priced in {found.seconds:.1f} s")

@@ -6,6 +6,7 @@ Knows nothing of models, layouts or how efficiently anything is used.
 
 import csv
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -101,10 +102,20 @@ def gpu(name: str) -> Gpu:
     """The GPU called `name` (any case, short names such as h100); PlanError names the nearest."""
     key = name.strip().lower()
     known = {k.lower(): k for k in gpus()}
-    full = ALIASES.get(key) or known.get(key)
+    full = ALIASES.get(key) or known.get(key) or _variant(key)
     if full is None:
         raise PlanError(f"unknown GPU {name!r}: {nearest(key, [*ALIASES, *known])}")
     return gpus()[full]
+
+
+def _variant(key: str) -> str | None:
+    """Longer spellings of the SXM parts, such as H200-SXM-141GB; PCIe and NVL cards are others, not known."""
+    match = re.match(r"(?:nvidia[ -])?(a100|h100|h200|h800|b200|b300|gb200|gb300)(?![0-9a-z])", key)
+    if match is None or re.search("pcie|nvl", key):
+        return None
+    if match[1] == "a100" and "40" in key:
+        return "A100-40GB"
+    return ALIASES.get(match[1], match[1].upper())
 
 
 @cache

@@ -18,19 +18,23 @@ USABLE = 0.96
 
 
 def memory_parts(on: Cases, at: Layouts) -> dict[str, Array]:
-    """Bytes on the fullest GPU by kind, each of shape (n,)."""
+    """Bytes on the fullest GPU by kind, each of shape (n,).
+
+    In a pipeline, sharded parameters and gradients are gathered once and kept for the whole step.
+    """
     dense = on.other_params / (at.tp * at.pp) * _uneven(on, at)
     expert = on.expert_params / (at.ep * at.etp * at.pp) * _uneven(on, at)
     group = at.dp * at.cp
     expert_group = np.maximum(at.tp * at.cp * at.dp / (at.ep * at.etp), 1.0)
 
     def share(bytes_each: float, level: int) -> Array:
-        cut, expert_cut = (np.where(at.zero >= level, g, 1.0) for g in (group, expert_group))
+        sharded = (at.zero >= level) & ((level == 1) | (at.pp == 1))
+        cut, expert_cut = (np.where(sharded, g, 1.0) for g in (group, expert_group))
         return bytes_each * (dense / cut + expert / expert_cut)
 
     trained = 1 - on.frozen
     stage, logits = _activations(on, at)
-    working = np.where(at.zero >= 3, 3 * 2 * dense / np.maximum(on.layers / at.pp, 1.0), 0.0)
+    working = np.where((at.zero >= 3) & (at.pp == 1), 3 * 2 * dense / np.maximum(on.layers / at.pp, 1.0), 0.0)
     parts = {
         "weights": share(2.0, 3) + working,
         "gradients": share(1.0, 2) * on.gradient_bytes * trained,
@@ -45,11 +49,6 @@ def memory_parts(on: Cases, at: Layouts) -> dict[str, Array]:
 def memory_bytes(on: Cases, at: Layouts) -> Array:
     """Bytes on the fullest GPU."""
     return total(memory_parts(on, at))
-
-
-def fits(on: Cases, at: Layouts) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which layouts fit the GPU."""
-    return np.asarray(memory_bytes(on, at) <= on.memory * USABLE)
 
 
 def _uneven(on: Cases, at: Layouts) -> Array:
@@ -74,10 +73,14 @@ def _activations(on: Cases, at: Layouts) -> tuple[Array, Array]:
     expert = moe * routed * (on.moe_ffn * (fan + 1) + 2 * on.hidden)
     whole = 2 * edge + tokens * on.hidden * 2 * kept / cut + (heads + mlp + expert) * kept
     scores = np.where(on.eager > 0, 5 * tokens * on.seq * on.heads / at.tp, 0.0)
-    layer = np.where(at.recompute == 0, whole + scores, np.where(at.recompute == 1, whole, edge))
+    layer = np.where(
+        at.recompute == 0,
+        whole + scores,
+        np.where(at.recompute == 1, whole * np.where(on.by_product > 0, 0.5, 1.0), edge),
+    )
     flight = np.minimum(at.accumulation, at.pp)
     flight = np.where((at.vpp > 1) & (at.accumulation >= at.pp), at.pp + (at.pp - 1) / at.vpp, flight)
     stage = layer * np.ceil(on.layers / at.pp) * flight + np.where(at.recompute == 2, whole + scores, 0.0)
-    logits = tokens * on.vocab / at.tp * 6
+    logits = tokens * on.vocab / at.tp * on.logit_bytes
     last = layer * np.ceil(on.layers / at.pp) + logits
     return stage, np.where(at.pp > 1, np.maximum(last - stage, 0.0), logits)

@@ -123,7 +123,7 @@ def _date(row: Row, inferred: list[str]) -> float:
     text = row.get("date", "")
     years = [int(y) for y in re.findall(r"\b(20\d\d)\b", text)]
     release = re.match(r"(\d\d)\.(\d\d)", text)
-    month = re.match(r"(20\d\d)-(\d\d)$", text)
+    month = re.match(r"(20\d\d)-(0[1-9]|1[0-2])\b", text)
     if release:
         return 2000 + int(release[1]) + (int(release[2]) - 0.5) / 12
     if month:
@@ -248,7 +248,7 @@ def _layout(row: Row, machine: Machine, work: Workload, software: Engine, inferr
     return Layout(
         tp=tp,
         pp=pp,
-        vpp=_count(row, "VPP", 2 if "interleaved" in row.get("notes", "").lower() else 1) if pp > 1 else 1,
+        vpp=_interleaving(row, work, pp, max(1, batch // (dp * micro)), software, inferred),
         dp=dp,
         cp=cp,
         ep=ep,
@@ -259,6 +259,26 @@ def _layout(row: Row, machine: Machine, work: Workload, software: Engine, inferr
         sequence_parallel=int(parallel == "yes" or (not parallel and tp > 1 and software.zero > 0)),
         recompute=RECOMPUTE.index(recompute) if recompute else software.recompute,
     )
+
+
+def _interleaving(
+    row: Row, work: Workload, pp: int, count: int, software: Engine, inferred: list[str]
+) -> int:
+    """Chunks a stage. Blank is none, but for a bubble nobody would run with: under 4 micro-batches a stage.
+
+    Then as many as divide the layers, up to 8, where the engine can.
+    """
+    if pp == 1 or row.get("VPP"):
+        return _count(row, "VPP", 1) if pp > 1 else 1
+    if "interleaved" in row.get("notes", "").lower():
+        inferred.append("VPP")
+        return 2
+    if count >= 4 * pp or count % pp or software.attention == "eager" or software.name == "torchtitan":
+        return 1
+    divides = [v for v in range(2, 9) if work.layers % (pp * v) == 0 or (work.layers + 2) % (pp * v) == 0]
+    if divides:
+        inferred.append("VPP")
+    return max(divides, default=1)
 
 
 def _micro_batch(work: Workload, share: int, pp: int, software: Engine) -> int:

@@ -46,6 +46,7 @@ class Search:
     runner_up_lost: str
     pareto: list[Plan]
     published: list[tuple[Plan, str, str]]
+    notes: list[str]
     considered: int
     scored: int
     seconds: float
@@ -62,6 +63,7 @@ class Search:
             "runner_up": self.runner_up.as_dict() if self.runner_up else None,
             "why": [self.runner_up_lost],
             "pareto": [plan.as_dict() for plan in self.pareto],
+            "notes": self.notes,
             "published": [
                 {
                     "source": source,
@@ -131,6 +133,7 @@ def search(
         runner_up_lost=why_behind(runner, best) if runner else "no other layout fits",
         pareto=[plans[i] for i in frontier],
         published=_published(case, gpus, tokens, target, best, fit),
+        notes=_notes(machine, gpus),
         considered=len(grid),
         scored=len(good),
         seconds=time.perf_counter() - started,
@@ -253,12 +256,23 @@ def _check(machine: Machine, gpus: int, tokens: float, precision: str) -> None:
     machine.gpu.peak_tflops(precision)
 
 
+def _notes(machine: Machine, gpus: int) -> list[str]:
+    """What the reader must know about the machine that was priced."""
+    if gpus <= machine.pod_gpus:
+        return []
+    return [
+        f"{gpus:,} GPUs are more than one fabric of {machine.pod_gpus:,} at {machine.site}: groups that "
+        f"reach beyond it get 1/{machine.oversubscription:g} of the bandwidth ({machine.source})"
+    ]
+
+
 def _nothing_fits(case: Case, gpus: int, target: int, exact: bool, grid: Layouts) -> str:
     """One sentence: what is short, and the nearest count of GPUs or batch that works."""
     work, name = case.workload, case.machine.gpu.name
     on = Cases.of([case])
     if not len(grid):
-        return f"{target} sequences a step are too few for {gpus:,} GPUs: try --batch {_enough(gpus, target)}"
+        few = f"{target} sequences a step are too few for {gpus:,} GPUs"
+        return f"{few}: try --batch {_enough(gpus, target)}"
     least = float(np.min(memory_bytes(on, grid))) / 1e9
     more = gpus
     while more < 1_000_000:

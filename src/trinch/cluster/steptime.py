@@ -22,6 +22,20 @@ HOST_NORM = 4.0
 """Sharpness of the maximum of what the GPU and what the launching processor need."""
 ACTIVATION = 2.0
 """Bytes of an activation on the wire and in memory (bf16)."""
+EXPERT_COMM_SHOWN = 0.25
+"""Share of expert traffic still seen where another micro-batch hides it (DualPipe): our judgement."""
+RING_BEHIND_ATTENTION = 0.8
+"""Share of core attention behind which keys and values travel around the ring: our judgement."""
+SCORE_BYTES = 14.0
+"""Bytes moved per attention score unfused: product, mask and softmax, dropout, product (read and written)."""
+NORM_MOVES = 24.0
+"""Values moved per hidden unit: two norms, two residual sums, forward and backward."""
+PERMUTE_MOVES = 12.0
+"""Values moved per routed hidden unit: out and back, forward and backward, read and written with indices."""
+LOSS_BYTES = 60.0
+"""Bytes moved per logit: cast to fp32, maximum, sum, softmax, gradient, cast back, not all fused."""
+ADAM_BYTES = 32.0
+"""Bytes moved per parameter: gradient, master weight and two moments read, three written, a bf16 copy."""
 
 
 def step_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
@@ -63,10 +77,8 @@ def _matmul(on: Cases, c: Coefficients, m: Array, n: Array, k: Array, passes: Ar
     flops = 2 * m * n * k / (on.peak * _matmul_factor(on, c))
     moved = (2 * m * k + on.weight_bytes * n * k + 2 * m * n) * on.byte_factor / on.hbm
     accumulate = 2 * on.gradient_bytes * n * k / on.hbm * c["accumulate"] * (1 - on.frozen)
-    return (
-        passes * (flops + moved * np.where(on.fp8 + on.fp4 > 0, c["operands_low"], c["operands"]) + on.launch)
-        + accumulate
-    )
+    traffic = moved * np.where(on.fp8 + on.fp4 > 0, c["operands_low"], c["operands"])
+    return passes * (flops + traffic + on.launch) + accumulate
 
 
 def _matmul_factor(on: Cases, c: Coefficients) -> Array:
@@ -84,7 +96,8 @@ def _layer_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
     """Seconds of one average layer, forward and backward of one micro-batch, by cause."""
     tokens = at.micro_batch * on.seq / at.cp
     full = np.where(at.recompute == 2, 1.0, 0.0)
-    passes = 3.0 + full - on.frozen
+    half = np.where((at.recompute == 1) & (on.by_product > 0), 0.5, 0.0)
+    passes = 3.0 + full + half - on.frozen
     dense = on.dense_layers / on.layers
     moe = on.moe_layers / on.layers
     fan = np.where(on.gated > 0, 2.0, 1.0)
@@ -157,13 +170,15 @@ def _attention(on: Cases, at: Layouts, c: Coefficients, tokens: Array) -> Array:
     older = np.where(on.flash2 > 0, c["att_flash2"], np.where(on.foundry > 0, c["att_foundry"], 1.0))
     factor = factor * np.where(on.ampere > 0, 1.0, older)
     forward = 2 * tokens * on.span * on.heads / at.tp * (on.score_dim + on.value_dim) / (rate * factor)
-    again = np.where(at.recompute > 0, 1.0, 0.0)
+    again = np.where((at.recompute == 2) | ((at.recompute == 1) & (on.by_product == 0)), 1.0, 0.0)
     fused = forward * (3.5 + again)
     if not np.any(on.eager > 0):
         return fused
     scores = tokens * on.seq * on.heads / at.tp
     flops = 4 * scores * on.score_dim / (on.peak * _matmul_factor(on, c)) * (3 + again)
-    return np.where(on.eager > 0, flops + scores * 14 * (3 + again) / on.hbm * c["eager_bytes"], fused)
+    return np.where(
+        on.eager > 0, flops + scores * SCORE_BYTES * (3 + again) / on.hbm * c["eager_bytes"], fused
+    )
 
 
 def _pointwise(
@@ -179,12 +194,12 @@ def _pointwise(
 ) -> Array:
     """Norms, residuals, rotary embedding, activations, and the permutation of routed tokens: memory-bound."""
     cut = np.where(at.sequence_parallel > 0, at.tp, 1.0)
-    hidden = tokens * on.hidden / cut * 24
+    hidden = tokens * on.hidden / cut * NORM_MOVES
     rotary = tokens * (on.heads * on.score_dim + 2 * on.kv_heads * on.value_dim) / at.tp * 4
     gate = np.where(on.gated > 0, 8.0, 5.0)
     mlp = tokens / at.tp * (dense * on.ffn + moe * on.shared_ffn) * gate
     expert = moe * routed * on.moe_ffn * gate
-    permute = moe * routed * on.hidden * 12 * c["permute"] * _ageing(on, c)
+    permute = moe * routed * on.hidden * PERMUTE_MOVES * c["permute"] * _ageing(on, c)
     biased = moe * on.biased * routed * (on.moe_ffn * (fan + 1) + on.hidden) * 8 * c["biased_experts"]
     moved = (hidden + rotary + mlp + expert + permute + biased) * ACTIVATION * (1 + full / 3)
     unfused = np.where(on.eager > 0, c["unfused"], 1.0)
@@ -208,7 +223,7 @@ def _expert_comm(on: Cases, at: Layouts, c: Coefficients, routed: Array, full: A
     near = np.asarray(at.ep * at.etp <= on.domain)
     swap = network.all_to_all(on, at.ep, at.etp, size * np.where(near, 1.0, copies))
     inner = network.gather(on, at.etp, np.ones_like(at.etp), size * at.etp)
-    shown = np.where(near, c["ep_near"], c["ep_far"]) * np.where(on.ep_overlap > 0, 0.25, 1.0)
+    shown = np.where(near, c["ep_near"], c["ep_far"]) * np.where(on.ep_overlap > 0, EXPERT_COMM_SHOWN, 1.0)
     return np.asarray((swap * shown + inner) * (4 + full))
 
 
@@ -216,7 +231,7 @@ def _context_comm(on: Cases, at: Layouts, c: Coefficients, tokens: Array, attent
     """Keys and values around the ring: hidden behind attention but for what is longer, and a share."""
     size = tokens * (on.kv_heads * (on.score_dim + on.value_dim)) / at.tp * ACTIVATION
     ring = 3 * size * (at.cp - 1) / network.bus_bandwidth(on, at.cp, at.tp)
-    over = np.maximum(ring - attention * 0.8, 0.0)
+    over = np.maximum(ring - attention * RING_BEHIND_ATTENTION, 0.0)
     return np.where(at.cp > 1, over + ring * c["cp_exposed"], 0.0)
 
 
@@ -227,7 +242,7 @@ def _head_time(on: Cases, at: Layouts, c: Coefficients) -> Array:
     """
     tokens = at.micro_batch * on.seq / at.cp
     project = _matmul(on, c, tokens, on.vocab / at.tp, on.hidden, np.array(3.0))
-    return project + tokens * on.vocab / at.tp * 60 / on.hbm * c["loss"]
+    return project + tokens * on.vocab / at.tp * LOSS_BYTES / on.hbm * c["loss"]
 
 
 def _slowest_stage(on: Cases, at: Layouts, layer: Array, tail: Array) -> Array:
@@ -273,11 +288,11 @@ def _data_comm(on: Cases, at: Layouts, c: Coefficients, stage: Array, fill: Arra
 
 
 def _optimizer(on: Cases, at: Layouts) -> Array:
-    """Adam over this GPU's share, at memory bandwidth: about 32 bytes a parameter."""
+    """Adam over the share of this GPU, at memory bandwidth."""
     cut = np.where(at.zero >= 1, at.dp * at.cp, 1.0)
     expert_cut = np.where(at.zero >= 1, np.maximum(at.tp * at.cp * at.dp / (at.ep * at.etp), 1.0), 1.0)
     share = on.other_params / (at.tp * at.pp * cut) + on.expert_params / (at.ep * at.etp * at.pp * expert_cut)
-    return share * 32 / on.hbm
+    return share * ADAM_BYTES / on.hbm
 
 
 def _software(on: Cases, c: Coefficients) -> Array:

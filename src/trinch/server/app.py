@@ -36,7 +36,11 @@ def build(data: Path, rules: Rules, listen: list[str]) -> tuple[Guard, State]:
     readers, askers = Desk(data, threads=4, line=400), Desk(data, threads=2, line=100)
     children = [Child("indexer", "trinch.ocean.indexer", [str(data)])]
     children += [Child(url, "trinch.server.listener", [str(data), url]) for url in listen]
-    live = Live(data, readers, lambda: [{"name": c.name, "state": c.state} for c in children[1:]])
+    live = Live(
+        data,
+        Desk(data, threads=1, line=1),
+        lambda: [{"name": c.name, "state": c.state} for c in children[1:]],
+    )
     state = State(
         data=data,
         readers=readers,

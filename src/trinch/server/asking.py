@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trinch.answers import lexicon
-from trinch.answers.answer import answer as ask
+from trinch.answers.answer import answer as answer_to
 from trinch.answers.model import Answer
 from trinch.answers.model import Hit as Found
 from trinch.ocean.match import Candidate, matches
@@ -46,7 +46,7 @@ def understood(text: str, *, earlier: Sequence[str] = (), where: str = "", as_of
 def answer(ocean: Ocean, asked: Asked) -> Answer:
     """The answer to what was asked, from the posts that its operators let through."""
     sea = Restricted(ocean, asked.where) if asked.where else ocean
-    return ask(sea, asked.question, as_of=asked.as_of)
+    return answer_to(sea, asked.question, asked.as_of)
 
 
 class Restricted:

@@ -3,6 +3,7 @@
 Owns `audit.jsonl` in the data folder and its one older generation. Knows nothing of requests.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import msgspec
 
 from trinch.console import iso
 from trinch.ocean.log import now
+
+log = logging.getLogger("trinch.server")
 
 ROOM = 64_000_000
 """Bytes after which the log is turned over to `audit.jsonl.1`."""
@@ -25,11 +28,14 @@ class Audit:
 
     def write(self, **what: Any) -> None:
         """One line with the time and these fields."""
-        self._file.write(msgspec.json.encode({"at": iso(now())} | what) + b"\n")
-        if self._file.tell() > ROOM:
-            self._file.close()
-            self._path.replace(self._path.with_suffix(".jsonl.1"))
-            self._file = self._path.open("ab", buffering=0)
+        try:
+            self._file.write(msgspec.json.encode({"at": iso(now())} | what) + b"\n")
+            if self._file.tell() > ROOM:
+                self._file.close()
+                self._path.replace(self._path.with_suffix(".jsonl.1"))
+                self._file = self._path.open("ab", buffering=0)
+        except OSError as error:  # a full disk must not take the answers away as well
+            log.error("cannot write %s: %s", self._path, error)
 
     def close(self) -> None:
         self._file.close()

@@ -42,7 +42,7 @@ class Completion(Conversation, kw_only=True):
 
 
 async def completions(request: Request) -> Response:
-    given = await wire.body(request, Completion)
+    given = await wire.body(request, Completion, nulls=False)
     if given.n not in (None, 1):
         raise Problem(400, "there is one answer: n must be 1", param="n", code="unsupported_parameter")
     if given.response_format and given.response_format.type != "text":

@@ -38,7 +38,7 @@ class Conversation(Filters, kw_only=True):
 
     model: str
     stream: bool = False
-    metadata: dict[str, str] | None = None
+    metadata: dict[str, Any] | None = None
 
 
 def questions(messages: list[Message], param: str) -> list[str]:

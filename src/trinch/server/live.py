@@ -5,6 +5,7 @@ events.
 """
 
 import asyncio
+import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -17,6 +18,8 @@ from trinch.ocean.ocean import Ocean
 from trinch.posts.event import Created, Edited
 from trinch.server.desk import Desk
 from trinch.server.wire import event
+
+log = logging.getLogger("trinch.server")
 
 WINDOW = 10
 """Seconds over which the rate is averaged."""
@@ -40,7 +43,12 @@ class Live:
         """Look once a second, for ever."""
         loop = asyncio.get_running_loop()
         while True:
-            seen = await self._desk.run(_look, self.now.get("events", -1))
+            try:
+                seen = await self._desk.run(_look, self.now.get("events", -1))
+            except Exception:
+                log.exception("the ocean cannot be looked at; trying again")
+                await asyncio.sleep(5.0)
+                continue
             self._marks.append((loop.time(), seen["events"]))
             (then, before), (present, events) = self._marks[0], self._marks[-1]
             rate = (events - before) / (present - then) if present > then else 0.0

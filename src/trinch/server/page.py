@@ -6,6 +6,7 @@ its script then asks for a key. Posts are hostile: the templates escape everythi
 and the Content-Security-Policy lets nothing run or load but our own files. Knows of keys only what the door granted (`request.state.scopes`).
 """
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -25,6 +26,7 @@ from starlette.types import Message, Receive, Scope, Send
 from trinch.console import iso
 from trinch.ocean.ocean import Ocean
 from trinch.server import native, shapes, wire
+from trinch.server.asking import CONTEXT
 from trinch.server.errors import Problem
 from trinch.server.state import state_of
 from trinch.server.watch import Watch
@@ -85,6 +87,7 @@ class Page:
         self._words = {lang: Words(lang) for lang in LANGUAGES}
         self._watch = Watch()
         self._front: tuple[float, Front] | None = None
+        self._looking = asyncio.Lock()
         self._env = Environment(
             loader=PackageLoader("trinch.server"),
             autoescape=True,
@@ -97,7 +100,7 @@ class Page:
     async def index(self, request: Request) -> Response:
         """The page; with `?q=` it holds the answer. `as_of` is a time or seconds since 1970."""
         given = request.query_params
-        question, earlier = given.get("q", "").strip()[:LONGEST], given.getlist("earlier")[:20]
+        question, earlier = given.get("q", "").strip()[:LONGEST], given.getlist("earlier")[-CONTEXT:]
         readable = "read" in getattr(request.state, "scopes", ())
         status, answer, problem = 200, None, ""
         front = await self._known(request)
@@ -149,9 +152,14 @@ class Page:
             yield wire.event(problem.body, "error")
 
     async def _known(self, request: Request) -> Front:
-        if self._front is None or time.monotonic() - self._front[0] > FRESH:
-            self._front = time.monotonic(), await state_of(request).readers.run(_front)
-        return self._front[1]
+        async with self._looking:  # one look for all who come at once
+            if self._front is None or time.monotonic() - self._front[0] > FRESH:
+                try:
+                    self._front = time.monotonic(), await state_of(request).readers.run(_front)
+                except Problem:  # too busy: what was known before, or a page without the dial
+                    now = int(time.time())
+                    return self._front[1] if self._front else Front(now, now, [])
+            return self._front[1]
 
 
 def routes() -> list[BaseRoute]:
@@ -186,7 +194,7 @@ def _tags(ocean: Ocean) -> list[str]:
     """The index may still count posts that were taken back: a tag is shown only if three posts stand behind it."""
     written = []
     for tag in ocean.index.common_tags(6):
-        texts = [hit.post.text for hit in ocean.search(tag, limit=3)]
+        texts = [hit.post.text for hit in ocean.search(tag, limit=3, sort="latest")]
         found = re.search(re.escape(tag) + r"\b", texts[0], re.IGNORECASE) if len(texts) == 3 else None
         if found:
             written.append(found.group())

@@ -36,10 +36,10 @@ class ResponseRequest(Conversation, kw_only=True):
 
     input: str | Annotated[list[Message], msgspec.Meta(min_length=1, max_length=1000)]
     previous_response_id: str | None = None
-    store: bool | None = True
-    include: list[str] | None = None
+    store: bool = True
+    include: tuple[str, ...] = ()
     text: Text | None = None
-    background: bool | None = False
+    background: bool = False
 
 
 class _Turn(NamedTuple):
@@ -51,13 +51,9 @@ class _Turn(NamedTuple):
     base: str
     head: dict[str, Any]
 
-    @property
-    def include(self) -> list[str]:
-        return self.given.include or []
-
 
 async def create(request: Request) -> Response:
-    given = await wire.body(request, ResponseRequest)
+    given = await wire.body(request, ResponseRequest, nulls=False)
     if given.text and given.text.format and given.text.format.type != "text":
         raise Problem(
             400, "answers are text: use the field `trinch` for structure", param="text.format",
@@ -72,7 +68,7 @@ async def create(request: Request) -> Response:
     before = state.memory.recall(given.previous_response_id) if given.previous_response_id else []
     said = before + questions(messages, "input")
     turn = _Turn(given, question_of(given, said), said, wire.base(request), _head(given))
-    if given.store is not False:
+    if given.store:
         state.memory.keep(turn.head["id"], said)
     if given.stream:
         return wire.EventStream(_numbered(_events(state, turn)))
@@ -121,7 +117,7 @@ async def _events(state: State, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
     }
     place = {"item_id": message["id"], "output_index": 1, "content_index": 0}
     shown: dict[str, Any] = {}
-    async for now, piece in told(state, turn.asked, turn.base, "inline_citations" in turn.include):
+    async for now, piece in told(state, turn.asked, turn.base, "inline_citations" in turn.given.include):
         if not shown:
             search = _found(search, now, turn)
             yield {"type": "response.web_search_call.completed", **here}
@@ -159,7 +155,7 @@ async def _events(state: State, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
 def _found(search: dict[str, Any], shown: dict[str, Any], turn: _Turn) -> dict[str, Any]:
     """The search, done; with its sources where the client asked for them."""
     action = search["action"]
-    if "web_search_call.action.sources" in turn.include:
+    if "web_search_call.action.sources" in turn.given.include:
         urls = [{"type": "url", "url": address(source, turn.base)} for source in shown["sources"]]
         action = action | {"sources": urls}
     return search | {"status": "completed", "action": action}

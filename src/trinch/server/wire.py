@@ -47,8 +47,10 @@ def event(data: Any, name: str | None = None) -> bytes:
     return head + b"data: " + encode(data) + b"\n\n"
 
 
-async def body(request: Request, kind: type[Value]) -> Value:
-    """The JSON body as `kind`. Raises Problem: too long, too slow, not JSON, not what is asked for."""
+async def body(request: Request, kind: type[Value], *, nulls: bool = True) -> Value:
+    """The JSON body as `kind`. Raises Problem: too long, too slow, not JSON, not what is asked for.
+
+    Without `nulls` a field that is null counts as not given, which is how OpenAI's clients leave options out."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise Problem(415, "send the body as Content-Type: application/json", code="unsupported_media_type")
     raw, length = bytearray(), 0
@@ -63,6 +65,9 @@ async def body(request: Request, kind: type[Value]) -> Value:
         raise Problem(408, "the body did not end in time", code="timeout") from None
     if length > MAX_BODY:
         raise Problem(413, f"the body is longer than {MAX_BODY:,} bytes", code="body_too_large")
+    if not nulls:
+        fields = decoded(bytes(raw), dict[str, msgspec.Raw])
+        raw = bytearray(encode({name: value for name, value in fields.items() if bytes(value) != b"null"}))
     return decoded(bytes(raw), kind)
 
 

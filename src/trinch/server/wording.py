@@ -7,6 +7,7 @@ of any vendor's envelope.
 
 import re
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from trinch.answers.question import language
 from trinch.posts.text import fold, tokens
@@ -61,8 +62,8 @@ def title(post: dict[str, Any]) -> str:
 
 def address(post: dict[str, Any], base: str) -> str:
     """Where a post can be read: on its network, else on this server. Brackets would end a Markdown link."""
-    url: str = post["url"] or f"{base}/v1/posts/{post['key']}"
-    return url.replace("(", "%28").replace(")", "%29").replace(" ", "%20")
+    url: str = post["url"] or f"{base}/v1/posts/{quote(post['key'], safe=':/@')}"
+    return url.replace("(", "%28").replace(")", "%29")
 
 
 _MARKUP = re.compile(r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)|~(?=~)|^[#>+-](?=[\s#>]|$)|(?<=^\d)[.)]|(?<=^\d\d)[.)]")

@@ -177,6 +177,7 @@ class Chooser:
 
 
 def post_key(post: Post) -> int:
-    """A 64-bit name of (network, id), kept beside the tokens so that an erased post can be struck out."""
-    name = f"{post.network}/{post.id}".encode()
+    """A 64-bit name of one version of a post, kept beside its tokens so that it can be struck out: after an
+    erasure, and after an edit too, since the text is part of the name."""
+    name = f"{post.network}/{post.id}/{post.text}".encode("utf-8", "replace")
     return zlib.crc32(name) << 32 | zlib.crc32(name[::-1])

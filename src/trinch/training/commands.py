@@ -25,7 +25,9 @@ class Family(click.Group):
         except SettingsError as error:
             raise click.UsageError(str(error), ctx) from None
         except ModuleNotFoundError as error:
-            if error.name in ("torch", "tokenizers", "safetensors"):
+            if error.name in ("torch", "tokenizers", "safetensors", "lm_eval"):
+                if error.name == "lm_eval":
+                    raise click.ClickException("this needs lm-eval: pip install lm-eval") from None
                 raise click.ClickException(
                     f"training needs {error.name}: pip install 'trinch[train]' "
                     f"(the README says how to get a CPU-only torch)"

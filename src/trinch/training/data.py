@@ -19,11 +19,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from trinch.model.tokenizer import EOS, PAD, SPECIAL_TOKENS, Tokenizer, load_tokenizer
+from trinch.model.tokenizer import EOS, PAD, SPECIAL_TOKENS, Tokenizer, TokenizerError, load_tokenizer
 from trinch.posts.event import Post
 from trinch.training.choose import Chooser, post_key
 from trinch.training.order import rows
-from trinch.training.settings import Data
+from trinch.training.settings import Data, SettingsError
 from trinch.training.tokenize import bytes_of_tokens, train_tokenizer
 
 IGNORE = -100
@@ -133,7 +133,7 @@ def _prepare(posts: Iterable[Post], settings: Data, work: Path, tell: Tell) -> d
             return (texts[ends[i] : ends[i + 1]].tobytes().decode() for i in numbers.tolist())
 
         if settings.tokenizer:
-            tokenizer = load_tokenizer(Path(settings.tokenizer))
+            tokenizer = _given_tokenizer(Path(settings.tokenizer))
         else:
             step = -(-chosen.train.size // _TOKENIZER_SAMPLE)
             tokenizer = train_tokenizer(read(chosen.train[::step]), settings.vocabulary)
@@ -153,6 +153,19 @@ def _prepare(posts: Iterable[Post], settings: Data, work: Path, tell: Tell) -> d
     (work / "data.json").write_text(json.dumps(info, indent=2) + "\n")
     tell(f"{info['train_tokens']:,} tokens to train on, {info['held_out_tokens']:,} held out")
     return info
+
+
+def _given_tokenizer(path: Path) -> Tokenizer:
+    try:
+        tokenizer = load_tokenizer(path)
+        first = [tokenizer.special(token) for token in SPECIAL_TOKENS]
+    except (OSError, TokenizerError) as error:
+        raise SettingsError(f"data.tokenizer: {error}") from None
+    if first != list(range(len(first))):
+        raise SettingsError(
+            f"data.tokenizer: {path} has {', '.join(SPECIAL_TOKENS)} at {first}, not at 0, 1, 2"
+        )
+    return tokenizer
 
 
 def _write(path: Path, tokenizer: Tokenizer, texts: Iterator[str], keys: npt.NDArray[np.uint64]) -> int:

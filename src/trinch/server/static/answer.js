@@ -7,9 +7,10 @@ import { by, date, t } from "./words.js";
 let made = 0;
 
 export class View {
-  constructor(question, earlier) {
+  constructor(question, earlier, asOf) {
     this.question = question;
     this.earlier = earlier;
+    this.asOf = asOf;
     this.answer = null;
     this.sources = new Map();
     this.claims = [];

@@ -9,19 +9,13 @@ const SETTLE = 350; // milliseconds without a move before the question is asked 
 const box = $("asof");
 const slider = $("moment");
 let last = 0;
+let exact = null; // a time given to the second, until the dial is moved
 
 /** The time chosen, RFC 3339; null is now. */
-export const chosen = () => (!slider || +slider.value >= last ? null : iso(slider.value * 1000));
+export const chosen = () => exact ?? (!slider || +slider.value >= last ? null : iso(slider.value * 1000));
 
-/** Turns the dial to a time, or to now. */
-function turn(asOf) {
-  if (!slider) return;
-  slider.value = asOf ? Math.round(Date.parse(asOf) / 1000) : slider.max;
-  say(asOf);
-}
-
-function say(exact) {
-  const text = exact || chosen() ? date(exact || chosen()) : t("latest");
+function say() {
+  const text = chosen() ? date(chosen()) : t("latest");
   $("moment-text").textContent = text;
   slider.setAttribute("aria-valuetext", text);
 }
@@ -32,14 +26,16 @@ export function dial(moved) {
   const [from, to] = [+slider.min, +slider.max];
   last = to;
   const step = STEPS.find((size) => (to - from) / size <= 400) ?? 7 * 86400;
-  const at = box.dataset.asOf;
+  exact = box.dataset.asOf || null;
   slider.max = from + Math.ceil((to - from) / step) * step; // a whole number of steps, so that the end can be reached
   slider.step = step;
   slider.removeAttribute("name"); // from here on the script says it
-  turn(at || null);
+  slider.value = exact ? Date.parse(exact) / 1000 : slider.max;
+  say();
   ticks(from, +slider.max);
   let timer = 0;
   slider.addEventListener("input", () => {
+    exact = null;
     say();
     clearTimeout(timer);
     timer = setTimeout(moved, SETTLE);
@@ -50,16 +46,20 @@ export function dial(moved) {
 export function tide({ volume, bucket_seconds: width }) {
   if (!slider) return;
   const [from, to] = [+slider.min, +slider.max];
+  const share = (seconds) => (seconds / (to - from)) * 100;
   const most = Math.max(...volume.map((bar) => bar.posts));
-  box.classList.add("drawn");
+  box.classList.toggle("drawn", volume.length > 0);
   $("tide").replaceChildren(...volume.filter((bar) => bar.posts).map((bar) => {
     const column = h("i");
-    column.style.left = `${((Date.parse(bar.start) / 1000 - from) / (to - from)) * 100}%`;
-    column.style.width = `max(2px, calc(${(width / (to - from)) * 100}% - 1px))`;
+    column.style.left = `${share(Date.parse(bar.start) / 1000 - from)}%`;
+    column.style.width = `max(2px, calc(${share(width)}% - 1px))`;
     column.style.height = `${Math.max(4, (bar.posts / most) * 100)}%`;
     return column;
   }));
 }
+
+/** Nothing is known of the question. */
+export const ebb = () => tide({ volume: [], bucket_seconds: 0 });
 
 /** A mark for each day, as far as there is room for them. */
 function ticks(from, to) {

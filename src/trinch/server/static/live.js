@@ -11,6 +11,9 @@ const rates = [];
 /** Follows `/v1/live` while the page is looked at. */
 export function live() {
   keep("/v1/live", undefined, ({ data }) => show(data));
+  const box = $("live");
+  document.addEventListener("click", (event) => box.contains(event.target) || (box.open = false));
+  box.addEventListener("keydown", (event) => event.key === "Escape" && (box.open = false));
 }
 
 function show(now) {

@@ -1,7 +1,7 @@
 /** The page itself: asking, follow-ups, the way back, the theme. */
 
 import { View } from "./answer.js";
-import { chosen, dial, tide } from "./asof.js";
+import { chosen, dial, ebb, tide } from "./asof.js";
 import { citations, close } from "./cite.js";
 import { $ } from "./dom.js";
 import { address, history as past, remember } from "./history.js";
@@ -9,6 +9,9 @@ import { live } from "./live.js";
 import { watch } from "./watch.js";
 import { events, json } from "./wire.js";
 import { t } from "./words.js";
+
+const LOOK_BACK = 10; // questions of a conversation that the server takes into account
+const SHOWN = 20; // answers of a conversation that stay on the page
 
 let views = [];
 let running = new AbortController();
@@ -28,12 +31,12 @@ function gone(keys) {
 const watchAll = () => watch(views.flatMap((view) => [...view.sources.keys()]), gone);
 
 /** Puts a question; its answer takes the place of all from `place` on. */
-async function ask(question, earlier, asOf, { place = earlier.length, push = true } = {}) {
+async function ask(question, earlier, asOf, place = 0, push = true) {
   running.abort();
   const control = (running = new AbortController());
-  const view = new View(question, earlier);
+  const view = new View(question, earlier, asOf);
   close();
-  views = [...views.slice(0, place), view];
+  views = [...views.slice(0, place), view].slice(-SHOWN);
   $("answers").replaceChildren(...views.map((one) => one.element));
   document.body.className = "asked";
   document.title = `${question} · ${t("title")}`;
@@ -61,11 +64,11 @@ async function ask(question, earlier, asOf, { place = earlier.length, push = tru
 /** An answer is whole: show it, keep the question, weigh the evidence. */
 async function settle(view, answer) {
   view.finish(answer);
-  remember(view.question, view.earlier, chosen());
+  remember(view.question, view.earlier, view.asOf);
   watchAll();
   $("followup").hidden = !answer.claims.length;
   say(`${t(`outcome_${answer.outcome}`)}. ${t("n_sentences", { n: answer.claims.length })}, ${t("n_sources", { n: answer.sources.length })}.`);
-  if (!answer.claims.length) return;
+  if (!answer.claims.length) return ebb();
   const query = new URLSearchParams({ question: view.question, as_of: answer.as_of });
   for (const one of view.earlier) query.append("earlier", one);
   try {
@@ -80,7 +83,7 @@ async function settle(view, answer) {
 /** Asks the last question again, at the time the dial shows. */
 function again() {
   const view = views.at(-1);
-  if (view) ask(view.question, view.earlier, chosen(), { place: views.length - 1 });
+  if (view) ask(view.question, view.earlier, chosen(), views.length - 1);
 }
 
 /** What the server has already answered, or what the address asks for. */
@@ -90,10 +93,10 @@ function begin() {
   if (!question) return;
   const shown = document.querySelector("article[data-answer]");
   if (!shown) {
-    if (!document.querySelector("#answers .problem")) ask(question, given.getAll("earlier"), given.get("as_of"), { place: 0, push: false });
+    if (!document.querySelector("#answers .problem")) ask(question, given.getAll("earlier"), chosen(), 0, false);
     return;
   }
-  const view = new View(question, JSON.parse(shown.dataset.earlier));
+  const view = new View(question, JSON.parse(shown.dataset.earlier), chosen());
   views = [view];
   settle(view, JSON.parse(shown.dataset.answer));
   shown.replaceWith(view.element);
@@ -123,7 +126,7 @@ $("followup").addEventListener("submit", (event) => {
   event.preventDefault();
   const question = typed($("f"));
   $("f").value = "";
-  if (question) ask(question, [...views.at(-1).earlier, views.at(-1).question], chosen(), { place: views.length });
+  if (question) ask(question, [...views.at(-1).earlier, views.at(-1).question].slice(-LOOK_BACK), chosen(), views.length);
 });
 $("answers").addEventListener("click", (event) => event.target.closest(".again") && again());
 window.addEventListener("popstate", () => location.search !== at && location.reload());
