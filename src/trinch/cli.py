@@ -98,7 +98,7 @@ def main() -> None:
     default="auto",
     show_default=True,
     type=click.Choice(["auto", "jsonl", "x", "jetstream"]),
-    help="Wire format; auto looks at each file.",
+    help="Wire format; auto looks at each line.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if anything was rejected.")
 @data_option
