@@ -179,6 +179,12 @@ class TextIndex:
         temporary.write_text(str(position))
         temporary.replace(self._position)
 
+    def clear(self) -> None:
+        """Begin anew."""
+        assert self._writer is not None, "call try_write first"
+        self._writer.delete_all_documents()
+        self.commit(0)
+
     def close(self) -> None:
         """Let another process write. Merges that are under way are finished first."""
         if self._writer is not None:
