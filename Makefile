@@ -2,6 +2,7 @@
 PYTHON ?= python3
 EXTRAS ?= dev
 BIN := .venv/bin
+INSTALLED := .venv/.installed-$(EXTRAS)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-long check bench load train-demo screenshots clean
@@ -9,39 +10,39 @@ BIN := .venv/bin
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-.venv/.installed: pyproject.toml
+$(INSTALLED): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Trinch needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
-demo: .venv/.installed ## drink the live Bluesky stream (or our own sample) and ask three questions
+demo: $(INSTALLED) ## drink the live Bluesky stream (or our own sample) and ask three questions
 	@$(BIN)/trinch demo
 
-test: .venv/.installed ## run the test suite
+test: $(INSTALLED) ## run the test suite
 	$(BIN)/python -m pytest -m 'not long'
 
-test-long: .venv/.installed ## run the tests that take minutes
+test-long: $(INSTALLED) ## run the tests that take minutes
 	$(BIN)/python -m pytest -m long
 
-check: .venv/.installed ## format, lint and types
+check: $(INSTALLED) ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-bench: .venv/.installed ## measure speed and quality beside the peers
+bench: $(INSTALLED) ## measure speed and quality beside the peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
-load: .venv/.installed ## 200 readers and 20 askers on a server that drinks, for five minutes
+load: $(INSTALLED) ## 200 readers and 20 askers on a server that drinks, for five minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks.load
 
-train-demo: .venv/.installed ## train a tiny Grok on the sample, under ten minutes on two cores (needs the extra "train")
+train-demo: $(INSTALLED) ## train a tiny Grok on the sample, under ten minutes on two cores (needs the extra "train")
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
 	OMP_NUM_THREADS=1 $(BIN)/trinch train demo
 
-screenshots: .venv/.installed ## take the README's pictures from the real page
+screenshots: $(INSTALLED) ## take the README's pictures from the real page
 	$(BIN)/python -m tests.server.screenshots
 
 clean: ## remove the virtual environment and caches

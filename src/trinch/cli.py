@@ -98,7 +98,7 @@ def main() -> None:
     default="auto",
     show_default=True,
     type=click.Choice(["auto", "jsonl", "x", "jetstream"]),
-    help="Wire format; auto looks at each file.",
+    help="Wire format; auto looks at each line.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if anything was rejected.")
 @data_option
@@ -156,6 +156,8 @@ def listen(
     """
     from trinch.ocean.listen import JETSTREAM, listen_until
 
+    if url and not url.startswith(("ws://", "wss://")):
+        console.fail(f"--url: {url} is no WebSocket address; write wss://…", 2)
     totals = listen_until(data, url or JETSTREAM, seconds, posts, None if as_json else console.live_line())
     if as_json:
         console.print_json(totals)

@@ -9,7 +9,6 @@ import time
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -33,7 +32,8 @@ def iso(micros: int | None) -> str | None:
 
 
 def human_time(micros: int) -> str:
-    return datetime.fromtimestamp(micros / 1_000_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    """To the minute; also of the year 9999, which authors do claim."""
+    return times.written(micros)[:16].replace("T", " ") + " UTC"
 
 
 def human_bytes(count: float) -> str:
@@ -71,7 +71,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
         numeric = bool(rows) and all(isinstance(row[i], int | float) for row in rows)
         shown.add_column(column, justify="right" if numeric else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(str(cell)) for cell in row))
+        shown.add_row(*(f"{cell:,}" if isinstance(cell, int) else escape(clean(str(cell))) for cell in row))
     out.print(shown)
 
 
@@ -162,10 +162,10 @@ def live_line() -> Callable[[Any, str], None]:
 
     def report(totals: Any, state: str) -> None:
         if err.is_terminal:
-            line = f"{state} · {totals.accepted:,} accepted · {totals.posts_per_second:,.0f}/s"
+            line = f"{clean(state)} · {totals.accepted:,} accepted · {totals.posts_per_second:,.0f}/s"
             err.print(f"\r\x1b[2K[dim]{escape(line)}[/]", end="")
         elif state != last[0]:
-            err.print(escape(state))
+            err.print(escape(clean(state)))
         last[0] = state
 
     return report
@@ -194,4 +194,4 @@ def summary(values: Mapping[str, Any]) -> None:
             if isinstance(value, float)
             else str(value)
         )
-        out.print(f"  {name:<{width}}  {escape(shown)}")
+        out.print(f"  {escape(clean(name)):<{width}}  {escape(clean(shown))}")

@@ -6,6 +6,7 @@ The live Bluesky stream is drunk if it can be reached within three seconds; othe
 
 import asyncio
 import shlex
+import sys
 import tempfile
 from pathlib import Path
 
@@ -51,6 +52,9 @@ def run(data: Path | None, offline: bool) -> int:
     ocean.catch_up()
     found = stats(ocean)
     days = list(found.days)
+    if not days:
+        console.out.print("Nothing was posted meanwhile. Try again, or play our own sample: --offline")
+        return 1
     console.out.print(f"{found.posts:,} posts, {days[0]} to {days[-1]}, are durable and searchable.\n")
     asked = [q for q in QUESTIONS if q.as_of != _MIDWAY] + [UNANSWERABLE]
     questions = _live_questions(ocean) if live else [(q.text, q.as_of) for q in asked]
@@ -82,15 +86,15 @@ def _live_questions(ocean: Ocean) -> list[tuple[str, int | None]]:
 
 
 def _what_next(folder: Path, live: bool) -> None:
-    example = (
-        "trinch search 'lang:en filter:links' --sort latest" if live else "trinch search 'explosion -rumour'"
-    )
+    example = "search 'lang:en filter:links' --sort latest" if live else "search 'explosion -rumour'"
     at = shlex.quote(str(folder))
+    called = Path(sys.argv[0])
+    trinch = shlex.quote(str(called)) if called.name == "trinch" else "trinch"
     console.out.print("[bold]Go on:[/]")
     for line in (
         f"{example} --data {at}",
-        f"trinch stats --data {at}",
-        "trinch ingest YOUR-POSTS.jsonl.zst         # X, Jetstream or plain JSON lines",
-        'trinch ask "your question"',
+        f"stats --data {at}",
+        "ingest YOUR-POSTS.jsonl.zst         # X, Jetstream or plain JSON lines",
+        'ask "your question"',
     ):
-        console.out.print(f"  .venv/bin/{escape(line)}", soft_wrap=True)
+        console.out.print(f"  {escape(f'{trinch} {line}')}", soft_wrap=True)

@@ -137,9 +137,11 @@ def test_an_interrupted_drink_keeps_what_it_read(tmp_path: Path, number: signal.
     assert b"interrupted" in err
     assert b"Traceback" not in err
     found = json.loads(out)
-    assert found["read"] == found["accepted"] >= 4000
+    assert found["read"] >= 4000
+    # Interrupted right after a commit, a group is given to the log again, which knows it.
+    assert found["accepted"] + found["duplicates"] == found["read"]
     state = trinch_json("stats", "--data", tmp_path)
-    assert (state["posts"], state["indexes"][0]["behind"]) == (found["accepted"], 0)
+    assert (state["posts"], state["indexes"][0]["behind"]) == (found["read"], 0)
 
 
 def test_a_pipe_is_read_like_a_file(tmp_path: Path) -> None:
@@ -296,7 +298,9 @@ def test_an_ocean_that_is_not_there_says_what_to_do(tmp_path: Path) -> None:
 
 def test_hostile_text_cannot_steer_a_terminal(tmp_path: Path) -> None:
     evil = "ferry \x1b]0;owned\x07\x1b[2J \u202eevil [bold]markup[/] [link=https://evil.example]x[/link]"
-    trinch("ingest", "-", "--data", tmp_path, stdin=row("1", evil, author="\x1b[31mred"))
+    far = {"created_at": "9999-12-31T23:59:59.999999Z", "platform": "te\x1b[31mst"}
+    trinch("ingest", "-", "--data", tmp_path, stdin=row("1", evil, author="\x1b[31mred", **far))
+    assert b"\x1b" not in trinch("stats", "--data", tmp_path)
     shown = trinch("search", "ferry", "--data", tmp_path).decode()
     assert "\x1b" not in shown
     assert "\u202e" not in shown

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -154,6 +155,37 @@ def test_a_server_that_is_away_is_tried_again_more_and_more_slowly(tmp_path: Pat
     assert [state.rsplit("again in ", 1)[1] for state in states][:2] == ["0.2 s", "0.5 s"]
 
 
+def test_it_stops_at_once_while_a_server_keeps_it_waiting(tmp_path: Path) -> None:
+    async def run() -> float:
+        silent = await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
+        stop = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.3, stop.set)
+        started = time.monotonic()
+        port = silent.sockets[0].getsockname()[1]
+        await listen(tmp_path, f"ws://127.0.0.1:{port}/subscribe", stop=stop)
+        silent.close()
+        return time.monotonic() - started
+
+    assert asyncio.run(run()) < 3, "not the ten seconds that opening may take"
+
+
+def test_frames_that_say_nothing_to_us_move_the_cursor(tmp_path: Path) -> None:
+    other = json.loads(frame(7, "words"))
+    other["commit"]["collection"] = "app.bsky.graph.follow"
+
+    async def handle(socket: ServerConnection, _query: object, _count: int) -> None:
+        await socket.send(json.dumps(other).encode())  # a binary frame, too
+        await socket.wait_closed()
+
+    async def run() -> Totals:
+        async with jetstream(handle) as url:
+            return await drink(tmp_path, url, lambda totals: totals.read >= 1)
+
+    totals = asyncio.run(run())
+    assert (totals.accepted, totals.rejected) == (0, 0)
+    assert list(Log(tmp_path / "ocean.db").cursors().values()) == [str(other["time_us"])]
+
+
 def test_version_2_speaks_its_protocol(tmp_path: Path) -> None:
     seen: dict[str, object] = {}
 
@@ -224,6 +256,7 @@ def test_addresses_ask_for_what_we_read() -> None:
     asked = parse_qs(urlsplit(address("wss://h.example/subscribe?wantedDids=did:plc:x", None)).query)
     assert asked["wantedDids"] == ["did:plc:x"]
     assert len(asked["wantedCollections"]) == 3
+    assert "compress" not in address("wss://h.example/subscribe?compress=true", None)
     assert cursor_of(b"{}") is None
     assert cursor_of(b"nonsense") is None
     assert source_name("wss://h.example/subscribe?a=b") == "jetstream:h.example/subscribe"

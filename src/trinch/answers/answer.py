@@ -12,8 +12,8 @@ from functools import cache
 from trinch.answers import evidence as weighing
 from trinch.answers.candidates import Candidate, candidates, fitness, present_states, reports
 from trinch.answers.check import checked, supports
-from trinch.answers.choose import rank
-from trinch.answers.denials import beside_denials, denied, denies
+from trinch.answers.choose import DAY, rank
+from trinch.answers.denials import Denied, denied, denies, heard, paired, replaced
 from trinch.answers.evidence import Source
 from trinch.answers.figures import figures
 from trinch.answers.model import Answer, Citation, Claim, Hit, Ocean
@@ -27,6 +27,8 @@ from trinch.posts.times import now
 MAX_SENTENCES = 5
 CITATIONS = 3
 """Most citations a sentence shows; `authors` and `posts` count all."""
+BESIDE = 6 * HOUR
+"""The missing and injured are told beside the dead where they are not older than this."""
 CONFLICT = 0.1
 """Two counts that differ by more than this share are shown as a conflict, not as one count seen twice."""
 
@@ -53,8 +55,9 @@ def answer(ocean: Ocean, question: str, as_of: int | None = None) -> Answer:
             picked = _counted(asked, found, told, curves)
         else:
             against = denied(asked, found, idf)
-            chosen = beside_denials(rank(asked, found, curves, idf), against, asked)
-            picked = _told(asked, found, chosen, present)
+            chosen = rank(asked, found, curves, idf)
+            against = heard(chosen, ocean, moment) | against
+            picked = _told(asked, found, chosen, present, against)
         for candidate, agreeing in picked[:MAX_SENTENCES]:
             claims.append(_claim(candidate, agreeing, ocean, moment, retrieved, cited))
     drafted = Answer(
@@ -85,19 +88,25 @@ def _idf(ocean: Ocean) -> Callable[[str], float]:
 
 
 def _told(
-    asked: Question, found: Sequence[Candidate], chosen: list[Candidate], present: dict[str, State]
+    asked: Question,
+    found: Sequence[Candidate],
+    chosen: list[Candidate],
+    present: dict[str, State],
+    against: dict[str, Denied],
 ) -> list[Picked]:
-    """The chosen spans with those that agree; the best first, the others newest first.
+    """The chosen spans in the order to read them, with those that agree; denied ones give way to their denials.
 
     Where the number of the dead is known, one of them gives it, in the question's language if anybody does.
     """
     if not chosen:
         return []
-    state = present.get("dead")
+    chosen = replaced(chosen, against, asked)
+    state = present.get("dead") if asked.kind == "overview" else None
     if state and state.support >= 2:
         told = {(r.source.best.post.id, r.span.start) for r in state.reports}
         options = [c for c in found if (c.source.best.post.id, c.span.start) in told]
-        best = max(options, key=lambda c: (round(fitness(asked, c), 9), c.source.best.post.id))
+        own = [c for c in options if c.source.best.post.lang == asked.lang]
+        best = max(own or options, key=lambda c: (round(fitness(asked, c), 9), c.source.best.post.id))
         given = [i for i, candidate in enumerate(chosen) if _states(candidate, state, asked)]
         if not given:
             chosen = [*chosen[: MAX_SENTENCES - 1], best]
@@ -105,13 +114,36 @@ def _told(
             chosen[i].source.best.post.lang == asked.lang for i in given
         ):
             chosen = [best if i == given[0] else c for i, c in enumerate(chosen) if i not in given[1:]]
-    lead, *others = chosen
-    ordered = [lead, *sorted(others, key=lambda c: (-c.source.first, c.source.best.post.id))]
-    if asked.newest:
-        ordered.sort(
-            key=lambda c: (not (state and _states(c, state, asked)), -c.source.first, c.source.best.post.id)
-        )
+    ordered = paired(_ordered(chosen, state, asked), against, asked)
     return [(candidate, _agreeing(candidate, found)) for candidate in ordered]
+
+
+def _ordered(chosen: Sequence[Candidate], state: State | None, asked: Question) -> list[Candidate]:
+    """What a person needs first: the present number of the dead, else the best; then how it came to that, earliest
+    first, or the other way round where the newest is asked for. Of several with one replaced number the earliest."""
+    lead = chosen[0]
+    if asked.kind == "fact":
+        lead = next((c for c in chosen if c.share >= 0.999), lead)  # it holds all that was asked itself
+    if state:
+        stating = [c for c in chosen if _states(c, state, asked)] or [lead]
+        lead = next((c for c in stating if c.source.best.post.lang == asked.lang), stating[0])
+    newest = max(chosen, key=lambda c: (c.source.first, c.source.best.post.id))
+    if (
+        asked.newest
+        and lead.source.first < newest.source.first - DAY
+        and not (state and _states(lead, state, asked))
+    ):
+        lead = newest
+    others = [c for c in chosen if c is not lead]
+    others.sort(key=lambda c: (c.source.first, c.source.best.post.id))
+    told = {f.value for f in figures(lead.text, asked.unit) if f.quantity == "dead"}
+    kept = []
+    for candidate in others:
+        dead = {f.value for f in figures(candidate.text, asked.unit) if f.quantity == "dead"}
+        if state is None or not dead or not dead <= told:
+            kept.append(candidate)
+        told |= dead
+    return [lead, *(reversed(kept) if asked.newest else kept)]
 
 
 def _states(candidate: Candidate, state: State, asked: Question) -> bool:
@@ -146,8 +178,13 @@ def _counted(
     picked: list[Picked] = []
     used: set[str] = set()
 
-    def add(state: State) -> None:
-        options = [r for r in state.reports if r.source.best.post.id not in used]
+    def add(state: State, beside: bool = False) -> None:
+        options = [
+            r
+            for r in state.reports
+            if r.source.best.post.id not in used
+            and not (beside and _is_stale(spans[r.source.best.post.id, r.span.start].text, now, asked))
+        ]
         if not options:
             return
         best = max(
@@ -186,10 +223,10 @@ def _counted(
             asked.measure == "dead"
             and quantity not in quoted
             and beside
-            and beside[-1].latest > now.since - 24 * HOUR
+            and beside[-1].latest > now.since - BESIDE
             and beside[-1].support >= 2
         ):
-            add(beside[-1])
+            add(beside[-1], beside=True)
     earlier = [
         state
         for state in line[:-1]
@@ -198,9 +235,15 @@ def _counted(
     ]
     if earlier:
         add(earlier[-1])
-        if earlier[0] is not earlier[-1]:
+        if earlier[0].value != earlier[-1].value:
             add(earlier[0])
     return picked
+
+
+def _is_stale(text: str, now: State, asked: Question) -> bool:
+    """Whether a sentence gives a number of what is asked that has been replaced."""
+    stated = [f for f in figures(text, asked.unit) if f.quantity == asked.measure]
+    return bool(stated) and not any(agrees(f, now.value) for f in stated)
 
 
 def _claim(
@@ -212,10 +255,11 @@ def _claim(
     cited: list[Cited],
 ) -> Claim:
     """A claim with its citations; the copies of what is quoted are counted in the whole ocean."""
-    quoted = [(candidate.source, candidate.span.start, candidate.span.end), *agreeing]
-    copies = {
-        (h.post.network, h.post.id) for h in ocean.copies(candidate.source.best, as_of=as_of) if h.at <= as_of
-    }
+    carriers = [h for h in ocean.copies(candidate.source.best, as_of=as_of) if h.at <= as_of]
+    copies = {(h.post.network, h.post.id) for h in carriers}
+    first = weighing.original(candidate.source, candidate.text, carriers)
+    start = first.best.post.text.find(candidate.text)
+    quoted = [(first, start, start + len(candidate.text)), *agreeing]
     everywhere = {(hit.post.network, hit.post.id) for source, _, _ in quoted for hit in source.hits} | copies
     ranked = quoted[:1] + sorted(quoted[1:], key=lambda q: (-q[0].weight, q[0].best.post.id))
     shown: list[Citation] = []
@@ -253,8 +297,8 @@ def _claim(
         )
     return Claim(
         text=shown[0].quote,
-        as_of=candidate.source.best.at,
+        as_of=first.best.at,
         authors=weighing.authors(source for source, _, _ in quoted),
-        posts=len(everywhere | {(candidate.source.best.post.network, candidate.source.best.post.id)}),
+        posts=len(everywhere | {(first.best.post.network, first.best.post.id)}),
         citations=tuple(shown),
     )

@@ -156,7 +156,7 @@ def manner(text: str) -> float:
 def tongue(question: Question, lang: str) -> float:
     if question.lang in ("und", lang):
         return 1.0
-    return 0.55 if lang in ("en", "und") else 0.45
+    return 0.45 if lang in ("en", "und") else 0.4
 
 
 def fitness(question: Question, candidate: Candidate) -> float:

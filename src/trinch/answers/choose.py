@@ -20,11 +20,11 @@ from trinch.answers.question import Question
 from trinch.answers.states import State, agrees
 from trinch.posts.text import fold, query_terms, stem, tokens
 
-MAX_CLAIMS = 4
+MAX_CLAIMS = 5
 DAY = 86_400_000_000
 NOVELTY = 0.55
 """How strongly a span is held back by its likeness to one already chosen (0 not at all, 1 fully)."""
-WORTH = 0.3
+WORTH = 0.15
 """A further span must score this share of the first."""
 ALIKE = 0.4
 """Two spans of different sources at least this alike (cosine) tell the same thing in their own words."""
@@ -223,4 +223,4 @@ def _currency(candidate: Candidate, curves: dict[str, list[State]], question: Qu
         if not any(agrees(figure, state.value) for state in present):
             return STALE
         current = True
-    return CURRENT if current else 1.0
+    return CURRENT if current and question.kind == "overview" else 1.0

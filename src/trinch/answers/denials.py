@@ -17,14 +17,22 @@ from typing import NamedTuple
 
 from trinch.answers import lexicon
 from trinch.answers.candidates import Candidate
-from trinch.answers.evidence import Source
+from trinch.answers.evidence import Source, collapse
+from trinch.answers.model import Ocean
 from trinch.answers.question import Question
-from trinch.posts.text import fold, query_terms
+from trinch.answers.spans import spans
+from trinch.posts.text import fold, query_terms, terms
 
 SPOKEN_OF = 0.34
 """Share of distinctive weight that a denial and the post it denies have in common, of the lighter of the two."""
 TOPICAL = 0.15
 """A word held by more of the sources than this belongs to the topic and tells no two claims apart."""
+
+CHORUS = 2
+"""Authors who must deny a post in reply before it is set beside them."""
+REPLIES = 50
+"""Replies looked at, to all posts of an answer together."""
+_ASKED = "false fake hoax rumour not true no evidence denied debunked faux falso bulo falsch boato"
 
 _CUE = re.compile(lexicon.DENIAL)
 _STOP = frozenset().union(*lexicon.STOPWORDS.values())
@@ -93,6 +101,39 @@ def denied(
     return {id: _judged(sources, id, against) for id in against}
 
 
+def heard(chosen: Sequence[Candidate], ocean: Ocean, as_of: int) -> dict[str, Denied]:
+    """What the replies to the posts to be quoted deny: they seldom name the topic, so no other search finds them.
+
+    Replies by strangers count from `CHORUS` authors on; one by an author who stands above the claim's is enough.
+    """
+    posts = [candidate.source.best.post for candidate in chosen]
+    talks = sorted({post.conversation_id or post.id for post in posts if not denies(post.text)})
+    if not talks:
+        return {}
+    where = "(" + " OR ".join(f"conversation_id:{talk}" for talk in talks) + ")"
+    hits = [hit for hit in ocean.retrieve(_ASKED, limit=REPLIES, as_of=as_of, where=where) if hit.at <= as_of]
+    said = [_spoken(source) for source in collapse([hit for hit in hits if denies(hit.post.text)])]
+    result: dict[str, Denied] = {}
+    for candidate in chosen:
+        source = candidate.source
+        denials = [d for d in said if d and d.source.voice != source.voice and _answers(d.source, source)]
+        denials.sort(key=lambda d: (-standing(d.source), d.source.first, d.source.best.post.id))
+        better = bool(denials) and standing(denials[0].source) > standing(source)
+        if better or _voices(d.source for d in denials) >= CHORUS:
+            result[source.best.post.id] = Denied(tuple(denials), False)
+    return result
+
+
+def _spoken(source: Source) -> Candidate | None:
+    """The sentence of a post that denies."""
+    post = source.best.post
+    for span in spans(post.text):
+        text = post.text[span.start : span.end]
+        if denies(text):
+            return Candidate(source, span, text, frozenset(terms(text, post.lang)), 0.0, 0.0, 0.0)
+    return None
+
+
 def _weighed(source: Source, worth: Callable[[str], float]) -> dict[str, float]:
     return {term: worth(term) for term in sorted(set(source.best.terms)) if worth(term) > 0}
 
@@ -130,25 +171,27 @@ def _judged(sources: dict[str, Source], id: str, against: dict[str, list[Candida
     return Denied(tuple(ordered), more or better)
 
 
-def beside_denials(
-    chosen: Sequence[Candidate], against: dict[str, Denied], question: Question
-) -> list[Candidate]:
-    """`chosen` with each outweighed claim replaced by its denial, and each other denied claim behind its denial.
+def _denial(said: Denied, question: Question) -> Candidate:
+    """The most credible denial in the question's language, where there is any in it."""
+    return max(said.denials, key=lambda d: d.source.best.post.lang == question.lang)
 
-    The denial quoted is the most credible one in the question's language, where there is any in it.
-    """
-    result: list[Candidate] = []
-    quoted: set[str] = set()
 
-    def add(candidate: Candidate) -> None:
-        if candidate.source.best.post.id not in quoted:
-            quoted.add(candidate.source.best.post.id)
-            result.append(candidate)
-
+def replaced(chosen: Sequence[Candidate], against: dict[str, Denied], question: Question) -> list[Candidate]:
+    """`chosen` with each outweighed claim replaced by its denial."""
+    result: dict[str, Candidate] = {}
     for candidate in chosen:
         said = against.get(candidate.source.best.post.id)
-        if said:
-            add(max(said.denials, key=lambda d: d.source.best.post.lang == question.lang))
-        if not said or not said.outweighed:
-            add(candidate)
-    return result
+        kept = _denial(said, question) if said and said.outweighed else candidate
+        result.setdefault(kept.source.best.post.id, kept)
+    return list(result.values())
+
+
+def paired(ordered: Sequence[Candidate], against: dict[str, Denied], question: Question) -> list[Candidate]:
+    """`ordered` with its denial in front of each claim that is denied and stays."""
+    result: dict[str, Candidate] = {}
+    for candidate in ordered:
+        if said := against.get(candidate.source.best.post.id):
+            denial = _denial(said, question)
+            result.setdefault(denial.source.best.post.id, denial)
+        result.setdefault(candidate.source.best.post.id, candidate)
+    return list(result.values())

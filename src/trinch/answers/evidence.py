@@ -154,6 +154,17 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
     return sorted(sources, key=lambda s: (-s.score, s.best.post.network, s.best.post.id))
 
 
+def original(source: Source, quote: str, copies: Iterable[Hit]) -> Source:
+    """`source` with the post to quote replaced by an earlier one of its copies that holds the quote too, if any: who
+    said it first is the one to name."""
+    holders = [hit for hit in copies if quote in hit.post.text]
+    best = min([*holders, source.best], key=_rank)
+    if best.post.id == source.best.post.id:
+        return source
+    weight = weigh(best, len(source.hits) - 1)
+    return source._replace(best=best, first=min(best.at, source.first), voice=voice_of(best), weight=weight)
+
+
 def _overlap(sets: Sequence[set[tuple[str, str]]]) -> NDArray[np.float32]:
     """How many members each two sets share, [n, n]. What a single set holds is shared by none and left out."""
     common = Counter(chain.from_iterable(sets))

@@ -23,6 +23,9 @@ _BREAKS = frozenset(".;!?-–—|")
 _DATING = lexicon.words("in of since en de im em nel dal seit desde depuis")
 
 
+_REFUSED = lexicon.words("not non nicht nao")
+
+
 class Figure(NamedTuple):
     quantity: str
     """Key of `lexicon.MEASURES`, or `unit`."""
@@ -178,6 +181,8 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
             continue
         if following == "," and here and words[here - 1].folded == ",":
             continue  # "Martin Richard, 8, dies": an age
+        if here and words[here - 1].folded in _REFUSED:
+            continue  # "9 people died, not 11"
         if following in lexicon.MORE or (here and words[here - 1].folded in lexicon.MORE):
             continue  # "50 more bodies": a step, not a state
         behind, behind_steps = _after(words, here, unit)

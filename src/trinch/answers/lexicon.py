@@ -20,12 +20,12 @@ STOPWORDS: dict[str, frozenset[str]] = {
         "most much my near no not now of off on or our out over own she so some such tell than that the their "
         "them then there these they this those to too under up us very was we were what when where which while "
         "who whom whose why will with would you your please know say says said show give whats whos hows thats "
-        "one happen happened happening happens going occur occurred",
+        "one happen happened happening happens going occur occurred true really",
         "fr": "a au aux avec c ce ces cette cet ca cela d dans de des donc dont du elle en encore est et etait etaient "
         "ete etre eu fait faire il ils j je l la le les leur leurs lui m ma mais me meme mes moi mon n ne nos notre "
         "nous on ont ou par pas plus pour qu que quel quelle quelles quels qui quoi quand s sa sans se sera ses si son "
         "sont sur t ta te tes toi ton tous tout toute toutes tu un une vos votre vous y avait peu dire passe combien "
-        "comment pourquoi lors apres avant chez est-ce",
+        "comment pourquoi lors apres avant chez est-ce vrai",
         "es": "a al algo como con cual cuales cuando cuanta cuantas cuanto cuantos de del desde donde dos el ella ellas "
         "ellos en entre era es esa ese eso esta estaba estan estas este esto estos fue fueron ha haber habia han hasta "
         "hay la las le les lo los mas me mi mis muy no nos o para pero por porque que quien quienes se ser si sin "
@@ -247,7 +247,7 @@ DENIAL_WORDS = words(
 """Words that say that something is not so."""
 
 DENIAL = (
-    r"\b(?:" + "|".join(sorted(DENIAL_WORDS)) + r")\b|\b(?:"
+    r"\b(?:" + "|".join(sorted(DENIAL_WORDS)) + r")\b(?! (?:flag|alarm))|\b(?:"
     r"(?:no|without|any|zero) (?:evidence|proof|sign|signs|indication|indications|truth|basis)|"
     r"(?:is|are|was|were|it's|that's|thats|its) not (?:true|real|accurate|correct|the case)|not true|"
     r"(?:isn't|isnt|aren't|wasn't|weren't) (?:true|real|accurate|correct)|(?:never|did not|didn't) happen(?:ed)?|"

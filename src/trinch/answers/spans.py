@@ -79,8 +79,10 @@ def _body(text: str) -> Iterator[tuple[int, int]]:
     while found := REPOST.match(text, start) or _HANDLES.match(text, start):
         start = found.end()
     marks = [(m.start(), m.end()) for m in _LINK.finditer(text, start)]
-    marks += [(m.start(), m.end()) for m in _DATELINE.finditer(text, start)]
-    marks += [(m.start(), m.end()) for m in _INNER_REPOST.finditer(text, start)]
+    if "(" in text:
+        marks += [(m.start(), m.end()) for m in _DATELINE.finditer(text, start)]
+    if "@" in text:
+        marks += [(m.start(), m.end()) for m in _INNER_REPOST.finditer(text, start)]
     for left, right in sorted(marks):
         if left > start:
             yield start, left

@@ -40,7 +40,13 @@ TIED = 0.08
 PROFILE = 12
 """Words kept that set the anchors apart."""
 
+HEAVIEST = 4
+"""Words that a post need hold to be wholly about the topic; fewer do not make one."""
+
 _STOP = frozenset().union(*lexicon.STOPWORDS.values())
+_HAPPENINGS = frozenset(
+    form for concept in lexicon.CONCEPTS for word in concept for form in query_terms(word)
+)
 _COUNTED = frozenset(
     form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word)
 )
@@ -52,7 +58,10 @@ DAY = 86_400_000_000
 RECENT = (1, 7)
 """Days back from the newest post on the topic for which posts are asked for once more, by themselves: the second
 only for a count of which fewer than `BUSY` posts speak in the first, since it may not move for days."""
-BUSY = 60
+BUSY = 30
+EVENTFUL = 5
+ORIGINALS = "-filter:retweets"
+"""Once the topic is known, reposts tell nothing that their originals do not."""
 
 
 class Evidence(NamedTuple):
@@ -151,6 +160,7 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
             or term in _COUNTED
             or term in _STOP
             or term in lexicon.PERSONAL
+            or term in lexicon.NUMBER_WORDS
             or len(term) < 3
             or term[0] in "#@"
             or any(c.isdigit() for c in term)
@@ -166,11 +176,14 @@ def _profile(question: Question, anchors: Sequence[Source], ocean: Ocean) -> dic
 
 
 def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
-    """Share of the profile's weight a post holds, out of what the four heaviest words (the first) weigh together."""
+    """Share of the profile's weight a post holds, out of what its `HEAVIEST` words, the first, weigh together."""
     if not profile:
         return 0.0
     held = sum([weight for term, weight in profile.items() if term in terms])
-    return min(held / sum(islice(profile.values(), 4)), 1.0) if held else 0.0
+    if not held:
+        return 0.0
+    heaviest = list(islice(profile.values(), HEAVIEST))
+    return min(held * len(heaviest) / (HEAVIEST * sum(heaviest)), 1.0)
 
 
 def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
@@ -200,19 +213,20 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
         words = [term.text for term in question.terms] + list(profile)[:8]
         if question.measure in _MEASURE_WORDS:
             words += _MEASURE_WORDS[question.measure].split()
-        if question.kind == "overview" and _is_event(question, profile):
+        if question.kind == "overview" and _is_event(question, profile, anchors):
             words += _TOLL_WORDS.split()
-        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, where)
+        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, f"{where} {ORIGINALS}".strip())
         if (question.newest or question.kind in ("count", "overview")) and not where:
             newest = max(
                 (hit.at for hit in hits if closeness(profile, read(hit).terms) >= LIKE),
                 default=max(anchor.first for anchor in anchors),
             )
             for days in RECENT:
-                since = f"since_time:{(newest - days * DAY) // 1_000_000}"
+                since = f"since_time:{(newest - days * DAY) // 1_000_000} {ORIGINALS}"
                 recent = retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, since)
                 hits += recent
-                if question.kind != "count" or len(recent) >= BUSY:
+                told = sum(closeness(profile, read(hit).terms) >= LIKE for hit in recent)
+                if question.kind != "count" or told >= BUSY:
                     break
     best: dict[tuple[str, str], Hit] = {}
     for hit in hits:
@@ -253,9 +267,13 @@ def _translations(question: Question) -> set[str]:
     return words | set(_MEASURE_WORDS.get(question.measure, "").split())
 
 
-def _is_event(question: Question, profile: dict[str, float]) -> bool:
+def _is_event(question: Question, profile: dict[str, float], anchors: Sequence[Source]) -> bool:
+    """Whether the question, the words that set the anchors apart, or one anchor in `EVENTFUL` name a happening."""
     words = {*profile, *(term.text for term in question.terms)}
-    return any(not words.isdisjoint(concept) for concept in lexicon.CONCEPTS)
+    if any(not words.isdisjoint(concept) for concept in lexicon.CONCEPTS):
+        return True
+    held = sum(not _HAPPENINGS.isdisjoint(anchor.best.terms) for anchor in anchors)
+    return held * EVENTFUL >= max(len(anchors), 1)
 
 
 def _in_period(question: Question, hit: Hit) -> bool:

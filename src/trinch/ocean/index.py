@@ -18,11 +18,11 @@ from tantivy import FieldType, Occur, Query
 
 from trinch.ocean.facets import facets, level_terms, wanted_url_terms
 from trinch.ocean.log import Entry, Version
-from trinch.ocean.match import bounds, word_tokens
+from trinch.ocean.match import bounds
 from trinch.ocean.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase, Words
 from trinch.posts import event as ev
 from trinch.posts.fingerprint import sketch
-from trinch.posts.text import phrase_terms, query_terms, terms
+from trinch.posts.text import phrase_terms, query_terms, terms, tokens
 
 HEAP = 128_000_000
 """Bytes tantivy may hold before it writes a segment by itself."""
@@ -179,6 +179,12 @@ class TextIndex:
         temporary.write_text(str(position))
         temporary.replace(self._position)
 
+    def clear(self) -> None:
+        """Begin anew."""
+        assert self._writer is not None, "call try_write first"
+        self._writer.delete_all_documents()
+        self.commit(0)
+
     def close(self) -> None:
         """Let another process write. Merges that are under way are finished first."""
         if self._writer is not None:
@@ -299,7 +305,7 @@ class TextIndex:
             case Not():
                 return None
             case Words(text):
-                words = word_tokens(text)
+                words = tokens(text)
                 if len(words) == 1:
                     return best_of([self._term("text", term) for term in query_terms(words[0])])
                 return self._sequences(text)

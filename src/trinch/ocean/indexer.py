@@ -61,17 +61,26 @@ def _with_erased(log: Log, index: TextIndex, entries: list[Entry]) -> list[Entry
     return told
 
 
+def _start(log: Log, index: TextIndex) -> int:
+    """Where to go on. An index that is ahead belongs to another log (a backup was restored, say): it is emptied."""
+    position = index.position()
+    if position > log.last_seq:
+        index.clear()
+        return 0
+    return position
+
+
 def catch_up(log: Log, index: TextIndex, progress: Callable[[int, int], None] | None = None) -> bool:
     """Index everything that is in the log now. False when another process is the writer.
 
     What others write meanwhile is left to them, so that this ends.
     """
-    last = log.last_seq
-    if index.position() >= last:
+    position, last = index.position(), log.last_seq  # in this order: an index is never ahead of its log
+    if position == last:
         return True
     if not index.try_write():
         return False
-    position = index.position()  # the writer before us may have gone further meanwhile
+    position = _start(log, index)  # the writer before us may have gone further meanwhile
     while position < last:
         position = step(log, index, position)
         if progress:
@@ -90,7 +99,7 @@ def follow(data: Path, stop: threading.Event) -> None:
                 if index.position() >= last:
                     return
                 time.sleep(0.1)
-    position = index.position()
+    position = _start(log, index)
     while not stop.is_set():
         following = step(log, index, position)
         if following == position:

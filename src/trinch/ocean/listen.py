@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 import msgspec
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
@@ -70,7 +70,9 @@ def address(url: str, cursor: str | None) -> str:
     """The URL to connect to: only posts, likes and reposts, from the cursor on (v1: a little earlier)."""
     parts = urlsplit(url)
     v2 = parts.path.startswith("/xrpc/")
-    query = [pair for pair in parse_qsl(parts.query) if pair[0] != "cursor"]
+    query = [
+        pair for pair in parse_qsl(parts.query) if pair[0] not in ("cursor", "compress")
+    ]  # frames stay text
     name = "collections" if v2 else "wantedCollections"
     if not any(key == name for key, _ in query):
         query += [(name, kind) for kind in (jetstream.POST, jetstream.LIKE, jetstream.REPOST)]
@@ -100,9 +102,13 @@ async def listen(
     while not stop.is_set() and not until(drinker.totals):
         before = drinker.totals.read
         try:
-            await _session(drinker, url, source, stop, until, report)
+            socket = await _connected(address(url, drinker.cursor(source)), stop)
+            if socket is None:
+                break
+            async with socket:
+                report(drinker.totals, "connected")
+                await _session(drinker, socket, source, stop, until, report)
         except (OSError, TimeoutError, WebSocketException, Disconnected) as error:
-            drinker.flush()
             if drinker.totals.read > before:
                 delay = 0.25
             report(drinker.totals, f"lost the connection ({_reason(error)}); again in {delay:.1f} s")
@@ -111,40 +117,52 @@ async def listen(
     return drinker.close()
 
 
+async def _connected(url: str, stop: asyncio.Event) -> ClientConnection | None:
+    """An open connection, or None when told to stop before there is one. Raises where there can be none."""
+    protocols = [Subprotocol("xrpc.v1.json")] if urlsplit(url).path.startswith("/xrpc/") else None
+
+    async def open() -> ClientConnection:
+        return await connect(url, max_size=LARGEST, subprotocols=protocols, close_timeout=1)
+
+    opening, stopping = asyncio.create_task(open()), asyncio.create_task(stop.wait())
+    await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if opening.done():
+        return opening.result()
+    opening.cancel()
+    await asyncio.wait({opening})
+    return None
+
+
 async def _session(
     drinker: Drinker,
-    url: str,
+    socket: ClientConnection,
     source: str,
     stop: asyncio.Event,
     until: Callable[[Totals], bool],
     report: Callable[[Totals, str], None],
 ) -> None:
-    """One connection, from hello to goodbye. Raises on a broken one."""
-    v2 = urlsplit(url).path.startswith("/xrpc/")
-    protocols = [Subprotocol("xrpc.v1.json")] if v2 else None
-    cursor = drinker.cursor(source)
-    async with connect(address(url, cursor), max_size=LARGEST, subprotocols=protocols) as socket:
-        report(drinker.totals, "connected")
-        stopping = asyncio.create_task(stop.wait())
-        oldest = 0.0
-        waiting: asyncio.Task[str | bytes] | None = None
-        try:
-            while not stop.is_set() and not until(drinker.totals):
-                waiting = waiting or asyncio.create_task(socket.recv())
-                await asyncio.wait({waiting, stopping}, timeout=LINGER, return_when=asyncio.FIRST_COMPLETED)
-                if waiting.done():
-                    frame, waiting = waiting.result(), None
-                    _take(drinker, source, frame if isinstance(frame, bytes) else frame.encode())
-                    oldest = oldest or time.monotonic()
-                if oldest and time.monotonic() - oldest >= LINGER:
-                    drinker.flush()
-                    report(drinker.totals, "drinking")
-                    oldest = 0.0
-        finally:
-            drinker.flush()
-            stopping.cancel()
-            if waiting:
-                waiting.cancel()
+    """One connection until it breaks or we have enough; all it brought is acknowledged. Raises on a broken one."""
+    stopping = asyncio.create_task(stop.wait())
+    oldest = 0.0
+    waiting: asyncio.Task[str | bytes] | None = None
+    try:
+        while not stop.is_set() and not until(drinker.totals):
+            waiting = waiting or asyncio.create_task(socket.recv())
+            await asyncio.wait({waiting, stopping}, timeout=LINGER, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                frame, waiting = waiting.result(), None
+                _take(drinker, source, frame if isinstance(frame, bytes) else frame.encode())
+                oldest = oldest or time.monotonic()
+            if oldest and time.monotonic() - oldest >= LINGER:
+                drinker.flush()
+                report(drinker.totals, "drinking")
+                oldest = 0.0
+    finally:
+        drinker.flush()
+        stopping.cancel()
+        if waiting:
+            waiting.cancel()
 
 
 def _take(drinker: Drinker, source: str, frame: bytes) -> None:

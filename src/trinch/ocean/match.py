@@ -58,7 +58,7 @@ def matches(node: Node, it: Candidate, as_of: int) -> bool:
         case Not(item):
             return not matches(item, it, as_of)
         case Words(text):
-            words = word_tokens(text)
+            words = tokens(text)
             if len(words) == 1:
                 return stem(words[0], it.post.lang) in it.terms
             return any(_within(sequence, it.terms) for sequence in phrase_terms(text))
@@ -81,11 +81,6 @@ def matches(node: Node, it: Candidate, as_of: int) -> bool:
 def bounds(node: Between, as_of: int) -> tuple[int | None, int | None]:
     """Start (inclusive) and end (exclusive) in microseconds."""
     return (as_of - node.last if node.last is not None else node.start), node.end
-
-
-def word_tokens(text: str) -> list[str]:
-    """The tokens of a bare word of a query; `#tag` and `$CASH` stay marked."""
-    return tokens(text)
 
 
 def _within(part: Sequence[str], whole: Sequence[str]) -> bool:

@@ -17,13 +17,10 @@ from datetime import UTC, datetime
 from typing import TypeAlias
 
 from trinch.posts.text import tokens
-from trinch.posts.times import LATEST
+from trinch.posts.times import LATEST, SNOWFLAKE_EPOCH_MS
 
 MAX_LENGTH = 4096
 MAX_DEPTH = 32
-
-X_EPOCH_MS = 1288834974657
-"""Snowflake ids count milliseconds from here: time = (id >> 22) + this (../docs/formats.md)."""
 
 
 class QueryError(ValueError):
@@ -343,7 +340,7 @@ class _Parser:
         if name in ("since_time", "until_time"):
             moment = _number(value) * 1_000_000
         elif name in ("since_id", "max_id"):
-            moment = ((_number(value) >> 22) + X_EPOCH_MS + 1) * 1000
+            moment = ((_number(value) >> 22) + SNOWFLAKE_EPOCH_MS + 1) * 1000
         else:
             moment = parse_time(value)
         moment = min(moment, LATEST)

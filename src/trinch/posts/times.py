@@ -71,7 +71,7 @@ def written(micros: int) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-_SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
+SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
 """2010-11-04T01:42:54.657Z: X's ids since count milliseconds from here in the bits above the lowest 22."""
 _FIRST_CERTAIN = 10**12
 """Ids before the change were counted one by one and stopped near 3 * 10**10: from here on no doubt."""
@@ -88,7 +88,7 @@ def snowflake(id: str, claimed: int | None = None) -> int | None:
     number = int(id) if id.isascii() and id.isdigit() and len(id) <= 19 else 0
     if not _FIRST_CERTAIN <= number < _LAST:
         return claimed
-    made = ((number >> 22) + _SNOWFLAKE_EPOCH_MS) * 1000
+    made = ((number >> 22) + SNOWFLAKE_EPOCH_MS) * 1000
     return made if claimed is None or made // _SECOND == claimed // _SECOND else claimed
 
 
