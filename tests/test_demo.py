@@ -34,7 +34,7 @@ def test_what_the_demo_says_to_type_next_works(tmp_path: Path) -> None:
     lines = [line.strip() for line in shown.split("Go on:")[1].splitlines() if "trinch s" in line]
     assert len(lines) == 2
     for line in lines:
-        command = line.replace(".venv/bin/trinch", f"{sys.executable} -m trinch.cli")
+        command = line.replace("trinch ", f"{sys.executable} -m trinch.cli ", 1)
         assert subprocess.run(["sh", "-c", command], capture_output=True).returncode == 0
 
 
