@@ -188,6 +188,15 @@ def test_a_gone_account_takes_nobody_else_along(tmp_path: Path) -> None:
     assert sorted(hit.post.id for hit in ocean.search("calm")) == ["7", "8"]
 
 
+@pytest.mark.parametrize("author", ["An Author", " ", "id with\ta tab", "no\x1cbreak\u00a0here"])
+def test_odd_names_are_erased_like_others(tmp_path: Path, author: str) -> None:
+    ocean = drunk(tmp_path, [created("1", "odd", author_id=author), created("2", "even", author_id="an")])
+    ocean.drink([ev.AccountGone(at=now(), network="x", author_id=author)])
+    ocean.catch_up()
+    assert [entry.event is None for entry in ocean.log.read(0, 2)] == [True, False]
+    assert ocean.num_posts == 1
+
+
 def test_a_late_copy_of_a_gone_accounts_post_is_not_kept(tmp_path: Path) -> None:
     ocean = drunk(tmp_path, [ev.AccountGone(at=NOON + MINUTE, network="x", author_id="2")])
     late = created("1", "late", NOON, author_id="2")

@@ -126,3 +126,9 @@ def test_complaints_name_the_field(value: object, field: str) -> None:
     with pytest.raises(Malformed) as caught:
         parse(line(value))
     assert str(caught.value).startswith(field)
+
+
+@pytest.mark.parametrize("platform", ["a:b", "my net", "x\n", "", "a" * 65])
+def test_a_platform_is_a_plain_name(platform: str) -> None:
+    with pytest.raises(Malformed, match="platform"):
+        parse(json.dumps({"platform": platform, "id": "1", "text": "t"}).encode())

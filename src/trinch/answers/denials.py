@@ -29,7 +29,7 @@ TOPICAL = 0.15
 """A word held by more of the sources than this belongs to the topic and tells no two claims apart."""
 
 CHORUS = 2
-"""Authors who must deny a post in reply before it is set beside them."""
+"""Authors who must deny an unverified author's post in reply before their denial is set in front of it."""
 REPLIES = 50
 """Replies looked at, to all posts of an answer together."""
 _ASKED = "false fake hoax rumour not true no evidence denied debunked faux falso bulo falsch boato"
@@ -48,7 +48,8 @@ class Denied(NamedTuple):
     denials: tuple[Candidate, ...]
     """Most credible first."""
     outweighed: bool
-    """Whether those who deny are more credible, or more, than those who claim."""
+    """Whether those who deny are more credible than those who claim, or more; however many strangers deny what a
+    verified author says, it stands."""
 
 
 @lru_cache(maxsize=4096)
@@ -98,13 +99,19 @@ def denied(
                 and _alike(weighed[id], weighed[denial.source.best.post.id])
             ):
                 against.setdefault(id, []).append(denial)
-    return {id: _judged(sources, id, against) for id in against}
+    judged = {id: _judged(sources, id, against) for id in against}
+    return {
+        id: said
+        for id, said in judged.items()
+        if said.outweighed or not sources[id].best.post.author_verified
+    }
 
 
 def heard(chosen: Sequence[Candidate], ocean: Ocean, as_of: int) -> dict[str, Denied]:
     """What the replies to the posts to be quoted deny: they seldom name the topic, so no other search finds them.
 
-    Replies by strangers count from `CHORUS` authors on; one by an author who stands above the claim's is enough.
+    Replies by strangers count from `CHORUS` authors on, and not against a verified author; one by somebody who
+    stands above the claim's author is enough.
     """
     posts = [candidate.source.best.post for candidate in chosen]
     talks = sorted({post.conversation_id or post.id for post in posts if not denies(post.text)})
@@ -119,7 +126,8 @@ def heard(chosen: Sequence[Candidate], ocean: Ocean, as_of: int) -> dict[str, De
         denials = [d for d in said if d and d.source.voice != source.voice and _answers(d.source, source)]
         denials.sort(key=lambda d: (-standing(d.source), d.source.first, d.source.best.post.id))
         better = bool(denials) and standing(denials[0].source) > standing(source)
-        if better or _voices(d.source for d in denials) >= CHORUS:
+        chorus = not source.best.post.author_verified and _voices(d.source for d in denials) >= CHORUS
+        if better or chorus:
             result[source.best.post.id] = Denied(tuple(denials), False)
     return result
 
@@ -165,7 +173,7 @@ def _judged(sources: dict[str, Source], id: str, against: dict[str, list[Candida
         if other == id or not ids.isdisjoint(d.source.best.post.id for d in said)
     ]
     denying = [denial.source for denial in denials]
-    more = _voices(denying) > _voices(claiming)
+    more = not sources[id].best.post.author_verified and _voices(denying) > _voices(claiming)
     better = max(map(standing, denying)) > max(map(standing, [sources[id], *claiming]))
     ordered = sorted(denials, key=lambda d: (-standing(d.source), -d.near, d.source.best.post.id))
     return Denied(tuple(ordered), more or better)

@@ -15,7 +15,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -57,9 +57,11 @@ def authors(sources: Iterable[Source]) -> int:
     return len(voices - {""}) or (1 if voices else 0)
 
 
-def _words(hit: Hit) -> list[str]:
-    """The words of a post in order, without handles, tags' doubles and marks of repetition."""
-    return [term for term in hit.terms if term[0] not in "@#$" and term not in _MARKS]
+@lru_cache(maxsize=4096)  # one question looks at the same posts several times
+def _wording(terms: tuple[str, ...]) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+    """The pairs of neighbouring words of a post, and its numbers, without handles, tags and marks of repetition."""
+    told = [term for term in terms if term[0] not in "@#$" and term not in _MARKS]
+    return frozenset(pairwise(["", *told, ""])), frozenset(word for word in told if word[0].isdigit())
 
 
 @lru_cache(maxsize=4096)  # one question looks at the same posts several times
@@ -109,9 +111,8 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
     ordered = sorted(unique.values(), key=lambda h: (-h.score, h.post.network, h.post.id))
     if not ordered:
         return []
-    words = [_words(hit) for hit in ordered]
-    pairs = [set(zip(["", *told], [*told, ""], strict=True)) for told in words]
-    digits = [frozenset(word for word in told if word[0].isdigit()) for told in words]
+    wording = [_wording(tuple(hit.terms)) for hit in ordered]
+    pairs, digits = [pairs for pairs, _ in wording], [digits for _, digits in wording]
     cut = [_is_cut(hit.post.text) for hit in ordered]
     shared = _overlap(pairs)
     sizes = np.array([len(p) for p in pairs], dtype=np.float32)
@@ -165,7 +166,7 @@ def original(source: Source, quote: str, copies: Iterable[Hit]) -> Source:
     return source._replace(best=best, first=min(best.at, source.first), voice=voice_of(best), weight=weight)
 
 
-def _overlap(sets: Sequence[set[tuple[str, str]]]) -> NDArray[np.float32]:
+def _overlap(sets: Sequence[frozenset[tuple[str, str]]]) -> NDArray[np.float32]:
     """How many members each two sets share, [n, n]. What a single set holds is shared by none and left out."""
     common = Counter(chain.from_iterable(sets))
     index: dict[tuple[str, str], int] = {}

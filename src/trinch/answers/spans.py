@@ -78,7 +78,9 @@ def _body(text: str) -> Iterator[tuple[int, int]]:
     start = 0
     while found := REPOST.match(text, start) or _HANDLES.match(text, start):
         start = found.end()
-    marks = [(m.start(), m.end()) for m in _LINK.finditer(text, start)]
+    marks: list[tuple[int, int]] = []
+    if any(sign in text for sign in ("/", "http", "HTTP", "Http", "www", "WWW")):
+        marks += [(m.start(), m.end()) for m in _LINK.finditer(text, start)]
     if "(" in text:
         marks += [(m.start(), m.end()) for m in _DATELINE.finditer(text, start)]
     if "@" in text:

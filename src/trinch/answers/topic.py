@@ -41,7 +41,10 @@ PROFILE = 12
 """Words kept that set the anchors apart."""
 
 HEAVIEST = 4
-"""Words that a post need hold to be wholly about the topic; fewer do not make one."""
+"""Words that a post need hold to be wholly about the topic."""
+
+FEWEST = 3
+"""Where fewer words set the anchors apart, holding them all says less."""
 
 _STOP = frozenset().union(*lexicon.STOPWORDS.values())
 _HAPPENINGS = frozenset(
@@ -52,8 +55,8 @@ _COUNTED = frozenset(
 )
 """Words of counting ("death toll") go with every disaster and set none apart."""
 
-SOURCES = 300
-"""Most sources weighed."""
+SOURCES = 200
+"""Most sources weighed; for a count half as many more, since fewer of them state it."""
 DAY = 86_400_000_000
 RECENT = (1, 7)
 """Days back from the newest post on the topic for which posts are asked for once more, by themselves: the second
@@ -183,7 +186,7 @@ def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     if not held:
         return 0.0
     heaviest = list(islice(profile.values(), HEAVIEST))
-    return min(held * len(heaviest) / (HEAVIEST * sum(heaviest)), 1.0)
+    return min(held / sum(heaviest) * min(len(heaviest) / FEWEST, 1.0), 1.0)
 
 
 def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
@@ -239,7 +242,7 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
     named = [hit for hit in near if all(read.holds(term, hit) for term in needed)]
     if len(named) < TIED * len(near):
         near = named  # the anchors' words led to another topic
-    sources = collapse(near)[:SOURCES]
+    sources = collapse(near)[: SOURCES * 3 // 2 if question.kind == "count" else SOURCES]
     about = tuple(nearness[source.best.post.network, source.best.post.id] for source in sources)
     return Evidence(tuple(sources), about, profile, bool(sources))
 

@@ -6,6 +6,7 @@ hold what the log has hidden since; whoever shows a post asks the log first. Kno
 """
 
 import fcntl
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -29,6 +30,8 @@ HEAP = 128_000_000
 
 
 _LOCK = ".tantivy-writer.lock"
+_SPACE = re.compile(r"[ \t\n\f\r]")
+"""Where tantivy's tokenizer `whitespace` splits."""
 
 
 class Found(NamedTuple):
@@ -261,7 +264,8 @@ class TextIndex:
         """Positions of posts before a position and a time that an author may have written: all of that id's, and
         those of anybody whose handle looks like it."""
         before = Query.range_query(self._schema, "seq", FieldType.Integer, upper_bound=seq - 1)
-        facts = [self._fact(f"net:{network}"), self._fact(f"from:{author_id.lower()}")]
+        written = _SPACE.split(f"from:{author_id.lower()}")[0]
+        facts = [self._fact(f"net:{network}"), self._fact(written)]
         query = all_of([*facts, before, self._posted(None, at - 1)]) or Query.empty_query()
         return [found.seq for found in self.search(query, limit=max(1, self.count()))]
 

@@ -6,6 +6,8 @@ Owns two spellings. A *row* has no `kind`: the common schema of collected posts
 `parse(dump(event)) == [event]`. Times are RFC 3339 texts. Unknown keys are ignored.
 """
 
+import re
+
 import msgspec
 
 from trinch.posts import event, times
@@ -56,6 +58,7 @@ class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 
 _ROW = msgspec.json.Decoder(Row)
+_PLATFORM = re.compile(r"[\w.-]{1,64}").fullmatch  # keys are `platform:id`, so it holds no colon
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -65,6 +68,8 @@ def parse(line: bytes) -> list[Event]:
         return []
     row = decode(_ROW, line)
     network = _need(row.platform, "platform")
+    if not _PLATFORM(network):
+        raise Malformed(f"platform: letters, digits, `.`, `_` and `-` only, at most 64, not {network[:64]!r}")
     if row.kind is None:
         post = _post(row, network)
         return [Created(at=post.created_at, network=network, post=post)]
