@@ -86,6 +86,18 @@ def test_an_edit_under_a_new_id_replaces_the_old_one(log: Log) -> None:
     assert texts(log) == {} == texts(log, as_of=NOON)
 
 
+@pytest.mark.parametrize("first", ["word", "edit"])
+def test_a_word_that_a_post_was_edited_hides_the_old_version_only(log: Log, first: str) -> None:
+    word = ev.Hidden(at=NOON + 2 * MINUTE, network="x", id="1", reason="edited")
+    edit = ev.Edited(at=NOON + MINUTE, network="x", post=post("2", "new"), replaces=("1",))
+    log.append([created("1", "old")])
+    if first == "word":
+        log.append([word])
+        assert texts(log) == {}, "its new text is not known yet"
+    log.append([edit, word, word])
+    assert texts(log) == {"2": "new"}
+
+
 def test_edits_that_arrive_out_of_order_fall_into_place(log: Log) -> None:
     later = ev.Edited(at=NOON + 2 * MINUTE, network="x", post=post("1", "third"))
     earlier = ev.Edited(at=NOON + MINUTE, network="x", post=post("1", "second"))

@@ -214,6 +214,8 @@ class Fold:
         self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, ?)", (root, line[-1][1]))
         names = {key_of(network, id) for id in (*event.replaces, post.id)} - {root}
         self._db.executemany("INSERT OR REPLACE INTO aliases VALUES (?, ?)", [(n, root) for n in names])
+        if names:  # what an earlier word hid as edited is replaced now
+            self._db.execute("DELETE FROM hidden WHERE key = ? AND reason = 'edited'", (root,))
         self._known |= dict.fromkeys((root, *names), line[-1][1])
         self._alias |= dict.fromkeys(names, root)
         self._flush()
@@ -262,7 +264,19 @@ class Fold:
         return "accepted"
 
     def _hidden(self, event: ev.Hidden) -> str:
-        return self._word(event, "hidden", self._root(event.network, event.id), event.reason, 1)
+        root = self._root(event.network, event.id)
+        if event.reason == "edited" and self._replaced(root, event):
+            return "duplicates"
+        return self._word(event, "hidden", root, event.reason, 1)
+
+    def _replaced(self, root: str, event: ev.Hidden) -> bool:
+        """Is this version replaced by a newer one already? Then the word that it was edited says nothing new."""
+        newest = self._newest(root)
+        if newest is None:
+            return False
+        self._flush()
+        body = self._db.execute("SELECT body FROM events WHERE seq = ?", (newest,)).fetchone()[0]
+        return body is not None and _decode(body).post.id != event.id
 
     def _restored(self, event: ev.Restored) -> str:
         return self._word(event, "hidden", self._root(event.network, event.id), event.reason, 0)

@@ -83,7 +83,8 @@ class Deleted(_Event, frozen=True, tag="deleted"):
 
 
 class Hidden(_Event, frozen=True, tag="hidden"):
-    """Not to be shown until a `Restored` with the same reason: `withheld`, `dropped`, `moderated`."""
+    """Not to be shown until a `Restored` with the same reason: `withheld`, `dropped`, `moderated`, `protected`,
+    `suspended` … Of reason `edited`: until the newer version arrives."""
 
     id: str
     reason: str

@@ -6,6 +6,8 @@ Source: X's "Compliance Data Objects". Ids are read from `id_str`, as `id` of th
 An account's deletion can be taken back for 30 days, so it hides; what X erases for good is `delete`.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from trinch.posts import times
@@ -47,7 +49,7 @@ class Body(msgspec.Struct):
 class Batch(msgspec.Struct):
     """One line of a batch compliance job's result."""
 
-    id: str
+    id: Annotated[str, msgspec.Meta(min_length=1)]
     action: str
     reason: str = ""
     redacted_at: str | None = None
@@ -86,7 +88,7 @@ def events(kind: str, body: Body) -> list[Event]:
     if kind == "tweet_edit":
         # The new text comes with the post itself; until then the superseded ones are not to be shown.
         newest = _post_id(kind, body)
-        older = [id for id in body.edit_tweet_ids or () if id != newest]
+        older = [id for id in body.edit_tweet_ids or () if id and id != newest]
         return [Hidden(at=at, network="x", id=id, reason="edited") for id in older]
     field = (body.profile_field or "").rpartition(".")[2]
     if field in ("screen_name", "username", "handle") and body.new_value:
