@@ -64,7 +64,9 @@ only for a count of which fewer than `BUSY` posts speak in the first, since it m
 BUSY = 30
 EVENTFUL = 5
 ORIGINALS = "-filter:retweets"
-"""Once the topic is known, reposts tell nothing that their originals do not."""
+"""Reposts tell nothing that their originals do not. To leave them out costs time, so only where they crowd."""
+CROWDED = 2
+"""Posts to a source among the anchors from which on reposts are left out of the further searches."""
 
 
 class Evidence(NamedTuple):
@@ -211,6 +213,8 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
     if not _is_enough(question, anchors, read) or not _is_met(question, anchors, read):
         return NOTHING
 
+    crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
+    kind = ORIGINALS if crowded else ""
     profile = _profile(question, anchors[:80], ocean) if len(anchors) >= 3 else {}
     if profile or question.kind in ("count", "overview"):
         words = [term.text for term in question.terms] + list(profile)[:8]
@@ -218,14 +222,14 @@ def gather(question: Question, ocean: Ocean, as_of: int) -> Evidence:
             words += _MEASURE_WORDS[question.measure].split()
         if question.kind == "overview" and _is_event(question, profile, anchors):
             words += _TOLL_WORDS.split()
-        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, f"{where} {ORIGINALS}".strip())
+        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, f"{where} {kind}".strip())
         if (question.newest or question.kind in ("count", "overview")) and not where:
             newest = max(
                 (hit.at for hit in hits if closeness(profile, read(hit).terms) >= LIKE),
                 default=max(anchor.first for anchor in anchors),
             )
             for days in RECENT:
-                since = f"since_time:{(newest - days * DAY) // 1_000_000} {ORIGINALS}"
+                since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind}"
                 recent = retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, since)
                 hits += recent
                 told = sum(closeness(profile, read(hit).terms) >= LIKE for hit in recent)
