@@ -41,3 +41,11 @@ def test_what_the_demo_says_to_type_next_works(tmp_path: Path) -> None:
 def test_the_same_sample_gives_the_same_answers(tmp_path: Path) -> None:
     one, other = demo(tmp_path / "a"), demo(tmp_path / "b")
     assert one.split("Go on:")[0] == other.split("Go on:")[0]
+
+
+def test_the_readme_shows_what_the_demo_says(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    shown = demo(tmp_path)
+    transcript = readme.split("```\n$ trinch ask ")[1].split("```")[0]
+    for asked in transcript.split("$ trinch ask "):
+        assert asked.strip() in shown
