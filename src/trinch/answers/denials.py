@@ -107,6 +107,10 @@ def denied(
     }
 
 
+_PLAIN_ID = re.compile(r"[\w:/.@#+~%-]{1,200}").fullmatch
+"""An id that may stand in a query: ids come from outside and may hold anything, quotes and brackets too."""
+
+
 def heard(chosen: Sequence[Candidate], ocean: Ocean, as_of: int) -> dict[str, Denied]:
     """What the replies to the posts to be quoted deny: they seldom name the topic, so no other search finds them.
 
@@ -114,7 +118,8 @@ def heard(chosen: Sequence[Candidate], ocean: Ocean, as_of: int) -> dict[str, De
     stands above the claim's author is enough.
     """
     posts = [candidate.source.best.post for candidate in chosen]
-    talks = sorted({post.conversation_id or post.id for post in posts if not denies(post.text)})
+    begun = {post.conversation_id or post.id for post in posts if not denies(post.text)}
+    talks = sorted(talk for talk in begun if _PLAIN_ID(talk))
     if not talks:
         return {}
     where = "(" + " OR ".join(f"conversation_id:{talk}" for talk in talks) + ")"
