@@ -5,9 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from trinch.ocean.log import Log, now
+from trinch.ocean.log import Log
 from trinch.posts import event as ev
 from trinch.posts.event import Post
+from trinch.posts.times import now
 
 NOON = 1_366_000_000_000_000
 MINUTE = 60_000_000

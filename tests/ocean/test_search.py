@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trinch.ocean.log import now
 from trinch.ocean.match import Candidate, matches
 from trinch.ocean.ocean import Ocean
 from trinch.ocean.query import OPERATORS, QueryError, parse
 from trinch.posts import event as ev
 from trinch.posts.event import Post
+from trinch.posts.times import now
 
 NOON = 1_366_000_000_000_000  # 2013-04-15T04:26:40Z
 MINUTE = 60_000_000

@@ -13,9 +13,10 @@ from pathlib import Path
 import msgspec
 
 from trinch.ocean.index import read_position
-from trinch.ocean.log import Log, now
+from trinch.ocean.log import Log
 from trinch.posts.event import Created, Edited, Event
 from trinch.posts.lang import identify
+from trinch.posts.times import now
 
 GROUP = 1000
 """Events acknowledged together at most."""

@@ -7,7 +7,6 @@ the indexes still hold. Knows nothing of indexes, queries or wire formats.
 """
 
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,14 +18,10 @@ import msgspec
 
 from trinch.ocean.fold import COUNTS, Fold, key_of, lookup
 from trinch.posts.event import Created, Edited, Event, Post
+from trinch.posts.times import now
 
 _SCHEMA = files("trinch.ocean").joinpath("schema.sql").read_text()
 _decode = msgspec.json.Decoder(Event).decode
-
-
-def now() -> int:
-    """The present, UTC microseconds."""
-    return time.time_ns() // 1000
 
 
 @dataclass(frozen=True, slots=True)

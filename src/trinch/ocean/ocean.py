@@ -15,12 +15,13 @@ from tantivy import Query
 
 from trinch.ocean import indexer, rank
 from trinch.ocean.index import Found, TextIndex, all_of
-from trinch.ocean.log import Appended, Log, now
+from trinch.ocean.log import Appended, Log
 from trinch.ocean.match import Candidate, matches
 from trinch.ocean.query import And, Node, parse, wanted_words
 from trinch.posts.event import Created, Edited, Event, Post
 from trinch.posts.fingerprint import COPY, similar
 from trinch.posts.text import tokens
+from trinch.posts.times import now
 
 DEEPEST = 100_000
 """Candidates looked at for one search, however few of them match."""

@@ -25,6 +25,7 @@ _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
 
 
 def now() -> int:
+    """The present."""
     return time.time_ns() // 1000
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from trinch.console import iso
-from trinch.ocean.log import now
+from trinch.posts.times import now
 
 log = logging.getLogger("trinch.server")
 

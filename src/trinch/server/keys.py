@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from trinch.console import iso
-from trinch.ocean.log import now
+from trinch.posts.times import now
 
 SCOPES = ("read", "ingest", "admin")
 """`read`: search, ask, MCP, metrics. `ingest`: send posts. `admin`: both, and keys over HTTP."""

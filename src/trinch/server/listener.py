@@ -4,6 +4,7 @@ Run as `python -m trinch.server.listener DIR URL`. Knows nothing of the server b
 """
 
 import asyncio
+import os
 import sys
 import threading
 from pathlib import Path
@@ -17,7 +18,8 @@ async def drink(data: Path, url: str) -> None:
     loop, stop, last = asyncio.get_running_loop(), asyncio.Event(), ""
 
     def wait_for_parent() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 4096):  # past Python's own buffer, whose lock a dying interpreter would trip over
+            pass
         loop.call_soon_threadsafe(stop.set)
 
     def report(_: Totals, state: str) -> None:

@@ -13,9 +13,9 @@ from typing import Any
 
 from trinch.console import iso
 from trinch.ocean.index import read_position
-from trinch.ocean.log import now
 from trinch.ocean.ocean import Ocean
 from trinch.posts.event import Created, Edited
+from trinch.posts.times import now
 from trinch.server.desk import Desk
 from trinch.server.wire import event
 
