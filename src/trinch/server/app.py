@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
+from trinch.llm.model import Setting
 from trinch.server import chat, ingest, native, openapi, operations, page, responses
 from trinch.server.audit import Audit
 from trinch.server.children import Child
@@ -31,8 +32,9 @@ from trinch.server.state import State
 log = logging.getLogger("trinch.server")
 
 
-def build(data: Path, rules: Rules, listen: list[str]) -> tuple[Guard, State]:
-    """The application over the ocean in `data`, drinking from these addresses; and what its parts share."""
+def build(data: Path, rules: Rules, listen: list[str], writer: Setting | None = None) -> tuple[Guard, State]:
+    """The application over the ocean in `data`, drinking from these addresses, its answers rewritten by `writer` where
+    one is set; and what its parts share."""
     readers, askers = Desk(data, threads=4, line=400), Desk(data, threads=2, line=100)
     children = [Child("indexer", "trinch.ocean.indexer", [str(data)])]
     children += [Child(url, "trinch.server.listener", [str(data), url]) for url in listen]
@@ -51,6 +53,7 @@ def build(data: Path, rules: Rules, listen: list[str]) -> tuple[Guard, State]:
         audit=Audit(data),
         metrics=Metrics(),
         children=children,
+        writer=writer,
     )
     routes: list[BaseRoute] = [
         *native.routes,
@@ -65,7 +68,7 @@ def build(data: Path, rules: Rules, listen: list[str]) -> tuple[Guard, State]:
     if find_spec("mcp"):
         from trinch.server import tools
 
-        server = tools.server(readers, askers)
+        server = tools.server(readers, askers, writer)
         # Any host: the guard has looked at it. Stateless: a connection lost is nothing lost.
         routes += server.streamable_http_app(stateless_http=True, json_response=True, host="any").routes
         mcp = server.session_manager.run()

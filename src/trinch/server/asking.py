@@ -6,12 +6,16 @@ Knows nothing of HTTP or of any client's format.
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from trinch.answers import lexicon
 from trinch.answers.answer import answer as answer_to
 from trinch.answers.model import Answer
 from trinch.answers.model import Hit as Found
+from trinch.answers.rewrite import rewritten
+from trinch.llm.model import Setting
+from trinch.models import open_model
 from trinch.ocean.match import Candidate, matches
 from trinch.ocean.ocean import Hit, Ocean
 from trinch.ocean.query import OPERATORS, parse
@@ -43,10 +47,12 @@ def understood(text: str, *, earlier: Sequence[str] = (), where: str = "", as_of
     return Asked(text, follow_up(before, bare), joined, as_of)
 
 
-def answer(ocean: Ocean, asked: Asked) -> Answer:
-    """The answer to what was asked, from the posts that its operators let through."""
+def answer(ocean: Ocean, asked: Asked, writer: Setting | None = None) -> Answer:
+    """The answer to what was asked, from the posts that its operators let through; in a model's words where one is
+    set and they pass the check."""
     sea = Restricted(ocean, asked.where) if asked.where else ocean
-    return answer_to(sea, asked.question, asked.as_of)
+    given = answer_to(sea, asked.question, asked.as_of)
+    return rewritten(ocean, given, partial(open_model, writer)) if writer else given
 
 
 class Restricted:

@@ -106,7 +106,7 @@ async def ask(request: Request) -> Response:
     question, state = asked_of(given), state_of(request)
     if given.stream or "text/event-stream" in request.headers.get("accept", ""):
         return wire.EventStream(_told(state, question))
-    return wire.Json(await state.askers.run(shapes.answered, question))
+    return wire.Json(await state.askers.run(shapes.answered, question, state.writer))
 
 
 async def _told(state: State, question: Asked) -> AsyncIterator[bytes]:
@@ -114,7 +114,7 @@ async def _told(state: State, question: Asked) -> AsyncIterator[bytes]:
     asking = {"state": "searching", "question": question.text, "asked": question.question}
     yield wire.event(asking | {"as_of": iso(question.as_of)}, "status")
     try:
-        shown = await state.askers.run(shapes.answered, question)
+        shown = await state.askers.run(shapes.answered, question, state.writer)
         sent = set[str]()
         for n in [claim["n"] for claim in shown["claims"]]:
             shown = await state.readers.run(shapes.standing, shown)

@@ -109,7 +109,8 @@ class Page:
             as_of = _moment(until, front)
             if question and readable:
                 asked = native.asked(question, earlier=earlier, where="", as_of=as_of)
-                answer = await state_of(request).askers.run(shapes.answered, asked)
+                state = state_of(request)
+                answer = await state.askers.run(shapes.answered, asked, state.writer)
         except Problem as error:
             status, problem = error.status, error.message
         lang = given.get("lang") or request.cookies.get("lang") or ""

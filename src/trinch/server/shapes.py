@@ -9,6 +9,7 @@ from typing import Any
 from trinch.answers.check import SEPARATOR
 from trinch.answers.render import as_json
 from trinch.console import iso
+from trinch.llm.model import Setting
 from trinch.ocean.ocean import Hit, Ocean
 from trinch.ocean.query import parse_time
 from trinch.server.asking import Asked, answer
@@ -45,9 +46,10 @@ def post_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def answered(ocean: Ocean, asked: Asked) -> dict[str, Any]:
-    """The answer to a question as it may be shown at this instant (native shape, docs/api.md)."""
-    shown = as_json(answer(ocean, asked))
+def answered(ocean: Ocean, asked: Asked, writer: Setting | None = None) -> dict[str, Any]:
+    """The answer to a question as it may be shown at this instant (native shape, docs/api.md). `writer` is the model
+    that may rewrite it, opened in this process at its first use."""
+    shown = as_json(answer(ocean, asked, writer))
     for post in [
         *shown["sources"],
         *(citation for claim in shown["claims"] for citation in claim["citations"]),

@@ -20,7 +20,7 @@ async def told(
     """The pieces of an answer in turn, each with the answer as it stands then; what vanished is left out.
 
     The last piece is empty: with it comes the answer as it stands when all is told."""
-    shown = await state.askers.run(shapes.answered, asked)
+    shown = await state.askers.run(shapes.answered, asked, state.writer)
     length = 0
     for n in [claim["n"] for claim in shown["claims"]]:
         shown = await state.readers.run(shapes.standing, shown)

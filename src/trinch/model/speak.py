@@ -1,0 +1,82 @@
+"""A Grok in this process as a language model: `trinch.llm`'s interface over generation.
+
+Owns turning a conversation into tokens by Grok's template, and the bounds of time and length. Knows nothing of what is
+talked about.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import torch
+
+from trinch.llm.model import LLMError, Message
+from trinch.model.checkpoint import CheckpointError, load
+from trinch.model.generate import Sampling, TextStream, generate_tokens
+from trinch.model.grok import Grok
+from trinch.model.tokenizer import SEPARATOR, Tokenizer, TokenizerError, load_tokenizer
+
+
+class Speaker:
+    """A model and its tokenizer that hold a conversation. One at a time: others wait."""
+
+    def __init__(self, model: Grok, tokenizer: Tokenizer, name: str, seconds: float = 60.0) -> None:
+        self._model, self._tokenizer, self._name, self._seconds = model.eval(), tokenizer, name, seconds
+        self._turn = threading.Lock()
+
+    @classmethod
+    def open(cls, folder: Path, name: str = "", seconds: float = 60.0) -> "Speaker":
+        """The model saved in a folder. Raises LLMError."""
+        try:
+            model, tokenizer = load(folder, dtype=torch.float32), load_tokenizer(folder)
+        except (CheckpointError, TokenizerError, ValueError, OSError) as error:
+            raise LLMError("address", f"cannot open the model in {folder}: {error}") from None
+        return cls(model, tokenizer, name or folder.resolve().name, seconds)
+
+    @property
+    def name(self) -> str:
+        """The name given, or the folder's."""
+        return self._name
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        """As `LanguageModel.complete`. Raises LLMError `too_long` where the conversation does not fit."""
+        deadline = time.monotonic() + self._seconds
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        prompt, _ = self._tokenizer.encode_chat(turns)
+        room = self._model.config.max_positions
+        if len(prompt) + max_tokens > room:
+            raise LLMError(
+                "too_long",
+                f"{self._name} sees {room} tokens; {len(prompt)} to read and {max_tokens} to write are more",
+            )
+        sampling = Sampling(
+            max_new_tokens=max_tokens,
+            temperature=temperature,
+            stop_tokens=frozenset({self._tokenizer.special(SEPARATOR)}),
+        )
+        if not self._turn.acquire(timeout=self._seconds):
+            raise LLMError("timeout", f"{self._name} was busy for {self._seconds:g} s")
+        try:
+            text, written = TextStream(self._tokenizer, stop), 0
+            for (token,) in generate_tokens(self._model, [prompt], sampling):
+                if token is None:
+                    break
+                written += 1
+                yield text.add(token)
+                if text.stopped:
+                    return
+                if time.monotonic() > deadline:
+                    raise LLMError("timeout", f"{self._name} did not finish within {self._seconds:g} s")
+            yield text.finish()
+        finally:
+            self._turn.release()
+        if written >= max_tokens:
+            raise LLMError("truncated", f"the text of {self._name} was cut off at {max_tokens} tokens")
