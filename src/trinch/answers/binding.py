@@ -7,7 +7,7 @@ an omission through that changes what is said.
 from trinch.answers.lexicon import DENIAL_WORDS, HEARSAY, words
 
 LEADS = words(
-    "breaking update updated just in live news alert urgent flash developing watch video photo photos en direct info "
+    "breaking update updated just in live news alert urgent flash watch video photo photos en direct info "
     "derniere minute ultima hora ultimo eilmeldung ultim'ora urgente"
 )
 """Words of a lead in front ("JUST IN:") that tells nothing."""
@@ -56,7 +56,14 @@ _TURNED = words(
 )
 """Words by which a later clause takes back an earlier one."""
 
-GUARDED = _GUARDED | _TURNED | DENIAL_WORDS | HEARSAY
+_WITH_ING = words(
+    "pending assuming barring excluding providing provided supposing failing lacking according saying reporting claiming "
+    "warning suggesting alleging citing quoting telling adding hoping fearing denying insisting expecting threatening "
+    "predicting pretending mocking joking imagining arguing seeming appearing during nothing wondering asking meaning "
+    "contradicting reversing undoing cancelling canceling retracting correcting rejecting dismissing"
+)
+
+GUARDED = _GUARDED | _TURNED | _WITH_ING | DENIAL_WORDS | HEARSAY
 """Words without which the rest would say more: who says so, how sure, when, in what world. No clause with one is left
 out."""
 

@@ -152,7 +152,11 @@ def _versions(tokens: Sequence[Token], lang: str) -> Iterator[list[Token]]:
     yield list(tokens)
     if lang not in LANGUAGES:
         return
-    free = [] if _reaches(tokens) else [i for i in range(1, len(clauses)) if _adds(clauses, marks, i)]
+    free = (
+        []
+        if _reaches(tokens)
+        else [i for i in range(1, len(clauses)) if _adds(clauses, marks, i, lang == "en")]
+    )
     choices = [(False, True) if i in free[:MAX_OMITTED] else (False,) for i in range(len(clauses))]
     for omitted in product(*choices):
         kept = [i for i, out in enumerate(omitted) if not out]
@@ -192,18 +196,23 @@ def _reaches(tokens: Sequence[Token]) -> bool:
     return any(token in ('"', "?") or fold(token) in SCOPING or token.endswith("n't") for token in tokens)
 
 
-def _adds(clauses: Sequence[Clause], marks: Sequence[Token], i: int) -> bool:
-    """Whether the `i`th clause only adds to the others, so that they stay true without it."""
+def _adds(clauses: Sequence[Clause], marks: Sequence[Token], i: int, english: bool) -> bool:
+    """Whether the `i`th clause only adds to the others, so that they stay true without it: a further count ("60
+    hurt"), what came along with it ("taking 181 homes"), or who somebody is ("who lived nearby")."""
     clause, after = clauses[i], marks[i + 1] if i + 1 < len(marks) else ","
     folded = [fold(token) for token in clause]
+    if len(clause) < 2:
+        return False
+    aside = english and (re.fullmatch(r"[a-z]{3,}ing", folded[0]) or folded[0] in ("who", "which", "whose"))
     return (
         marks[i] == after == ","
+        and ":" not in marks
         and len(clauses[0]) >= WHOLE
-        and len(clause) >= 2
-        and folded[0] not in SUBORDINATE
+        and fold(clauses[0][0]) not in SUBORDINATE
+        and bool(aside or _counts(clause))
         and GUARDED.isdisjoint(folded)
         and not any(_YEAR.fullmatch(token) for token in clause)
-        and all(token[0].isalnum() or token[0] in "@$€£" for token in clause)
+        and all(token[0].isalnum() or token[0] in "$€£" for token in clause)
     )
 
 

@@ -52,10 +52,10 @@ class Speaker:
         turns = [{"role": message.role, "content": message.content} for message in messages]
         prompt, _ = self._tokenizer.encode_chat(turns)
         room = self._model.config.max_positions
-        if len(prompt) + max_tokens > room:
+        max_tokens = min(max_tokens, room - len(prompt))
+        if max_tokens < 1:
             raise LLMError(
-                "too_long",
-                f"{self._name} sees {room} tokens; {len(prompt)} to read and {max_tokens} to write are more",
+                "too_long", f"{self._name} sees {room} tokens, fewer than the {len(prompt)} to read"
             )
         sampling = Sampling(
             max_new_tokens=max_tokens,
