@@ -89,7 +89,9 @@ def _writer(writer: Writer) -> str:
     if writer.error:
         return f"All sentences are quotes: {model} was no help ({clean(writer.note)})."
     told = f"{writer.written} of {writer.sentences} sentences are written by {model}"
-    return f"{told}; {writer.fell_back} fell back to their quotes, for what it wrote failed the check."
+    return (
+        f"{told}; {writer.fell_back} fell back to their quotes: what it wrote is missing or failed the check."
+    )
 
 
 def _who(citation: Citation) -> str:

@@ -32,11 +32,11 @@ class Speaker:
             model, tokenizer = load(folder, dtype=torch.float32), load_tokenizer(folder)
         except (CheckpointError, TokenizerError, ValueError, OSError) as error:
             raise LLMError("address", f"cannot open the model in {folder}: {error}") from None
-        return cls(model, tokenizer, name or folder.resolve().name, seconds)
+        return cls(model, tokenizer, name or "/".join(folder.resolve().parts[-2:]), seconds)
 
     @property
     def name(self) -> str:
-        """The name given, or the folder's."""
+        """The name given, or the end of the folder's path."""
         return self._name
 
     def complete(
