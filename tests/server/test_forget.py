@@ -24,6 +24,7 @@ class Desks:
 
     def __init__(self, data: Path) -> None:
         self.readers, self.askers = Desk(data, threads=1, line=10), Desk(data, threads=1, line=10)
+        self.writer = None
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 import json
 import math
+import re
 from collections import Counter
 from itertools import pairwise
-import re
 from pathlib import Path
 
 import numpy as np

@@ -88,6 +88,7 @@ def standing(ocean: Ocean, shown: dict[str, Any]) -> dict[str, Any]:
         "answer": SEPARATOR.join(claim["text"] for claim in claims),
         "claims": claims,
         "sources": [source for source in shown["sources"] if source["key"] in cited],
+        "writer": shown["writer"] if claims else None,
     }
 
 
