@@ -144,6 +144,9 @@ def test_a_proxy_of_the_environment_is_not_for_this_machine(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
     assert said(model(server, "echo")) == HELLO[-1].content
+    monkeypatch.setenv("HTTPS_PROXY", "gopher://nowhere")
+    outside = OpenAI(Setting("https://models.invalid/v1", "m", 2))
+    assert trouble(outside).code == "unreachable"
 
 
 @pytest.mark.parametrize(

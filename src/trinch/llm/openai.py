@@ -128,9 +128,8 @@ class OpenAI:
             if not key.isascii() or not key.isprintable():
                 raise LLMError("refused", f"{KEY} holds characters that no key has")
             headers["Authorization"] = f"Bearer {key}"
-        # Proxies of the environment are for the world outside, not for this machine.
         async with (
-            httpx.AsyncClient(timeout=self._seconds, trust_env=not self._local) as client,
+            self._client() as client,
             client.stream(method, self._base + path, json=body, headers=headers) as response,
         ):
             if response.headers.get("content-encoding", "identity") != "identity":
@@ -138,6 +137,13 @@ class OpenAI:
             if response.status_code != 200:
                 raise await self._refusal(response, key)
             yield response
+
+    def _client(self) -> httpx.AsyncClient:
+        """A client. Proxies and certificates of the environment are for the world outside, not for this machine."""
+        try:
+            return httpx.AsyncClient(timeout=self._seconds, trust_env=not self._local)
+        except (ValueError, ImportError, OSError) as error:
+            raise LLMError("unreachable", f"the proxy or certificates of the environment: {error}") from None
 
     async def _refusal(self, response: httpx.Response, key: str) -> LLMError:
         """What a status other than 200 means, with the beginning of what the server says."""

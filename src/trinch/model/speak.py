@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 
 from trinch.llm.model import LLMError, Message
-from trinch.model.checkpoint import CheckpointError, load
+from trinch.model.checkpoint import load, read_config
 from trinch.model.generate import Sampling, TextStream, generate_tokens
 from trinch.model.grok import Grok
-from trinch.model.tokenizer import SEPARATOR, Tokenizer, TokenizerError, load_tokenizer
+from trinch.model.tokenizer import SEPARATOR, Tokenizer, load_tokenizer
 
 
 class Speaker:
@@ -29,8 +29,14 @@ class Speaker:
     def open(cls, folder: Path, name: str = "", seconds: float = 60.0) -> "Speaker":
         """The model saved in a folder. Raises LLMError."""
         try:
-            model, tokenizer = load(folder, dtype=torch.float32), load_tokenizer(folder)
-        except (CheckpointError, TokenizerError, ValueError, OSError) as error:
+            tokenizer = load_tokenizer(folder)
+            tokenizer.special(SEPARATOR)
+            if tokenizer.vocab_size > read_config(folder).vocab_size:
+                raise ValueError("the tokenizer has more tokens than the model")
+            model = load(folder, dtype=torch.float32)
+        except (
+            Exception
+        ) as error:  # the files of strangers can be wrong in any way, and the libraries raise anything
             raise LLMError("address", f"cannot open the model in {folder}: {error}") from None
         return cls(model, tokenizer, name or "/".join(folder.resolve().parts[-2:]), seconds)
 
