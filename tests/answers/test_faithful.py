@@ -63,6 +63,8 @@ REFUSED = [
     ("Ferry sinks near Orsk", "Ferry sinks near Orsk [1]"),
     ("Ferry sinks near Orsk", "**Ferry** sinks near Orsk"),
     ("Ferry sinks near Orsk", "Ferry sinks near Оrsk"),  # a Cyrillic letter
+    ("Dahl owns the bank in Orsk", "Dahl owned the bank in Orsk."),
+    ("Dahl shoots Berg in Orsk, portraying a killer", "Dahl shoots Berg in Orsk."),
     ("Ferry sinks", "Ferry sinks"),  # too short to be a sentence
     ("", ""),
 ]  # fmt: skip

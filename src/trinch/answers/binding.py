@@ -61,6 +61,8 @@ _WITH_ING = words(
     "warning suggesting alleging citing quoting telling adding hoping fearing denying insisting expecting threatening "
     "predicting pretending mocking joking imagining arguing seeming appearing during nothing wondering asking meaning "
     "contradicting reversing undoing cancelling canceling retracting correcting rejecting dismissing"
+    "portraying starring acting performing filming rehearsing recreating reenacting simulating dramatizing depicting "
+    "playing staging"
 )
 
 GUARDED = _GUARDED | _TURNED | _WITH_ING | DENIAL_WORDS | HEARSAY
@@ -82,3 +84,10 @@ ACCORDING = ("according to ", "selon ", "segun ", "laut ", "secondo ", "segundo 
 
 PRONOUNS = words("he she they it i we you who which that this one")
 """A clause with one of these means somebody named elsewhere, and stays where it is."""
+
+TELLING = words(
+    "confirms announces declares kills injures wounds arrests reports hits destroys damages closes opens reaches rejects "
+    "approves launches evacuates rescues charges orders suspends cancels accuses denies condemns attacks captures "
+    "signs imposes lifts releases publishes appoints dismisses sentences acquits convicts blocks bans recalls shuts"
+)
+"""Headlines' verbs of what happened once: told as past they say the same. "Owns" and "needs" do not."""

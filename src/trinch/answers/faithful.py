@@ -4,7 +4,7 @@ Owns that judgement and nothing else. It is lexical and made to refuse: a senten
 the quote by a few steps that are known to keep its meaning (`_versions`, `_same`); any other word, order or omission
 fails it. So it cannot be talked into anything, and it refuses most good paraphrases: those fall back to their quote.
 
-What it cannot see: an omitted clause that frames the rest without any word of the lists ("…, new season teases"), and
+What it cannot see: an omitted clause that frames the rest without any word of the lists ("…, delighting the studio audience"), and
 words that mean something else in the sentence than in the quote.
 """
 
@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from trinch.answers.binding import ACCORDING, GUARDED, LEADS, PRONOUNS, SAYING, SCOPING, SUBORDINATE
+from trinch.answers.binding import ACCORDING, GUARDED, LEADS, PRONOUNS, SAYING, SCOPING, SUBORDINATE, TELLING
 from trinch.answers.lexicon import words
 from trinch.posts.text import fold
 
@@ -267,7 +267,7 @@ def _tense(version: Sequence[Token], v: int, said: Sequence[Token], s: int) -> b
     """Whether "confirms 9" became "confirmed 9": a headline's present told as past. Only with the same object behind,
     for without one it may be passive ("man stabs" is not "man stabbed")."""
     now, past = version[v], said[s]
-    told = (now.endswith("s") and past in (f"{now[:-1]}ed", f"{now[:-1]}d")) or (now, past) == ("hits", "hit")
+    told = (now in TELLING and past in (f"{now[:-1]}ed", f"{now[:-1]}d")) or (now, past) == ("hits", "hit")
     behind = _object(version, v + 1)
     return told and behind != "" and behind == _object(said, s + 1)
 
