@@ -60,7 +60,7 @@ _WITH_ING = words(
     "pending assuming barring excluding providing provided supposing failing lacking according saying reporting claiming "
     "warning suggesting alleging citing quoting telling adding hoping fearing denying insisting expecting threatening "
     "predicting pretending mocking joking imagining arguing seeming appearing during nothing wondering asking meaning "
-    "contradicting reversing undoing cancelling canceling retracting correcting rejecting dismissing"
+    "contradicting reversing undoing cancelling canceling retracting correcting rejecting dismissing "
     "portraying starring acting performing filming rehearsing recreating reenacting simulating dramatizing depicting "
     "playing staging"
 )

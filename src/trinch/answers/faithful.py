@@ -4,8 +4,8 @@ Owns that judgement and nothing else. It is lexical and made to refuse: a senten
 the quote by a few steps that are known to keep its meaning (`_versions`, `_same`); any other word, order or omission
 fails it. So it cannot be talked into anything, and it refuses most good paraphrases: those fall back to their quote.
 
-What it cannot see: an omitted clause that frames the rest without any word of the lists ("…, delighting the studio audience"), and
-words that mean something else in the sentence than in the quote.
+What it cannot see: an omitted clause that frames the rest without any word of the lists ("…, delighting the studio
+audience"), and words that mean something else in the sentence than in the quote.
 """
 
 import re
