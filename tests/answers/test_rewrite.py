@@ -20,7 +20,6 @@ from trinch.answers.rewrite import prompt, read, rewritten
 from trinch.llm.model import Message, Setting
 from trinch.models import open_model
 
-pytest.importorskip("httpx")
 AS_OF = us("2031-05-02T21:00+00:00")
 QUESTION = "what happened in Port Halden"
 

@@ -11,7 +11,6 @@ from tests.llm.fake import Server
 from trinch.llm.model import LLMError, Message, Setting
 from trinch.llm.openai import KEY, OpenAI, base_of
 
-pytest.importorskip("httpx")
 SECRET = "sk-very-secret-1234567890"
 HELLO = (Message("system", "be brief"), Message("user", "héllo\n☃"))
 

@@ -1,6 +1,7 @@
 """A server, and `trinch ask`, with a language model on top of the answers: every door tells the checked sentences."""
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,19 @@ def test_where_there_is_no_evidence_the_model_is_not_asked(http: httpx.Client, m
     answer = http.get("/v1/ask", params={"question": OTHER, "as_of": AS_OF}).json()
     assert (answer["outcome"], answer["writer"]) == ("not_enough_evidence", None)
     assert len(model.asked) == asked
+
+
+def test_what_went_wrong_inside_is_for_the_log_only(sample_data: Path, model: Server, tmp_path: Path) -> None:
+    with Running(
+        shutil.copytree(sample_data, tmp_path / "ocean"), "--model", model.url("500"), "--model-name", "m"
+    ) as running:
+        answer = httpx.get(
+            f"{running.url}/v1/ask", params={"question": QUESTION, "as_of": AS_OF}, timeout=30
+        ).json()
+        assert answer["outcome"] == "answer"
+        assert (answer["writer"]["error"], answer["writer"]["written"]) == ("server", 0)
+        assert str(model.port) not in str(answer["writer"])
+        assert f"127.0.0.1:{model.port}/500/v1 failed (status 500)" in running.said()
 
 
 def trinch(data: Path, *arguments: str, key: str = "") -> subprocess.CompletedProcess[str]:

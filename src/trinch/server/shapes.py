@@ -3,6 +3,7 @@
 Owns the native shapes of docs/api.md and the last look at the log before an answer leaves. Knows nothing of HTTP.
 """
 
+import logging
 import re
 from typing import Any
 
@@ -13,6 +14,8 @@ from trinch.llm.model import Setting
 from trinch.ocean.ocean import Hit, Ocean
 from trinch.ocean.query import parse_time
 from trinch.server.asking import Asked, answer
+
+log = logging.getLogger("trinch.server")
 
 
 def key(network: str, id: str) -> str:
@@ -50,6 +53,10 @@ def answered(ocean: Ocean, asked: Asked, writer: Setting | None = None) -> dict[
     """The answer to a question as it may be shown at this instant (native shape, docs/api.md). `writer` is the model
     that may rewrite it, opened in this process at its first use."""
     shown = as_json(answer(ocean, asked, writer))
+    if shown["writer"] and shown["writer"]["error"]:
+        # What went wrong names addresses inside: it is for who runs the server, not for who asks.
+        log.warning("no help from the language model: %s", shown["writer"]["note"])
+        shown["writer"]["note"] = "the language model was no help"
     for post in [
         *shown["sources"],
         *(citation for claim in shown["claims"] for citation in claim["citations"]),
