@@ -39,6 +39,7 @@ POSTS = [
     created("4", "Élections : les tempêtes au port", NOON + 3 * MINUTE, lang="fr", media=("image",), likes=3),
     created("5", "東京で大きな嵐", NOON + 4 * MINUTE, lang="ja", author="kei", author_id="5"),
     created("6", "Buy $TSLA now! 🚀 don't wait", NOON + 5 * MINUTE, quote_of="4", author_verified=True, reposts=64),
+    created("7", "storms, in inglese: tempeste", NOON + 6 * MINUTE, lang="it", author="dan", author_id="7"),
 ]  # fmt: skip
 
 CASES = [
@@ -53,6 +54,8 @@ CASES = [
     ("elections", "4"),
     ("harbour -calm", "1 3"),
     ("harbour -(calm OR RT)", "1"),
+    ("lang:it -storm", "7"),
+    ("lang:it -storms", ""),
     ("#storm", "1"),
     ("@bob", "2"),
     ("@ann", "3"),
