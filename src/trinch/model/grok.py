@@ -7,8 +7,10 @@ sampling or training.
 Shapes: B sequences, T tokens, S keys (= T without a cache), D hidden, H query heads, J key-value heads,
 C head_dim, E experts, K experts per token, F expert width, V vocabulary.
 
-Precision: parameters may be stored in any dtype. Activations run in `Grok.dtype` and weights are cast to it
-where they are used, as in the original; norms, rotary phases, attention scores and the router stay in fp32.
+Precision: parameters may be stored in any dtype; weights are cast where they are used. `Grok.dtype` is that of
+the experts, the dense MLP, the head, and of keys and values, hence of their cache. All that decides where a token
+goes stays in fp32: residual stream, norms, attention, router. For a token sent to another expert by a rounding
+error is off by far more than the error; and so XLA compiled the original for the parity files (docs/model.md).
 """
 
 import math
@@ -100,14 +102,25 @@ class Attention(nn.Module):
         self.v_proj = Linear(config.hidden_size, config.num_kv_heads * config.head_dim)
         self.o_proj = Linear(config.num_heads * config.head_dim, config.hidden_size)
 
-    def forward(self, x: Tensor, rotary: Rotary, hidden: Tensor | None, cache: LayerCache | None) -> Tensor:
-        """x [B, T, D] -> [B, T, D]; hidden [B or 1, T, S] bool: keys a query may not see, None for causal."""
+    def forward(
+        self,
+        x: Tensor,
+        dtype: torch.dtype,
+        rotary: Rotary,
+        hidden: Tensor | None,
+        cache: LayerCache | None,
+    ) -> Tensor:
+        """x [B, T, D] -> [B, T, D]; hidden [B or 1, T, S] bool: keys a query may not see, None for causal.
+
+        Keys and values are rounded to `dtype`, with and without a cache.
+        """
         # Head counts come from the weights, so that a tensor-parallel shard works unchanged.
         query, key, value = (
             p(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
             for p in (self.q_proj, self.k_proj, self.v_proj)
         )
         query, key = rotate(query, rotary.cos, rotary.sin), rotate(key, rotary.cos, rotary.sin)
+        key, value = key.to(dtype), value.to(dtype)
         if cache is not None:
             key, value = cache.append(key, value)
         # Query head h reads key head h // (H / J).
@@ -159,17 +172,20 @@ class MoE(nn.Module):
         self.router = Linear(config.hidden_size, config.num_experts)
         self.experts = Experts(config)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, T, D] -> output [B, T, D] and the router's capped logits [B, T, E] in fp32."""
-        logits = softcap(self.router(x.float()), self.cap)
+    def forward(self, x: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, T, D] fp32 -> output [B, T, D] and the router's capped logits [B, T, E], both fp32.
+
+        `low` is x as the experts take it, in their dtype.
+        """
+        logits = softcap(self.router(x), self.cap)
         gate, expert = logits.softmax(-1).topk(self.k, dim=-1)  # [B, T, K]
         order = expert.view(-1).argsort(stable=True)
         counts = torch.bincount(expert.view(-1), minlength=logits.shape[-1])
-        rows = x.reshape(-1, x.shape[-1]).index_select(0, order // self.k)
+        rows = low.reshape(-1, x.shape[-1]).index_select(0, order // self.k)
         out = self.experts(rows, counts)
         inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.numel(), device=order.device))
         chosen = out.index_select(0, inverse).view(-1, self.k, out.shape[-1])  # [N, K, D]
-        mixed = torch.bmm(gate.to(out.dtype).view(-1, 1, self.k), chosen)
+        mixed = torch.bmm(gate.view(-1, 1, self.k), chosen.float())
         return mixed.view(x.shape), logits
 
 
@@ -188,14 +204,20 @@ class Block(nn.Module):
         self.post_moe_norm = RMSNorm(d, eps)
 
     def forward(
-        self, h: Tensor, rotary: Rotary, hidden: Tensor | None = None, cache: LayerCache | None = None
+        self,
+        h: Tensor,
+        dtype: torch.dtype,
+        rotary: Rotary,
+        hidden: Tensor | None = None,
+        cache: LayerCache | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """h [B, T, D] -> h [B, T, D] and the router's logits [B, T, E]; hidden as in Attention."""
-        h = h + self.post_attn_norm(self.attn(self.pre_attn_norm(h), rotary, hidden, cache))
+        """h [B, T, D] -> h [B, T, D] and the router's logits [B, T, E], all fp32; hidden as in Attention."""
+        h = h + self.post_attn_norm(self.attn(self.pre_attn_norm(h), dtype, rotary, hidden, cache))
         x = self.pre_moe_norm(h)
-        out, logits = self.moe(x)
+        low = x.to(dtype)
+        out, logits = self.moe(x, low)
         if self.mlp is not None:
-            out = (self.mlp(x) + out) / math.sqrt(2)
+            out = (self.mlp(low) + out) / math.sqrt(2)
         return h + self.post_moe_norm(out), logits
 
 
@@ -203,11 +225,11 @@ class Grok(nn.Module):
     """The whole model. Free on the meta device; then `to_empty(device=…)` and `init_weights()`.
 
     A pipeline stage may set `embed_tokens` or `norm` (and with it the head) to None and delete entries of
-    `layers`: `forward` then takes hidden states [B, T, D] instead of tokens, or returns them, not logits.
+    `layers`: `forward` then takes hidden states [B, T, D] fp32 instead of tokens, or returns them, not logits.
     """
 
     def __init__(self, config: GrokConfig, dtype: torch.dtype = torch.float32) -> None:
-        """`dtype`: of the activations; parameters are created in torch's default dtype (see `cast`)."""
+        """`dtype`: of the large products (see above); parameters are created in torch's default (see `cast`)."""
         super().__init__()
         self.config, self.dtype = config, dtype
         self.embed_tokens: nn.Embedding | None = nn.Embedding(config.vocab_size, config.hidden_size)
@@ -227,10 +249,10 @@ class Grok(nn.Module):
             nn.init.normal_(parameter, std=fan_in**-0.5)
 
     def cast(self, dtype: torch.dtype) -> "Grok":
-        """Store weights and run activations in `dtype`; the norms and the router stay fp32. Returns self."""
+        """Compute in `dtype`, and store in it the weights that are used in it. Returns self."""
         self.dtype = dtype
         for name, parameter in self.named_parameters():
-            if parameter.ndim > 1 and ".router." not in name:
+            if parameter.ndim > 1 and ".router." not in name and ".attn." not in name:
                 parameter.data = parameter.data.to(dtype)
         return self
 
@@ -266,26 +288,23 @@ class Grok(nn.Module):
         h = tokens
         if not tokens.is_floating_point():
             assert self.embed_tokens is not None, "this stage takes hidden states, not tokens"
-            h = (
-                F.embedding(tokens, self.embed_tokens.weight).to(self.dtype)
-                * self.config.embedding_multiplier
-            )
+            h = F.embedding(tokens, self.embed_tokens.weight).float() * self.config.embedding_multiplier
         rotary = self.rotary(positions)
         hidden = None if mask is None else ~mask
         routers = []
         for i, block in enumerate(self.layers.values()):
-            h, logits = block(h, rotary, hidden, cache[i] if cache else None)
+            h, logits = block(h, self.dtype, rotary, hidden, cache[i] if cache else None)
             routers.append(logits)
         if self.norm is not None:
             h = self.logits(self.norm(h[:, -1:] if last_only else h))
         return (h, torch.stack(routers)) if return_router else h
 
     def logits(self, h: Tensor) -> Tensor:
-        """Logits [..., V] of normalised hidden states [..., D]."""
+        """Logits [..., V] in `self.dtype` of normalised hidden states [..., D]."""
         head = self.lm_head or self.embed_tokens
         assert head is not None, "a stage with tied embeddings needs the table for its head"
         # The multiplier is cheaper on the hidden states than on the logits.
-        out = F.linear(h * self.config.output_multiplier, head.weight.to(h.dtype))
+        out = F.linear((h * self.config.output_multiplier).to(self.dtype), head.weight.to(self.dtype))
         return softcap(out, self.config.final_softcap)
 
 
