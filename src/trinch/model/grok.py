@@ -22,7 +22,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from trinch.model.config import GrokConfig
-from trinch.model.kernels import capped_attention, gated_gelu, grouped_matmul, rms_norm, rotate
+from trinch.model.kernels import capped_attention, even_groups, gated_gelu, grouped_matmul, rms_norm, rotate
 
 
 def softcap(x: Tensor, cap: float) -> Tensor:
@@ -156,8 +156,10 @@ class Experts(nn.Module):
 
     def forward(self, x: Tensor, counts: Tensor) -> Tensor:
         """x [M, D], rows sorted by expert; counts [E] integer, rows of each expert, their sum M -> [M, D]."""
+        x, counts, slots = even_groups(x, counts)
         inner = gated_gelu(grouped_matmul(x, self.gate, counts), grouped_matmul(x, self.up, counts))
-        return grouped_matmul(inner, self.down, counts)
+        out = grouped_matmul(inner, self.down, counts)
+        return out if slots is None else out.index_select(0, slots)
 
 
 class MoE(nn.Module):

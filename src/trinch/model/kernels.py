@@ -198,6 +198,21 @@ def grouped_matmul(x: Tensor, weight: Tensor, counts: Tensor) -> Tensor:
     return torch.cat([rows @ weight[g] for g, rows in enumerate(torch.split(x, counts.tolist()))])
 
 
+def even_groups(x: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Rows of zeros after each group of x [M, in], so that it has a multiple of 32 rows.
+
+    Returns x [M', in], counts [G] and where each row now is, [M]. On a processor oneDNN compiles a bfloat16
+    product anew for every size it meets, which takes longer than the product itself; so it meets few sizes.
+    Elsewhere, and where groups are smaller than that, all stays as it is, and there is no third value.
+    """
+    if x.device.type != "cpu" or x.dtype != torch.bfloat16 or len(x) < 32 * len(counts):
+        return x, counts, None
+    even = (counts + 31) // 32 * 32
+    shift = (even - counts).cumsum(0) - (even - counts)
+    slots = torch.arange(len(x)) + shift.repeat_interleave(counts)
+    return x.new_zeros(int(even.sum()), x.shape[1]).index_copy(0, slots, x), even, slots
+
+
 class _GatedGelu(Function):
     """GELU-tanh as x · sigmoid(2u), u = √(2/π)·(x + 0.044715·x³): torch's own kernel computes a slow tanh.
 
