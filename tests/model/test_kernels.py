@@ -164,7 +164,7 @@ def test_even_groups_hold_the_same_rows() -> None:
     assert torch.equal(spread[slots], x)
     group = torch.arange(5).repeat_interleave(even)
     assert torch.equal(group[slots], torch.arange(5).repeat_interleave(counts))
-    assert spread.float().norm() == x.float().norm()  # zeros elsewhere
+    assert spread.count_nonzero() == x.count_nonzero()
     assert even_groups(x[:9], torch.tensor([3, 0, 5, 1]))[2] is None
     assert even_groups(x.float(), counts)[0].shape == x.shape
 
