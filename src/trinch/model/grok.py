@@ -272,19 +272,26 @@ class Grok(nn.Module):
         *,
         positions: Tensor | None = None,
         mask: Tensor | None = None,
+        documents: Tensor | None = None,
         cache: Sequence[LayerCache] | None = None,
         return_router: bool = False,
         last_only: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Logits [B, T, V] in `self.dtype` of what follows each of tokens [B, T].
 
-        positions: [B or 1, T] integer, default 0, 1, 2…; restart them at each document of a packed sequence.
+        positions: [B or 1, T] integer, default 0, 1, 2….
         mask: [B or 1, T, S] bool, True where a query may see a key (`attention_mask`); None is plain causal.
+        documents: [B, T] integer, the document of each token of a packed sequence, in place of the two above:
+        a token sees its own document only, whose positions start at 0, as if it stood alone.
         cache: one per layer, for generation; positions must then be given.
         return_router: also return the routers' capped fp32 logits [layers, B, T, E], of which load-balancing
         and z losses are made: probabilities are their softmax, the chosen experts its top K.
         last_only: logits of the last token only, [B, 1, V].
         """
+        if documents is not None:
+            assert positions is mask is None, "documents say what positions and mask would"
+            positions = document_positions(documents)
+            mask = attention_mask(tokens.shape[1], documents=documents)
         if positions is None:
             positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
         h = tokens
@@ -308,6 +315,13 @@ class Grok(nn.Module):
         # The multiplier is cheaper on the hidden states than on the logits.
         out = F.linear((h * self.config.output_multiplier).to(self.dtype), head.weight.to(self.dtype))
         return softcap(out, self.config.final_softcap)
+
+
+def document_positions(documents: Tensor) -> Tensor:
+    """Positions [B, T] within the document [B, T] each token belongs to; one document's tokens are in a row."""
+    place = torch.arange(documents.shape[1], device=documents.device)
+    begins = documents[:, 1:] != documents[:, :-1]
+    return place - F.pad(place[1:] * begins, (1, 0)).cummax(1).values
 
 
 def attention_mask(
