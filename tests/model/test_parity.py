@@ -81,6 +81,15 @@ def test_logits_agree_with_the_original_code(shared: Path, name: str, dtype: tor
     assert result.agrees
 
 
+@pytest.mark.needs("grok1")
+def test_weights_stored_in_bfloat16_agree_as_well(shared: Path) -> None:
+    file = read_parity_file(shared / "grok1_ref_bf16.npz")
+    file.model.cast(torch.bfloat16)
+    ours = file.run(torch.bfloat16).numpy()
+    assert np.abs(ours - file.logits).max() <= 5e-2
+    assert (ours.argmax(-1) == file.logits.argmax(-1)).mean() >= 0.99
+
+
 def hooked(model: torch.nn.Module) -> dict[str, Tensor]:
     """Record what leaves the modules whose outputs the NumPy model keeps."""
     seen: dict[str, Tensor] = {}
