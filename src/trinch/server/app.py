@@ -36,6 +36,9 @@ READERS = max(2, (os.cpu_count() or 2) // 2)
 ASKERS = max(1, (os.cpu_count() or 2) // 2)
 """Processes that search, and that answer."""
 
+WAITERS = 4
+"""Processes that answer where a model behind an address writes: they mostly wait for it."""
+
 STAND_BACK = 5
 """Niceness of answering: a reader waits for milliseconds, an asker for a second."""
 
@@ -43,7 +46,9 @@ STAND_BACK = 5
 def build(data: Path, rules: Rules, listen: list[str], writer: Setting | None = None) -> tuple[Guard, State]:
     """The application over the ocean in `data`, drinking from these addresses, its answers rewritten by `writer` where
     one is set; and what its parts share."""
-    readers, askers = Desk(data, READERS, line=400), Desk(data, ASKERS, line=100, nice=STAND_BACK)
+    waiting = writer is not None and "://" in writer.where
+    asking = max(ASKERS, WAITERS) if waiting else ASKERS
+    readers, askers = Desk(data, READERS, line=400), Desk(data, asking, line=100, nice=STAND_BACK)
     children = [Child("indexer", "trinch.ocean.indexer", [str(data)])]
     children += [Child(url, "trinch.server.listener", [str(data), url]) for url in listen]
     live = Live(
