@@ -4,7 +4,7 @@ import asyncio
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,11 +25,16 @@ PAUSE, WHOLE = 0.5, 1.5
 HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n"
 
 
+ended = threading.Event()
+"""The stream without an end has ended."""
+
+
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[str, int]]:
     """The door and its readers of bodies, with short patience."""
     monkeypatch.setattr(guard, "PAUSE_SECONDS", PAUSE)
     monkeypatch.setattr(guard, "BODY_SECONDS", WHOLE)
+    monkeypatch.setattr(bounds, "WRITE_SECONDS", PAUSE)
 
     async def takes(request: Request) -> Response:
         return wire.Json(await wire.body(request, dict))
@@ -44,8 +49,20 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
     async def here(_: Request) -> Response:
         return Response("ok")
 
+    async def endless(_: Request) -> Response:
+        return wire.EventStream(flood())
+
+    async def flood() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield wire.event("x" * 65536)
+                await asyncio.sleep(0)
+        finally:
+            ended.set()
+
     routes = [
         Route("/", here),
+        Route("/endless", endless),
         Route("/json", takes, methods=["POST"]),
         Route("/lines", drinks, methods=["POST"]),
     ]
@@ -64,8 +81,9 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
     thread.start()
     while not running.started:
         time.sleep(0.01)
+    ended.clear()
     yield opened.getsockname()
-    running.should_exit = True
+    running.should_exit = running.force_exit = True
     thread.join()
 
 
@@ -105,6 +123,17 @@ def test_a_body_that_trickles_is_answered_408(address: tuple[str, int]) -> None:
                 continue
         assert answer.startswith(b"HTTP/1.1 408")
         assert WHOLE * 0.9 < time.monotonic() - started < 5
+
+
+def test_whoever_leaves_a_stream_unread_ends_it(address: tuple[str, int]) -> None:
+    with socket.create_connection(address) as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.sendall(b"GET /endless HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        time.sleep(PAUSE / 2)
+        assert not ended.is_set()
+        assert served(address).startswith(b"HTTP/1.1 200")
+        assert ended.wait(5)
+        assert closed(slow, 5)
 
 
 def test_many_that_dawdle_hold_up_nobody(address: tuple[str, int]) -> None:

@@ -43,6 +43,9 @@ def test_chores_are_done_with_the_words_of_the_chat(
     chunks = [json.loads(line[6:]) for line in streamed.splitlines() if line.startswith("data: {")]
     text = "".join(choice["delta"].get("content") or "" for chunk in chunks for choice in chunk["choices"])
     assert json.loads(text) == reply
+    response = http.post("/v1/responses", json={"model": "trinch", "input": asked}).json()
+    assert [item["type"] for item in response["output"]] == ["message"]  # nothing was searched
+    assert json.loads(response["output"][0]["content"][0]["text"]) == reply
 
 
 def test_a_question_is_no_chore(http: httpx.Client) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.server.running import Running
 from tests.server.test_native import DEAD
+from tests.server.test_open_webui import prompt
 from trinch.ocean.log import Log
 from trinch.posts.event import Deleted
 from trinch.server.memory import Memory
@@ -42,6 +43,17 @@ def test_completions_are_of_the_types_of_the_client(http: httpx.Client) -> None:
     assert len(chunks) > 3
     for chunk in chunks:
         ChatCompletionChunk.model_validate(chunk, strict=True)
+
+
+def test_a_chore_is_a_response_of_the_type_of_the_client(http: httpx.Client) -> None:
+    from openai.types.responses import Response, ResponseStreamEvent
+
+    asked = {"model": "trinch", "input": prompt('{ "title": "" }')}
+    Response.model_validate(http.post("/v1/responses", json=asked).json(), strict=True)
+    events = streamed(http.post("/v1/responses", json=asked | {"stream": True}))
+    assert {event.get("output_index", 0) for event in events} == {0}
+    for event in events:
+        pydantic.TypeAdapter(ResponseStreamEvent).validate_python(event, strict=True)
 
 
 @pytest.mark.parametrize("tool", [None, {"type": "web_search"}, {"type": "function", "name": "f", "strict": True, "parameters": {}}])  # fmt: skip

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from trinch.ocean.query import parse_time
-from trinch.server import wire
+from trinch.server import chores, wire
 from trinch.server.asking import Asked
 from trinch.server.dialogue import MODEL, Conversation, Message, new_id, question_of, questions
 from trinch.server.errors import Problem
@@ -59,9 +59,11 @@ class _Turn(NamedTuple):
     said: list[str]
     base: str
     head: dict[str, Any]
+    chore: str | None = None
+    """What is said instead of an answer (`chores.py`)."""
 
 
-class Fetch(msgspec.Struct):
+class Retrieve(msgspec.Struct):
     """Parameters of GET /v1/responses/{id}."""
 
     stream: bool = False
@@ -83,7 +85,9 @@ async def create(request: Request) -> Response:
     if given.previous_response_id:
         before = _decoded(state.memory.recall(given.previous_response_id, "previous_response_id")).said
     said = (before + questions(given, messages, "input"))[-CONTEXT:]
-    turn = _Turn(given, question_of(given, said, "input"), said, wire.base(request), _head(given))
+    chore = chores.done(said[-1])
+    asked = Asked("", "", "", None) if chore else question_of(given, said, "input")
+    turn = _Turn(given, asked, said, wire.base(request), _head(given), chore)
     return await _answered(state, turn, given.stream)
 
 
@@ -96,17 +100,14 @@ _REFUSED = {
 _decoded = msgspec.json.Decoder(_Turn).decode
 
 
-async def fetch(request: Request) -> Response:
-    """A response once more: its question, answered as of the same time from what may be shown now."""
-    state, given = state_of(request), wire.query(request, Fetch, strangers=True)
-    turn = _decoded(state.memory.recall(request.path_params["id"]))
+async def again(request: Request) -> Response:
+    """A response once more: its question, answered as of the same time from what may be shown now. Or its end."""
+    state, id = state_of(request), request.path_params["id"]
+    if request.method == "DELETE":
+        state.memory.forget(id)
+        return wire.Json({"id": id, "object": "response", "deleted": True})
+    given, turn = wire.query(request, Retrieve, strangers=True), _decoded(state.memory.recall(id))
     return await _answered(state, turn._replace(base=wire.base(request)), given.stream)
-
-
-async def forget(request: Request) -> Response:
-    id = request.path_params["id"]
-    state_of(request).memory.forget(id)
-    return wire.Json({"id": id, "object": "response", "deleted": True})
 
 
 async def _answered(state: State, turn: _Turn, stream: bool) -> Response:
@@ -144,9 +145,10 @@ async def _events(state: State, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
         "action": {"type": "search", "query": turn.asked.question, "queries": [turn.asked.question]},
     }
     here = {"output_index": 0, "item_id": search["id"]}
-    yield {"type": "response.output_item.added", "output_index": 0, "item": search}
-    yield {"type": "response.web_search_call.in_progress", **here}
-    yield {"type": "response.web_search_call.searching", **here}
+    if not turn.chore:
+        yield {"type": "response.output_item.added", "output_index": 0, "item": search}
+        yield {"type": "response.web_search_call.in_progress", **here}
+        yield {"type": "response.web_search_call.searching", **here}
 
     part: dict[str, Any] = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
     message: dict[str, Any] = {
@@ -156,19 +158,23 @@ async def _events(state: State, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
         "role": "assistant",
         "content": [],
     }
-    place = {"item_id": message["id"], "output_index": 1, "content_index": 0}
+    last = 0 if turn.chore else 1
+    place = {"item_id": message["id"], "output_index": last, "content_index": 0}
     shown: dict[str, Any] = {}
     also: list[dict[str, Any]] = []
-    async for now, piece in told(state, turn.asked, turn.base, "inline_citations" in turn.given.include):
-        if not shown:
+    linked = "inline_citations" in turn.given.include
+    begun = False
+    async for now, piece in _chore(turn.chore) if turn.chore else told(state, turn.asked, turn.base, linked):
+        if not begun and not turn.chore:
             if turn.given.wants_all or _SOURCES in turn.given.include:
                 also = await seen(state, turn.asked, now, turn.given.most_sources)
             search = _found(search, now, also, turn)
             yield {"type": "response.web_search_call.completed", **here}
             yield {"type": "response.output_item.done", "output_index": 0, "item": search}
-            yield {"type": "response.output_item.added", "output_index": 1, "item": message}
+        if not begun:
+            yield {"type": "response.output_item.added", "output_index": last, "item": message}
             yield {"type": "response.content_part.added", **place, "part": part}
-        shown = now
+        shown, begun = now, True
         if not piece.text:
             continue
         yield {"type": "response.output_text.delta", **place, "delta": piece.text, "logprobs": []}
@@ -180,26 +186,34 @@ async def _events(state: State, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
     yield {"type": "response.output_text.done", **place, "text": part["text"], "logprobs": []}
     yield {"type": "response.content_part.done", **place, "part": part}
     message = message | {"status": "completed", "content": [part]}
-    yield {"type": "response.output_item.done", "output_index": 1, "item": message}
+    yield {"type": "response.output_item.done", "output_index": last, "item": message}
 
     heard, spoken = words(*turn.said), words(part["text"])
     ended = head["completed_at"] or int(time.time())
-    done = head | {"status": "completed", "completed_at": ended, "output": [search, message]}
+    done = head | {"status": "completed", "completed_at": ended}
     done |= {
+        "output": [message] if turn.chore else [search, message],
         "usage": {
             "input_tokens": heard,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": spoken,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": heard + spoken,
-        }
+        },
     }
+    if turn.chore:
+        yield {"type": "response.completed", "response": done | {"store": False, "trinch": None}}
+        return
     if turn.given.store and not head["completed_at"]:
         given = msgspec.structs.replace(turn.given, input="", instructions=None)
         asked = turn.asked._replace(as_of=parse_time(shown["as_of"]))
         kept = turn._replace(given=given, asked=asked, head=head | {"completed_at": ended})
         state.memory.keep(head["id"], wire.encode(kept))
     yield {"type": "response.completed", "response": done | extras(turn.given, shown, also, turn.base)}
+
+
+async def _chore(text: str) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
+    yield {}, Piece(text, [])
 
 
 _SOURCES = "web_search_call.action.sources"
@@ -263,6 +277,5 @@ def _as_given(tool: Tool) -> dict[str, Any]:
 
 routes = [
     Route("/v1/responses", create, methods=["POST"]),
-    Route("/v1/responses/{id}", fetch),
-    Route("/v1/responses/{id}", forget, methods=["DELETE"]),
+    Route("/v1/responses/{id}", again, methods=["GET", "DELETE"]),
 ]
