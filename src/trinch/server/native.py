@@ -115,13 +115,13 @@ async def _told(state: State, question: Asked) -> AsyncIterator[bytes]:
     yield wire.event(asking | {"as_of": iso(question.as_of)}, "status")
     try:
         shown = await state.askers.run(shapes.answered, question, state.writer)
-        sent = set[str]()
+        sent = dict[str, int]()
         for n in [claim["n"] for claim in shown["claims"]]:
-            shown = await state.readers.run(shapes.standing, shown)
+            shown = shapes.numbered(await state.readers.run(shapes.standing, shown), sent)
             for claim in [claim for claim in shown["claims"] if claim["n"] == n]:
-                cited = {citation["key"] for citation in claim["citations"]}
+                cited = {citation["key"]: citation["n"] for citation in claim["citations"]}
                 for source in shown["sources"]:
-                    if source["key"] in cited - sent:
+                    if source["key"] in cited.keys() - sent.keys():
                         yield wire.event(source, "source")
                 sent |= cited
                 yield wire.event(claim, "claim")

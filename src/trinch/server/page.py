@@ -26,9 +26,9 @@ from starlette.types import Message, Receive, Scope, Send
 from trinch.console import iso
 from trinch.ocean.ocean import Ocean
 from trinch.server import native, shapes, wire
-from trinch.server.asking import CONTEXT
 from trinch.server.errors import Problem
 from trinch.server.state import state_of
+from trinch.server.turns import CONTEXT
 from trinch.server.watch import Watch
 from trinch.server.words import LANGUAGES, Words, preferred
 

@@ -8,10 +8,11 @@ import re
 from typing import Any
 
 from trinch.answers.check import SEPARATOR
+from trinch.answers.model import Hit
 from trinch.answers.render import as_json
 from trinch.console import iso
 from trinch.llm.model import Setting
-from trinch.ocean.ocean import Hit, Ocean
+from trinch.ocean.ocean import Ocean
 from trinch.ocean.query import parse_time
 from trinch.server.asking import Asked, answer
 
@@ -62,15 +63,26 @@ def answered(ocean: Ocean, asked: Asked, writer: Setting | None = None) -> dict[
         *(citation for claim in shown["claims"] for citation in claim["citations"]),
     ]:
         post |= {"key": key(post["network"], post["id"]), "url": web(post["url"])}
-    shown = standing(ocean, shown)
-    numbers = {source["key"]: n for n, source in enumerate(shown["sources"], 1)}
-    for source in shown["sources"]:
-        source["n"] = numbers[source["key"]]
-    for n, claim in enumerate(shown["claims"], 1):
-        claim["n"] = n
-        for citation in claim["citations"]:
-            citation["n"] = numbers[citation["key"]]
+    shown = numbered(standing(ocean, shown), {})
+    shown["claims"] = [claim | {"n": n} for n, claim in enumerate(shown["claims"], 1)]
     return shown | {"question": asked.text, "asked": asked.question, "where": asked.where}
+
+
+def numbered(shown: dict[str, Any], told: dict[str, int]) -> dict[str, Any]:
+    """An answer with its sources numbered in the order in which they are cited. Those told already, by key, keep
+    their numbers, so that a source that vanished before it was told leaves no gap."""
+    numbers = dict(told)
+    for claim in shown["claims"]:
+        for citation in claim["citations"]:
+            numbers.setdefault(citation["key"], max(numbers.values(), default=0) + 1)
+
+    def number(post: dict[str, Any]) -> dict[str, Any]:
+        return post | {"n": numbers[post["key"]]}
+
+    return shown | {
+        "claims": [c | {"citations": [number(post) for post in c["citations"]]} for c in shown["claims"]],
+        "sources": sorted(map(number, shown["sources"]), key=lambda source: source["n"]),
+    }
 
 
 def standing(ocean: Ocean, shown: dict[str, Any]) -> dict[str, Any]:
