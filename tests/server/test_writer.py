@@ -66,7 +66,8 @@ def test_the_native_answer_says_what_is_written_and_by_whom(http: httpx.Client) 
 
 
 def test_every_other_door_tells_the_same_sentences(http: httpx.Client) -> None:
-    sentences = [claim["text"] for claim in ask(http).json()["claims"]]
+    claims = ask(http).json()["claims"]
+    sentences = [claim["text"] for claim in claims]
     streamed = ask(http, stream="true").text
     chat = http.post(
         "/v1/chat/completions",
@@ -85,6 +86,7 @@ def test_every_other_door_tells_the_same_sentences(http: httpx.Client) -> None:
         assert text in chat["choices"][0]["message"]["content"]
         assert text in response["output"][1]["content"][0]["text"]
         assert text in page
+    assert page.count('class="written"') == sum(claim["written"] for claim in claims)
     assert chat["trinch"]["writer"]["model"] == response["trinch"]["writer"]["model"] == "wordsmith"
 
 

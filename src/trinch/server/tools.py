@@ -68,7 +68,7 @@ def server(readers: Desk, askers: Desk, writer: Setting | None = None) -> MCPSer
             str, Field(max_length=1000, description="Operators that every post must satisfy")
         ] = "",
     ) -> dict[str, Any]:
-        """Answer a question in exact quotes of posts. `outcome` is `not_enough_evidence` where they do not say."""
+        """Answer a question in exact quotes of posts (`written`: reworded by a model, checked). `outcome` is `not_enough_evidence` where they do not say."""
         try:
             asked = native.asked(question, earlier=[], where=where, as_of=native.moment(as_of))
             return await askers.run(shapes.answered, asked, writer)
