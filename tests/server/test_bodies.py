@@ -106,7 +106,7 @@ def test_a_body_that_stops_is_answered_408(address: tuple[str, int], path: bytes
         assert answer.startswith(b"HTTP/1.1 408")
         assert b'"code":"timeout"' in answer
         assert PAUSE * 0.9 < time.monotonic() - started < 4
-        assert closed(connection, 5)  # what comes late is not read as the next request
+        assert closed(connection, 2)  # what comes late is not read as the next request
 
 
 def test_a_body_that_trickles_is_answered_408(address: tuple[str, int]) -> None:
