@@ -115,6 +115,15 @@ def test_a_conversation_in_other_languages_is_answered(sample_data: Path, first:
     assert answered(ocean, understood(then))["outcome"] == "not_enough_evidence"
 
 
+def test_a_count_is_not_quoted_beside_one_that_was_corrected(sample_data: Path) -> None:
+    ocean = Ocean.open(sample_data)
+    asked = understood("How many were injured there?", earlier=["What happened in Port Esker?"])
+    first = answered(ocean, asked)["claims"][0]["text"]
+    assert "31" in first
+    assert "11 dead" not in first
+    assert "10" in first
+
+
 @given(st.lists(st.text(max_size=60), max_size=4), st.text(max_size=80))
 def test_any_conversation_has_a_meaning(earlier: list[str], question: str) -> None:
     asked = follow_up(earlier, question)

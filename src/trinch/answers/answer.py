@@ -6,7 +6,7 @@ of a post. The same question, as-of time and ocean give the same answer; ties ar
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from trinch.answers import evidence as weighing
@@ -175,6 +175,11 @@ def _counted(
         return []
     now = line[-1]
     spans = {(c.source.best.post.id, c.span.start): c for c in found}
+    others = {
+        quantity: states[-1]
+        for quantity, states in curves.items()
+        if quantity != asked.measure and states and states[-1].support >= 2
+    }
     picked: list[Picked] = []
     used: set[str] = set()
 
@@ -190,6 +195,7 @@ def _counted(
         best = max(
             options,
             key=lambda r: (
+                state is not now or not _is_outdated(spans[r.source.best.post.id, r.span.start].text, others),
                 round(fitness(asked, spans[r.source.best.post.id, r.span.start]), 9),
                 r.source.best.post.id,
             ),
@@ -244,6 +250,14 @@ def _is_stale(text: str, now: State, asked: Question) -> bool:
     """Whether a sentence gives a number of what is asked that has been replaced."""
     stated = [f for f in figures(text, asked.unit) if f.quantity == asked.measure]
     return bool(stated) and not any(agrees(f, now.value) for f in stated)
+
+
+def _is_outdated(text: str, present: Mapping[str, State]) -> bool:
+    """Whether a sentence gives, of anything, a number that has been replaced."""
+    return any(
+        figure.quantity in present and not agrees(figure, present[figure.quantity].value)
+        for figure in figures(text)
+    )
 
 
 def _claim(
