@@ -172,6 +172,20 @@ def export(run: Path, target: Path) -> None:
 
 @train.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def forget(run: Path) -> None:
+    """Strike out of RUN's data all posts that are no longer visible. A running or resumed run does so itself.
+
+    \b
+    Example:
+      trinch train forget runs/tiny
+    """
+    from trinch.training import verbs
+
+    tell(f"{verbs.forget(run)} posts struck out")
+
+
+@train.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--harness", is_flag=True, help="Also our small tasks by lm-eval, offline (pip install lm-eval)."
 )
