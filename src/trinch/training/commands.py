@@ -234,7 +234,8 @@ def demo(data: Path | None, out: str, posts: int, steps: int) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.option("--out", default="launch", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--megatron", is_flag=True, help="Also the arguments of Megatron-LM, and what they cannot say.")
-def launch(file: str, out: Path, megatron: bool) -> None:
+@click.option("--torchtitan", is_flag=True, help="Also a module for torchtitan, and what it cannot say.")
+def launch(file: str, out: Path, megatron: bool, torchtitan: bool) -> None:
     """Write the files that start the run of settings FILE: torchrun, Slurm, Ray Train.
 
     \b
@@ -245,16 +246,25 @@ def launch(file: str, out: Path, megatron: bool) -> None:
 
     settings = read_settings(file)
     paths = write_launch_files(settings, out)
-    if megatron:
+    if megatron or torchtitan:
         from trinch.model.config import get_config
         from trinch.training.megatron import megatron_arguments, not_expressed
+        from trinch.training.torchtitan import MODULE, torchtitan_module
 
-        config = get_config(settings.config)
+        try:
+            config = get_config(settings.config)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
         shape = settings.mesh.filled(settings.launch.nodes * settings.launch.processes)
         lacking = [f"# not expressed: {part}" for part in not_expressed(config)]
-        path = out / "megatron.txt"
-        path.write_text("\n".join([*lacking, *megatron_arguments(config, settings, shape)]) + "\n", "utf-8")
-        paths.append(path)
+        texts = {
+            "megatron.txt": "\n".join([*lacking, *megatron_arguments(config, settings, shape)]) + "\n",
+            f"{MODULE}.py": torchtitan_module(config, settings, shape),
+        }
+        for name, wanted in zip(texts, (megatron, torchtitan), strict=True):
+            if wanted:
+                (out / name).write_text(texts[name], "utf-8")
+                paths.append(out / name)
     for path in paths:
         click.echo(path)
 
