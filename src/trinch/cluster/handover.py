@@ -231,6 +231,7 @@ def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
     files = slurm.scripts(plan, steps, days, cuts, "megatron") | slurm.scripts(
         plan, steps, days, cuts, "torchtitan"
     )
+    files |= engines.torchtitan_model(plan)
     if own.runs(plan):
         files |= {f"trinch/{name}": text for name, text in own.files(plan, steps, days, cuts).items()}
     files["megatron.args"] = "\n".join(engines.megatron(plan, steps)) + "\n"

@@ -4,7 +4,7 @@ Owns what of a plan goes into it; the script itself is `training.slurm`'s. Count
 use, spare nodes, GPUs a node.
 """
 
-from trinch.cluster.engines import megatron, megatron_notes, safe, torchtitan, wrapped
+from trinch.cluster.engines import TORCHTITAN, megatron, megatron_notes, safe, torchtitan, wrapped
 from trinch.cluster.hardware import PlanError
 from trinch.cluster.layout import Plan
 from trinch.training.slurm import Job, slurm_files
@@ -45,6 +45,9 @@ def job(plan: Plan, save_interval: int, days: float, interruptions: float, engin
         program, args = '"$MEGATRON/pretrain_gpt.py"', megatron(plan, save_interval)
     else:
         program, args = "-m torchtitan.train", torchtitan(plan, save_interval)
+    needs = {"MEGATRON": "a checkout of Megatron-LM"} if engine == "megatron" else {}
+    if engine == "torchtitan" and plan.workload.name not in TORCHTITAN:
+        needs = {"MODULE": "a module that registers the model", "CONFIG": "its configuration's name"}
     return Job(
         name=f"trinch-{safe(plan.workload.name)}",
         what=f"{safe(plan.workload.name)}: {plan.layout.label()} on {plan.n_gpus:,} {plan.machine.gpu.name}.",
@@ -55,8 +58,8 @@ def job(plan: Plan, save_interval: int, days: float, interruptions: float, engin
         command=wrapped(program, args),
         hours=hours(days),
         restarts=restarts(interruptions),
-        needs={"MEGATRON": "a checkout of Megatron-LM"} | SHARED if engine == "megatron" else SHARED,
-        exports=("CUDA_DEVICE_MAX_CONNECTIONS=1", "NCCL_DEBUG=WARN"),
+        needs=needs | SHARED,
+        exports=("CUDA_DEVICE_MAX_CONNECTIONS=1", "NCCL_DEBUG=WARN", 'PYTHONPATH="$HERE:${PYTHONPATH:-}"'),
         notes=tuple(megatron_notes(plan)) if engine == "megatron" else (),
     )
 

@@ -30,9 +30,9 @@ PER_NODE={processes}
 RANKS={ranks}
 GPUS_PER_NODE={gpus}
 ((NODES * PER_NODE == RANKS)) || {{ echo "the layout needs $RANKS ranks" >&2; exit 2; }}
-{needs}export {exports}
-MAX_RESTARTS=${{MAX_RESTARTS:-{restarts}}}
+{needs}MAX_RESTARTS=${{MAX_RESTARTS:-{restarts}}}
 HERE=${{HERE:-$SLURM_SUBMIT_DIR}} # Slurm runs a copy of this file: submit it from the folder it lies in
+export {exports}
 STATE=${{STATE:-$HERE/.launch-${{SLURM_JOB_ID}}}}
 mkdir -p "$STATE"
 
@@ -145,7 +145,7 @@ def torchrun(
     return between.join(
         [
             f"{program} --nnodes={nodes} --nproc-per-node={job.processes} --node-rank={rank}",
-            f"--master-addr={master} --master-port=${{MASTER_PORT:-{PORT}}} --max-restarts=0",
+            f'--master-addr={master} --master-port="${{MASTER_PORT:-{PORT}}}" --max-restarts=0',
             job.command,
         ]
     )

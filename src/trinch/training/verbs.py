@@ -20,11 +20,12 @@ from trinch.training.engine import Engine
 from trinch.training.evaluate import baselines, bits_per_byte, held_out_batch
 from trinch.training.log import read_log
 from trinch.training.loop import model_config, model_state, train
-from trinch.training.measure import peak_flops, run_row, write_rows
+from trinch.training.measure import peak_flops, run_row
 from trinch.training.objective import NextToken
 from trinch.training.parallel import World, start
 from trinch.training.settings import Mesh, Settings, SettingsError, write_settings
 from trinch.training.source import Placed, Source
+from trinch.training.table import write_rows
 
 
 def corpus_of(settings: Settings, world: World, tell: Tell) -> Corpus:
