@@ -317,7 +317,7 @@ def test_the_verb_goes_from_twenty_thousand_gpus_to_a_folder(tmp_path: Path) -> 
         found
     )
     assert found["calendar"]["probability"] == 1.0
-    assert len(found["files"]) == 11
+    assert len(found["files"]) == 12
     assert all(Path(name).stat().st_size > 100 for name in found["files"])
     ranks = found["best"]["nodes"] * 8
     assert ranks == found["best"]["n_gpus"]

@@ -47,7 +47,7 @@ def job(plan: Plan, save_interval: int, days: float, interruptions: float, engin
         program, args = "-m torchtitan.train", torchtitan(plan, save_interval)
     needs = {"MEGATRON": "a checkout of Megatron-LM"} if engine == "megatron" else {}
     if engine == "torchtitan" and plan.workload.name not in TORCHTITAN:
-        needs = {"MODULE": "a module that registers the model", "CONFIG": "its configuration's name"}
+        needs = {"MODULE": "a module that registers the model", "CONFIG": "the name of its configuration"}
     return Job(
         name=f"trinch-{safe(plan.workload.name)}",
         what=f"{safe(plan.workload.name)}: {plan.layout.label()} on {plan.n_gpus:,} {plan.machine.gpu.name}.",
