@@ -47,6 +47,8 @@ FOUR = [
     {"pipeline": 2, "replicate": 2},
 ]
 
+EIGHT = [{"shard": 2, "expert": 2, "tensor": 2}, {"pipeline": 2, "expert": 2, "tensor": 2}]
+
 
 def name(mesh: dict[str, int]) -> str:
     return "-".join(f"{key}{ways}" for key, ways in mesh.items())
@@ -132,6 +134,11 @@ def test_two_processes_compute_and_resume_what_one_does(tmp_path: Path, data: Pa
 @pytest.mark.long
 def test_four_processes_compute_and_resume_what_one_does(tmp_path: Path, data: Path) -> None:
     prove(4, FOUR, tmp_path, data)
+
+
+@pytest.mark.long
+def test_eight_processes_compute_and_resume_what_one_does(tmp_path: Path, data: Path) -> None:
+    prove(8, EIGHT, tmp_path, data)
 
 
 @pytest.mark.long
