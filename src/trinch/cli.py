@@ -4,6 +4,7 @@ Exit status everywhere: 0 success, 1 ran but not what you hoped, 2 wrong usage.
 Rooms are imported inside the verbs, so that `trinch --help` stays instant and optional extras optional.
 """
 
+import os
 import signal
 import sqlite3
 import sys
@@ -19,6 +20,9 @@ import trinch
 from trinch import console
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+# Our matrices are small: numpy's threads would burn as much again in waiting for each other.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def data_option(command: Command) -> Command:

@@ -73,6 +73,21 @@ def test_cached_logits_are_those_of_the_whole_sequence(model: Grok) -> None:
     assert torch.allclose(torch.cat(pieces, 1), whole, atol=2e-5)
 
 
+def test_a_bfloat16_cache_changes_nothing_either(model: Grok) -> None:
+    tokens = torch.randint(3, 300, (2, 20))
+    model.dtype = torch.bfloat16
+    try:
+        with torch.inference_mode():
+            whole = model(tokens)
+            cache = new_cache(model, 2, 20)
+            assert cache[0].key.dtype == torch.bfloat16
+            model(tokens[:, :19], positions=torch.arange(19)[None], cache=cache)
+            last = model(tokens[:, 19:], positions=torch.tensor([[19]]), cache=cache)
+    finally:
+        model.dtype = torch.float32
+    assert torch.allclose(last[:, 0].float(), whole[:, -1].float(), atol=2e-2)
+
+
 def test_a_batch_writes_what_each_prompt_alone_would(model: Grok) -> None:
     sampling = Sampling(max_new_tokens=16)
     alone = [run(model, [prompt], sampling)[0] for prompt in PROMPTS]

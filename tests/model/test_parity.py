@@ -17,7 +17,7 @@ from trinch.model.parity import check_parity, read_parity_file
 FILES = ["grok1_ref_fp32.npz", "grok1_ref_bf16.npz", "r_int8_m2.npz"]
 
 
-def make_parity_file(path: Path, pad: bool = False, **changes: Any) -> Path:
+def make_parity_file(path: Path, pad: bool = False, seed: int = 7, **changes: Any) -> Path:
     """A file of the format with our own NumPy model as the reference: other shapes, other seeds."""
     meta = {
         "D": 40,
@@ -36,7 +36,7 @@ def make_parity_file(path: Path, pad: bool = False, **changes: Any) -> Path:
         "rms_eps": 1e-5,
         "rope_base": 10000,
     } | changes
-    rng = np.random.default_rng(7)
+    rng = np.random.default_rng(seed)
     d, v, e, f = meta["D"], meta["vocab"], meta["num_experts"], meta["ffn"]
     q, kv = meta["num_q_heads"] * meta["key_size"], meta["num_kv_heads"] * meta["key_size"]
     shapes: dict[str, tuple[int, ...]] = {
@@ -70,13 +70,24 @@ def make_parity_file(path: Path, pad: bool = False, **changes: Any) -> Path:
 
 
 @pytest.mark.needs("grok1")
-@pytest.mark.parametrize("name", FILES)
-def test_logits_agree_with_the_original_code(shared: Path, name: str) -> None:
-    result = check_parity(shared / name)
+@pytest.mark.parametrize(
+    ("name", "dtype"), [*((name, torch.float32) for name in FILES), ("grok1_ref_bf16.npz", torch.bfloat16)]
+)
+def test_logits_agree_with_the_original_code(shared: Path, name: str, dtype: torch.dtype) -> None:
+    result = check_parity(shared / name, dtype)
     assert result.max_abs_diff <= (5e-2 if "bf16" in name else 2e-5)
     assert result.argmax_agreement >= 0.99
     assert result.reference_dtype == ("bfloat16" if "bf16" in name else "float32")
     assert result.agrees
+
+
+@pytest.mark.needs("grok1")
+def test_weights_stored_in_bfloat16_agree_as_well(shared: Path) -> None:
+    file = read_parity_file(shared / "grok1_ref_bf16.npz")
+    file.model.cast(torch.bfloat16)
+    ours = file.run(torch.bfloat16).numpy()
+    assert np.abs(ours - file.logits).max() <= 5e-2
+    assert (ours.argmax(-1) == file.logits.argmax(-1)).mean() >= 0.99
 
 
 def hooked(model: torch.nn.Module) -> dict[str, Tensor]:
@@ -123,6 +134,34 @@ def test_any_file_of_the_format_runs(tmp_path: Path) -> None:
 
 def test_padding_is_not_attended_to(tmp_path: Path) -> None:
     assert check_parity(make_parity_file(tmp_path / "padded.npz", pad=True)).max_abs_diff <= 2e-5
+
+
+def test_bfloat16_is_close_and_seldom_sends_a_token_to_another_expert(tmp_path: Path) -> None:
+    # Rounded after every operation, 10 of these 20 models misroute a token, and the median below is 0.015.
+    typical, largest = [], []
+    for seed in range(7, 27):
+        file = read_parity_file(make_parity_file(tmp_path / f"{seed}.npz", seed=seed))
+        error = (file.run(torch.bfloat16).numpy() - file.logits) / file.logits.std()
+        typical.append(np.sqrt(np.square(error).mean()))
+        largest.append(np.abs(error).max())
+    assert np.median(typical) <= 0.008
+    assert sum(error > 0.1 for error in largest) <= 5
+
+
+def test_in_bfloat16_all_that_chooses_experts_is_fp32(tmp_path: Path) -> None:
+    file = read_parity_file(make_parity_file(tmp_path / "a.npz"))
+    dtypes: dict[str, torch.dtype] = {}
+    for name, module in file.model.named_modules():
+
+        def hook(_module: Any, inputs: Any, _output: Any, name: str = name) -> None:
+            dtypes[name.split(".", 2)[-1]] = inputs[0].dtype
+
+        module.register_forward_hook(hook)
+    logits = file.model.cast(torch.bfloat16)(file.tokens)
+    assert logits.dtype == torch.bfloat16
+    low = {name for name, dtype in dtypes.items() if dtype == torch.bfloat16}
+    assert low == {"moe.experts"}
+    assert {"attn.q_proj", "attn.o_proj", "moe.router", "post_moe_norm", "norm"} <= dtypes.keys()
 
 
 def test_wrong_weights_do_not_agree(tmp_path: Path) -> None:

@@ -107,6 +107,20 @@ def test_operators(ocean: Ocean, query: str, ids: str) -> None:
         assert sorted(hit.post.id for hit in ocean.search(query, sort=sort)) == ids.split()
 
 
+def test_a_word_is_excluded_in_the_form_that_each_language_gives_it(tmp_path: Path) -> None:
+    texts = [
+        ("en", "the storms"),
+        ("en", "a storm"),
+        ("it", "storms"),
+        ("it", "storm"),
+        ("und", "storms"),
+        ("ja", "storm"),
+    ]
+    ocean = drunk(tmp_path, [created(f"{n}", text, lang=lang) for n, (lang, text) in enumerate(texts)])
+    assert sorted(hit.post.id for hit in ocean.search("-storms")) == ["3", "5"]
+    assert sorted(hit.post.id for hit in ocean.search("-storm")) == ["2", "4"]
+
+
 def test_latest_is_newest_first(ocean: Ocean) -> None:
     assert [hit.post.id for hit in ocean.search("storm", sort="latest", limit=2)] == ["3", "2"]
 

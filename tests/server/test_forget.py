@@ -23,7 +23,7 @@ class Desks:
     """The two lines of work that telling an answer needs."""
 
     def __init__(self, data: Path) -> None:
-        self.readers, self.askers = Desk(data, threads=1, line=10), Desk(data, threads=1, line=10)
+        self.readers, self.askers = Desk(data, 1, line=10), Desk(data, 1, line=10)
 
 
 @pytest.fixture
@@ -71,30 +71,5 @@ def test_an_answer_whose_posts_are_all_gone_is_none(data: Path, desks: Desks) ->
             "",
         )
         assert standing["sources"] == []
-
-    asyncio.run(run())
-
-
-def test_too_much_work_is_refused_and_then_taken_again(desks: Desks) -> None:
-    async def run() -> None:
-        from trinch.server.errors import Problem
-
-        held = asyncio.Event()
-        loop = asyncio.get_running_loop()
-
-        def slow(_: object) -> None:
-            asyncio.run_coroutine_threadsafe(held.wait(), loop).result()
-
-        waiting = [asyncio.create_task(desks.readers.run(slow)) for _ in range(11)]
-        await asyncio.sleep(0)
-        with pytest.raises(Problem) as caught:
-            await desks.readers.run(slow)
-        assert caught.value.status == 503
-        waiting[0].cancel()  # who hangs up does not free the thread
-        await asyncio.sleep(0)
-        assert desks.readers.busy == 11
-        held.set()
-        await asyncio.gather(*waiting, return_exceptions=True)
-        assert await desks.readers.run(lambda ocean: ocean.num_posts) > 2000
 
     asyncio.run(run())

@@ -116,34 +116,25 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
     cut = [_is_cut(hit.post.text) for hit in ordered]
     shared = _overlap(pairs)
     sizes = np.array([len(p) for p in pairs], dtype=np.float32)
-    parent = list(range(len(ordered)))
-
-    def root(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
+    smaller = np.minimum(sizes[:, None], sizes[None, :])
+    whole = sizes[:, None] + sizes[None, :] - shared
+    said = {numbers: n for n, numbers in enumerate(dict.fromkeys(digits))}
+    numbers = np.array([said[each] for each in digits])
+    linked = (shared >= SAME * whole) & (numbers[:, None] == numbers[None, :])
+    broken = np.array(cut)
+    begun = (broken[:, None] | broken[None, :]) & (smaller >= 5) & (shared >= SAME * smaller) & ~linked
+    for i, j in np.argwhere(np.triu(begun, 1)).tolist():
+        less, more = (i, j) if sizes[i] <= sizes[j] else (j, i)
+        linked[i, j] = linked[j, i] = digits[less] <= digits[more]
     by_id = {(hit.post.network, hit.post.id): i for i, hit in enumerate(ordered)}
     for i, hit in enumerate(ordered):
         original = by_id.get((hit.post.network, hit.post.repost_of)) if hit.post.repost_of else None
         if original is not None:
-            parent[root(i)] = root(original)
-    smaller = np.minimum(sizes[:, None], sizes[None, :])
-    for i, j in np.argwhere(np.triu(shared >= SAME * smaller, 1)).tolist():
-        whole = sizes[i] + sizes[j] - shared[i, j]
-        prefix = (cut[i] or cut[j]) and smaller[i, j] >= 5
-        if shared[i, j] < SAME * (smaller[i, j] if prefix else whole):
-            continue
-        same = digits[i] == digits[j] or (
-            prefix and (digits[i] <= digits[j] if sizes[i] <= sizes[j] else digits[j] <= digits[i])
-        )
-        if same:
-            parent[root(j)] = root(i)
+            linked[i, original] = linked[original, i] = True
 
     groups: dict[int, list[Hit]] = {}
-    for i, hit in enumerate(ordered):
-        groups.setdefault(root(i), []).append(hit)
+    for hit, group_of in zip(ordered, _components(linked), strict=True):
+        groups.setdefault(group_of, []).append(hit)
     top = max(ordered[0].score, 1e-9)
     sources = []
     for group in groups.values():
@@ -153,6 +144,18 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
         score = max(hit.score for hit in group) / top
         sources.append(Source(best, tuple(group), first.at, voice, weigh(best, len(group) - 1), score))
     return sorted(sources, key=lambda s: (-s.score, s.best.post.network, s.best.post.id))
+
+
+def _components(linked: NDArray[np.bool_]) -> list[int]:
+    """For each place the first of all that links [n, n, symmetric] lead to from it."""
+    labels = np.arange(len(linked))
+    linked = linked | np.eye(len(linked), dtype=bool)
+    while True:
+        lowest = np.where(linked, labels, len(labels)).min(axis=1)
+        lowest = lowest[lowest]
+        if np.array_equal(lowest, labels):
+            return [int(label) for label in labels]
+        labels = lowest
 
 
 def original(source: Source, quote: str, copies: Iterable[Hit]) -> Source:

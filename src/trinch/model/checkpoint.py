@@ -57,7 +57,7 @@ def read_tensors(
 
 
 def load(folder: Path, config: GrokConfig | None = None, dtype: torch.dtype = torch.bfloat16) -> Grok:
-    """A model with the checkpoint's weights, stored and run in `dtype` (norms and router in fp32).
+    """A model with the checkpoint's weights, stored and run in `dtype` (see `Grok.cast`).
 
     The model is filled parameter by parameter: at no time is more than one of them held twice.
     """

@@ -25,7 +25,7 @@ def model() -> None:
 @model.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", help="Of our activations."
+    "--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", help="Of our large products."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print {max_abs_diff, argmax_agreement}.")
 @click.pass_context

@@ -7,8 +7,10 @@ sampling or training.
 Shapes: B sequences, T tokens, S keys (= T without a cache), D hidden, H query heads, J key-value heads,
 C head_dim, E experts, K experts per token, F expert width, V vocabulary.
 
-Precision: parameters may be stored in any dtype. Activations run in `Grok.dtype` and weights are cast to it
-where they are used, as in the original; norms, rotary phases, attention scores and the router stay in fp32.
+Precision: parameters may be stored in any dtype; weights are cast where they are used. `Grok.dtype` is that of
+the experts, the dense MLP, the head, and of keys and values, hence of their cache. All that decides where a token
+goes stays in fp32: residual stream, norms, attention, router. For a token sent to another expert by a rounding
+error is off by far more than the error; and so XLA compiled the original for the parity files (docs/model.md).
 """
 
 import math
@@ -20,7 +22,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from trinch.model.config import GrokConfig
-from trinch.model.kernels import capped_attention, gated_gelu, grouped_matmul, rms_norm, rotate
+from trinch.model.kernels import capped_attention, even_groups, gated_gelu, grouped_matmul, rms_norm, rotate
 
 
 def softcap(x: Tensor, cap: float) -> Tensor:
@@ -100,14 +102,25 @@ class Attention(nn.Module):
         self.v_proj = Linear(config.hidden_size, config.num_kv_heads * config.head_dim)
         self.o_proj = Linear(config.num_heads * config.head_dim, config.hidden_size)
 
-    def forward(self, x: Tensor, rotary: Rotary, hidden: Tensor | None, cache: LayerCache | None) -> Tensor:
-        """x [B, T, D] -> [B, T, D]; hidden [B or 1, T, S] bool: keys a query may not see, None for causal."""
+    def forward(
+        self,
+        x: Tensor,
+        dtype: torch.dtype,
+        rotary: Rotary,
+        hidden: Tensor | None,
+        cache: LayerCache | None,
+    ) -> Tensor:
+        """x [B, T, D] -> [B, T, D]; hidden [B or 1, T, S] bool: keys a query may not see, None for causal.
+
+        Keys and values are rounded to `dtype`, with and without a cache.
+        """
         # Head counts come from the weights, so that a tensor-parallel shard works unchanged.
         query, key, value = (
             p(x).unflatten(-1, (-1, self.head_dim)).transpose(1, 2)
             for p in (self.q_proj, self.k_proj, self.v_proj)
         )
         query, key = rotate(query, rotary.cos, rotary.sin), rotate(key, rotary.cos, rotary.sin)
+        key, value = key.to(dtype), value.to(dtype)
         if cache is not None:
             key, value = cache.append(key, value)
         # Query head h reads key head h // (H / J).
@@ -143,8 +156,10 @@ class Experts(nn.Module):
 
     def forward(self, x: Tensor, counts: Tensor) -> Tensor:
         """x [M, D], rows sorted by expert; counts [E] integer, rows of each expert, their sum M -> [M, D]."""
+        x, counts, slots = even_groups(x, counts)
         inner = gated_gelu(grouped_matmul(x, self.gate, counts), grouped_matmul(x, self.up, counts))
-        return grouped_matmul(inner, self.down, counts)
+        out = grouped_matmul(inner, self.down, counts)
+        return out if slots is None else out.index_select(0, slots)
 
 
 class MoE(nn.Module):
@@ -159,17 +174,20 @@ class MoE(nn.Module):
         self.router = Linear(config.hidden_size, config.num_experts)
         self.experts = Experts(config)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x [B, T, D] -> output [B, T, D] and the router's capped logits [B, T, E] in fp32."""
-        logits = softcap(self.router(x.float()), self.cap)
+    def forward(self, x: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
+        """x [B, T, D] fp32 -> output [B, T, D] and the router's capped logits [B, T, E], both fp32.
+
+        `low` is x as the experts take it, in their dtype.
+        """
+        logits = softcap(self.router(x), self.cap)
         gate, expert = logits.softmax(-1).topk(self.k, dim=-1)  # [B, T, K]
         order = expert.view(-1).argsort(stable=True)
         counts = torch.bincount(expert.view(-1), minlength=logits.shape[-1])
-        rows = x.reshape(-1, x.shape[-1]).index_select(0, order // self.k)
+        rows = low.reshape(-1, x.shape[-1]).index_select(0, order // self.k)
         out = self.experts(rows, counts)
         inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.numel(), device=order.device))
         chosen = out.index_select(0, inverse).view(-1, self.k, out.shape[-1])  # [N, K, D]
-        mixed = torch.bmm(gate.to(out.dtype).view(-1, 1, self.k), chosen)
+        mixed = torch.bmm(gate.view(-1, 1, self.k), chosen.float())
         return mixed.view(x.shape), logits
 
 
@@ -188,14 +206,20 @@ class Block(nn.Module):
         self.post_moe_norm = RMSNorm(d, eps)
 
     def forward(
-        self, h: Tensor, rotary: Rotary, hidden: Tensor | None = None, cache: LayerCache | None = None
+        self,
+        h: Tensor,
+        dtype: torch.dtype,
+        rotary: Rotary,
+        hidden: Tensor | None = None,
+        cache: LayerCache | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """h [B, T, D] -> h [B, T, D] and the router's logits [B, T, E]; hidden as in Attention."""
-        h = h + self.post_attn_norm(self.attn(self.pre_attn_norm(h), rotary, hidden, cache))
+        """h [B, T, D] -> h [B, T, D] and the router's logits [B, T, E], all fp32; hidden as in Attention."""
+        h = h + self.post_attn_norm(self.attn(self.pre_attn_norm(h), dtype, rotary, hidden, cache))
         x = self.pre_moe_norm(h)
-        out, logits = self.moe(x)
+        low = x.to(dtype)
+        out, logits = self.moe(x, low)
         if self.mlp is not None:
-            out = (self.mlp(x) + out) / math.sqrt(2)
+            out = (self.mlp(low) + out) / math.sqrt(2)
         return h + self.post_moe_norm(out), logits
 
 
@@ -203,11 +227,11 @@ class Grok(nn.Module):
     """The whole model. Free on the meta device; then `to_empty(device=…)` and `init_weights()`.
 
     A pipeline stage may set `embed_tokens` or `norm` (and with it the head) to None and delete entries of
-    `layers`: `forward` then takes hidden states [B, T, D] instead of tokens, or returns them, not logits.
+    `layers`: `forward` then takes hidden states [B, T, D] fp32 instead of tokens, or returns them, not logits.
     """
 
     def __init__(self, config: GrokConfig, dtype: torch.dtype = torch.float32) -> None:
-        """`dtype`: of the activations; parameters are created in torch's default dtype (see `cast`)."""
+        """`dtype`: of the large products (see above); parameters are created in torch's default (see `cast`)."""
         super().__init__()
         self.config, self.dtype = config, dtype
         self.embed_tokens: nn.Embedding | None = nn.Embedding(config.vocab_size, config.hidden_size)
@@ -227,10 +251,10 @@ class Grok(nn.Module):
             nn.init.normal_(parameter, std=fan_in**-0.5)
 
     def cast(self, dtype: torch.dtype) -> "Grok":
-        """Store weights and run activations in `dtype`; the norms and the router stay fp32. Returns self."""
+        """Compute in `dtype`, and store in it the weights used only there, nearly all of a Grok. Returns self."""
         self.dtype = dtype
         for name, parameter in self.named_parameters():
-            if parameter.ndim > 1 and ".router." not in name:
+            if ".experts." in name or ".mlp." in name or name.startswith("lm_head."):
                 parameter.data = parameter.data.to(dtype)
         return self
 
@@ -248,45 +272,56 @@ class Grok(nn.Module):
         *,
         positions: Tensor | None = None,
         mask: Tensor | None = None,
+        documents: Tensor | None = None,
         cache: Sequence[LayerCache] | None = None,
         return_router: bool = False,
         last_only: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Logits [B, T, V] in `self.dtype` of what follows each of tokens [B, T].
 
-        positions: [B or 1, T] integer, default 0, 1, 2…; restart them at each document of a packed sequence.
+        positions: [B or 1, T] integer, default 0, 1, 2….
         mask: [B or 1, T, S] bool, True where a query may see a key (`attention_mask`); None is plain causal.
+        documents: [B, T] integer, the document of each token of a packed sequence, in place of the two above:
+        a token sees its own document only, whose positions start at 0, as if it stood alone.
         cache: one per layer, for generation; positions must then be given.
         return_router: also return the routers' capped fp32 logits [layers, B, T, E], of which load-balancing
         and z losses are made: probabilities are their softmax, the chosen experts its top K.
         last_only: logits of the last token only, [B, 1, V].
         """
+        if documents is not None:
+            assert positions is mask is None, "documents say what positions and mask would"
+            positions = document_positions(documents)
+            mask = attention_mask(tokens.shape[1], documents=documents)
         if positions is None:
             positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
         h = tokens
         if not tokens.is_floating_point():
             assert self.embed_tokens is not None, "this stage takes hidden states, not tokens"
-            h = (
-                F.embedding(tokens, self.embed_tokens.weight).to(self.dtype)
-                * self.config.embedding_multiplier
-            )
+            h = F.embedding(tokens, self.embed_tokens.weight).float() * self.config.embedding_multiplier
         rotary = self.rotary(positions)
         hidden = None if mask is None else ~mask
         routers = []
         for i, block in enumerate(self.layers.values()):
-            h, logits = block(h, rotary, hidden, cache[i] if cache else None)
+            h, logits = block(h, self.dtype, rotary, hidden, cache[i] if cache else None)
             routers.append(logits)
         if self.norm is not None:
             h = self.logits(self.norm(h[:, -1:] if last_only else h))
         return (h, torch.stack(routers)) if return_router else h
 
     def logits(self, h: Tensor) -> Tensor:
-        """Logits [..., V] of normalised hidden states [..., D]."""
+        """Logits [..., V] in `self.dtype` of normalised hidden states [..., D]."""
         head = self.lm_head or self.embed_tokens
         assert head is not None, "a stage with tied embeddings needs the table for its head"
         # The multiplier is cheaper on the hidden states than on the logits.
-        out = F.linear(h * self.config.output_multiplier, head.weight.to(h.dtype))
+        out = F.linear((h * self.config.output_multiplier).to(self.dtype), head.weight.to(self.dtype))
         return softcap(out, self.config.final_softcap)
+
+
+def document_positions(documents: Tensor) -> Tensor:
+    """Positions [B, T] within the document [B, T] each token belongs to; one document's tokens are in a row."""
+    place = torch.arange(documents.shape[1], device=documents.device)
+    begins = documents[:, 1:] != documents[:, :-1]
+    return place - F.pad(place[1:] * begins, (1, 0)).cummax(1).values
 
 
 def attention_mask(

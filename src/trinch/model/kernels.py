@@ -96,11 +96,11 @@ class _CappedAttention(Function):
         ctx.save_for_backward(query, key, value, hidden, temperature)
         ctx.scale, ctx.cap = scale, cap
         out = torch.empty_like(query)
-        k, v = key.flatten(0, 1), value.flatten(0, 1)
+        k, v = key.flatten(0, 1).float(), value.flatten(0, 1).float()
         for rows, keys in _blocks(query, key, hidden):
             q = query[:, :, :, rows]
             _, weights = _attention_weights(q, k[:, keys], rows, hidden, temperature, scale, cap)
-            out[:, :, :, rows] = torch.bmm(weights.to(v.dtype), v[:, keys]).view(q.shape)
+            out[:, :, :, rows] = torch.bmm(weights, v[:, keys]).view(q.shape)
         return out
 
     @staticmethod
@@ -108,14 +108,13 @@ class _CappedAttention(Function):
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, hidden, temperature = ctx.saved_tensors
         scale, cap = ctx.scale, ctx.cap
-        k, v = key.flatten(0, 1), value.flatten(0, 1)
-        grad_q = torch.empty_like(query)
-        grad_k, grad_v = (torch.zeros_like(x, dtype=torch.float32) for x in (k, v))
+        k, v = key.flatten(0, 1).float(), value.flatten(0, 1).float()
+        grad_q, grad_k, grad_v = torch.empty_like(query), torch.zeros_like(k), torch.zeros_like(v)
         for rows, keys in _blocks(query, key, hidden):
-            q, g = query[:, :, :, rows], grad[:, :, :, rows].flatten(0, 1).flatten(1, 2)
+            q, g = query[:, :, :, rows], grad[:, :, :, rows].flatten(0, 1).flatten(1, 2).float()
             tanh, weights = _attention_weights(q, k[:, keys], rows, hidden, temperature, scale, cap)
-            _add_product(grad_v[:, keys], weights.to(g.dtype).mT, g, 1.0)
-            slope = torch.bmm(g, v[:, keys].mT).float()
+            grad_v[:, keys].baddbmm_(weights.mT, g)
+            slope = torch.bmm(g, v[:, keys].mT)
             slope = torch.ops.aten._softmax_backward_data(slope, weights, -1, torch.float32)
             by_head = slope.view(*q.shape[:4], -1)
             if hidden is not None:
@@ -124,9 +123,8 @@ class _CappedAttention(Function):
                 by_head.mul_(temperature[:, None, None, rows, None])
             if cap:
                 slope = torch.ops.aten.tanh_backward(slope, tanh)
-            slope = slope.to(q.dtype)
             grad_q[:, :, :, rows] = torch.bmm(slope, k[:, keys]).mul_(scale).view(q.shape)
-            _add_product(grad_k[:, keys], slope.mT, q.flatten(0, 1).flatten(1, 2), scale)
+            grad_k[:, keys].baddbmm_(slope.mT, q.flatten(0, 1).flatten(1, 2).float(), alpha=scale)
         grads = (x.to(key.dtype).view(key.shape) for x in (grad_k, grad_v))
         return grad_q, *grads, None, None, None, None
 
@@ -151,10 +149,10 @@ def _attention_weights(
 ) -> tuple[Tensor, Tensor]:
     """tanh of the scores (of no use without a cap) and their softmax, both [B·J, G·R, S] fp32.
 
-    query [B, J, G, R, C], key [B·J, S, C].
+    query [B, J, G, R, C], key [B·J, S, C] fp32.
     """
-    q = query.flatten(0, 1).flatten(1, 2)
-    scores = torch.bmm(q, key.mT).float().mul_(scale / cap if cap else scale)
+    q = query.flatten(0, 1).flatten(1, 2).float()
+    scores = torch.bmm(q, key.mT).mul_(scale / cap if cap else scale)
     tanh = scores.tanh_() if cap else scores
     scores = tanh * cap if cap else scores
     by_head = scores.view(*query.shape[:4], -1)
@@ -167,14 +165,6 @@ def _attention_weights(
         later = torch.ones(size, size, dtype=torch.bool, device=query.device).triu(1)
         by_head[..., -size:].masked_fill_(later, MASKED)
     return tanh, scores.softmax(-1)
-
-
-def _add_product(target: Tensor, one: Tensor, two: Tensor, factor: float) -> None:
-    """target += factor · one @ two, in target's fp32."""
-    if one.dtype == target.dtype:
-        target.baddbmm_(one, two, alpha=factor)
-    else:
-        target.add_(torch.bmm(one, two), alpha=factor)
 
 
 def capped_attention(
@@ -190,7 +180,8 @@ def capped_attention(
 
     query [B, J, G, T, C]: G query heads share each of J key heads; key, value [B, J, S, C];
     hidden [B or 1, T, S] bool, True where a query may not see a key, None for causal, the last query seeing
-    every key; temperature [B or 1, T]; cap 0 means none. Returns [B, J, G, T, C] in query's dtype.
+    every key; temperature [B or 1, T]; cap 0 means none. Computed in fp32 whatever the dtypes; returns
+    [B, J, G, T, C] in query's dtype.
     """
     out: Tensor = _CappedAttention.apply(  # type: ignore[no-untyped-call] # torch leaves it untyped
         query, key, value, hidden, temperature, scale, cap
@@ -205,6 +196,21 @@ def grouped_matmul(x: Tensor, weight: Tensor, counts: Tensor) -> Tensor:
     if all(size * x.element_size() % 16 == 0 for size in weight.shape[1:]):
         return F.grouped_mm(x, weight, offs=counts.cumsum(0, dtype=torch.int32))
     return torch.cat([rows @ weight[g] for g, rows in enumerate(torch.split(x, counts.tolist()))])
+
+
+def even_groups(x: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Rows of zeros after each group of x [M, in], so that it has a multiple of 32 rows.
+
+    Returns x [M', in], counts [G] and where each row now is, [M]. On a processor oneDNN compiles a bfloat16
+    product anew for every size it meets, which takes longer than the product itself; so it meets few sizes.
+    Elsewhere, and where groups are smaller than that, all stays as it is, and there is no third value.
+    """
+    if x.device.type != "cpu" or x.dtype != torch.bfloat16 or len(x) < 32 * len(counts):
+        return x, counts, None
+    even = (counts + 31) // 32 * 32
+    shift = (even - counts).cumsum(0) - (even - counts)
+    slots = torch.arange(len(x)) + shift.repeat_interleave(counts)
+    return x.new_zeros(int(even.sum()), x.shape[1]).index_copy(0, slots, x), even, slots
 
 
 class _GatedGelu(Function):

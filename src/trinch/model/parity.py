@@ -114,7 +114,7 @@ class ParityFile:
     """[B, T, V], the reference."""
 
     def run(self, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Our logits [B, T, V] in fp32, computed with activations in `dtype`."""
+        """Our logits [B, T, V] in fp32, computed in `dtype` (see `trinch.model.grok`)."""
         self.model.dtype = dtype
         mask = attention_mask(self.tokens.shape[1], seen=self.tokens > self.model.config.pad_token_id)
         with torch.inference_mode():

@@ -23,7 +23,7 @@ from trinch.ocean.match import bounds
 from trinch.ocean.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase, Words
 from trinch.posts import event as ev
 from trinch.posts.fingerprint import sketch
-from trinch.posts.text import phrase_terms, query_terms, terms, tokens
+from trinch.posts.text import STEMMED, phrase_terms, query_terms, stem, terms, tokens
 
 HEAP = 128_000_000
 """Bytes tantivy may hold before it writes a segment by itself."""
@@ -306,6 +306,11 @@ class TextIndex:
                 excluded = self.compile(item, as_of, known)
                 everything = Query.const_score_query(Query.all_query(), 0.0)
                 return excluded and Query.boolean_query([(Occur.Must, everything), (Occur.MustNot, excluded)])
+            case Not(Words(text)) if len(words := tokens(text)) == 1:
+                everything = Query.const_score_query(Query.all_query(), 0.0)
+                return Query.boolean_query(
+                    [(Occur.Must, everything), (Occur.MustNot, self._holding(words[0]))]
+                )
             case Not():
                 return None
             case Words(text):
@@ -331,6 +336,19 @@ class TextIndex:
                 return any_of([self._fact(f"conversation:{value}"), *begun])
             case Has(field, value):
                 return self._fact(f"{field}:{value}")
+
+    def _holding(self, word: str) -> Query:
+        """Exactly the posts that match a word: they hold the form that it has in their language."""
+        spoken: dict[str, list[Query]] = {}
+        for lang in STEMMED:
+            if (form := stem(word, lang)) != word:
+                spoken.setdefault(form, []).append(self._fact(f"lang:{lang}"))
+        changed = [(Occur.MustNot, lang) for languages in spoken.values() for lang in languages]
+        parts = [Query.boolean_query([(Occur.Must, self._term("text", word)), *changed])]
+        for form, languages in spoken.items():
+            held = (Occur.Must, self._term("text", form))
+            parts.append(Query.boolean_query([held, (Occur.Must, any_of(languages))]))
+        return any_of(parts)
 
     def _sequences(self, text: str) -> Query | None:
         parts = []

@@ -173,12 +173,10 @@ class Log:
         roots.update(lookup(self._db, "SELECT key, root FROM aliases WHERE key", keys))
         return roots
 
-    def _read_at(self, seq: int) -> int:
-        """When the event at this position was acknowledged."""
-        row = self._db.execute(
-            "SELECT at FROM commits WHERE last_seq >= ? ORDER BY last_seq LIMIT 1", (seq,)
-        ).fetchone()
-        return int(row[0])
+    def _read_at(self, seqs: Sequence[int]) -> dict[int, int]:
+        """When the events at these positions were acknowledged."""
+        when = "SELECT at FROM commits WHERE last_seq >= events.seq ORDER BY last_seq LIMIT 1"
+        return dict(lookup(self._db, f"SELECT seq, ({when}) FROM events WHERE seq", seqs))
 
     def visible(self, seqs: Sequence[int], as_of: int | None = None) -> dict[int, Version]:
         """Those of these posts that may be shown as of a time (None: now), by position.
@@ -236,12 +234,15 @@ class Log:
         authors = list({accounts[seq] for seq in found})
         handles = dict(lookup(self._db, "SELECT key, handle FROM handles WHERE key", authors))
         counts = {row[0]: row[1:] for row in lookup(self._db, "SELECT * FROM counts WHERE key", posts)}
+        read = (
+            {} if as_of is None else self._read_at([s for s, v in found.items() if v.post.likes is not None])
+        )
         for seq, version in found.items():
             post, key, account = version.post, roots[seq], accounts[seq]
             changes: dict[str, object] = {}
             if handles.get(account, post.author) != post.author:
                 changes["author"] = handles[account]
-            if as_of is not None and post.likes is not None and self._read_at(seq) > as_of:
+            if as_of is not None and read.get(seq, as_of) > as_of:
                 changes |= dict.fromkeys(COUNTS)
             if key in counts and (as_of is None or counts[key][0] <= as_of):
                 pairs = zip(COUNTS, counts[key][1:], strict=True)

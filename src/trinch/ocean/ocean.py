@@ -139,13 +139,13 @@ class Ocean:
         if as_of is not None:
             parts.append(self.index.up_to(as_of))
         query = all_of(parts) or Query.all_query()
-        depth = limit + limit // 2
+        depth, judged, hits = limit + limit // 2, set[int](), list[Hit]()
         while True:
             found = self.index.search(query, depth, latest=latest)
-            hits = self._judge(node, found, as_of, moment)
+            hits += self._judge(node, [f for f in found if f.seq not in judged], as_of, moment)
             if len(hits) >= limit or len(found) < depth or depth >= DEEPEST:
                 return hits[:limit]
-            depth *= 4
+            depth, judged = depth * 4, {candidate.seq for candidate in found}
 
     def _judge(self, node: Node, found: list[Found], as_of: int | None, moment: int) -> list[Hit]:
         visible = self.log.visible([candidate.seq for candidate in found], as_of)

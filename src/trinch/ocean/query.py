@@ -27,7 +27,7 @@ class QueryError(ValueError):
     """A query that cannot be read; `position` is the offset of the trouble."""
 
     def __init__(self, reason: str, query: str, position: int) -> None:
-        super().__init__(reason)
+        super().__init__(reason, query, position)  # all three, so that it can be pickled
         self.reason, self.query, self.position = reason, query, position
 
     def __str__(self) -> str:

@@ -6,6 +6,7 @@ Owns putting the parts together and turning errors into answers. Knows nothing o
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,22 +31,29 @@ from trinch.server.state import State
 
 log = logging.getLogger("trinch.server")
 
+READERS = max(2, (os.cpu_count() or 2) // 2)
+ASKERS = max(1, (os.cpu_count() or 2) // 2)
+"""Processes that search, and that answer."""
+
+STAND_BACK = 5
+"""Niceness of answering: a reader waits for milliseconds, an asker for a second."""
+
 
 def build(data: Path, rules: Rules, listen: list[str]) -> tuple[Guard, State]:
     """The application over the ocean in `data`, drinking from these addresses; and what its parts share."""
-    readers, askers = Desk(data, threads=4, line=400), Desk(data, threads=2, line=100)
+    readers, askers = Desk(data, READERS, line=400), Desk(data, ASKERS, line=100, nice=STAND_BACK)
     children = [Child("indexer", "trinch.ocean.indexer", [str(data)])]
     children += [Child(url, "trinch.server.listener", [str(data), url]) for url in listen]
     live = Live(
         data,
-        Desk(data, threads=1, line=1),
+        readers,
         lambda: [{"name": c.name, "state": c.state} for c in children[1:]],
     )
     state = State(
         data=data,
         readers=readers,
         askers=askers,
-        drinkers=Desk(data, threads=1, line=50),
+        drinkers=Desk(data, 1, line=50),
         live=live,
         keys=Keys(data),
         audit=Audit(data),

@@ -8,7 +8,6 @@ import os
 import resource
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -24,10 +23,6 @@ from trinch.server.state import State
 
 DRAIN = 4
 """Seconds that answers under way are given at the end."""
-
-SWITCH = 0.0005
-"""Seconds after which a thread that computes lets another one run. With Python's 5 ms a search, which waits for the
-interpreter some ten times, took two to three times as long beside two questions being answered; those lost nothing."""
 
 
 class Server(uvicorn.Server):
@@ -58,7 +53,6 @@ def run(
     """
     data.mkdir(parents=True, exist_ok=True)
     _more_files()
-    sys.setswitchinterval(SWITCH)
     opened = _open(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{opened.getsockname()[1]}"

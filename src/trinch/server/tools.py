@@ -85,7 +85,7 @@ def _result(post: dict[str, Any]) -> dict[str, Any]:
 
 def stdio(data: Path) -> None:
     """Serve on standard input and output until it closes."""
-    readers, askers = Desk(data, threads=2, line=50), Desk(data, threads=1, line=20)
+    readers, askers = Desk(data, 1, line=50), Desk(data, 1, line=20)
     try:
         server(readers, askers).run("stdio")
     finally:

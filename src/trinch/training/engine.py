@@ -68,7 +68,7 @@ class Engine:
         world, h = self.world, inputs
         group = world.dense.get_group("pipeline") if world.dense else None
         if not world.first:
-            h = torch.empty(self._hidden, dtype=self.model.dtype, device=inputs.device)
+            h = torch.empty(self._hidden, device=inputs.device)
             dist.recv(h, group=group, group_src=world.stage - 1)
         out = self.model(h)
         if isinstance(self.model, FSDPModule):
@@ -82,7 +82,7 @@ class Engine:
         world, model, meta = self.world, self.model, torch.device("meta")
         assert world.dense is not None
         tokens = torch.empty(self._hidden[:2], dtype=torch.long, device=meta)
-        hidden = torch.empty(self._hidden, dtype=model.dtype, device=meta)
+        hidden = torch.empty(self._hidden, device=meta)
         logits = torch.empty(*self._hidden[:2], model.config.vocab_size, dtype=model.dtype, device=meta)
         stage = PipelineStage(
             model,
