@@ -143,7 +143,9 @@ def test_eight_processes_compute_and_resume_what_one_does(tmp_path: Path, data: 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "more", [{"recompute": True}, {"optimizer": {"name": "adamw"}}, {"config": "small"}], ids=str
+    "more", [{"recompute": True}, {"optimizer": {"name": "adamw"}}, {"config": "small", "seed": 1}], ids=str
 )
 def test_layouts_agree_with_other_settings(tmp_path: Path, data: Path, more: dict[str, Any]) -> None:
+    # With seed 0 `small` has a token whose second and third expert are 1e-6 apart in the fourth step: rounding
+    # decides, and shows (docs/training.md). With seed 1 none are closer than 3e-5.
     prove(4, [{"pipeline": 2, "expert": 2}, {"shard": 2, "tensor": 2}], tmp_path, data, **more)
