@@ -158,6 +158,20 @@ def test_an_erased_post_is_struck_out_and_nothing_else_moves(posts: list[Post], 
     assert (targets == IGNORE).any(), "what is gone is nobody's target"
 
 
+def test_a_kill_half_way_through_striking_out_is_made_good(posts: list[Post], tmp_path: Path) -> None:
+    folder, file = tmp_path / "data", tmp_path / "posts.jsonl"
+    prepare(enumerate(posts), Data(vocabulary=320), folder)
+    spans = np.load(folder / "train.npy")
+    place, start, length = (int(spans[9][name]) for name in ("place", "start", "length"))
+    tokens = np.memmap(folder / "train.bin", Corpus(folder, 32).train.tokens.dtype, "r+")
+    tokens[start : start + length // 2] = 0  # so far it came; the table does not know yet
+    tokens.flush()
+    file.write_bytes(b"".join(msgspec.json.encode(p) + b"\n" for i, p in enumerate(posts) if i != place))
+    assert strike_out(folder, Source(str(file))) == 1
+    assert not Corpus(folder, 32).train.tokens[start : start + length].any()
+    assert strike_out(folder, Source(str(file))) == 0
+
+
 def test_preparing_is_all_or_nothing(tmp_path: Path) -> None:
     def broken() -> Iterator[Post]:
         yield from made_up_posts(50)

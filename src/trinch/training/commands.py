@@ -42,7 +42,9 @@ def tell(text: str) -> None:
 
 
 @click.group(cls=Family, invoke_without_command=True)
-@click.option("--settings", "file", type=click.Path(dir_okay=False), help="Settings of the run, as TOML or JSON.")
+@click.option(
+    "--settings", "file", type=click.Path(dir_okay=False), help="Settings of the run, as TOML or JSON."
+)
 @click.option("--config", help="Model: tiny, small, grok-1, grok-2.")
 @click.option("--data", "data__path", help="Ocean (folder) or posts as JSON lines.")
 @click.option("--until", "data__until", help="Train on what was visible at this time.")

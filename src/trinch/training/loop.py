@@ -65,8 +65,8 @@ def train(
 
     Resumes from the newest complete checkpoint of the run, if there is one. `batches` replaces the corpus's
     own order and `objective` next-token prediction (fine-tuning); `begin_from` is a checkpoint whose
-    parameters the run starts with. Raises
-    SettingsError when the settings cannot be, or are not those of the run resumed.
+    parameters the run starts with. Raises SettingsError when the settings cannot be, or are not those of the
+    run resumed, and RuntimeError when the log that tells of erasures cannot be read any more.
     """
     config = model_config(settings, corpus.tokenizer.vocab_size)
     fit(config, world.shape, settings)
