@@ -9,15 +9,19 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import platformdirs
 
 import trinch
 from trinch import console
+
+if TYPE_CHECKING:
+    from trinch.llm.model import Setting
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -41,6 +45,38 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON f
 as_of_option = click.option(
     "--as-of", callback=console.read_time, metavar="T", help="See the ocean as it was at T, UTC where unsaid."
 )
+
+
+def model_options(command: Command) -> Command:
+    """`--model`, `--model-name`: a language model that may rewrite answers."""
+    where = click.option(
+        "--model",
+        "where",
+        metavar="URL|FOLDER",
+        help="Language model that rewrites the quotes: an OpenAI-compatible server's address, or a Grok's folder. "
+        "What fails the check stays a quote. A key is read from TRINCH_LLM_KEY.",
+    )
+    name = click.option(
+        "--model-name", metavar="NAME", help="Which model of that server; the only one, unsaid."
+    )
+    return where(name(command))
+
+
+def writer_of(where: str | None, name: str | None) -> "Setting | None":
+    """The model that the options name, if any; ends with 2 where they cannot be used."""
+    from trinch.llm.model import LLMError, Setting
+    from trinch.models import check_model
+
+    if not where:
+        if name:
+            console.fail("--model-name needs --model URL", 2)
+        return None
+    setting = Setting(where, name or "")
+    try:
+        check_model(setting)
+    except LLMError as error:
+        console.fail(f"--model: {error}", 2)
+    return setting
 
 
 ROOMS = {
@@ -236,9 +272,12 @@ def search(
 @main.command()
 @click.argument("question")
 @as_of_option
+@model_options
 @data_option
 @json_option
-def ask(question: str, as_of: int | None, data: Path, as_json: bool) -> None:
+def ask(
+    question: str, as_of: int | None, where: str | None, model_name: str | None, data: Path, as_json: bool
+) -> None:
     """Answer a question in exact quotes from posts: cited, dated, with the number of independent authors.
 
     Says "not enough evidence" (exit status 1) rather than guess.
@@ -247,11 +286,18 @@ def ask(question: str, as_of: int | None, data: Path, as_json: bool) -> None:
     Example:
       trinch ask "how many people were hurt in the ferry accident"
       trinch ask "quelle est la situation au port" --as-of 2026-05-12T18:00Z
+      trinch ask "what happened at the harbour" --model http://127.0.0.1:8080/v1
     """
     from trinch.answers.answer import answer
     from trinch.answers.render import as_json as plain_data
+    from trinch.answers.rewrite import rewritten
+    from trinch.models import open_model
 
-    given = answer(_open(data, as_json), question, as_of)
+    writer = writer_of(where, model_name)
+    ocean = _open(data, as_json)
+    given = answer(ocean, question, as_of)
+    if writer:
+        given = rewritten(ocean, given, partial(open_model, writer))
     if as_json:
         console.print_json(plain_data(given))
     else:

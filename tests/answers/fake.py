@@ -35,6 +35,7 @@ class FakeOcean:
     def __init__(self, posts: Iterable[Post]) -> None:
         self.hits = [FakeHit(p, p.created_at, 0.0, terms(p.text, p.lang)) for p in posts]
         self.asked: list[tuple[str, str]] = []
+        self.gone: set[str] = set()
         self.frequency: dict[str, int] = {}
         for hit in self.hits:
             for term in set(hit.terms):
@@ -71,6 +72,13 @@ class FakeOcean:
             if score > 0:
                 found.append(hit._replace(score=score))
         return sorted(found, key=lambda h: (-h.score, -h.at, h.post.id))[:limit]
+
+    def get(self, id: str, as_of: int | None = None) -> FakeHit | None:
+        """The post `network:id`; `gone` are no longer shown."""
+        for hit in self.hits:
+            if f"{hit.post.network}:{hit.post.id}" == id and id not in self.gone:
+                return hit if as_of is None or hit.at <= as_of else None
+        return None
 
     def copies(self, hit: FakeHit, *, as_of: int | None = None) -> Sequence[FakeHit]:
         words = set(hit.terms)

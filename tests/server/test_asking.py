@@ -1,19 +1,27 @@
 """Conversations, operators, other vendors' filters, and the text with citations."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trinch.ocean.ocean import Ocean
 from trinch.ocean.query import parse
-from trinch.server.asking import follow_up, understood
+from trinch.server.asking import understood
 from trinch.server.errors import Problem
 from trinch.server.filters import Extension, Filters, SearchParameters, Tool, XSource, where
-from trinch.server.shapes import web
+from trinch.server.shapes import answered, web
+from trinch.server.turns import follow_up
 from trinch.server.wording import escaped, piece_of
 
 FERRY = "How many people died in the Bergen ferry accident?"
+DE = "Wie viele Menschen starben bei dem Fährunglück in Bergen?"
+ES = "¿Cuántas personas murieron en el accidente de Bergen?"
+PT = "Quantas pessoas morreram no acidente de Bergen?"
+IT = "Quante persone sono morte nell'incidente di Bergen?"
+JA = "ベルゲンの事故で何人が死亡しましたか？"
 
 
 @pytest.mark.parametrize(
@@ -29,10 +37,82 @@ FERRY = "How many people died in the Bergen ferry accident?"
         ([FERRY], "what about now?", f"{FERRY.rstrip('?')} what about now?"),
         (["Que se passe-t-il à Lyon ?"], "et à Nantes ?", "Que se passe-t-il à Nantes"),
         (["Combien de morts à Lyon ?"], "et les blessés ?", "combien et les blessés ? Lyon"),
+        (["Combien de morts à Lyon ?"], "quand était-ce ?", "quand était-ce ? Lyon"),
+        ([DE], "und in Kiel?", "Wie viele Menschen starben bei dem Fährunglück in Kiel"),
+        ([DE], "was ist mit Kiel?", "Wie viele Menschen starben bei dem Fährunglück in Kiel"),
+        ([DE], "und die Verletzten?", "wie viele und die Verletzten? Fährunglück Bergen"),
+        ([DE], "Wie viele wurden dort verletzt?", "Wie viele wurden verletzt? Fährunglück Bergen"),
+        ([DE], "Wann war es?", "Wann war es? Fährunglück Bergen"),
+        ([DE], "und der Kapitän?", "und der Kapitän? Fährunglück Bergen"),
+        ([ES], "¿y en Kiel?", "¿Cuántas personas murieron en el accidente de Kiel"),
+        ([ES], "¿y los heridos?", "cuantas ¿y los heridos? accidente Bergen"),
+        ([ES], "¿cuántos heridos hubo allí?", "¿cuántos heridos hubo accidente Bergen"),
+        ([ES], "¿cuándo fue eso?", "¿cuándo fue eso? accidente Bergen"),
+        ([PT], "e em Kiel?", "Quantas pessoas morreram no acidente de Kiel"),
+        ([PT], "quando foi isso?", "quando foi isso? acidente Bergen"),
+        ([PT], "quantos feridos houve ali?", "quantos feridos houve acidente Bergen"),
+        ([IT], "e a Kiel?", "Quante persone sono morte nell'incidente di Kiel"),
+        ([IT], "e i feriti?", "quante e i feriti? nell'incidente Bergen"),
+        ([IT], "quando è successo questo?", "quando è successo questo? nell'incidente Bergen"),
+        ([JA], "そこで何人が負傷しましたか？", f"{JA[:-1]} そこで何人が負傷しましたか？"),
+        ([JA], "負傷者は？", f"{JA[:-1]} 負傷者は？"),
+        ([JA], "では、負傷者は何人ですか？", f"{JA[:-1]} では、負傷者は何人ですか？"),
     ],
 )
 def test_a_follow_up_takes_what_it_leaves_unsaid(earlier: list[str], question: str, meant: str) -> None:
     assert follow_up(earlier, question) == meant
+
+
+@pytest.mark.parametrize("before", [FERRY, DE, ES, PT, IT, JA])
+@pytest.mark.parametrize(
+    "question",
+    [
+        "is there a fire in Kiel?",
+        "What happened in Kiel this week?",
+        "Did NATO say that Russia attacked Poland?",
+        "What did Trump say about his wife?",
+        "is it true that Putin is dead?",
+        "and the fire in Kiel?",
+        "and how many died in Kiel?",
+        "Où a eu lieu l'explosion de Lyon ?",
+        "Que se passe-t-il à Nantes ?",
+        "Y a-t-il un incendie à Lyon ?",
+        "qu'est-il arrivé à Lyon ?",
+        "Que s'est-il passé cette semaine à Lyon ?",
+        "et combien de blessés à Lyon ?",
+        "Gibt es einen Brand in Kiel?",
+        "Was ist diese Woche in Kiel passiert?",
+        "Wer gewann die Regatta in Kiel?",
+        "und der Brand in Kiel?",
+        "¿Dónde está Kiel?",
+        "¿Qué pasó esta semana en Kiel?",
+        "¿Quién es el alcalde de Kiel?",
+        "O que aconteceu em Kiel?",
+        "Quem ganhou a regata de Kiel?",
+        "Cosa è successo a Kiel questa settimana?",
+        "Chi ha vinto la regata di Kiel?",
+        "キールで何が起きましたか？",
+    ],
+)
+def test_a_question_that_says_all_stands_alone(before: str, question: str) -> None:
+    assert follow_up([before], question) == question
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ("Was ist in Port Esker passiert?", "und wie viele wurden dort verletzt?"),
+        ("¿Qué pasó en Port Esker?", "¿y cuántos heridos hubo allí?"),
+        ("O que aconteceu em Port Esker?", "e quantos feridos houve ali?"),
+        ("Cosa è successo a Port Esker?", "e i feriti?"),
+        ("Que se passe-t-il à Port-Esker ?", "et combien de blessés ?"),
+    ],
+)
+def test_a_conversation_in_other_languages_is_answered(sample_data: Path, first: str, then: str) -> None:
+    ocean = Ocean.open(sample_data)
+    assert answered(ocean, understood(first))["outcome"] == "answer"
+    assert "31" in answered(ocean, understood(then, earlier=[first]))["answer"]
+    assert answered(ocean, understood(then))["outcome"] == "not_enough_evidence"
 
 
 @given(st.lists(st.text(max_size=60), max_size=4), st.text(max_size=80))

@@ -1,6 +1,7 @@
 """What is deleted while an answer is on its way is not in what follows (invariant 2)."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from trinch.posts.event import Deleted, Hidden
 from trinch.server import shapes
 from trinch.server.asking import Asked
 from trinch.server.desk import Desk
-from trinch.server.telling import told
+from trinch.server.telling import sources, told
 
 QUESTION = "How many people died in the Port Esker explosion?"
 ASKED = Asked(QUESTION, QUESTION, "", parse_time("2026-03-18T20:00Z"))
@@ -24,6 +25,7 @@ class Desks:
 
     def __init__(self, data: Path) -> None:
         self.readers, self.askers = Desk(data, 1, line=10), Desk(data, 1, line=10)
+        self.writer = None
 
 
 @pytest.fixture
@@ -55,6 +57,41 @@ def test_a_claim_not_yet_told_is_left_out(data: Path, desks: Desks) -> None:
         assert cited["key"] not in str(final)
         assert final["answer"] == "\n".join(claim["text"] for claim in final["claims"])
         assert final["outcome"] == "answer"
+
+    asyncio.run(run())
+
+
+def test_what_vanished_untold_leaves_no_gap_in_the_numbers(data: Path, desks: Desks) -> None:
+    async def run() -> None:
+        parts = told(desks, ASKED, "http://here")  # type: ignore[arg-type]  # all of State that it uses
+        shown, first = await anext(parts)
+        assert len(shown["claims"]) >= 3
+        for post in shown["claims"][1]["citations"]:
+            Log(data / "ocean.db").append([Deleted(at=1, network=post["network"], id=post["id"])])
+        rest = [item async for item in parts]
+        text = first.text + "".join(piece.text for _, piece in rest)
+        numbers = [source["n"] for source in rest[-1][0]["sources"]]
+        assert numbers == list(range(1, len(numbers) + 1)) == [int(n) for n in re.findall(r"\[(\d+)\]", text)]
+
+    asyncio.run(run())
+
+
+def test_what_vanished_once_told_leaves_its_place_empty(data: Path, desks: Desks) -> None:
+    async def run() -> None:
+        parts = told(desks, ASKED, "http://here")  # type: ignore[arg-type]  # all of State that it uses
+        shown, _ = await anext(parts)
+        gone = shown["claims"][0]["citations"][0]
+        Log(data / "ocean.db").append([Deleted(at=1, network=gone["network"], id=gone["id"])])
+        rest = [item async for item in parts]
+        final = rest[-1][0]
+        numbers = {source["n"]: source["url"] for source in final["sources"]}
+        assert 1 not in numbers
+        lists = sources(final, [], "http://here")
+        assert lists["citations"][0] == lists["search_results"][0]["url"] == ""
+        assert all(lists["citations"][n - 1] == url for n, url in numbers.items())
+        for _, piece in rest:
+            for n, cited in zip(re.findall(r"\[(\d+)\]", piece.text), piece.cited, strict=True):
+                assert numbers[int(n)] == cited.url
 
     asyncio.run(run())
 

@@ -153,6 +153,26 @@ def test_history_stays_in_this_browser(tab: Opener) -> None:
     assert page.evaluate("localStorage.getItem('trinch.history')") == "[]"
 
 
+def test_a_follow_up_is_at_hand_and_goes_on_from_the_last_answer(tab: Opener) -> None:
+    one = tab()
+    page = one.open()
+    one.ask("What happened in Port Esker?")
+
+    def follow(question: str) -> Any:
+        box = page.locator("#f").bounding_box()
+        assert box["y"] + box["height"] <= page.viewport_size["height"]  # without scrolling
+        page.fill("#f", question)
+        page.press("#f", "Enter")
+        one.until(f"document.querySelector('article:last-of-type h2').textContent === {question!r}")
+        return one.answered()
+
+    answer = follow("Who won the regatta at Tallow Point?")
+    assert answer.locator(".outcome strong").inner_text() == "Not enough evidence"
+    answer = follow("and how many were injured?")
+    assert "Port Esker" in answer.locator(".asked").inner_text()
+    assert "31" in answer.locator(".claims").inner_text()
+
+
 def test_no_evidence_and_a_bad_question(tab: Opener) -> None:
     one = tab()
     page = one.open()

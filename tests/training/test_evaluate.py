@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
@@ -95,3 +96,8 @@ def test_the_demonstration_learns(tmp_path: Path) -> None:
     assert len(measured) >= 6
     assert measured[-1] < measured[0] * 0.8
     assert "badly" in done.output
+    asked = done.output.split("$ trinch ask ")[1]
+    assert f"--model {tmp_path / 'demo' / 'model'}" in asked
+    assert "volunteers needed" in asked.lower(), "answered from the ocean it was trained on"
+    assert re.search(r"of [1-5] sentences [0-5] are in the model's words", asked)
+    assert re.search(r"All sentences are quotes: demo/model was no help|are written by demo/model", asked)

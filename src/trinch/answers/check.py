@@ -1,15 +1,21 @@
 """The last look at an answer before anyone sees it.
 
-Owns invariants 3 and 4: every sentence is a quote with a citation, every citation names a post that was retrieved,
-was there at the answer's as-of time, and holds the quoted span exactly; every number of a sentence stands in each
-post cited for it. What fails is dropped, and an answer with nothing left is `not_enough_evidence`. Trusts nothing
-of how the answer was made; knows nothing of ranking.
+Owns invariants 3 and 4: every sentence is a quote with a citation, or a model's rewrite of that quote which says no
+more (`faithful.py`); every citation names a post that was retrieved, was there at the answer's as-of time, and holds
+the quoted span exactly; every number of a sentence stands in each post cited for it. A rewrite that fails gives way to
+its quote; what else fails is dropped, and an answer with nothing left is `not_enough_evidence`. Trusts nothing of how
+the answer was made; knows nothing of ranking, nor of models.
 """
 
 from collections.abc import Mapping
 
+import msgspec
+
+from trinch.answers.faithful import faithful
 from trinch.answers.figures import numbers
 from trinch.answers.model import Answer, Citation, Claim, Hit
+from trinch.answers.render import clean
+from trinch.answers.spans import MAX_QUOTE
 from trinch.posts.text import tokens
 
 SEPARATOR = "\n"
@@ -40,6 +46,13 @@ def supports(quote: str, sentence: str) -> bool:
     return numbers(sentence) <= numbers(quote) and len(wanted & set(tokens(quote))) >= SHARED * len(wanted)
 
 
+def may_stand(sentence: str, citation: Citation, retrieved: Mapping[tuple[str, str], Hit]) -> bool:
+    """Whether a model's sentence may be told instead of the quote: one line of plain text that says no more."""
+    lang = retrieved[citation.network, citation.id].post.lang
+    plain = sentence == clean(sentence) and len(sentence) <= 2 * MAX_QUOTE
+    return plain and faithful(sentence, citation.quote, lang)
+
+
 def checked(answer: Answer, retrieved: Mapping[tuple[str, str], Hit], took_ms: float = 0.0) -> Answer:
     """`answer` without the citations and sentences that do not hold. Idempotent."""
     claims: list[Claim] = []
@@ -49,22 +62,17 @@ def checked(answer: Answer, retrieved: Mapping[tuple[str, str], Hit], took_ms: f
         first, *others = claim.citations
         if not citation_holds(first, retrieved, answer.as_of):
             continue
-        if claim.text != first.quote or SEPARATOR in claim.text or claim.as_of != first.at:
+        if claim.written and not may_stand(claim.text, first, retrieved):
+            claim = msgspec.structs.replace(claim, text=first.quote, written=False)
+        quoted = claim.text == first.quote
+        if not (quoted or claim.written) or SEPARATOR in claim.text or claim.as_of != first.at:
             continue
         good = [first] + [
             citation
             for citation in others
             if citation_holds(citation, retrieved, answer.as_of) and supports(citation.quote, claim.text)
         ]
-        claims.append(
-            Claim(
-                text=claim.text,
-                as_of=claim.as_of,
-                authors=claim.authors,
-                posts=claim.posts,
-                citations=tuple(good),
-            )
-        )
+        claims.append(msgspec.structs.replace(claim, citations=tuple(good), written=not quoted))
     if answer.outcome != "answer" or not claims:
         return Answer(
             question=answer.question,
@@ -82,4 +90,5 @@ def checked(answer: Answer, retrieved: Mapping[tuple[str, str], Hit], took_ms: f
         claims=tuple(claims),
         sources=tuple(source for source in answer.sources if (source.network, source.id) in cited),
         took_ms=took_ms,
+        writer=answer.writer,
     )

@@ -28,7 +28,7 @@ STOPWORDS: dict[str, frozenset[str]] = {
         "comment pourquoi lors apres avant chez est-ce vrai",
         "es": "a al algo como con cual cuales cuando cuanta cuantas cuanto cuantos de del desde donde dos el ella ellas "
         "ellos en entre era es esa ese eso esta estaba estan estas este esto estos fue fueron ha haber habia han hasta "
-        "hay la las le les lo los mas me mi mis muy no nos o para pero por porque que quien quienes se ser si sin "
+        "hay hubo la las le les lo los mas me mi mis muy no nos o para pero por porque que quien quienes se ser si sin "
         "sobre son su sus tambien te tiene tienen todo todos tras tu un una uno unos y ya yo paso pasado pasando",
         "de": "aber alle als also am an auch auf aus bei bin bis bist da dann das dass dem den der des die dies diese "
         "dieser dieses doch du durch ein eine einem einen einer eines er es fur gab gibt hat hatte hatten hier ich "

@@ -67,9 +67,10 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """One sentence of the answer: the quote of its first citation, and the posts that say the same."""
+    """One sentence of the answer, and the posts that say the same."""
 
     text: str
+    """The quote of its first citation; where `written`, a model's rewrite of that quote which passed the check."""
     as_of: int
     """When the quoted post was witnessed."""
     authors: int
@@ -77,6 +78,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     posts: int
     """Posts that say it, reposts and near-copies included."""
     citations: tuple[Citation, ...]
+    written: bool = False
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +95,23 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     """Its reposts and near-copies, itself not counted."""
 
 
+class Writer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a language model did to an answer."""
+
+    model: str
+    """Its name; empty where it could not even be asked for that."""
+    sentences: int
+    """Sentences it was given to rewrite."""
+    written: int
+    """Those told in its words; the others are quotes."""
+    fell_back: int
+    """Those it left out, or whose rewrite failed the check; the rest it repeated word for word."""
+    error: str = ""
+    """Why it wrote nothing: a code of `trinch.llm.model.Trouble`; empty where it did."""
+    note: str = ""
+    """The same for people."""
+
+
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
     question: str
     as_of: int
@@ -101,3 +120,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[Claim, ...] = ()
     sources: tuple[Source, ...] = ()
     took_ms: float = 0.0
+    writer: Writer | None = None
+    """None where no model was used: also where there is not enough evidence, for then none is asked."""

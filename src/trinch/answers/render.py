@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.style import Style
 from rich.text import Text
 
-from trinch.answers.model import Answer, Citation, Claim
+from trinch.answers.model import Answer, Citation, Claim, Writer
 from trinch.posts.times import EARLIEST, LATEST, written
 
 NOTHING = "Not enough evidence: no post as of then speaks of all that the question names."
@@ -77,6 +77,23 @@ def _numbered(answer: Answer) -> tuple[list[Citation], list[list[int]]]:
     return listed, marks
 
 
+def _behind(answer: Answer, citation: Citation) -> list[str]:
+    """The exact words behind the sentences that a model wrote on this post."""
+    rewritten = (claim.citations[0] for claim in answer.claims if claim.written)
+    return [clean(c.quote) for c in rewritten if (c.network, c.id) == (citation.network, citation.id)]
+
+
+def _writer(writer: Writer) -> str:
+    """Which model wrote how much of it."""
+    model = clean(writer.model) or "the model"
+    if writer.error:
+        return f"All sentences are quotes: {model} was no help ({clean(writer.note)})."
+    told = f"{writer.written} of {writer.sentences} sentences are written by {model}"
+    return (
+        f"{told}; {writer.fell_back} fell back to their quotes: what it wrote is missing or failed the check."
+    )
+
+
 def _who(citation: Citation) -> str:
     """The author and network, as far as known."""
     return f"@{clean(citation.author)}" if citation.author else f"a post on {clean(citation.network)}"
@@ -101,6 +118,9 @@ def plain(answer: Answer) -> str:
     for number, citation in enumerate(listed, 1):
         where = _link(citation) or clean(citation.id)
         lines.append(f"[{number}] {_who(citation)}, {_minute(citation.at)}  {where}")
+        lines += [f"    “{quote}”" for quote in _behind(answer, citation)]
+    if answer.writer:
+        lines += ["", _writer(answer.writer)]
     return "\n".join(lines)
 
 
@@ -124,6 +144,9 @@ def terminal(answer: Answer) -> RenderableType:
         if link := _link(citation):
             source.append(f"  {link}", style=_style("dim", citation))
         body.append(source)
+        body += [Text(f"    “{quote}”", style="dim") for quote in _behind(answer, citation)]
+    if answer.writer:
+        body.append(Text(_writer(answer.writer), style="yellow" if answer.writer.error else "dim"))
     body.append(Text(f"as of {_minute(answer.as_of)}, {answer.took_ms:.0f} ms", style="dim"))
     return Group(*body)
 

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
+from trinch.llm.model import Setting
 from trinch.server import chat, ingest, native, openapi, operations, page, responses
 from trinch.server.audit import Audit
 from trinch.server.children import Child
@@ -35,13 +36,19 @@ READERS = max(2, (os.cpu_count() or 2) // 2)
 ASKERS = max(1, (os.cpu_count() or 2) // 2)
 """Processes that search, and that answer."""
 
+WAITERS = 4
+"""Processes that answer where a model behind an address writes: they mostly wait for it."""
+
 STAND_BACK = 5
 """Niceness of answering: a reader waits for milliseconds, an asker for a second."""
 
 
-def build(data: Path, rules: Rules, listen: list[str]) -> tuple[Guard, State]:
-    """The application over the ocean in `data`, drinking from these addresses; and what its parts share."""
-    readers, askers = Desk(data, READERS, line=400), Desk(data, ASKERS, line=100, nice=STAND_BACK)
+def build(data: Path, rules: Rules, listen: list[str], writer: Setting | None = None) -> tuple[Guard, State]:
+    """The application over the ocean in `data`, drinking from these addresses, its answers rewritten by `writer` where
+    one is set; and what its parts share."""
+    waiting = writer is not None and "://" in writer.where
+    asking = max(ASKERS, WAITERS) if waiting else ASKERS
+    readers, askers = Desk(data, READERS, line=400), Desk(data, asking, line=100, nice=STAND_BACK)
     children = [Child("indexer", "trinch.ocean.indexer", [str(data)])]
     children += [Child(url, "trinch.server.listener", [str(data), url]) for url in listen]
     live = Live(
@@ -59,6 +66,7 @@ def build(data: Path, rules: Rules, listen: list[str]) -> tuple[Guard, State]:
         audit=Audit(data),
         metrics=Metrics(),
         children=children,
+        writer=writer,
     )
     routes: list[BaseRoute] = [
         *native.routes,
@@ -73,7 +81,7 @@ def build(data: Path, rules: Rules, listen: list[str]) -> tuple[Guard, State]:
     if find_spec("mcp"):
         from trinch.server import tools
 
-        server = tools.server(readers, askers)
+        server = tools.server(readers, askers, writer)
         # Any host: the guard has looked at it. Stateless: a connection lost is nothing lost.
         routes += server.streamable_http_app(stateless_http=True, json_response=True, host="any").routes
         mcp = server.session_manager.run()

@@ -1,24 +1,24 @@
-"""From what a client asks to what the ocean is asked: follow-ups, operators inside questions, restrictions.
+"""From what a client asks to what the ocean is asked: operators inside questions, restrictions.
 
-Owns the meaning of a question inside a conversation (see `follow_up`) and the ocean seen through operators.
+Owns the reading of a question in its conversation (`turns.py` has the rules) and the ocean seen through operators.
 Knows nothing of HTTP or of any client's format.
 """
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
-from trinch.answers import lexicon
 from trinch.answers.answer import answer as answer_to
 from trinch.answers.model import Answer
 from trinch.answers.model import Hit as Found
+from trinch.answers.rewrite import rewritten
+from trinch.llm.model import Setting
+from trinch.models import open_model
 from trinch.ocean.match import Candidate, matches
 from trinch.ocean.ocean import Hit, Ocean
 from trinch.ocean.query import OPERATORS, parse
-from trinch.posts.text import fold, tokens
-
-CONTEXT = 10
-"""Questions of a conversation that are looked back at."""
+from trinch.server.turns import CONTEXT, follow_up
 
 
 class Asked(NamedTuple):
@@ -43,10 +43,12 @@ def understood(text: str, *, earlier: Sequence[str] = (), where: str = "", as_of
     return Asked(text, follow_up(before, bare), joined, as_of)
 
 
-def answer(ocean: Ocean, asked: Asked) -> Answer:
-    """The answer to what was asked, from the posts that its operators let through."""
+def answer(ocean: Ocean, asked: Asked, writer: Setting | None = None) -> Answer:
+    """The answer to what was asked, from the posts that its operators let through; in a model's words where one is
+    set and they pass the check."""
     sea = Restricted(ocean, asked.where) if asked.where else ocean
-    return answer_to(sea, asked.question, asked.as_of)
+    given = answer_to(sea, asked.question, asked.as_of)
+    return rewritten(ocean, given, partial(open_model, writer)) if writer else given
 
 
 class Restricted:
@@ -76,96 +78,3 @@ def _operators(text: str) -> tuple[str, str]:
     """A question without the operators written into it, and those operators."""
     found = [match.group().rstrip("?!,.;") for match in _OPERATOR.finditer(text)]
     return " ".join(_OPERATOR.sub(" ", text).split()), " ".join(found)
-
-
-# ------------------------------------------------------------------------------------------ conversations
-
-_STOP = frozenset().union(*lexicon.STOPWORDS.values())
-_COUNTED = frozenset().union(*lexicon.MEASURES.values())
-_CUES = frozenset(word for cues in lexicon.KIND_CUES.values() for word in cues)
-_IDLE = _STOP | _CUES | lexicon.OVERVIEW | lexicon.NEWEST | lexicon.PEOPLE
-_LEADS = re.compile(r"(and|or|but|what about|how about|et|ou|mais|qu'en est-il d\w*|y|e|und)\b\s*")
-_REFERS = frozenset(
-    [
-        "it",
-        "its",
-        "they",
-        "them",
-        "their",
-        "he",
-        "him",
-        "his",
-        "she",
-        "her",
-        "there",
-        "this",
-        "that",
-        "these",
-        "those",
-        "one",
-        "ones",
-        "il",
-        "elle",
-        "ils",
-        "elles",
-        "lui",
-        "leur",
-        "leurs",
-        "y",
-        "cela",
-        "ca",
-        "celui",
-        "celle",
-        "ceux",
-        "ces",
-        "cet",
-        "cette",
-    ]
-)
-
-
-def follow_up(earlier: Sequence[str], question: str) -> str:
-    """`question` as it is meant after the questions `earlier`: with the topic it leaves unsaid.
-
-    Three rules, no guesswork beyond them. A question that names a topic and points back at nothing stands alone.
-    One that points back ("how many died there?", "and why?") or names nothing gets the topic words of the question
-    before. One that only swaps a name ("and in Paris?") is the question before with that name for its own.
-    """
-    meant = ""
-    for asked in (*earlier[-CONTEXT:], question):
-        meant = _after(meant, asked) if meant else asked
-    return meant
-
-
-def _after(before: str, question: str) -> str:
-    lead = _LEADS.match(fold(question))
-    own = _topic(question)
-    points_back = bool(_REFERS.intersection(tokens(fold(question))))
-    if own and not points_back and not lead:
-        return question
-    names = [word for word in own if _is_name(word)]
-    if lead and names and not points_back:
-        kept = [word for word in before.split() if not (_is_name(word) and _topic(word))]
-        return " ".join([*filter(None, (word.rstrip("?!.,") for word in kept)), *own])
-    said = set(tokens(fold(question)))
-    added = [word for word in _topic(before) if not said.issuperset(tokens(fold(word)))]
-    if not own and not _CUES.union(_COUNTED).intersection(said):
-        return f"{before.rstrip('?!. ')} {question}"
-    cue = next((c for c in lexicon.COUNT_CUES if c in fold(before)), "") if _COUNTED & said else ""
-    opening = f"{cue} " if cue and not any(c in fold(question) for c in lexicon.COUNT_CUES) else ""
-    return f"{opening}{question} {' '.join(added)}".strip()
-
-
-def _topic(text: str) -> list[str]:
-    """The words of a question that say what it is about, as typed, without punctuation."""
-    kept = []
-    for word in re.findall(r"[#@$]?\w[\w'’.-]*", text):
-        bare = word.rstrip("'’.-")
-        parts = tokens(fold(bare))
-        if parts and not all(part in _IDLE or part in _COUNTED for part in parts):
-            kept.append(bare)
-    return kept
-
-
-def _is_name(word: str) -> bool:
-    return word[:1].isupper() or word[:1] in "#@$" or any(c.isdigit() for c in word)

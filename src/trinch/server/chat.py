@@ -6,19 +6,19 @@ Knows nothing of how questions are answered.
 
 import time
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from trinch.server import wire
+from trinch.server import chores, wire
 from trinch.server.asking import Asked
 from trinch.server.dialogue import MODEL, Conversation, Message, models, new_id, question_of, questions
 from trinch.server.errors import Problem
 from trinch.server.state import State, state_of
-from trinch.server.telling import extras, told, whole
+from trinch.server.telling import extras, seen, told
 from trinch.server.wording import Piece, words
 
 STARTED = int(time.time())
@@ -39,6 +39,15 @@ class Completion(Conversation, kw_only=True):
     stream_options: StreamOptions | None = None
     n: int | None = None
     response_format: Format | None = None
+    modalities: tuple[str, ...] = ()
+
+
+class _Reply(NamedTuple):
+    """A piece of the text, with its annotations; the last piece is empty and carries what goes beside the text."""
+
+    text: str
+    notes: list[dict[str, Any]]
+    extras: dict[str, Any]
 
 
 async def completions(request: Request) -> Response:
@@ -50,25 +59,43 @@ async def completions(request: Request) -> Response:
             400, "answers are text: use the field `trinch` for structure", param="response_format",
             code="unsupported_parameter",
         )  # fmt: skip
-    said = questions(given.messages, "messages")
-    asked, state, base = question_of(given, said), state_of(request), wire.base(request)
-    heard = words(*said)
+    if "audio" in given.modalities:
+        raise Problem(400, "answers are text", param="modalities", code="unsupported_parameter")
+    said = questions(given, given.messages, "messages")
+    heard, chore = words(*said), chores.done(said[-1])
+    if chore:
+        replies = _chore(chore)
+    else:
+        replies = _answer(state_of(request), given, question_of(given, said, "messages"), wire.base(request))
     if given.stream:
-        return wire.EventStream(_chunks(state, given, asked, heard, base))
-    shown, parts = await whole(state, asked, base)
-    text = "".join(piece.text for piece in parts)
-    message = {"role": "assistant", "content": text, "refusal": None, "annotations": _annotations(parts)}
+        return wire.EventStream(_chunks(given, replies, heard))
+    parts = [part async for part in replies]
+    text = "".join(part.text for part in parts)
+    notes = [note for part in parts for note in part.notes]
+    message = {"role": "assistant", "content": text, "refusal": None, "annotations": notes}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     head = _head(new_id("chatcmpl-"), "chat.completion")
-    return wire.Json(
-        head | {"choices": [choice], "usage": _usage(heard, text, given)} | extras(given, shown, base)
-    )
+    return wire.Json(head | {"choices": [choice], "usage": _usage(heard, text, given)} | parts[-1].extras)
 
 
-async def _chunks(
-    state: State, given: Completion, asked: Asked, heard: int, base: str
-) -> AsyncIterator[bytes]:
-    """The same as a stream: a chunk for each claim, looked up again just before it is sent."""
+async def _answer(state: State, given: Completion, asked: Asked, base: str) -> AsyncIterator[_Reply]:
+    """An answer claim by claim, each looked up again just before it is sent."""
+    shown: dict[str, Any] = {}
+    async for now, piece in told(state, asked, base):
+        shown = now
+        if piece.text:
+            yield _Reply(piece.text, _annotations(piece), {})
+    also = await seen(state, asked, shown, given.most_sources) if given.wants_all else []
+    yield _Reply("", [], extras(given, shown, also, base))
+
+
+async def _chore(text: str) -> AsyncIterator[_Reply]:
+    yield _Reply(text, [], {})
+    yield _Reply("", [], {"trinch": None})
+
+
+async def _chunks(given: Completion, replies: AsyncIterator[_Reply], heard: int) -> AsyncIterator[bytes]:
+    """The same as a stream, a chunk for each piece."""
     head = _head(new_id("chatcmpl-"), "chat.completion.chunk")
     counted = given.stream_options is not None and given.stream_options.include_usage
 
@@ -78,14 +105,15 @@ async def _chunks(
 
     yield chunk({"role": "assistant", "content": "", "refusal": None})
     try:
-        text = ""
-        shown: dict[str, Any] = {}
-        async for now, piece in told(state, asked, base):
-            shown = now
-            text += piece.text
-            if piece.text:
-                yield chunk({"content": piece.text, "annotations": _annotations([piece])})
-        yield chunk({}, "stop", **extras(given, shown, base))
+        text, count = "", 0
+        async for part in replies:
+            if not part.text:
+                yield chunk({}, "stop", **part.extras)
+                continue
+            # The official client joins lists of deltas by the index of each item.
+            notes = [note | {"index": i} for i, note in enumerate(part.notes, count)]
+            yield chunk({"content": part.text} | ({"annotations": notes} if notes else {}))
+            text, count = text + part.text, count + len(notes)
         if counted:
             yield wire.event(head | {"choices": [], "usage": _usage(heard, text, given)})
     except Problem as problem:
@@ -97,13 +125,12 @@ def _head(id: str, kind: str) -> dict[str, Any]:
     return {"id": id, "object": kind, "created": int(time.time()), "model": MODEL, "system_fingerprint": None}
 
 
-def _annotations(parts: list[Piece]) -> list[dict[str, Any]]:
+def _annotations(piece: Piece) -> list[dict[str, Any]]:
     return [
         {
             "type": "url_citation",
             "url_citation": {"start_index": c.start, "end_index": c.end, "title": c.title, "url": c.url},
         }
-        for piece in parts
         for c in piece.cited
     ]
 

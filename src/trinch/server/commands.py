@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from trinch import console
-from trinch.cli import data_option, json_option
+from trinch.cli import data_option, json_option, model_options, writer_of
 from trinch.ocean.listen import JETSTREAM
 
 
@@ -36,10 +36,11 @@ from trinch.ocean.listen import JETSTREAM
     show_default=True,
     help="Requests a second and key.",
 )
+@model_options
 @data_option
 def serve(
     host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, allow_host: tuple[str, ...],
-    cors: tuple[str, ...], rate: float, data: Path,
+    cors: tuple[str, ...], rate: float, where: str | None, model_name: str | None, data: Path,
 ) -> None:  # fmt: skip
     """Drink, answer and show: the API, MCP at /mcp, and the page at /.
 
@@ -49,11 +50,13 @@ def serve(
     Example:
       trinch serve
       trinch keys new team && trinch serve --host 0.0.0.0 --no-listen
+      trinch serve --model http://127.0.0.1:8080/v1
     """
     from trinch.server.guard import rules
     from trinch.server.keys import Keys
     from trinch.server.serve import remembered, run
 
+    writer = writer_of(where, model_name)
     urls = [] if no_listen else [_address(source) for source in listen] or remembered(data)
     try:
         door = rules(
@@ -74,7 +77,7 @@ def serve(
         )
 
     try:
-        status = run(data, host, port, door, urls, tell)
+        status = run(data, host, port, door, urls, tell, writer)
     except OSError as error:
         console.fail(f"cannot listen on {host} port {port}: {error.strerror or error}", 1)
     raise SystemExit(status)

@@ -18,6 +18,9 @@ LONGEST = 2000
 """Characters of a question."""
 
 
+_TEXT = ("text", "input_text")
+
+
 class Part(msgspec.Struct):
     """A part of a message's content."""
 
@@ -38,43 +41,19 @@ class Conversation(Filters, kw_only=True):
 
     model: str
     stream: bool = False
-    metadata: dict[str, Any] | None = None
+    tool_choice: Any = None
 
 
-def questions(messages: list[Message], param: str) -> list[str]:
+def questions(given: Conversation, messages: list[Message], param: str) -> list[str]:
     """What the user said, oldest first; the last is the question. Raises Problem."""
-    said: list[str] = []
-    for i, message in enumerate(messages):
-        if message.role != "user" or message.content is None:
-            continue
-        if isinstance(message.content, str):
-            said.append(message.content)
-            continue
-        other = next((part.type for part in message.content if part.type not in ("text", "input_text")), None)
-        if other:
-            raise Problem(
-                400,
-                f"only text is understood, not {other[:40]!r}",
-                param=f"{param}[{i}]",
-                code="unsupported_parameter",
-            )
-        said.append("\n".join(part.text for part in message.content))
-    if not said or not said[-1].strip():
-        raise Problem(
-            400, "there is no question: the last user message is empty", param=param, code="invalid_value"
-        )
-    if len(said[-1]) > LONGEST:
+    forced = given.tool_choice == "required" and not any("search" in tool.type for tool in given.tools)
+    if forced or (isinstance(given.tool_choice, dict) and given.tool_choice.get("type") in _CALLS):
         raise Problem(
             400,
-            f"the question is longer than {LONGEST} characters",
-            param=param,
-            code="context_length_exceeded",
+            "no function is ever called: tool_choice must leave an answer possible",
+            param="tool_choice",
+            code="unsupported_parameter",
         )
-    return said
-
-
-def question_of(given: Conversation, said: list[str]) -> Asked:
-    """The last of what was said, as asked of the ocean. Raises Problem."""
     if given.model != MODEL:
         raise Problem(
             404,
@@ -82,8 +61,39 @@ def question_of(given: Conversation, said: list[str]) -> Asked:
             param="model",
             code="model_not_found",
         )
-    earlier = [text[:LONGEST] for text in said[:-1]]
+    said: list[str] = []
+    other = place = ""
+    for i, message in enumerate(messages):
+        if message.role != "user" or message.content is None:
+            continue
+        parts = [Part("text", message.content)] if isinstance(message.content, str) else message.content
+        said.append("\n".join(part.text for part in parts if part.type in _TEXT))
+        other, place = next((part.type for part in parts if part.type not in _TEXT), ""), f"{param}[{i}]"
+    if other:  # in the question itself: what cannot be read in earlier messages was refused then
+        raise Problem(
+            400, f"only text is understood, not {other[:40]!r}", param=place, code="unsupported_parameter"
+        )
+    if not said or not said[-1].strip():
+        raise Problem(
+            400, "there is no question: the last user message is empty", param=param, code="invalid_value"
+        )
+    return said
+
+
+def question_of(given: Conversation, said: list[str], param: str) -> Asked:
+    """The last of what was said, as asked of the ocean. Raises Problem."""
+    if len(said[-1]) > LONGEST:
+        raise Problem(
+            400,
+            f"the question is longer than {LONGEST} characters",
+            param=param,
+            code="context_length_exceeded",
+        )
+    earlier = [text for text in said[:-1] if len(text) <= LONGEST]  # longer ones were never answered
     return asked(said[-1], earlier=earlier, where=where(given), as_of=moment(given.trinch.as_of))
+
+
+_CALLS = ("function", "custom", "mcp")
 
 
 def new_id(kind: str) -> str:

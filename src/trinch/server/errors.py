@@ -34,4 +34,6 @@ class Problem(Exception):
         headers = {"Retry-After": str(self.retry)} if self.retry else {}
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
+        if self.status == 408:
+            headers["Connection"] = "close"  # what comes late is not the next request
         return Response(msgspec.json.encode(self.body), self.status, headers, "application/json")

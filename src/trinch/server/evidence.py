@@ -6,12 +6,13 @@ Owns the buckets. The evidence is the same that answers are made of (`answers/to
 import time
 from typing import Any
 
-from trinch.answers.evidence import authors
+from trinch.answers.evidence import Source, authors
 from trinch.answers.question import understand
 from trinch.answers.topic import gather
 from trinch.console import iso
 from trinch.ocean.ocean import Ocean
 from trinch.server.asking import Asked, Restricted
+from trinch.server.shapes import post_json
 
 BUCKETS = 48
 """Buckets at most."""
@@ -24,11 +25,7 @@ _WIDTHS = [
 
 def evidence(ocean: Ocean, asked: Asked) -> dict[str, Any]:
     """The posts that speak of what is asked, counted (native shape, docs/api.md)."""
-    sea = Restricted(ocean, asked.where) if asked.where else ocean
-    moment = time.time_ns() // 1000 if asked.as_of is None else asked.as_of
-    question = understand(asked.question, moment, sea)
-    gathered = gather(question, sea, moment)
-    sources = gathered.sources if gathered.enough else ()
+    sources = _gathered(ocean, asked)
     times = sorted(hit.at for source in sources for hit in source.hits)
     width, volume = buckets(times)
     return {
@@ -40,6 +37,18 @@ def evidence(ocean: Ocean, asked: Asked) -> dict[str, Any]:
         "bucket_seconds": width // _SECOND,
         "volume": [{"start": iso(start), "posts": count} for start, count in volume],
     }
+
+
+def seen(ocean: Ocean, asked: Asked, most: int) -> list[dict[str, Any]]:
+    """The posts that an answer is chosen from, each as by `post_json`, copies left out."""
+    return [post_json(source.best) for source in _gathered(ocean, asked)[:most]]
+
+
+def _gathered(ocean: Ocean, asked: Asked) -> tuple[Source, ...]:
+    sea = Restricted(ocean, asked.where) if asked.where else ocean
+    moment = time.time_ns() // 1000 if asked.as_of is None else asked.as_of
+    gathered = gather(understand(asked.question, moment, sea), sea, moment)
+    return gathered.sources if gathered.enough else ()
 
 
 def buckets(times: list[int]) -> tuple[int, list[tuple[int, int]]]:

@@ -38,6 +38,7 @@ class XSource(msgspec.Struct):
     x_handles: Handles = []
     excluded_x_handles: Handles = []
     post_favorite_count: Annotated[int, msgspec.Meta(ge=0)] | None = None
+    post_view_count: int | None = None
 
 
 class SearchParameters(msgspec.Struct):
@@ -47,6 +48,7 @@ class SearchParameters(msgspec.Struct):
     from_date: str | None = None
     to_date: str | None = None
     return_citations: bool = True
+    max_search_results: Annotated[int, msgspec.Meta(ge=1, le=50)] = 20
     sources: list[XSource] = []
 
 
@@ -73,16 +75,21 @@ class Filters(msgspec.Struct, kw_only=True):
     @property
     def wants_sources(self) -> bool:
         """Whether `citations` and `search_results` are to stand at the top of the response."""
-        asked = self.search_parameters is not None and self.search_parameters.return_citations
         perplexity = (
             self.search_recency_filter or self.search_after_date_filter or self.search_before_date_filter
         )
-        return (
-            self.return_citations
-            or asked
-            or bool(perplexity)
-            or any(t.type == "x_search" for t in self.tools)
-        )
+        return self.return_citations or self.wants_all or bool(perplexity)
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether these lists go on, after what is cited, with all that was seen: xAI's do."""
+        older = self.search_parameters is not None and self.search_parameters.return_citations
+        return older or any(tool.type == "x_search" for tool in self.tools)
+
+    @property
+    def most_sources(self) -> int:
+        """How many posts seen are listed at most."""
+        return (self.search_parameters or SearchParameters()).max_search_results
 
 
 def where(given: Filters) -> str:
@@ -115,12 +122,16 @@ def where(given: Filters) -> str:
 def _older(given: SearchParameters) -> list[str]:
     if given.mode == "off":
         raise _cannot("answers without a search", "search_parameters.mode")
+    if given.sources and all(source.type != "x" for source in given.sources):
+        raise _cannot("sources other than x: only posts are searched", "search_parameters.sources")
     parts = [_dates(given.from_date, given.to_date, "search_parameters")]
     for i, source in enumerate(given.sources):
         at = f"search_parameters.sources[{i}]"
         if source.type == "x":
             allowed = source.included_x_handles or source.x_handles
             parts.append(_handles(allowed, source.excluded_x_handles, at))
+            if source.post_view_count:
+                raise _cannot("post_view_count: how often posts are viewed is not known", at)
             if source.post_favorite_count:
                 parts.append(f"min_faves:{source.post_favorite_count}")
     return parts

@@ -106,7 +106,7 @@ async def ask(request: Request) -> Response:
     question, state = asked_of(given), state_of(request)
     if given.stream or "text/event-stream" in request.headers.get("accept", ""):
         return wire.EventStream(_told(state, question))
-    return wire.Json(await state.askers.run(shapes.answered, question))
+    return wire.Json(await state.askers.run(shapes.answered, question, state.writer))
 
 
 async def _told(state: State, question: Asked) -> AsyncIterator[bytes]:
@@ -114,14 +114,14 @@ async def _told(state: State, question: Asked) -> AsyncIterator[bytes]:
     asking = {"state": "searching", "question": question.text, "asked": question.question}
     yield wire.event(asking | {"as_of": iso(question.as_of)}, "status")
     try:
-        shown = await state.askers.run(shapes.answered, question)
-        sent = set[str]()
+        shown = await state.askers.run(shapes.answered, question, state.writer)
+        sent = dict[str, int]()
         for n in [claim["n"] for claim in shown["claims"]]:
-            shown = await state.readers.run(shapes.standing, shown)
+            shown = shapes.numbered(await state.readers.run(shapes.standing, shown), sent)
             for claim in [claim for claim in shown["claims"] if claim["n"] == n]:
-                cited = {citation["key"] for citation in claim["citations"]}
+                cited = {citation["key"]: citation["n"] for citation in claim["citations"]}
                 for source in shown["sources"]:
-                    if source["key"] in cited - sent:
+                    if source["key"] in cited.keys() - sent.keys():
                         yield wire.event(source, "source")
                 sent |= cited
                 yield wire.event(claim, "claim")

@@ -70,6 +70,8 @@ _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]
     ("post", "/v1/ingest", "Send posts as lines", ingest.Ingest, "application/x-ndjson", 200, _object("read", "accepted", "rejected"), []),
     ("post", "/v1/chat/completions", "OpenAI Chat Completions", None, chat.Completion, 200, _object("id", "object", "choices", "usage", "trinch"), [_STREAM]),
     ("post", "/v1/responses", "OpenAI Responses", None, responses.ResponseRequest, 200, _object("id", "object", "output", "usage", "trinch"), [_STREAM]),
+    ("get", "/v1/responses/{id}", "Answer again what a response answered", responses.Retrieve, None, 200, _object("id", "object", "output", "usage", "trinch"), [_STREAM]),
+    ("delete", "/v1/responses/{id}", "Forget a response", None, None, 200, _object("id", "object", "deleted"), []),
     ("get", "/v1/models", "List models", None, None, 200, _object("object", "data"), []),
     ("get", "/v1/models/{model}", "Get a model", None, None, 200, _object("id", "object"), []),
     ("get", "/v1/keys", "List keys", None, None, 200, _object("keys"), []),

@@ -26,9 +26,9 @@ from starlette.types import Message, Receive, Scope, Send
 from trinch.console import iso
 from trinch.ocean.ocean import Ocean
 from trinch.server import native, shapes, wire
-from trinch.server.asking import CONTEXT
 from trinch.server.errors import Problem
 from trinch.server.state import state_of
+from trinch.server.turns import CONTEXT
 from trinch.server.watch import Watch
 from trinch.server.words import LANGUAGES, Words, preferred
 
@@ -109,7 +109,8 @@ class Page:
             as_of = _moment(until, front)
             if question and readable:
                 asked = native.asked(question, earlier=earlier, where="", as_of=as_of)
-                answer = await state_of(request).askers.run(shapes.answered, asked)
+                state = state_of(request)
+                answer = await state.askers.run(shapes.answered, asked, state.writer)
         except Problem as error:
             status, problem = error.status, error.message
         lang = given.get("lang") or request.cookies.get("lang") or ""

@@ -1,8 +1,8 @@
 """OpenAI's Responses, spoken so that its clients work unchanged, with xAI's `x_search` among the tools.
 
-Owns the request's options and the shapes of responses, items and events. Of a conversation only the questions are
-remembered, in memory; responses themselves are not stored, so that no deleted post lives on in one. Knows nothing of
-how questions are answered.
+Owns the request's options and the shapes of responses, items and events. Of a response only what was asked is
+remembered, in memory: fetched later it is answered again as of the same time, so that no deleted post lives on in
+one. Knows nothing of how questions are answered.
 """
 
 import time
@@ -14,12 +14,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from trinch.server import wire
+from trinch.ocean.query import parse_time
+from trinch.server import chores, wire
 from trinch.server.asking import Asked
 from trinch.server.dialogue import MODEL, Conversation, Message, new_id, question_of, questions
 from trinch.server.errors import Problem
+from trinch.server.filters import Tool
 from trinch.server.state import State, state_of
-from trinch.server.telling import extras, told
+from trinch.server.telling import extras, seen, told
+from trinch.server.turns import CONTEXT
 from trinch.server.wording import Piece, address, words
 
 
@@ -40,16 +43,30 @@ class ResponseRequest(Conversation, kw_only=True):
     include: tuple[str, ...] = ()
     text: Text | None = None
     background: bool = False
+    conversation: Any = None
+    prompt: Any = None
+    instructions: Any = None
+    metadata: Annotated[
+        dict[str, Annotated[str, msgspec.Meta(max_length=512)]], msgspec.Meta(max_length=16)
+    ] = msgspec.field(default_factory=dict)
 
 
 class _Turn(NamedTuple):
-    """All that one response is made from."""
+    """All that one response is made from; as JSON, what is remembered of it."""
 
     given: ResponseRequest
     asked: Asked
     said: list[str]
     base: str
     head: dict[str, Any]
+    chore: str | None = None
+    """What is said instead of an answer (`chores.py`)."""
+
+
+class Retrieve(msgspec.Struct):
+    """Parameters of GET /v1/responses/{id}."""
+
+    stream: bool = False
 
 
 async def create(request: Request) -> Response:
@@ -59,18 +76,42 @@ async def create(request: Request) -> Response:
             400, "answers are text: use the field `trinch` for structure", param="text.format",
             code="unsupported_parameter",
         )  # fmt: skip
-    if given.background:
-        raise Problem(
-            400, "cannot answer in the background", param="background", code="unsupported_parameter"
-        )
+    for name, why in _REFUSED.items():
+        if getattr(given, name):
+            raise Problem(400, why, param=name, code="unsupported_parameter")
     state = state_of(request)
     messages = [Message("user", content=given.input)] if isinstance(given.input, str) else given.input
-    before = state.memory.recall(given.previous_response_id) if given.previous_response_id else []
-    said = before + questions(messages, "input")
-    turn = _Turn(given, question_of(given, said), said, wire.base(request), _head(given))
-    if given.store:
-        state.memory.keep(turn.head["id"], said)
-    if given.stream:
+    before: list[str] = []
+    if given.previous_response_id:
+        before = _decoded(state.memory.recall(given.previous_response_id, "previous_response_id")).said
+    said = (before + questions(given, messages, "input"))[-CONTEXT:]
+    chore = chores.done(said[-1])
+    asked = Asked("", "", "", None) if chore else question_of(given, said, "input")
+    turn = _Turn(given, asked, said, wire.base(request), _head(given), chore)
+    return await _answered(state, turn, given.stream)
+
+
+_REFUSED = {
+    "background": "cannot answer in the background",
+    "conversation": "conversations are not kept here: go on with previous_response_id",
+    "prompt": "there are no stored prompts: put the question into input",
+}
+
+_decoded = msgspec.json.Decoder(_Turn).decode
+
+
+async def again(request: Request) -> Response:
+    """A response once more: its question, answered as of the same time from what may be shown now. Or its end."""
+    state, id = state_of(request), request.path_params["id"]
+    if request.method == "DELETE":
+        state.memory.forget(id)
+        return wire.Json({"id": id, "object": "response", "deleted": True})
+    given, turn = wire.query(request, Retrieve, strangers=True), _decoded(state.memory.recall(id))
+    return await _answered(state, turn._replace(base=wire.base(request)), given.stream)
+
+
+async def _answered(state: State, turn: _Turn, stream: bool) -> Response:
+    if stream:
         return wire.EventStream(_numbered(_events(state, turn)))
     final: dict[str, Any] = {}
     async for event in _events(state, turn):
@@ -93,38 +134,47 @@ async def _events(state: State, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
     """A response as its events; the last, `response.completed`, holds all of it. The text comes claim by claim,
     each looked up again just before it is sent."""
     head = turn.head
+    own = head["id"].removeprefix("resp_")
     yield {"type": "response.created", "response": head}
     yield {"type": "response.in_progress", "response": head}
 
     search: dict[str, Any] = {
         "type": "web_search_call",
-        "id": new_id("ws_"),
+        "id": f"ws_{own}",
         "status": "in_progress",
         "action": {"type": "search", "query": turn.asked.question, "queries": [turn.asked.question]},
     }
     here = {"output_index": 0, "item_id": search["id"]}
-    yield {"type": "response.output_item.added", "output_index": 0, "item": search}
-    yield {"type": "response.web_search_call.in_progress", **here}
-    yield {"type": "response.web_search_call.searching", **here}
+    if not turn.chore:
+        yield {"type": "response.output_item.added", "output_index": 0, "item": search}
+        yield {"type": "response.web_search_call.in_progress", **here}
+        yield {"type": "response.web_search_call.searching", **here}
 
     part: dict[str, Any] = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
     message: dict[str, Any] = {
         "type": "message",
-        "id": new_id("msg_"),
+        "id": f"msg_{own}",
         "status": "in_progress",
         "role": "assistant",
         "content": [],
     }
-    place = {"item_id": message["id"], "output_index": 1, "content_index": 0}
+    last = 0 if turn.chore else 1
+    place = {"item_id": message["id"], "output_index": last, "content_index": 0}
     shown: dict[str, Any] = {}
-    async for now, piece in told(state, turn.asked, turn.base, "inline_citations" in turn.given.include):
-        if not shown:
-            search = _found(search, now, turn)
+    also: list[dict[str, Any]] = []
+    linked = "inline_citations" in turn.given.include
+    begun = False
+    async for now, piece in _chore(turn.chore) if turn.chore else told(state, turn.asked, turn.base, linked):
+        if not begun and not turn.chore:
+            if turn.given.wants_all or _SOURCES in turn.given.include:
+                also = await seen(state, turn.asked, now, turn.given.most_sources)
+            search = _found(search, now, also, turn)
             yield {"type": "response.web_search_call.completed", **here}
             yield {"type": "response.output_item.done", "output_index": 0, "item": search}
-            yield {"type": "response.output_item.added", "output_index": 1, "item": message}
+        if not begun:
+            yield {"type": "response.output_item.added", "output_index": last, "item": message}
             yield {"type": "response.content_part.added", **place, "part": part}
-        shown = now
+        shown, begun = now, True
         if not piece.text:
             continue
         yield {"type": "response.output_text.delta", **place, "delta": piece.text, "logprobs": []}
@@ -136,28 +186,48 @@ async def _events(state: State, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
     yield {"type": "response.output_text.done", **place, "text": part["text"], "logprobs": []}
     yield {"type": "response.content_part.done", **place, "part": part}
     message = message | {"status": "completed", "content": [part]}
-    yield {"type": "response.output_item.done", "output_index": 1, "item": message}
+    yield {"type": "response.output_item.done", "output_index": last, "item": message}
 
     heard, spoken = words(*turn.said), words(part["text"])
-    done = head | {"status": "completed", "completed_at": int(time.time()), "output": [search, message]}
+    ended = head["completed_at"] or int(time.time())
+    done = head | {"status": "completed", "completed_at": ended}
     done |= {
+        "output": [message] if turn.chore else [search, message],
         "usage": {
             "input_tokens": heard,
-            "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": spoken,
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": heard + spoken,
-        }
+        },
     }
-    yield {"type": "response.completed", "response": done | extras(turn.given, shown, turn.base)}
+    if turn.chore:
+        yield {"type": "response.completed", "response": done | {"store": False, "trinch": None}}
+        return
+    if turn.given.store and not head["completed_at"]:
+        given = msgspec.structs.replace(turn.given, input="", instructions=None)
+        asked = turn.asked._replace(as_of=parse_time(shown["as_of"]))
+        kept = turn._replace(given=given, asked=asked, head=head | {"completed_at": ended})
+        state.memory.keep(head["id"], wire.encode(kept))
+    yield {"type": "response.completed", "response": done | extras(turn.given, shown, also, turn.base)}
 
 
-def _found(search: dict[str, Any], shown: dict[str, Any], turn: _Turn) -> dict[str, Any]:
-    """The search, done; with its sources where the client asked for them."""
+async def _chore(text: str) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
+    yield {}, Piece(text, [])
+
+
+_SOURCES = "web_search_call.action.sources"
+
+
+def _found(
+    search: dict[str, Any], shown: dict[str, Any], also: list[dict[str, Any]], turn: _Turn
+) -> dict[str, Any]:
+    """The search, done; with all that it found where the client asked for that, the cited first."""
     action = search["action"]
-    if "web_search_call.action.sources" in turn.given.include:
-        urls = [{"type": "url", "url": address(source, turn.base)} for source in shown["sources"]]
-        action = action | {"sources": urls}
+    if _SOURCES in turn.given.include:
+        cited = {source["key"] for source in shown["sources"]}
+        posts = [*shown["sources"], *(post for post in also if post["key"] not in cited)]
+        action = action | {"sources": [{"type": "url", "url": address(post, turn.base)} for post in posts]}
     return search | {"status": "completed", "action": action}
 
 
@@ -181,18 +251,18 @@ def _head(given: ResponseRequest) -> dict[str, Any]:
         "incomplete_details": None,
         "instructions": None,
         "max_output_tokens": None,
-        "metadata": given.metadata or {},
+        "metadata": given.metadata,
         "model": MODEL,
         "output": [],
         "parallel_tool_calls": False,
         "previous_response_id": given.previous_response_id,
         "reasoning": {"effort": None, "summary": None},
         "service_tier": "default",
-        "store": False,
+        "store": given.store,
         "temperature": 0.0,
         "text": {"format": {"type": "text"}},
-        "tool_choice": "auto",
-        "tools": [msgspec.to_builtins(tool) for tool in given.tools if "search" in tool.type],
+        "tool_choice": given.tool_choice or "auto",
+        "tools": [_as_given(tool) for tool in given.tools if "search" in tool.type],
         "top_p": 1.0,
         "truncation": "disabled",
         "usage": None,
@@ -200,4 +270,12 @@ def _head(given: ResponseRequest) -> dict[str, Any]:
     }
 
 
-routes = [Route("/v1/responses", create, methods=["POST"])]
+def _as_given(tool: Tool) -> dict[str, Any]:
+    """A search tool with the options that were given."""
+    return {name: value for name, value in msgspec.to_builtins(tool).items() if value not in (None, [])}
+
+
+routes = [
+    Route("/v1/responses", create, methods=["POST"]),
+    Route("/v1/responses/{id}", again, methods=["GET", "DELETE"]),
+]

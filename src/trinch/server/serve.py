@@ -14,6 +14,7 @@ from types import FrameType
 
 import uvicorn
 
+from trinch.llm.model import Setting
 from trinch.ocean.listen import JETSTREAM
 from trinch.ocean.ocean import Ocean
 from trinch.server.app import build
@@ -45,7 +46,13 @@ class Server(uvicorn.Server):
 
 
 def run(
-    data: Path, host: str, port: int, rules: Rules, listen: list[str], tell: Callable[[str], None]
+    data: Path,
+    host: str,
+    port: int,
+    rules: Rules,
+    listen: list[str],
+    tell: Callable[[str], None],
+    writer: Setting | None = None,
 ) -> int:
     """Serve until interrupted; the exit status. `tell` hears the address once it is open.
 
@@ -56,7 +63,7 @@ def run(
     opened = _open(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{opened.getsockname()[1]}"
-    guard, state = build(data, rules, listen)
+    guard, state = build(data, rules, listen, writer)
     config = uvicorn.Config(
         guard, http=Bounded, ws="none", lifespan="on", log_level="error", access_log=False, proxy_headers=False,
         server_header=False, timeout_keep_alive=round(HEAD_SECONDS) * 2, timeout_graceful_shutdown=DRAIN,

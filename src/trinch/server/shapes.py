@@ -3,15 +3,20 @@
 Owns the native shapes of docs/api.md and the last look at the log before an answer leaves. Knows nothing of HTTP.
 """
 
+import logging
 import re
 from typing import Any
 
 from trinch.answers.check import SEPARATOR
+from trinch.answers.model import Hit
 from trinch.answers.render import as_json
 from trinch.console import iso
-from trinch.ocean.ocean import Hit, Ocean
+from trinch.llm.model import Setting
+from trinch.ocean.ocean import Ocean
 from trinch.ocean.query import parse_time
 from trinch.server.asking import Asked, answer
+
+log = logging.getLogger("trinch.server")
 
 
 def key(network: str, id: str) -> str:
@@ -45,23 +50,39 @@ def post_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def answered(ocean: Ocean, asked: Asked) -> dict[str, Any]:
-    """The answer to a question as it may be shown at this instant (native shape, docs/api.md)."""
-    shown = as_json(answer(ocean, asked))
+def answered(ocean: Ocean, asked: Asked, writer: Setting | None = None) -> dict[str, Any]:
+    """The answer to a question as it may be shown at this instant (native shape, docs/api.md). `writer` is the model
+    that may rewrite it, opened in this process at its first use."""
+    shown = as_json(answer(ocean, asked, writer))
+    if shown["writer"] and shown["writer"]["error"]:
+        # What went wrong names addresses inside: it is for who runs the server, not for who asks.
+        log.warning("no help from the language model: %s", shown["writer"]["note"])
+        shown["writer"]["note"] = "the language model was no help"
     for post in [
         *shown["sources"],
         *(citation for claim in shown["claims"] for citation in claim["citations"]),
     ]:
         post |= {"key": key(post["network"], post["id"]), "url": web(post["url"])}
-    shown = standing(ocean, shown)
-    numbers = {source["key"]: n for n, source in enumerate(shown["sources"], 1)}
-    for source in shown["sources"]:
-        source["n"] = numbers[source["key"]]
-    for n, claim in enumerate(shown["claims"], 1):
-        claim["n"] = n
-        for citation in claim["citations"]:
-            citation["n"] = numbers[citation["key"]]
+    shown = numbered(standing(ocean, shown), {})
+    shown["claims"] = [claim | {"n": n} for n, claim in enumerate(shown["claims"], 1)]
     return shown | {"question": asked.text, "asked": asked.question, "where": asked.where}
+
+
+def numbered(shown: dict[str, Any], told: dict[str, int]) -> dict[str, Any]:
+    """An answer with its sources numbered in the order in which they are cited. Those told already, by key, keep
+    their numbers, so that a source that vanished before it was told leaves no gap."""
+    numbers = dict(told)
+    for claim in shown["claims"]:
+        for citation in claim["citations"]:
+            numbers.setdefault(citation["key"], max(numbers.values(), default=0) + 1)
+
+    def number(post: dict[str, Any]) -> dict[str, Any]:
+        return post | {"n": numbers[post["key"]]}
+
+    return shown | {
+        "claims": [c | {"citations": [number(post) for post in c["citations"]]} for c in shown["claims"]],
+        "sources": sorted(map(number, shown["sources"]), key=lambda source: source["n"]),
+    }
 
 
 def standing(ocean: Ocean, shown: dict[str, Any]) -> dict[str, Any]:
@@ -86,6 +107,7 @@ def standing(ocean: Ocean, shown: dict[str, Any]) -> dict[str, Any]:
         "answer": SEPARATOR.join(claim["text"] for claim in claims),
         "claims": claims,
         "sources": [source for source in shown["sources"] if source["key"] in cited],
+        "writer": shown["writer"] if claims else None,
     }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
+from trinch.llm.model import Setting
 from trinch.server.audit import Audit
 from trinch.server.children import Child
 from trinch.server.desk import Desk
@@ -34,6 +35,8 @@ class State:
     audit: Audit
     metrics: Metrics
     children: list[Child]
+    writer: Setting | None = None
+    """The language model that may rewrite answers."""
     memory: Memory = field(default_factory=Memory)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server has been asked to end: streams without an end must end."""

@@ -7,7 +7,8 @@ Knows nothing of the envelopes around it.
 from collections.abc import AsyncIterator
 from typing import Any
 
-from trinch.server import shapes
+from trinch.ocean.query import parse_time
+from trinch.server import evidence, shapes
 from trinch.server.asking import Asked
 from trinch.server.filters import Filters
 from trinch.server.state import State
@@ -20,42 +21,48 @@ async def told(
     """The pieces of an answer in turn, each with the answer as it stands then; what vanished is left out.
 
     The last piece is empty: with it comes the answer as it stands when all is told."""
-    shown = await state.askers.run(shapes.answered, asked)
-    length = 0
+    shown = await state.askers.run(shapes.answered, asked, state.writer)
+    length, numbers = 0, dict[str, int]()
     for n in [claim["n"] for claim in shown["claims"]]:
-        shown = await state.readers.run(shapes.standing, shown)
+        shown = shapes.numbered(await state.readers.run(shapes.standing, shown), numbers)
         for claim in [claim for claim in shown["claims"] if claim["n"] == n]:
             piece = piece_of(claim, length, base, linked)
             length += len(piece.text)
+            numbers |= {citation["key"]: citation["n"] for citation in claim["citations"]}
             yield shown, piece
     if not length:
         yield shown, Piece(nothing(asked.text), [])
     yield await state.readers.run(shapes.standing, shown), Piece("", [])
 
 
-async def whole(
-    state: State, asked: Asked, base: str, linked: bool = False
-) -> tuple[dict[str, Any], list[Piece]]:
-    """The answer and all its pieces at once."""
-    each = [item async for item in told(state, asked, base, linked)]
-    return each[-1][0], [piece for _, piece in each]
+async def seen(state: State, asked: Asked, shown: dict[str, Any], most: int) -> list[dict[str, Any]]:
+    """The posts that an answer was chosen from, best first."""
+    return await state.askers.run(evidence.seen, asked._replace(as_of=parse_time(shown["as_of"])), most)
 
 
-def extras(given: Filters, shown: dict[str, Any], base: str) -> dict[str, Any]:
+def extras(given: Filters, shown: dict[str, Any], also: list[dict[str, Any]], base: str) -> dict[str, Any]:
     """The typed answer, and the lists of sources where they are asked for."""
-    return {"trinch": shown} | (sources(shown, base) if given.wants_sources else {})
+    return {"trinch": shown} | (sources(shown, also, base) if given.wants_sources else {})
 
 
-def sources(shown: dict[str, Any], base: str) -> dict[str, Any]:
-    """Perplexity's and xAI's lists, in the order of the markers."""
-    found = [
-        {
-            "title": title(source),
-            "url": address(source, base),
-            "date": source["created_at"][:10],
-            "last_updated": source["created_at"][:10],
-            "snippet": source["text"],
-        }
-        for source in shown["sources"]
-    ]
-    return {"citations": [source["url"] for source in found], "search_results": found}
+def sources(shown: dict[str, Any], also: list[dict[str, Any]], base: str) -> dict[str, Any]:
+    """Perplexity's and xAI's lists: the sources in the order of the markers, then what else was seen. One that was
+    taken back since its marker was sent leaves its place empty."""
+    cited = {source["n"]: source for source in shown["sources"]}
+    keys = {source["key"] for source in cited.values()}
+    posts = [cited.get(n) for n in range(1, max(cited, default=0) + 1)]
+    found = [_result(post, base) for post in [*posts, *(post for post in also if post["key"] not in keys)]]
+    return {"citations": [result["url"] for result in found], "search_results": found}
+
+
+def _result(post: dict[str, Any] | None, base: str) -> dict[str, Any]:
+    if post is None:
+        return {"title": "", "url": "", "date": None, "last_updated": None, "snippet": ""}
+    day = post["created_at"][:10]
+    return {
+        "title": title(post),
+        "url": address(post, base),
+        "date": day,
+        "last_updated": day,
+        "snippet": post["text"],
+    }

@@ -13,6 +13,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 import trinch
+from trinch.llm.model import Setting
 from trinch.ocean.ocean import Ocean
 from trinch.ocean.query import MAX_LENGTH, QueryError
 from trinch.server import native, shapes
@@ -27,7 +28,7 @@ _READS = ToolAnnotations(read_only_hint=True, open_world_hint=False, idempotent_
 AsOf = Annotated[str | None, Field(description="See everything as it was at this time (RFC 3339, UTC)")]
 
 
-def server(readers: Desk, askers: Desk) -> MCPServer[Any]:
+def server(readers: Desk, askers: Desk, writer: Setting | None = None) -> MCPServer[Any]:
     """An MCP server whose tools do their work at these desks."""
     mcp: MCPServer[Any] = MCPServer(
         "trinch", title="Trinch", instructions=INSTRUCTIONS, version=trinch.__version__, log_level="WARNING"
@@ -67,10 +68,10 @@ def server(readers: Desk, askers: Desk) -> MCPServer[Any]:
             str, Field(max_length=1000, description="Operators that every post must satisfy")
         ] = "",
     ) -> dict[str, Any]:
-        """Answer a question in exact quotes of posts. `outcome` is `not_enough_evidence` where they do not say."""
+        """Answer a question in exact quotes of posts (`written`: reworded by a model, checked). `outcome` is `not_enough_evidence` where they do not say."""
         try:
             asked = native.asked(question, earlier=[], where=where, as_of=native.moment(as_of))
-            return await askers.run(shapes.answered, asked)
+            return await askers.run(shapes.answered, asked, writer)
         except Problem as error:
             raise ToolError(str(error)) from None
 

@@ -83,11 +83,14 @@ def decoded(raw: bytes, kind: type[Value]) -> Value:
         raise Problem(400, f"the body is not JSON: {error}", code="not_json") from None
 
 
-def query(request: Request, kind: type[Value]) -> Value:
-    """The query string as `kind`: repeated names make lists, text becomes numbers and booleans. Raises Problem."""
+def query(request: Request, kind: type[Value], *, strangers: bool = False) -> Value:
+    """The query string as `kind`: repeated names make lists, text becomes numbers and booleans. Raises Problem, also
+    for names not known, unless `strangers` may stand there."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]  # `kind` is a Struct
     given: dict[str, Any] = {}
     for name in request.query_params:
+        if name not in fields and strangers:
+            continue
         if name not in fields:
             known = ", ".join(fields)
             raise Problem(

@@ -55,9 +55,11 @@ def nothing(question: str) -> str:
 
 
 def title(post: dict[str, Any]) -> str:
-    """How a post is called in a list of sources: who and when."""
+    """How a post is called in a list of sources: who and when. The day comes last: clients with little room show
+    the ends."""
     who = f"@{post['author']}" if post["author"] else post["network"]
-    return f"{who}, {post['created_at'][:16].replace('T', ' ')} UTC"
+    day, time = post["created_at"][:16].split("T")
+    return f"{who}, {time} UTC, {day}"
 
 
 def address(post: dict[str, Any], base: str) -> str:

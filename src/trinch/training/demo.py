@@ -1,15 +1,23 @@
 """The whole way in minutes on a laptop: an ocean, a tokenizer, a tiny Grok, its score beside two baselines, a
-few words.
+few words, and a question answered with it.
 
 Owns the settings of that demonstration and what it shows. Does not know where the ocean came from.
 """
 
 import time
+from functools import partial
 from pathlib import Path
 
 import torch
 
+from trinch.answers.answer import answer
+from trinch.answers.model import Answer
+from trinch.answers.render import plain
+from trinch.answers.rewrite import rewritten
+from trinch.llm.model import Setting
 from trinch.model.generate import Sampling, generate
+from trinch.models import open_model
+from trinch.ocean.ocean import Ocean
 from trinch.training.data import Tell
 from trinch.training.evaluate import baselines
 from trinch.training.log import read_log
@@ -19,6 +27,7 @@ from trinch.training.settings import Data, Optimizer, Settings
 from trinch.training.verbs import corpus_of, export, load
 
 PROMPTS = ("the train to", "my dad just", "volunteers needed", "La pluie")
+QUESTION = "Where are volunteers needed?"
 
 
 def demo_settings(ocean: str, out: str, steps: int = 300) -> Settings:
@@ -67,7 +76,25 @@ def demo(ocean: str, out: str, tell: Tell, steps: int = 300) -> dict[str, float]
     for prompt, said in zip(PROMPTS, words, strict=True):
         tell(f"  {prompt}{said.replace(chr(10), ' ')}")
     export(Path(out), Path(out) / "model")
+    if Path(ocean).is_dir():
+        answer_with(Path(out) / "model", ocean, tell)
     tell(
         f"saved to {out}/model in {time.perf_counter() - begin:.0f} s; `trinch model inspect {out}/model` shows it"
     )
     return scores
+
+
+def answer_with(folder: Path, ocean: str, tell: Tell) -> Answer:
+    """Put the saved model behind an answer, through the interface that any language model is used by, and tell what
+    came of it. A model of this size is not expected to pass the check; then the answer is quotes, and says so."""
+    sea = Ocean.open(Path(ocean))
+    sea.catch_up()
+    asked = f'trinch ask "{QUESTION}" --data {ocean} --model {folder}'
+    given = rewritten(sea, answer(sea, QUESTION), partial(open_model, Setting(str(folder))))
+    tell(f"\n$ {asked}\n{plain(given)}\n")
+    if given.writer:
+        tell(
+            f"of {given.writer.sentences} sentences {given.writer.written} are in the model's words: what it writes "
+            "must pass a check against the quote, or the quote is told"
+        )
+    return given

@@ -45,7 +45,8 @@ export class View {
     return h("li", { class: "claim", "data-key": claim.citations[0].key },
       h("p", { class: "said", dir: "auto" }, claim.text),
       h("div", { class: "meta" }, h("div", { class: "cites" }, ...cites), h("time", { datetime: claim.as_of }, date(claim.as_of)),
-        h("span", {}, t("n_authors", { n: claim.authors })), h("span", {}, t("n_posts", { n: claim.posts }))));
+        h("span", {}, t("n_authors", { n: claim.authors })), h("span", {}, t("n_posts", { n: claim.posts })),
+        claim.written && h("span", { class: "written" }, t("written"))));
   }
 
   showSources() {

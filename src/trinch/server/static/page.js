@@ -28,6 +28,9 @@ function gone(keys) {
   }
 }
 
+/** The last answer that says something: what a follow-up goes on from. */
+const answered = () => views.findLast((view) => view.claims.length);
+
 const watchAll = () => watch(views.flatMap((view) => [...view.sources.keys()]), gone);
 
 /** Puts a question; its answer takes the place of all from `place` on. */
@@ -66,7 +69,7 @@ async function settle(view, answer) {
   view.finish(answer);
   remember(view.question, view.earlier, view.asOf);
   watchAll();
-  $("followup").hidden = !answer.claims.length;
+  $("followup").hidden = !answered();
   say(`${t(`outcome_${answer.outcome}`)}. ${t("n_sentences", { n: answer.claims.length })}, ${t("n_sources", { n: answer.sources.length })}.`);
   if (!answer.claims.length) return ebb();
   const query = new URLSearchParams({ question: view.question, as_of: answer.as_of });
@@ -126,7 +129,8 @@ $("followup").addEventListener("submit", (event) => {
   event.preventDefault();
   const question = typed($("f"));
   $("f").value = "";
-  if (question) ask(question, [...views.at(-1).earlier, views.at(-1).question].slice(-LOOK_BACK), chosen(), views.length);
+  const before = answered() ?? views.at(-1);
+  if (question) ask(question, [...before.earlier, before.question].slice(-LOOK_BACK), chosen(), views.length);
 });
 $("answers").addEventListener("click", (event) => event.target.closest(".again") && again());
 window.addEventListener("popstate", () => location.search !== at && location.reload());

@@ -1,0 +1,64 @@
+"""What a language model is to the rest of Trinch: messages in, text out, piece by piece.
+
+Owns the interface, the setting that names a model, and what can go wrong with one. Knows nothing of posts, of HTTP or
+of any model's inside.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+Role = Literal["system", "user", "assistant"]
+Trouble = Literal[
+    "address", "refused", "unreachable", "timeout", "server", "malformed", "truncated", "too_long"
+]
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+class Setting(msgspec.Struct, frozen=True):
+    """Which model to use: plain values, so that it can be handed to another process and opened there."""
+
+    where: str
+    """Address of a server (`http://…`, `https://…`), or folder of a model."""
+    name: str = ""
+    """The model's name at that server; empty for the only one it has."""
+    seconds: float = 60.0
+    """Longest time for one completion, everything included."""
+
+
+class LLMError(Exception):
+    """A model that gave nothing usable. The text is for people and never holds a key; `code` is for machines."""
+
+    def __init__(self, code: Trouble, message: str) -> None:
+        super().__init__(message)
+        self.code: Trouble = code
+
+
+class LanguageModel(Protocol):
+    """Something that continues a conversation."""
+
+    @property
+    def name(self) -> str:
+        """What it is called. May raise LLMError, where a server has to be asked."""
+        ...
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        """The next turn of the assistant, in pieces as they come; bounded in size and time.
+
+        Raises LLMError, also after some pieces: also where the text was cut off at `max_tokens` (`truncated`).
+        """
+        ...

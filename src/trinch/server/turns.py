@@ -1,0 +1,200 @@
+"""What a question leaves unsaid in its conversation, put back by three rules and no model (see `follow_up`).
+
+Owns the rules and the few words they know, by language, in one table. Knows nothing of posts and of clients.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from trinch.answers import lexicon
+from trinch.answers.lexicon import words
+from trinch.answers.question import language
+from trinch.posts.text import fold, tokens
+
+CONTEXT = 10
+"""Questions of a conversation that are looked back at."""
+
+
+class _Words(NamedTuple):
+    """How a language goes on from what was said; all folded (`posts.text.fold`)."""
+
+    leads: str
+    """A pattern for how a question begins that goes on from another. Begins no question that stands alone."""
+    back: frozenset[str]
+    """What stands for something said before, wherever it stands."""
+    people: frozenset[str] = frozenset()
+    """What stands for something said before unless a name before it in the same question does ("Ann and her dog")."""
+    idle: str = r"(?!)"
+    """A pattern for where those words stand for nothing: "is there a fire in Kiel?", "this week"."""
+
+
+_TIMES = [
+    "day",
+    "week",
+    "weekend",
+    "month",
+    "year",
+    "morning",
+    "afternoon",
+    "evening",
+    "night",
+    "time",
+    "summer",
+    "autumn",
+    "winter",
+    "spring",
+]
+
+_LANGUAGES = {
+    "en": _Words(
+        r"and|or|but|what about|how about",
+        words("it there this these those one ones"),
+        words("that its they them their he him his she her"),
+        rf"(is|are|was|were) there(?= \w)|is it (true|certain|confirmed)( that)?|(this|these|that|those) (past |last )?({'|'.join(_TIMES)})s?\b",
+    ),
+    "fr": _Words(
+        r"et|mais|qu'en est-il d\w*|y",
+        words("y cela ca celui celle ceux ces cet cette"),
+        words("il elle ils elles lui leur leurs"),
+        r"il y a|a-t-il|est-il (vrai|arrive|passe|produit)|\w+-t-il|(ce|cet|cette|ces) (jour|semaine|mois|annee|matin|midi|soir|nuit|ete|hiver)\w*",
+    ),
+    "de": _Words(
+        r"und|oder|aber|was ist mit|wie steht es (um|mit|in)",
+        words("es dort dabei davon dazu daran dieser diese dieses diesem diesen"),
+        words("er sie ihn ihm ihnen ihr ihre"),
+        r"(gibt|gab|geht|ist|war|stimmt|brennt) es(?= \w)|dies\w+ (tag|woche|wochenende|monat|jahr|morgen|abend|nacht|sommer|winter)\w*",
+    ),
+    "es": _Words(
+        r"y|e|pero|que hay de",
+        words("eso esto ello ahi alli alla ese esa esos esas aquello"),
+        words("ellos ellas ella"),
+        r"es[ae]s? (dia|semana|mes|ano|noche|manana|tarde)s?\b",
+    ),
+    "pt": _Words(
+        r"e|que tal",
+        words("isso isto aquilo ali nisso disso esse essa esses essas nesse nessa desse dessa"),
+        words("ele ela eles elas dele dela deles delas"),
+        r"n?es[st][ae]s? (dia|semana|mes|ano|noite|manha|tarde)s?\b",
+    ),
+    "it": _Words(
+        r"e|ed|che ne e d\w*",
+        words("cio esso essa essi esse questo questa questi queste quello quella quelli quelle"),
+        words("lui lei loro"),
+        r"quest[aoei] (giorno|settimana|mese|anno|notte|mattina|sera|estate|inverno)\b",
+    ),
+    "ja": _Words(r"では|じゃあ|それで|それでは|そして", words("それ その そこ あれ あの あそこ")),
+}  # fmt: skip
+
+_LEADS = re.compile(
+    r"[¿¡\s]*(?:(?:"
+    + "|".join(known.leads for lang, known in _LANGUAGES.items() if lang != "ja")
+    + rf")\b\s*|{_LANGUAGES['ja'].leads})"
+)
+_BARE_TOPIC = re.compile(r".{1,10}は[?？]?")
+"""Japanese for "and …?": a topic and nothing of it."""
+_NAMED = r"([A-ZÄÖÜ][\w-]*(?: [A-ZÄÖÜ][\w-]*)*)"
+_PLACED = re.compile(rf"\b(in|aus|bei|mit|nach|von|vor|auf|um) {_NAMED}")
+"""German for "in …", where a name stands."""
+
+_STOP = frozenset().union(*lexicon.STOPWORDS.values())
+_COUNTED = frozenset().union(*lexicon.MEASURES.values())
+_CUES = frozenset(word for cues in lexicon.KIND_CUES.values() for word in cues)
+_IDLE = _STOP | _CUES | lexicon.OVERVIEW | lexicon.NEWEST | lexicon.PEOPLE
+
+
+def follow_up(earlier: Sequence[str], question: str) -> str:
+    """`question` as it is meant after the questions `earlier`: with the topic it leaves unsaid.
+
+    Three rules, no guesswork beyond them. A question that names a topic and points back at nothing stands alone.
+    One that points back ("how many died there?", "and why?") or names nothing gets the topic words of the question
+    before. One that only swaps a name ("and in Paris?") is the question before with that name for its own.
+    """
+    meant = ""
+    for asked in (*earlier[-CONTEXT:], question):
+        meant = _after(meant, asked) if meant else asked
+    return meant
+
+
+def _after(before: str, question: str) -> str:
+    folded = fold(question)
+    said = set(tokens(folded))
+    own = _topic(question)
+    lang = language(tokens(folded))
+    lead = _LEADS.match(folded) or (lang == "ja" and _BARE_TOPIC.fullmatch(folded))
+    points_back = _points_back(question, folded, lang)
+    if own and not points_back and not lead:
+        return question
+    asks = bool(said & (_COUNTED | _CUES)) or any(cue in folded for cue in lexicon.COUNT_CUES)
+    names = _names(question, lang)
+    if names and not points_back:
+        if (
+            asks or names != own
+        ):  # "and how many died in Kiel?", "and the fire in Kiel?" say all there is to say
+            return question
+        return _swapped(before, question, names)
+    if (not own and not asks) or lang == "ja":
+        return f"{before.rstrip('?!.？。 ')} {question}"
+    added = [word for word in _topic(before) if not said.issuperset(tokens(fold(word)))]
+    asks_otherwise = said & _CUES or any(cue in folded for cue in lexicon.COUNT_CUES)
+    cue = next((c for c in lexicon.COUNT_CUES if c in fold(before)), "") if _COUNTED & said else ""
+    opening = f"{cue} " if cue and not asks_otherwise else ""
+    return f"{opening}{_without_pointers(question, lang)} {' '.join(added)}".strip()
+
+
+def _points_back(question: str, folded: str, lang: str) -> bool:
+    """Whether a word of the question stands for something said before it."""
+    if lang not in _LANGUAGES:
+        return False
+    known = _LANGUAGES[lang]
+    if lang == "ja":
+        return any(word in folded for word in known.back)
+    lead = _LEADS.match(folded)
+    rest = re.sub(rf"\b(?:{known.idle})", " ", folded[lead.end() if lead else 0 :])
+    name = fold(next(iter(_names(question, lang)), ""))
+    unnamed = rest.partition(name)[0] if name else rest
+    return bool(known.back.intersection(tokens(rest)) or known.people.intersection(tokens(unnamed)))
+
+
+def _without_pointers(question: str, lang: str) -> str:
+    """A question without the words that pointed back and would now be looked for in posts, as "dort" and "allí"."""
+    pointers = _LANGUAGES[lang].back - _STOP if lang in _LANGUAGES else frozenset()
+    return " ".join(word for word in question.split() if not pointers.intersection(tokens(fold(word))))
+
+
+def _names(question: str, lang: str) -> list[str]:
+    """The names in a question. German writes all nouns as it writes names: there, what follows a preposition."""
+    names = [word for word in _topic(question) if _is_name(word)]
+    if lang != "de":
+        return names
+    placed = {name for match in _PLACED.finditer(question) for name in match[2].split()}
+    return [name for name in names if name in placed]
+
+
+def _swapped(before: str, question: str, names: list[str]) -> str:
+    """The question before with other names for its own."""
+    placed = _PLACED.search(question)
+    if language(tokens(fold(before))) == "de" and placed:
+        own = re.search(rf"\b({placed[1]}) {_NAMED}", before) or _PLACED.search(before)
+        if own:
+            before = before[: own.start(2)] + placed[2] + before[own.end(2) :]
+        return before.rstrip("?!., ") + ("" if own else f" {placed[0]}")
+    kept = [
+        word.rstrip("?!.,") for word in before.split() if not (_is_name(word.lstrip("¿¡")) and _topic(word))
+    ]
+    return " ".join([*filter(None, kept), *names])
+
+
+def _topic(text: str) -> list[str]:
+    """The words of a question that say what it is about, as typed, without punctuation."""
+    kept = []
+    for word in re.findall(r"[#@$]?\w[\w'’.-]*", text):
+        bare = word.rstrip("'’.-")
+        parts = tokens(fold(bare))
+        if parts and not all(part in _IDLE or part in _COUNTED for part in parts):
+            kept.append(bare)
+    return kept
+
+
+def _is_name(word: str) -> bool:
+    return word[:1].isupper() or word[:1] in "#@$" or any(c.isdigit() for c in word)
