@@ -3,52 +3,9 @@
 import csv
 from pathlib import Path
 
-Row = dict[str, str]
+from trinch.training.table import COLUMNS
 
-COLUMNS = [
-    "id",
-    "source",
-    "model",
-    "layers",
-    "hidden",
-    "ffn",
-    "heads",
-    "kv_heads",
-    "vocab",
-    "seq_len",
-    "experts",
-    "top_k",
-    "shared_experts",
-    "moe_ffn",
-    "gated",
-    "params_b",
-    "gpu",
-    "n_gpus",
-    "precision",
-    "TP",
-    "PP",
-    "VPP",
-    "DP",
-    "EP",
-    "CP",
-    "ETP",
-    "sequence_parallel",
-    "zero_stage",
-    "recompute",
-    "micro_batch",
-    "global_batch",
-    "step_time_s",
-    "tokens_per_s_per_gpu",
-    "tflops_per_gpu",
-    "mfu",
-    "notes",
-    "tier",
-    "date",
-    "engine",
-    "tflops_norm",
-    "quality",
-    "dup_group",
-]
+Row = dict[str, str]
 
 
 def run_row(**cells: object) -> Row:

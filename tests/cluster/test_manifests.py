@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,15 @@ import pytest
 from cluster_plans import grok, plan, plans
 from hypothesis import given, settings
 
-from trinch.cluster import engines, kubernetes, oracle, slurm
+from trinch.cluster import engines, kubernetes, oracle, own, slurm
 from trinch.cluster.hardware import PlanError, gpu
 from trinch.cluster.layout import Layout, Plan
 from trinch.cluster.serve_command import plan_serving, write_serving
 from trinch.cluster.serving import Demand
 from trinch.cluster.workload import workload
+from trinch.model.config import CONFIGS
+from trinch.training.settings import read_settings
+from trinch.training.slurm import time_limit
 
 KUBERNETES = "1.32"
 FILLED = {
@@ -144,12 +148,42 @@ def gpus_of(pod: dict[str, Any]) -> int:
     return sum(limits)
 
 
+@settings(max_examples=40, deadline=None)
+@given(plans())
+def test_trinch_itself_takes_what_was_planned(made: Plan) -> None:
+    if not own.runs(made):
+        assert made.workload.name not in CONFIGS or made.layout.cp > 1 or made.layout.dp % made.layout.ep
+        return
+    files = own.files(made, 25, 40.0, 400)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "settings.json"
+        path.write_text(files["settings.json"])
+        read = read_settings(path)
+    cut, mesh = made.layout, read.mesh
+    assert (mesh.pipeline, mesh.tensor, mesh.expert, mesh.data_ways) == (cut.pp, cut.tp, cut.ep, cut.dp)
+    assert mesh.filled(read.launch.nodes * read.launch.processes) == mesh
+    assert read.launch.nodes * read.launch.processes == made.n_gpus
+    assert CONFIGS[read.config].hidden_size % (mesh.shard * mesh.expert) == 0
+    assert f"#SBATCH --nodes={made.nodes + made.spare_nodes}\n" in files["slurm.sbatch"]
+    assert f"RANKS={made.n_gpus}\n" in files["slurm.sbatch"]
+    assert all(f"# {said}\n" in files["slurm.sbatch"] for said in own.differences(made))
+
+
 @settings(max_examples=6, deadline=None)
 @given(plans())
 def test_bash_reads_every_script(made: Plan) -> None:
     for engine in ("megatron", "torchtitan"):
         for text in slurm.scripts(made, 25, 40.0, 400, engine).values():
-            subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+            read_by_bash(text)
+
+
+def read_by_bash(script: str) -> None:
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    if shutil.which("shellcheck"):
+        done = subprocess.run(
+            ["shellcheck", "-s", "bash", "-"], input=script, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout
 
 
 def test_the_batch_script_swaps_a_sick_node_and_starts_every_rank(tmp_path: Path) -> None:
@@ -367,6 +401,7 @@ def test_a_models_name_cannot_add_a_line_to_a_script() -> None:
 
 
 def test_slurm_hours_round_up() -> None:
-    assert slurm.hours(1.01) == "1-01:00:00"
-    assert slurm.hours(0.001) == "0-01:00:00"
-    assert slurm.hours(40) == "40-00:00:00"
+    assert time_limit(slurm.hours(1.01)) == "1-01:00:00"
+    assert time_limit(slurm.hours(0.001)) == "0-01:00:00"
+    assert time_limit(slurm.hours(40)) == "40-00:00:00"
+    assert time_limit(36.51) == "1-12:31:00"

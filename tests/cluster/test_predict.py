@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plan_rows import COLUMNS, Row, run_row, write_table
+from plan_rows import Row, run_row, write_table
 
 from trinch.cluster.calibration import shipped
 from trinch.cluster.hardware import PlanError
 from trinch.cluster.predict import predict_table, read_table, understand
+from trinch.training.table import COLUMNS
 
 MEASURED = ("step_time_s", "tokens_per_s_per_gpu", "tflops_per_gpu", "mfu", "tflops_norm")
 

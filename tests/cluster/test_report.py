@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from cluster_plans import grok
 
+from trinch.cluster import own
 from trinch.cluster.commands import plan as verbs
 from trinch.cluster.handover import Sections, complete, write_out
 from trinch.cluster.hardware import PlanError, machine
@@ -160,6 +161,7 @@ def test_what_is_written_and_what_json_holds(tmp_path: Path, sections: Sections)
         "megatron.args",
     )
     more = ("torchtitan.args", "jobset.yaml", "trainjob.yaml", "raycluster.yaml", "main.tf")
+    more += ("grok_titan.py", *(f"trinch/{name}" for name in own.files(grok(), 25, 1, 1)))
     assert names == {"plan.json", "report.html", *(f"manifests/{name}" for name in (*kinds, *more))}
     data = json.loads((tmp_path / "plan.json").read_text())
     assert data["plan"]["n_gpus"] == grok().n_gpus
@@ -315,7 +317,7 @@ def test_the_verb_goes_from_twenty_thousand_gpus_to_a_folder(tmp_path: Path) -> 
         found
     )
     assert found["calendar"]["probability"] == 1.0
-    assert len(found["files"]) == 11
+    assert len(found["files"]) == 12
     assert all(Path(name).stat().st_size > 100 for name in found["files"])
     ranks = found["best"]["nodes"] * 8
     assert ranks == found["best"]["n_gpus"]

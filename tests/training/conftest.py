@@ -91,7 +91,7 @@ def data(posts: list[Post], tmp_path_factory: pytest.TempPathFactory) -> Path:
     from trinch.training.settings import Data
 
     folder = tmp_path_factory.mktemp("prepared") / "data"
-    prepare(posts, Data(vocabulary=320), folder)
+    prepare(enumerate(posts), Data(vocabulary=320), folder)
     return folder
 
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from trinch.model.generate import Sampling, generate
 from trinch.training.chat import (
+    Rows,
     Shuffled,
     answer_log_probabilities,
     conversation_rows,
@@ -61,7 +62,7 @@ def lines(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def test_only_the_assistants_words_are_targets(data: Path, tmp_path: Path) -> None:
     tokenizer = Corpus(data, 64).tokenizer
-    inputs, targets = conversation_rows(lines(tmp_path / "talk.jsonl", TALK), tokenizer, 128)
+    inputs, targets, _ = conversation_rows(lines(tmp_path / "talk.jsonl", TALK), tokenizer, 128)
     wanted = [t for row in targets for t in row[row != IGNORE].tolist()]
     separator = tokenizer.special("<|separator|>")
     said = [" the mayor", " two boats", " at noon"]
@@ -72,7 +73,7 @@ def test_only_the_assistants_words_are_targets(data: Path, tmp_path: Path) -> No
 
 def test_rows_hold_whole_conversations() -> None:
     spoken = [([i] * n, [True] * n) for i, n in enumerate((5, 4, 8, 20, 3), 1)]
-    inputs, targets = pack(spoken, 9)
+    inputs, targets, _ = pack(spoken, 9)
     assert inputs.shape == targets.shape == (4, 9)
     assert [sorted(set(row.tolist()) - {0}) for row in inputs] == [[1, 2], [3], [4], [5]]
     assert (targets != IGNORE).sum() == (8 + 7 + 9 + 2)
@@ -80,7 +81,7 @@ def test_rows_hold_whole_conversations() -> None:
 
 def test_neighbours_stay_together_in_every_part() -> None:
     rows = np.arange(40)[:, None]
-    shuffled = Shuffled((rows, rows), Settings(batch=8), together=2)
+    shuffled = Shuffled(Rows(rows, rows, []), Settings(batch=8), together=2)
     seen = np.concatenate([shuffled(step, part, 2)[0][:, 0] for step in range(5) for part in range(2)])
     assert sorted(seen.tolist()) == list(range(40))
     assert (seen[0::2] % 2 == 0).all()
@@ -207,8 +208,8 @@ def test_the_loss_of_conversations_is_trls(peers: Any, data: Path, tmp_path: Pat
     alone = [
         conversation_rows(lines(tmp_path / f"{i}.jsonl", [row]), tokenizer, 128) for i, row in enumerate(TALK)
     ]
-    total = sum(float(-nlls(model, x, y).sum()) for x, y in alone)
-    count = sum(int((y != IGNORE).sum()) for _, y in alone)
+    total = sum(float(-nlls(model, x, y).sum()) for x, y, _ in alone)
+    count = sum(int((y != IGNORE).sum()) for _, y, _ in alone)
     assert count == int((batch["labels"] != -100).sum())
     assert total / count == pytest.approx(theirs, rel=1e-5)
 
@@ -241,7 +242,9 @@ def test_the_loss_of_preferences_is_trls(peers: Any, data: Path, tmp_path: Path)
     batch = trainer.data_collator([trainer.train_dataset[i] for i in range(4)])
     with torch.no_grad():
         theirs = float(trainer.compute_loss(model.eval(), batch))
-    inputs, targets = preference_rows(lines(tmp_path / "taste.jsonl", TASTE), Corpus(data, 64).tokenizer, 128)
+    inputs, targets, _ = preference_rows(
+        lines(tmp_path / "taste.jsonl", TASTE), Corpus(data, 64).tokenizer, 128
+    )
     now, was = (nlls(m, inputs, targets) for m in (model, reference))
     mine = float(dpo_losses(now[0::2], now[1::2], was[0::2], was[1::2], 0.3).mean())
     assert mine == pytest.approx(theirs, rel=1e-4)

@@ -82,7 +82,7 @@ def test_a_run_is_scored_exported_and_read_back(posts_file: Path, tmp_path: Path
     assert torch.equal(again(torch.from_numpy(inputs)), model(torch.from_numpy(inputs)))
     text = "the mayor opened the bridge"
     assert load_tokenizer(tmp_path / "model").encode(text) == corpus.tokenizer.encode(text)
-    assert np.array_equal(corpus.batch(1, 2, 8, 1, 2)[0], corpus.batch(1, 2, 8)[0][4:])
+    assert np.array_equal(corpus.batch(1, 8, 2, 1, 2)[0], corpus.batch(1, 8, 2)[0][4:])
 
 
 @pytest.mark.long

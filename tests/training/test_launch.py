@@ -2,7 +2,11 @@
 
 import ast
 import json
+import os
 import re
+import shutil
+import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -12,11 +16,14 @@ from click.testing import CliRunner
 from trinch.model.config import get_config
 from trinch.training.commands import train
 from trinch.training.launch import launch_files, write_launch_files
-from trinch.training.measure import COLUMNS, flops_per_token
+from trinch.training.log import read_log
+from trinch.training.measure import flops_per_token
 from trinch.training.megatron import megatron_arguments, not_expressed
 from trinch.training.settings import Data, Launch, Mesh, Settings, SettingsError, read_settings
+from trinch.training.table import COLUMNS
 
-from .conftest import environment
+from .conftest import environment, run
+from .test_kill import children, wait_for
 
 BIG = Settings(
     config="grok-1",
@@ -24,24 +31,31 @@ BIG = Settings(
     sequence=8192,
     dtype="bfloat16",
     mesh=Mesh(pipeline=8, expert=8, tensor=8),
-    launch=Launch(nodes=256, processes=8, name="big-one", partition="gpu h100", hours=36.5),
+    launch=Launch(nodes=256, processes=8, name="big-one", partition="gpu h100", hours=36.5, spares=2),
 )
 
 
 def test_files_agree_about_nodes_and_processes(tmp_path: Path) -> None:
     paths = write_launch_files(BIG, tmp_path)
-    assert {path.name for path in paths} == {"settings.json", "torchrun.sh", "slurm.sh", "ray_train.py"}
+    assert [path.name for path in paths] == [
+        "settings.json", "torchrun.sh", "slurm.sbatch", "launch.sh", "ray_train.py"
+    ]  # fmt: skip
     assert read_settings(tmp_path / "settings.json") == BIG
-    for name in ("torchrun.sh", "slurm.sh"):
+    for name in ("torchrun.sh", "slurm.sbatch", "launch.sh"):
         subprocess.run(["bash", "-n", str(tmp_path / name)], check=True)
-        text = (tmp_path / name).read_text()
-        assert re.search(r"--nnodes=(\d+)", text)[1] == "256"  # type: ignore[index]
-        assert re.search(r"--nproc-per-node=(\d+)", text)[1] == "8"  # type: ignore[index]
-    slurm = (tmp_path / "slurm.sh").read_text()
-    assert "#SBATCH --nodes=256\n" in slurm
+        if shutil.which("shellcheck"):
+            subprocess.run(["shellcheck", str(tmp_path / name)], check=True)
+    text = (tmp_path / "torchrun.sh").read_text()
+    assert re.search(r"--nnodes=(\d+)", text)[1] == "256"  # type: ignore[index]
+    assert re.search(r"--nproc-per-node=(\d+)", text)[1] == "8"  # type: ignore[index]
+    assert "--nproc-per-node=8 " in (tmp_path / "launch.sh").read_text()
+    slurm = (tmp_path / "slurm.sbatch").read_text()
+    assert "#SBATCH --nodes=258\n" in slurm
+    assert re.search(r"^NODES=256 ", slurm, re.M)
+    assert "RANKS=2048\n" in slurm
     assert "#SBATCH --gpus-per-node=8\n" in slurm
-    assert "#SBATCH --partition='gpu h100'\n" in slurm
-    assert "#SBATCH --time=36:30:00\n" in slurm
+    assert '#SBATCH --partition="gpu h100"\n' in slurm
+    assert "#SBATCH --time=1-12:30:00\n" in slurm
     tree = ast.parse((tmp_path / "ray_train.py").read_text())
     workers = [
         k.value
@@ -58,6 +72,8 @@ def test_what_cannot_be_launched_is_refused() -> None:
         launch_files(Settings(mesh=BIG.mesh, launch=Launch(nodes=1, processes=8)))
     with pytest.raises(SettingsError, match=r"launch\.name"):
         launch_files(Settings(launch=Launch(name="x; rm -rf /")))
+    with pytest.raises(SettingsError, match=r"launch\.partition"):
+        launch_files(Settings(launch=Launch(partition="gpu\nrm -rf /")))
 
 
 @pytest.mark.long
@@ -71,6 +87,99 @@ def test_the_torchrun_file_runs(posts_file: Path, tmp_path: Path) -> None:
     write_launch_files(settings, tmp_path / "launch")
     subprocess.run([str(tmp_path / "launch" / "torchrun.sh")], env=environment(), check=True, timeout=200)
     assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 2
+
+
+SLURM = {
+    # Two nodes that are this machine. A step of one task a node; if one fails all are ended.
+    "srun": """
+nodes=""; script=""
+for arg in "$@"; do case "$arg" in --nodelist=*) nodes=${arg#--nodelist=};; esac; script=$arg; done
+if [ -z "$nodes" ]; then printf '127.0.0.2\\n127.0.0.1\\n'; exit 0; fi
+id=0; tasks=()
+for node in $(cat "$nodes"); do
+  SLURM_NODEID=$id SLURM_STEP_NODELIST="$nodes" bash "$script" & tasks+=($!); id=$((id + 1))
+done
+for task in "${tasks[@]}"; do wait -n || { kill "${tasks[@]}"; wait; exit 1; }; done
+""",
+    "scontrol": '[ "$1" = show ] && cat "$3"\n',
+}
+
+
+@pytest.mark.long
+def test_the_slurm_script_runs_two_nodes_and_starts_again(
+    posts_file: Path, data: Path, tmp_path: Path
+) -> None:
+    """Stand-ins for Slurm's commands; all else is real: two torchruns, one rank each, a killed rank."""
+    import sys
+
+    broken, unbroken = tmp_path / "run", tmp_path / "unbroken"
+    for folder in (broken, unbroken):
+        shutil.copytree(data, folder / "data")
+    settings = Settings(
+        out=str(broken), steps=12, batch=8, sequence=32, evaluate_sequences=4, device="cpu",
+        checkpoint_every=2, launch=Launch(nodes=2, command=sys.executable),
+    )  # fmt: skip
+    files = tmp_path / "launch"
+    write_launch_files(settings, files)
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name, body in SLURM.items():
+        (tools / name).write_text("#!/bin/bash\n" + body)
+        (tools / name).chmod(0o755)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    variables = {"PATH": f"{tools}:{os.environ['PATH']}", "SLURM_JOB_ID": "7", "DATA": str(posts_file)}
+    variables |= {"SLURM_SUBMIT_DIR": str(files), "MASTER_PORT": str(port)}
+    job = subprocess.Popen(
+        ["bash", str(files / "slurm.sbatch")],
+        env=environment() | variables,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert wait_for(lambda: len(read_log(broken)) >= 5, job)
+    ranks = [pid for pid in descendants(job.pid) if b"trinch.training" in command_line(pid)]
+    ranks = [pid for pid in ranks if b"torch.distributed.run" not in command_line(pid)]
+    assert len(ranks) == 2, "one rank a node"
+    os.kill(ranks[1], signal.SIGKILL)
+    _, errors = job.communicate(timeout=200)
+    assert job.returncode == 0, errors[-3000:]
+    assert "attempt 0 ended with an error; restarting from the last checkpoint" in errors
+    run(1, "--settings", str(files / "settings.json"), "--data", str(posts_file), "--out", str(unbroken))
+    for row, twin in zip(read_log(unbroken), read_log(broken), strict=True):
+        assert row["step"] == twin["step"]
+        assert abs(row["loss"] - twin["loss"]) < 1e-5
+
+
+@pytest.mark.long
+def test_the_ray_file_runs(posts_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray.train", reason="Ray Train is not installed")
+    import sys
+
+    settings = Settings(
+        out=str(tmp_path / "run"), steps=3, batch=4, sequence=32, evaluate_sequences=4, device="cpu",
+        launch=Launch(processes=2, restarts=0), mesh=Mesh(tensor=2),
+    )  # fmt: skip
+    write_launch_files(settings, tmp_path / "launch")
+    variables = {
+        "DATA": str(posts_file), "HOME": str(tmp_path),
+        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, filter(None, sys.path))),
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "launch" / "ray_train.py")],
+        env=environment() | variables, capture_output=True, text=True, timeout=280, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert [row["step"] for row in read_log(tmp_path / "run")] == [1, 2, 3]
+
+
+def descendants(pid: int) -> list[int]:
+    found = children(pid)
+    return found + [other for child in found for other in descendants(child)]
+
+
+def command_line(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_megatron_gets_the_same_numbers() -> None:
@@ -119,7 +228,7 @@ def test_the_launch_command(tmp_path: Path) -> None:
     settings.write_text(json.dumps({"launch": {"processes": 4}, "mesh": {"expert": 4}}))
     result = CliRunner().invoke(train, ["launch", str(settings), "--out", str(tmp_path / "files")])
     assert result.exit_code == 0, result.output
-    assert (tmp_path / "files" / "slurm.sh").exists()
+    assert (tmp_path / "files" / "slurm.sbatch").exists()
     refused = CliRunner().invoke(train, ["launch", str(settings), "--out", str(tmp_path / "f"), "--megatron"])
     assert refused.exit_code == 0
     assert "--expert-model-parallel-size" in (tmp_path / "f" / "megatron.txt").read_text()

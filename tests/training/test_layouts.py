@@ -47,6 +47,8 @@ FOUR = [
     {"pipeline": 2, "replicate": 2},
 ]
 
+EIGHT = [{"shard": 2, "expert": 2, "tensor": 2}, {"pipeline": 2, "expert": 2, "tensor": 2}]
+
 
 def name(mesh: dict[str, int]) -> str:
     return "-".join(f"{key}{ways}" for key, ways in mesh.items())
@@ -135,8 +137,15 @@ def test_four_processes_compute_and_resume_what_one_does(tmp_path: Path, data: P
 
 
 @pytest.mark.long
+def test_eight_processes_compute_and_resume_what_one_does(tmp_path: Path, data: Path) -> None:
+    prove(8, EIGHT, tmp_path, data)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize(
-    "more", [{"recompute": True}, {"optimizer": {"name": "adamw"}}, {"config": "small"}], ids=str
+    "more", [{"recompute": True}, {"optimizer": {"name": "adamw"}}, {"config": "small", "seed": 1}], ids=str
 )
 def test_layouts_agree_with_other_settings(tmp_path: Path, data: Path, more: dict[str, Any]) -> None:
+    # With seed 0 `small` has a token whose second and third expert are 1e-6 apart in the fourth step: rounding
+    # decides, and shows (docs/training.md). With seed 1 none are closer than 3e-5.
     prove(4, [{"pipeline": 2, "expert": 2}, {"shard": 2, "tensor": 2}], tmp_path, data, **more)

@@ -12,6 +12,9 @@ import re
 from trinch.cluster.hardware import PlanError
 from trinch.cluster.layout import Plan
 from trinch.cluster.serving import Served
+from trinch.model.config import CONFIGS
+from trinch.training.settings import Mesh, Settings
+from trinch.training.torchtitan import CONFIG, MODULE, torchtitan_module
 
 TORCHTITAN = {
     "llama-3-8b": ("llama3", "llama3_8b"),
@@ -20,8 +23,10 @@ TORCHTITAN = {
     "deepseek-v3": ("deepseek_v3", "deepseek_v3_671b"),
     "qwen3-30b-a3b": ("qwen3", "qwen3_30b_a3b"),
     "qwen3-32b": ("qwen3", "qwen3_32b"),
+    "grok-1": (MODULE, CONFIG),
+    "grok-2": (MODULE, CONFIG),
 }
-"""Models torchtitan ships a configuration of, by our preset names."""
+"""Models torchtitan ships a configuration of, by our preset names; a Grok's lies beside the script."""
 
 
 def safe(name: str) -> str:
@@ -178,6 +183,15 @@ def torchtitan(plan: Plan, save_interval: int, asynchronous: bool = True) -> lis
         f"--checkpoint.interval {save_interval}",
         f"--checkpoint.async_mode {'async' if asynchronous else 'disabled'}",
     ]
+
+
+def torchtitan_model(plan: Plan) -> dict[str, str]:
+    """File name -> text of the module that describes a Grok to torchtitan; the layout is in the arguments."""
+    name = plan.workload.name
+    if name not in CONFIGS:
+        return {}
+    run = Settings(config=name, sequence=plan.workload.seq_len, dtype="bfloat16")
+    return {f"{MODULE}.py": torchtitan_module(CONFIGS[name], run, Mesh(shard=1, pipeline=plan.layout.pp))}
 
 
 def sglang(served: Served, model: str, max_length: int) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from trinch.cluster import calendar, cost, engines, kubernetes, oracle, power, report, slurm
+from trinch.cluster import calendar, cost, engines, kubernetes, oracle, own, power, report, slurm
 from trinch.cluster import reliability as rel
 from trinch.cluster.assumptions import assumptions
 from trinch.cluster.facts import table
@@ -231,6 +231,9 @@ def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
     files = slurm.scripts(plan, steps, days, cuts, "megatron") | slurm.scripts(
         plan, steps, days, cuts, "torchtitan"
     )
+    files |= engines.torchtitan_model(plan)
+    if own.runs(plan):
+        files |= {f"trinch/{name}": text for name, text in own.files(plan, steps, days, cuts).items()}
     files["megatron.args"] = "\n".join(engines.megatron(plan, steps)) + "\n"
     files["torchtitan.args"] = "\n".join(engines.torchtitan(plan, steps)) + "\n"
     files["jobset.yaml"] = kubernetes.to_yaml(kubernetes.jobset(plan, steps, cuts))
@@ -260,9 +263,9 @@ def write_out(
     texts["report.html"] = report.render(plan, sections, dict(search or {}))
     written = []
     try:
-        (folder / "manifests").mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
             if path.suffix in (".sh", ".sbatch"):
                 path.chmod(0o755)

@@ -11,7 +11,8 @@ from trinch.cluster.engines import megatron, sglang, wrapped
 from trinch.cluster.hardware import PlanError
 from trinch.cluster.layout import Plan
 from trinch.cluster.serving import Served
-from trinch.cluster.slurm import gpus_per_node
+from trinch.cluster.slurm import gpus_per_node, job, restarts
+from trinch.training.slurm import torchrun
 
 Object = dict[str, Any]
 IMAGE = "nvcr.io/nvidia/pytorch:25.10-py3"
@@ -54,18 +55,15 @@ def _pod(plan: Plan, command: list[str], image: str, ports: int = 29500) -> Obje
 
 
 def _torchrun(plan: Plan, save_interval: int, rank: str, master: str) -> list[str]:
-    head = (
-        f"torchrun --nnodes={plan.nodes} --nproc-per-node={gpus_per_node(plan)} --node-rank={rank} "
-        f'--master-addr={master} --master-port=29500 --max-restarts=0 "$MEGATRON/pretrain_gpt.py"'
-    )
-    return ["bash", "-c", "exec " + wrapped(head, megatron(plan, save_interval))]
+    made = job(plan, save_interval, 1, 1, "megatron")
+    return ["bash", "-c", "exec " + torchrun(made, str(plan.nodes), rank, master)]
 
 
 def jobset(plan: Plan, save_interval: int, interruptions: float, image: str = IMAGE) -> Object:
     """A JobSet of one indexed job with one pod a node; a failed pod restarts the whole set."""
     name = object_name(plan)
     command = _torchrun(plan, save_interval, "$JOB_COMPLETION_INDEX", f"{name}-node-0-0.{name}")
-    job = {
+    spec = {
         "parallelism": plan.nodes,
         "completions": plan.nodes,
         "completionMode": "Indexed",
@@ -78,8 +76,8 @@ def jobset(plan: Plan, save_interval: int, interruptions: float, image: str = IM
         "metadata": {"name": name, "annotations": _annotations(plan)},
         "spec": {
             "network": {"enableDNSHostnames": True},
-            "failurePolicy": {"maxRestarts": max(10, int(2 * interruptions))},
-            "replicatedJobs": [{"name": "node", "replicas": 1, "template": {"spec": job}}],
+            "failurePolicy": {"maxRestarts": restarts(interruptions)},
+            "replicatedJobs": [{"name": "node", "replicas": 1, "template": {"spec": spec}}],
         },
     }
 

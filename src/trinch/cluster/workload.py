@@ -1,7 +1,7 @@
 """Models as a planner sees them: shapes, exact parameter counts, FLOPs, bytes of cache.
 
 Dense and mixture-of-experts decoders; multi-head, grouped-query and latent (MLA) attention; gated or
-plain MLP; shared experts; Grok-2's dense residual. Presets are in data/models.toml.
+plain MLP; shared experts; Grok-2's dense residual. Presets are in data/models.toml; Grok's come from `model`.
 Knows nothing of GPUs, layouts or time.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from trinch.cluster.hardware import PlanError, nearest
+from trinch.model.config import CONFIGS, GrokConfig
 
 
 @dataclass(frozen=True)
@@ -181,13 +182,35 @@ class Workload:
 
 @cache
 def presets() -> dict[str, Workload]:
-    """Every preset of data/models.toml by its name."""
+    """Every preset by its name: Grok-1, Grok-2, and those of data/models.toml."""
     text = files("trinch.cluster").joinpath("data/models.toml").read_text(encoding="utf-8")
-    found = {}
+    found = {name: of_grok(name, CONFIGS[name]) for name in ("grok-1", "grok-2")}
     for name, fields in tomllib.loads(text).items():
         fields.pop("source")
         found[name] = Workload(name=name, **fields)
     return found
+
+
+def of_grok(name: str, config: GrokConfig, seq_len: int = 8192) -> Workload:
+    """A Grok as the planner sees it."""
+    return Workload(
+        name=name,
+        layers=config.num_layers,
+        hidden=config.hidden_size,
+        heads=config.num_heads,
+        kv_heads=config.num_kv_heads,
+        head_dim=config.head_dim,
+        vocab=config.vocab_size,
+        seq_len=seq_len,
+        ffn=config.intermediate_size,
+        tied=config.tie_embeddings,
+        experts=config.num_experts,
+        top_k=config.num_experts_per_token,
+        moe_ffn=config.moe_intermediate_size,
+        moe_layers=config.num_layers,
+        dense_residual=config.intermediate_size > 0,
+        norms=4,
+    )
 
 
 def workload(name: str, seq_len: int | None = None) -> Workload:

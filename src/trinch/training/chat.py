@@ -3,12 +3,12 @@
 Owns reading conversations, turning them into rows of tokens, and the preference objective. The loop, layouts
 and checkpoints are those of pre-training. A conversation is a JSON line `{"messages": [{"role": "system" |
 "user" | "assistant", "content": …}, …]}`; a preference adds `"chosen"` and `"rejected"`, two answers to those
-messages.
+messages. Both may name in `"posts"` the posts they were made from, which must be visible to be learnt from.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -18,10 +18,13 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
 from trinch.model.tokenizer import Tokenizer
-from trinch.training.data import IGNORE, PAD_TOKEN, Batch
+from trinch.training.choose import account_key
+from trinch.training.data import IGNORE, Batch
 from trinch.training.engine import Engine
 from trinch.training.order import rows
 from trinch.training.settings import Settings, SettingsError
+from trinch.training.source import Placed
+from trinch.training.spans import GONE, PAD_TOKEN, SPAN, Spans
 
 Line = TypeVar("Line", bound=msgspec.Struct)
 Spoken = tuple[list[int], list[bool]]
@@ -39,6 +42,8 @@ class Conversation(msgspec.Struct):
     """A conversation to learn to hold."""
 
     messages: list[Message]
+    posts: list[str] = []
+    """Ids, bare or `network:id`."""
 
 
 class Preference(msgspec.Struct):
@@ -47,6 +52,18 @@ class Preference(msgspec.Struct):
     messages: list[Message]
     chosen: str
     rejected: str
+    posts: list[str] = []
+
+
+class Rows(NamedTuple):
+    """Conversations packed into rows."""
+
+    inputs: npt.NDArray[np.int64]
+    """(rows, sequence)"""
+    targets: npt.NDArray[np.int64]
+    named: list[tuple[str, int, int]]
+    """(post, first token, number of tokens) of what was made from a post; tokens are counted through the
+    rows, each of sequence + 1."""
 
 
 def read_lines(path: Path, kind: type[Line]) -> list[Line]:
@@ -69,37 +86,44 @@ def plain(messages: Sequence[Message]) -> list[Mapping[str, str]]:
     return [{"role": m.role, "content": m.content} for m in messages]
 
 
-def pack(conversations: Sequence[Spoken], sequence: int) -> Batch:
-    """(inputs, targets), both (rows, sequence): conversations end to end, none across two rows.
+def pack(conversations: Sequence[Spoken], sequence: int, posts: Sequence[list[str]] = ()) -> Rows:
+    """Conversations end to end, none across two rows.
 
-    Only what is the assistant's own is a target. One longer than a row is cut at the row's end.
+    Only what is the assistant's own is a target. One longer than a row is cut at the row's end. `posts` are
+    those that each was made from.
     """
+    width = sequence + 1
     lines: list[Spoken] = []
-    for tokens, own in conversations:
-        if lines and len(lines[-1][0]) + len(tokens) <= sequence + 1:
-            lines[-1] = lines[-1][0] + tokens, lines[-1][1] + own
-        else:
-            lines.append((tokens[: sequence + 1], own[: sequence + 1]))
-    both = np.full((len(lines), sequence + 1), PAD_TOKEN, np.int64)
-    learn = np.zeros((len(lines), sequence + 1), bool)
+    named: list[tuple[str, int, int]] = []
+    for number, (tokens, own) in enumerate(conversations):
+        tokens, own = tokens[:width], own[:width]
+        if not lines or len(lines[-1][0]) + len(tokens) > width:
+            lines.append(([], []))
+        begin = (len(lines) - 1) * width + len(lines[-1][0])
+        lines[-1] = lines[-1][0] + tokens, lines[-1][1] + own
+        named += [(post, begin, len(tokens)) for post in posts[number]] if posts else []
+    both = np.full((len(lines), width), PAD_TOKEN, np.int64)
+    learn = np.zeros((len(lines), width), bool)
     for i, (tokens, own) in enumerate(lines):
         both[i, : len(tokens)], learn[i, : len(own)] = tokens, own
-    return both[:, :-1], np.where(learn, both, IGNORE)[:, 1:]
+    return Rows(both[:, :-1], np.where(learn, both, IGNORE)[:, 1:], named)
 
 
-def conversation_rows(path: Path, tokenizer: Tokenizer, sequence: int) -> Batch:
+def conversation_rows(path: Path, tokenizer: Tokenizer, sequence: int) -> Rows:
     """The rows of a file of conversations."""
-    spoken = [tokenizer.encode_chat(plain(c.messages), answer=False) for c in read_lines(path, Conversation)]
-    return pack(spoken, sequence)
+    talks = read_lines(path, Conversation)
+    spoken = [tokenizer.encode_chat(plain(talk.messages), answer=False) for talk in talks]
+    return pack(spoken, sequence, [talk.posts for talk in talks])
 
 
-def preference_rows(path: Path, tokenizer: Tokenizer, sequence: int) -> Batch:
+def preference_rows(path: Path, tokenizer: Tokenizer, sequence: int) -> Rows:
     """The rows of a file of preferences: chosen and rejected answers by turns. Only the answers are targets.
 
     Raises SettingsError for a pair that does not fit into a row: half an answer cannot be judged.
     """
-    lines = []
-    for number, pair in enumerate(read_lines(path, Preference), 1):
+    spoken: list[Spoken] = []
+    pairs = read_lines(path, Preference)
+    for number, pair in enumerate(pairs, 1):
         for answer in (pair.chosen, pair.rejected):
             said = [*plain(pair.messages), {"role": "assistant", "content": answer}]
             tokens, _ = tokenizer.encode_chat(said, answer=False)
@@ -108,24 +132,57 @@ def preference_rows(path: Path, tokenizer: Tokenizer, sequence: int) -> Batch:
                 raise SettingsError(
                     f"{path}, line {number}: {len(tokens)} tokens, and a row holds {sequence + 1}"
                 )
-            lines.append(pack([(tokens, [i >= len(before) for i in range(len(tokens))])], sequence))
-    return np.concatenate([x for x, _ in lines]), np.concatenate([y for _, y in lines])
+            # Filled up, so that no two share a row.
+            room = sequence + 1 - len(tokens)
+            own = [i >= len(before) for i in range(len(tokens))]
+            spoken.append((tokens + [PAD_TOKEN] * room, own + [False] * room))
+    return pack(spoken, sequence, [pair.posts for pair in pairs for _ in range(2)])
 
 
 class Shuffled:
-    """Rows in an order that is a pure function of (seed, step); `together` neighbours stay neighbours."""
+    """Rows in an order that is a pure function of (seed, step); `together` neighbours stay neighbours.
 
-    def __init__(self, data: Batch, settings: Settings, together: int = 1) -> None:
-        self.inputs, self.targets = data
+    `placed` are the posts named that may be learnt from; what was made from another one is struck out.
+    """
+
+    def __init__(
+        self, data: Rows, settings: Settings, together: int = 1, placed: Mapping[str, Placed] | None = None
+    ) -> None:
+        self.inputs, self.targets = data.inputs.copy(), data.targets.copy()
         self.seed, self.size, self.together = settings.seed, settings.batch, together
         self.numbers: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         """The rows given last."""
+        known = placed or {}
+        self._spans = np.zeros(len(data.named), SPAN)
+        for span, (name, begin, length) in zip(self._spans, data.named, strict=True):
+            span["start"], span["length"], span["place"] = begin, length, GONE
+            if name in known:
+                place, post = known[name]
+                span["place"], span["author"] = place, account_key(post.network, post.author_id)
+        self.strike(self._spans[self._spans["place"] == GONE])
 
     def __call__(self, step: int, part: int, parts: int) -> Batch:
         groups = rows(self.seed, step, self.size // self.together, len(self.inputs) // self.together)
         every = (groups[:, None] * self.together + np.arange(self.together)).reshape(parts, -1)
         self.numbers = every[part]
         return self.inputs[self.numbers], self.targets[self.numbers]
+
+    def spans(self) -> Spans:
+        """What was made from which post."""
+        return self._spans
+
+    def overwrite(self, rows: npt.NDArray[np.int64]) -> None:
+        """Nothing on disk is ours: the file belongs to whoever wrote it."""
+        self._spans["place"][rows] = GONE
+
+    def strike(self, spans: Spans) -> None:
+        """Learn nothing of these conversations from now on."""
+        width = self.inputs.shape[1] + 1
+        for span in spans:
+            row, begin = divmod(int(span["start"]), width)
+            end = begin + int(span["length"])
+            self.inputs[row, begin:end] = PAD_TOKEN
+            self.targets[row, max(0, begin - 1) : end - 1] = IGNORE
 
 
 def answer_log_probabilities(logits: Tensor, targets: Tensor) -> Tensor:
@@ -180,6 +237,7 @@ class DPO:
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         now = answer_log_probabilities(logits, targets)
         was = self._reference[[next(self._rows) for _ in range(len(now))]].to(now)
+        was = was * (targets != IGNORE).any(-1)  # a pair struck out since is neither liked nor disliked
         losses = dpo_losses(now[0::2], now[1::2], was[0::2], was[1::2], self.beta)
         self._sum += float(losses.detach().sum())
         return losses.sum() / self.whole

@@ -1,42 +1,31 @@
 """Which posts are trained on: no reposts, bots or near-duplicates, and languages in balance.
 
 Owns those judgements over a whole collection of posts; docs/training.md states them in words. Knows nothing
-of tokens or files. A post is looked at once, in the order of the log, and leaves about 60 bytes behind.
+of tokens or files. A post is looked at once, in the order of the log; what is kept of it are numbers, and its
+sketch if it is no copy (`posts.fingerprint`).
 """
 
 import re
 import zlib
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from trinch.posts.event import Post
+from trinch.posts.fingerprint import COPY, similar, sketch
+from trinch.posts.text import tokens
 from trinch.training.order import mix
 from trinch.training.scrub import scrub
 from trinch.training.settings import Data, SettingsError
 
 HOUR = 3_600_000_000
-_NOISE = re.compile(r"<\w+>|@user|[\W\d_]+")
-_BANDS, _ROWS = 6, 8
-_SEEDS = mix(np.arange(1, _BANDS * _ROWS + 1, dtype=np.uint64))
-
-
-def fingerprint(text: str) -> list[bytes]:
-    """Six keys of a scrubbed text; two texts that share one are near-duplicates.
-
-    MinHash over runs of three words (Broder 1997), 48 hashes in 6 bands of 8: texts sharing 90 % of their
-    runs meet with probability 0.97, 80 % 0.67, half 0.02. Letters only: case, numbers, links and names do not
-    count.
-    """
-    words = _NOISE.sub(" ", text.lower()).split()
-    if len(words) < 4:
-        return [" ".join(words).encode() or text.encode()]
-    runs = {zlib.crc32(" ".join(run).encode()) for run in zip(words, words[1:], words[2:], strict=False)}
-    hashes = np.fromiter(runs, np.uint64, len(runs))
-    least = mix(hashes[:, None] ^ _SEEDS).min(axis=0).reshape(_BANDS, _ROWS)
-    return [bytes([band]) + row.tobytes() for band, row in enumerate(least)]
+_SAID = re.compile(r"<\w+>|\d+")
+"""What a text may differ in and still be a copy: numbers, and what was scrubbed."""
+_ROOM = 4
+"""Earlier posts that one token of a sketch remembers: more find few more copies (docs/training.md)."""
 
 
 @dataclass
@@ -54,10 +43,13 @@ class Chosen:
 
 
 class Chooser:
-    """Sees each post once (`add`), then gives the verdict (`choose`)."""
+    """Sees each post once (`add`), then gives the verdict (`choose`).
 
-    def __init__(self, settings: Data) -> None:
-        self.settings = settings
+    `read` gives back the text that `add` gave for a number.
+    """
+
+    def __init__(self, settings: Data, read: Callable[[int], str]) -> None:
+        self.settings, self._read = settings, read
         self._counts = dict.fromkeys(("read", "repost", "short", "near_duplicate", "bot"), 0)
         self._time = array("q")
         self._author = array("q")
@@ -66,7 +58,7 @@ class Chooser:
         self._copy = bytearray()
         self._authors: dict[str, int] = {}
         self._languages: dict[str, int] = {}
-        self._seen: set[int] = set()
+        self._sketched: dict[int, int] = {}
 
     def add(self, post: Post) -> str | None:
         """The scrubbed text of a post that may be trained on (numbered from 0 in order), or None."""
@@ -78,11 +70,7 @@ class Chooser:
         if len(text) < self.settings.shortest:
             self._counts["short"] += 1
             return None
-        keys = {
-            int.from_bytes(zlib.crc32(k).to_bytes(4) + zlib.adler32(k).to_bytes(4)) for k in fingerprint(text)
-        }
-        copy = not self._seen.isdisjoint(keys)
-        self._seen |= keys
+        copy = self._is_copy(text)
         author = (
             self._authors.setdefault(f"{post.network}/{post.author_id}", len(self._authors))
             if post.author_id
@@ -94,6 +82,16 @@ class Chooser:
         self._key.append(post_key(post))
         self._copy.append(copy)
         return text
+
+    def _is_copy(self, text: str) -> bool:
+        """Is this text one of a post added before, or nearly? If not, it is remembered for those to come."""
+        terms, number = _terms(text), len(self._key)
+        marks = [int(mark, 16) * _ROOM for mark in sketch(terms)]
+        candidates = {self._sketched.get(mark + slot, number) for mark in marks for slot in range(_ROOM)}
+        if any(similar(terms, _terms(self._read(n))) >= COPY for n in candidates - {number}):
+            return True
+        self._sketched |= {mark + number % _ROOM: number for mark in marks}
+        return False
 
     def choose(self) -> Chosen:
         """The verdict over all posts added. Raises SettingsError when too little is left to train on."""
@@ -123,6 +121,11 @@ class Chooser:
     def keys(self) -> npt.NDArray[np.uint64]:
         """`post_key` of every post added."""
         return np.array(self._key, np.uint64)
+
+    def accounts(self) -> npt.NDArray[np.uint64]:
+        """`account_key` of the author of every post added; 0 where unknown."""
+        keys = [_hashed(name) for name in self._authors]
+        return np.array([*keys, 0], np.uint64)[np.array(self._author, np.int64)]
 
     def _bots(
         self, time: npt.NDArray[np.int64], author: npt.NDArray[np.int64], copy: npt.NDArray[np.bool_]
@@ -176,8 +179,21 @@ class Chooser:
         return np.asarray(weight / max(weight.sum(), 1e-12))
 
 
+def _terms(text: str) -> list[str]:
+    return tokens(_SAID.sub(" ", text))
+
+
 def post_key(post: Post) -> int:
     """A 64-bit name of one version of a post, kept beside its tokens so that it can be struck out: after an
     erasure, and after an edit too, since the text is part of the name."""
-    name = f"{post.network}/{post.id}/{post.text}".encode("utf-8", "replace")
-    return zlib.crc32(name) << 32 | zlib.crc32(name[::-1])
+    return _hashed(f"{post.network}/{post.id}/{post.text}")
+
+
+def account_key(network: str, author_id: str) -> int:
+    """A 64-bit name of an account."""
+    return _hashed(f"{network}/{author_id}")
+
+
+def _hashed(name: str) -> int:
+    raw = name.encode("utf-8", "replace")
+    return zlib.crc32(raw) << 32 | zlib.crc32(raw[::-1])

@@ -42,7 +42,9 @@ def tell(text: str) -> None:
 
 
 @click.group(cls=Family, invoke_without_command=True)
-@click.option("--settings", "file", type=click.Path(dir_okay=False), help="Settings of the run, as TOML.")
+@click.option(
+    "--settings", "file", type=click.Path(dir_okay=False), help="Settings of the run, as TOML or JSON."
+)
 @click.option("--config", help="Model: tiny, small, grok-1, grok-2.")
 @click.option("--data", "data__path", help="Ocean (folder) or posts as JSON lines.")
 @click.option("--until", "data__until", help="Train on what was visible at this time.")
@@ -172,6 +174,20 @@ def export(run: Path, target: Path) -> None:
 
 @train.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def forget(run: Path) -> None:
+    """Strike out of RUN's data all posts that are no longer visible. A running or resumed run does so itself.
+
+    \b
+    Example:
+      trinch train forget runs/tiny
+    """
+    from trinch.training import verbs
+
+    tell(f"{verbs.forget(run)} posts struck out")
+
+
+@train.command()
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
     "--harness", is_flag=True, help="Also our small tasks by lm-eval, offline (pip install lm-eval)."
 )
@@ -220,7 +236,8 @@ def demo(data: Path | None, out: str, posts: int, steps: int) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @click.option("--out", default="launch", show_default=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--megatron", is_flag=True, help="Also the arguments of Megatron-LM, and what they cannot say.")
-def launch(file: str, out: Path, megatron: bool) -> None:
+@click.option("--torchtitan", is_flag=True, help="Also a module for torchtitan, and what it cannot say.")
+def launch(file: str, out: Path, megatron: bool, torchtitan: bool) -> None:
     """Write the files that start the run of settings FILE: torchrun, Slurm, Ray Train.
 
     \b
@@ -231,16 +248,25 @@ def launch(file: str, out: Path, megatron: bool) -> None:
 
     settings = read_settings(file)
     paths = write_launch_files(settings, out)
-    if megatron:
+    if megatron or torchtitan:
         from trinch.model.config import get_config
         from trinch.training.megatron import megatron_arguments, not_expressed
+        from trinch.training.torchtitan import MODULE, torchtitan_module
 
-        config = get_config(settings.config)
+        try:
+            config = get_config(settings.config)
+        except ValueError as error:
+            raise SettingsError(str(error)) from None
         shape = settings.mesh.filled(settings.launch.nodes * settings.launch.processes)
         lacking = [f"# not expressed: {part}" for part in not_expressed(config)]
-        path = out / "megatron.txt"
-        path.write_text("\n".join([*lacking, *megatron_arguments(config, settings, shape)]) + "\n", "utf-8")
-        paths.append(path)
+        texts = {
+            "megatron.txt": "\n".join([*lacking, *megatron_arguments(config, settings, shape)]) + "\n",
+            f"{MODULE}.py": torchtitan_module(config, settings, shape),
+        }
+        for name, wanted in zip(texts, (megatron, torchtitan), strict=True):
+            if wanted:
+                (out / name).write_text(texts[name], "utf-8")
+                paths.append(out / name)
     for path in paths:
         click.echo(path)
 

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -19,18 +19,26 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from trinch.model.tokenizer import EOS, PAD, SPECIAL_TOKENS, Tokenizer, TokenizerError, load_tokenizer
-from trinch.posts.event import Post
-from trinch.training.choose import Chooser, post_key
+from trinch.model.tokenizer import EOS, SPECIAL_TOKENS, Tokenizer, TokenizerError, load_tokenizer
+from trinch.training.choose import Chooser
 from trinch.training.order import rows
 from trinch.training.settings import Data, SettingsError
+from trinch.training.source import Placed, Source
+from trinch.training.spans import (
+    GONE,
+    PAD_TOKEN,
+    SPAN,
+    Cover,
+    Spans,
+    overwrite,
+    read_spans,
+    token_type,
+    unseen,
+)
 from trinch.training.tokenize import bytes_of_tokens, train_tokenizer
 
 IGNORE = -100
 """A target that is not to be predicted; torch's cross entropy skips it."""
-PAD_TOKEN = SPECIAL_TOKENS.index(PAD)
-"""Overwrites what was struck out; special tokens have the first ids."""
-SPAN = np.dtype([("post", "u8"), ("start", "i8"), ("length", "i4")])
 _TOKENIZER_SAMPLE = 200_000
 """Posts, evenly spread, that the tokenizer learns from: more change few merges."""
 
@@ -45,31 +53,50 @@ class Tokens:
 
     path: Path
     sequence: int
+    struck: Cover = field(default_factory=Cover)
 
     @cached_property
     def tokens(self) -> npt.NDArray[np.integer]:
         """All tokens, mapped from disk."""
-        kind = np.uint16 if self.path.with_suffix(".u16").exists() else np.uint32
-        return np.memmap(self.path, kind, "r")
+        return np.memmap(self.path, token_type(self.path), "r")
 
     def __len__(self) -> int:
         return (len(self.tokens) - 1) // self.sequence
 
     def take(self, numbers: npt.NDArray[np.int64]) -> Batch:
         """(inputs, targets), both (rows, sequence); a struck-out token is no target."""
-        start = numbers[:, None] * self.sequence + np.arange(self.sequence + 1)
-        both = np.asarray(self.tokens[start], np.int64)
+        at = numbers[:, None] * self.sequence + np.arange(self.sequence + 1)
+        both = np.asarray(self.tokens[at], np.int64)
+        both[self.struck.covers(at)] = PAD_TOKEN
         targets = both[:, 1:].copy()
         targets[targets == PAD_TOKEN] = IGNORE
         return both[:, :-1], targets
 
+    def spans(self) -> Spans:
+        """Which post stands where."""
+        return read_spans(self.path)
+
+    def overwrite(self, rows: npt.NDArray[np.int64]) -> None:
+        """Put padding over these spans, on disk."""
+        overwrite(self.path, rows)
+
+    def strike(self, spans: Spans) -> None:
+        """Give padding for these spans from now on, whatever the disk says."""
+        self.struck.add(spans)
+
 
 @dataclass(frozen=True)
 class Corpus:
-    """The prepared data of a run, read back."""
+    """The prepared data of a run, read back.
+
+    `source` is the (path, until) of the ocean that they were made of, where it is to be followed, and
+    `position` where its log stood when they were last known to be clean.
+    """
 
     folder: Path
     sequence: int
+    source: tuple[str, str] | None = None
+    position: int = 0
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
@@ -87,23 +114,24 @@ class Corpus:
     def held_out(self) -> Tokens:
         return Tokens(self.folder / "held_out.bin", self.sequence)
 
-    def batch(self, seed: int, step: int, size: int, part: int = 0, parts: int = 1) -> Batch:
+    def batch(self, seed: int, size: int, step: int, part: int = 0, parts: int = 1) -> Batch:
         """(inputs, targets), both (size / parts, sequence), of one part of a step: a pure function of its
-        arguments."""
+        arguments, but for what was struck out."""
         mine = rows(seed, step, size, len(self.train)).reshape(parts, -1)[part]
         return self.train.take(mine)
 
 
 def prepare(
-    posts: Iterable[Post], settings: Data, folder: Path, tell: Tell = lambda _: None
+    posts: Iterable[Placed], settings: Data, folder: Path, tell: Tell = lambda _: None
 ) -> dict[str, object]:
     """Read posts once, choose, train the tokenizer, write the token files; returns what `data.json` holds.
 
-    All or nothing: the folder appears when it is complete. Raises SettingsError when there is too little
-    text.
+    All or nothing: the folder appears when it is complete; what a killed attempt left is removed. Raises
+    SettingsError when there is too little text.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=folder.name + ".", dir=folder.parent))
+    work = folder.with_name(folder.name + ".draft")
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
     try:
         info = _prepare(posts, settings, work, tell)
         if folder.exists():
@@ -114,31 +142,33 @@ def prepare(
     return info
 
 
-def _prepare(posts: Iterable[Post], settings: Data, work: Path, tell: Tell) -> dict[str, object]:
-    chooser = Chooser(settings)
-    ends = array("Q", [0])
-    with open(work / "texts", "w+b") as spool:
-        for post in posts:
+def _prepare(posts: Iterable[Placed], settings: Data, work: Path, tell: Tell) -> dict[str, object]:
+    ends, places = array("Q", [0]), array("q")
+    # Nameless: the texts themselves never outlive this process, however it ends.
+    with tempfile.TemporaryFile(dir=work) as spool:
+
+        def read(number: int) -> str:
+            spool.flush()
+            return os.pread(spool.fileno(), ends[number + 1] - ends[number], ends[number]).decode()
+
+        chooser = Chooser(settings, read)
+        for place, post in posts:
             text = chooser.add(post)
             if text is not None:
                 ends.append(ends[-1] + spool.write(text.encode("utf-8", "replace")))
+                places.append(place)
                 if len(ends) % 100_000 == 0:
                     tell(f"{len(ends):,} posts read")
         chosen = chooser.choose()
         tell(f"posts: {chosen.counts}")
-        spool.flush()
-        texts = np.memmap(spool, np.uint8, "r") if ends[-1] else np.zeros(0, np.uint8)
-
-        def read(numbers: npt.NDArray[np.int64]) -> Iterator[str]:
-            return (texts[ends[i] : ends[i + 1]].tobytes().decode() for i in numbers.tolist())
-
         if settings.tokenizer:
             tokenizer = _given_tokenizer(Path(settings.tokenizer))
         else:
             step = -(-chosen.train.size // _TOKENIZER_SAMPLE)
-            tokenizer = train_tokenizer(read(chosen.train[::step]), settings.vocabulary)
+            tokenizer = train_tokenizer(map(read, chosen.train[::step].tolist()), settings.vocabulary)
         tokenizer.save(work)
-        keys = chooser.keys()
+        table = np.zeros(len(places), SPAN)
+        table["post"], table["author"], table["place"] = chooser.keys(), chooser.accounts(), places
         info: dict[str, object] = {
             "counts": chosen.counts,
             "languages": chosen.languages,
@@ -147,9 +177,9 @@ def _prepare(posts: Iterable[Post], settings: Data, work: Path, tell: Tell) -> d
             "settings": msgspec.to_builtins(settings),
         }
         for name, numbers in (("train", chosen.train), ("held_out", chosen.held_out)):
-            info[f"{name}_tokens"] = _write(work / f"{name}.bin", tokenizer, read(numbers), keys[numbers])
+            texts = map(read, numbers.tolist())
+            info[f"{name}_tokens"] = _write(work / f"{name}.bin", tokenizer, texts, table[numbers])
             info[f"{name}_bytes"] = int(np.diff(np.array(ends))[numbers].sum())
-    os.unlink(work / "texts")
     (work / "data.json").write_text(json.dumps(info, indent=2) + "\n")
     tell(f"{info['train_tokens']:,} tokens to train on, {info['held_out_tokens']:,} held out")
     return info
@@ -168,13 +198,11 @@ def _given_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _write(path: Path, tokenizer: Tokenizer, texts: Iterator[str], keys: npt.NDArray[np.uint64]) -> int:
+def _write(path: Path, tokenizer: Tokenizer, texts: Iterator[str], spans: Spans) -> int:
     """Encode texts into one token file and its table of spans; returns the number of tokens."""
     small = tokenizer.vocab_size <= 1 << 16
     if small:
         path.with_suffix(".u16").touch()
-    spans = np.zeros(len(keys), SPAN)
-    spans["post"] = keys
     place, end = 0, tokenizer.special(EOS)
     with open(path, "wb") as out:
         for number, text in enumerate(texts):
@@ -186,22 +214,18 @@ def _write(path: Path, tokenizer: Tokenizer, texts: Iterator[str], keys: npt.NDA
     return place
 
 
-def strike_out(folder: Path, visible: Iterable[Post]) -> int:
-    """Overwrite with padding every post that is no longer visible; returns how many. Nothing else moves.
+def strike_out(folder: Path, source: Source) -> int:
+    """Overwrite with padding every post that may no longer be read; returns how many times. Nothing else
+    moves.
 
-    Called at each start of a run, so that a post erased since the data were prepared is not trained on again.
+    Called whenever prepared data are taken up again; a run under way follows the log (`erasure`).
     """
-    keys = np.unique(np.fromiter((post_key(post) for post in visible), np.uint64))
     struck = 0
     for path in (folder / "train.bin", folder / "held_out.bin"):
-        spans = np.load(path.with_suffix(".npy"))
-        gone = spans[~np.isin(spans["post"], keys)]
-        if not gone.size:
-            continue
-        tokens = np.memmap(path, Tokens(path, 1).tokens.dtype, "r+")
-        for span in gone:
-            tokens[span["start"] : span["start"] + span["length"]] = PAD_TOKEN
-        tokens.flush()
-        np.save(path.with_suffix(".npy"), spans[np.isin(spans["post"], keys)])
-        struck += gone.size
+        spans = read_spans(path)
+        places = np.unique(spans["place"])
+        rows = unseen(spans, source.visible(places[places != GONE].tolist()))
+        if rows.size:
+            overwrite(path, rows)
+        struck += rows.size
     return struck

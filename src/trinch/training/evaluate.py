@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from trinch.training.data import IGNORE, Corpus, Tokens
+from trinch.training.data import IGNORE, Batch, Corpus, Tokens
 from trinch.training.engine import Engine
 from trinch.training.objective import NextToken
 from trinch.training.settings import Settings
@@ -28,15 +28,18 @@ def chosen_sequences(tokens: Tokens, most: int) -> npt.NDArray[np.int64]:
     return np.arange(count) * len(tokens) // count
 
 
-def bits_per_byte(engine: Engine, corpus: Corpus, settings: Settings) -> float:
-    """Of the model as it stands, on `settings.evaluate_sequences` held-out sequences; equal on every
-    process."""
-    world, held_out = engine.world, corpus.held_out
-    numbers = chosen_sequences(held_out, settings.evaluate_sequences)
+def held_out_batch(corpus: Corpus, most: int) -> Batch:
+    """(inputs, targets) of at most so many held-out sequences, as they stand."""
+    return corpus.held_out.take(chosen_sequences(corpus.held_out, most))
+
+
+def bits_per_byte(engine: Engine, corpus: Corpus, settings: Settings, held_out: Batch) -> float:
+    """Of the model as it stands, on these sequences; equal on every process."""
+    world = engine.world
     whole = engine.size * world.shape.data_ways
     tally = NextToken(z_loss=0.0)
-    for begin in range(0, len(numbers), whole):
-        inputs, targets = held_out.take(numbers[begin : begin + whole])
+    for begin in range(0, len(held_out[0]), whole):
+        inputs, targets = (rows[begin : begin + whole] for rows in held_out)
         short = whole - len(inputs)
         inputs, targets = (
             np.pad(x, ((0, short), (0, 0)), constant_values=v) for x, v in ((inputs, 0), (targets, IGNORE))
@@ -47,13 +50,12 @@ def bits_per_byte(engine: Engine, corpus: Corpus, settings: Settings) -> float:
         )
         engine.evaluate(x, y, tally)
     (total,) = world.sum(tally.take())
-    return total / world.shape.tensor / math.log(2) / text_bytes(corpus, numbers)
+    return total / world.shape.tensor / math.log(2) / text_bytes(corpus, held_out[1])
 
 
-def text_bytes(corpus: Corpus, numbers: npt.NDArray[np.int64]) -> int:
-    """Bytes of text that the targets of these held-out sequences stand for."""
-    _, targets = corpus.held_out.take(numbers)
-    return int(corpus.bytes_of_tokens[targets[targets != IGNORE]].sum())
+def text_bytes(corpus: Corpus, targets: npt.NDArray[np.int64]) -> int:
+    """Bytes of text that these targets stand for."""
+    return max(1, int(corpus.bytes_of_tokens[targets[targets != IGNORE]].sum()))
 
 
 def baselines(corpus: Corpus, most: int) -> dict[str, float]:
@@ -71,8 +73,7 @@ def baselines(corpus: Corpus, most: int) -> dict[str, float]:
     after = np.bincount(first, weights=counts, minlength=size)
     kinds = np.bincount(first, minlength=size)
 
-    numbers = chosen_sequences(corpus.held_out, most)
-    inputs, targets = (x.flatten() for x in corpus.held_out.take(numbers))
+    inputs, targets = (x.flatten() for x in held_out_batch(corpus, most))
     inputs, targets = inputs[targets != IGNORE], targets[targets != IGNORE]
     wanted = inputs * size + targets
     place = np.searchsorted(pairs, wanted).clip(max=len(pairs) - 1)
@@ -83,7 +84,7 @@ def baselines(corpus: Corpus, most: int) -> dict[str, float]:
             (seen + DISCOUNT * kinds[inputs] * unigram[targets]) / after[inputs],
             unigram[targets],
         )
-    bits = text_bytes(corpus, numbers)
+    bits = text_bytes(corpus, targets)
     return {
         "unigram": float(-np.log2(unigram[targets]).sum() / bits),
         "bigram": float(-np.log2(bigram).sum() / bits),

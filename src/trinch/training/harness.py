@@ -19,6 +19,7 @@ from trinch.model.generate import Sampling, generate
 from trinch.model.grok import Grok
 from trinch.model.tokenizer import EOS, Tokenizer
 from trinch.training.data import Corpus
+from trinch.training.spans import GONE
 
 TASK = """\
 task: {name}
@@ -91,9 +92,8 @@ def harness_model(model: Grok, tokenizer: Tokenizer) -> Any:
 
 def held_out_texts(corpus: Corpus, most: int) -> list[str]:
     """Held-out posts, evenly spread over time, as they were scrubbed."""
-    import numpy as np
-
-    spans = np.load(corpus.folder / "held_out.npy")
+    spans = corpus.held_out.spans()
+    spans = spans[spans["place"] != GONE]
     chosen = spans[:: max(1, len(spans) // most)][:most]
     tokens = corpus.held_out.tokens
     return [corpus.tokenizer.decode(tokens[s["start"] : s["start"] + s["length"]].tolist()) for s in chosen]

@@ -9,8 +9,9 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -21,7 +22,8 @@ from trinch.model.grok import Grok
 from trinch.training.checkpoint import Checkpoints, read_mark
 from trinch.training.data import IGNORE, Batch, Corpus
 from trinch.training.engine import Engine
-from trinch.training.evaluate import bits_per_byte
+from trinch.training.erasure import Erasures, Posts
+from trinch.training.evaluate import bits_per_byte, held_out_batch
 from trinch.training.log import Log
 from trinch.training.measure import flops_per_token, memory_gb, peak_flops
 from trinch.training.objective import NextToken, Objective, RouterLosses
@@ -32,8 +34,12 @@ from trinch.training.settings import Settings, SettingsError
 SAME = ("config", "batch", "sequence", "seed", "dtype")
 """Settings that a resumed run must share with the run it resumes."""
 
-Batches = Callable[[int, int, int], Batch]
-"""(step, part, parts) -> that part of the step's batch."""
+
+class Batches(Posts, Protocol):
+    """What is trained on, in an order of its own."""
+
+    def __call__(self, step: int, part: int, parts: int) -> Batch:
+        """That part of the step's batch."""
 
 
 def model_config(settings: Settings, vocabulary: int) -> GrokConfig:
@@ -59,17 +65,21 @@ def train(
 
     Resumes from the newest complete checkpoint of the run, if there is one. `batches` replaces the corpus's
     own order and `objective` next-token prediction (fine-tuning); `begin_from` is a checkpoint whose
-    parameters the run starts with. Raises
-    SettingsError when the settings cannot be, or are not those of the run resumed.
+    parameters the run starts with. Raises SettingsError when the settings cannot be, or are not those of the
+    run resumed, and RuntimeError when the log that tells of erasures cannot be read any more.
     """
     config = model_config(settings, corpus.tokenizer.vocab_size)
     fit(config, world.shape, settings)
-    if batches is None:
+    data: dict[str, Posts] = {"train": corpus.train, "held_out": corpus.held_out}
+    give: Callable[[int, int, int], Batch]
+    if batches is not None:
+        give, data["rows"] = batches, batches
+    else:
         if not len(corpus.train) or not len(corpus.held_out):
             raise SettingsError(
                 f"less than one sequence of {settings.sequence} tokens of posts: drink more or lower it"
             )
-        batches = lambda step, part, parts: corpus.batch(settings.seed, step, settings.batch, part, parts)  # noqa: E731
+        give = partial(corpus.batch, settings.seed, settings.batch)
     model = build(config, world, settings)
     optimizers = build_optimizers(model, settings.optimizer)
     objective = objective or NextToken(settings.z_loss)
@@ -96,47 +106,51 @@ def train(
     copies = world.shape.pipeline * world.shape.tensor  # processes that read the same rows
     stop = _Stop()
     clock = time.perf_counter()
-    for step in range(done, settings.steps):
-        inputs, targets = batches(step, world.data_rank, world.shape.data_ways)
-        (counted_targets,) = world.sum(float((targets != IGNORE).sum()))
-        objective.begin(max(counted_targets / copies, 1.0))
-        routers.reset(settings.batch, settings.batch * settings.sequence)
-        engine.accumulate(_tensor(inputs, world), _tensor(targets, world))
-        norm = clip(parts, settings.optimizer.clip)
-        rate = settings.optimizer.lr * schedule(step, settings.steps, settings.optimizer)
-        set_rate(optimizers, rate)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
-        total, stopping = world.sum(objective.take(), stop.asked)
-        now = step + 1
-        row: dict[str, Any] = {
-            "step": now,
-            "loss": total / world.shape.tensor / objective.whole,
-            "gradient_norm": norm,
-            "rate": rate,
-        }
-        if now % settings.log_every == 0:
-            row["busiest_expert"] = _busiest(routers, config, world)
-        last = now == settings.steps or stopping > 0
-        due = last or (settings.evaluate_every and now % settings.evaluate_every == 0)
-        if due and settings.evaluate_sequences:
-            row["held_out_bits_per_byte"] = bits_per_byte(engine, corpus, settings)
-        seconds, clock = time.perf_counter() - clock, time.perf_counter()
-        speed = settings.batch * settings.sequence / seconds
-        row |= {
-            "tokens_per_s": speed,
-            "mfu": speed * work / peak if peak else None,
-            "memory_gb": memory_gb(world.device),
-        }
-        if log is not None:
-            log.write(row, show=last)
-        checkpoints.poll()
-        if settings.checkpoint_every and (last or now % settings.checkpoint_every == 0):
-            checkpoints.save(now, state, note)
-        if stopping:
-            tell(f"asked to stop: saved after step {now}; the same command goes on from there")
-            break
+    with Erasures(world, data, corpus.source, corpus.position) as erasures:
+        for step in range(done, settings.steps):
+            with erasures.settled():
+                inputs, targets = give(step, world.data_rank, world.shape.data_ways)
+            (counted_targets,) = world.sum(float((targets != IGNORE).sum()))
+            objective.begin(max(counted_targets / copies, 1.0))
+            routers.reset(settings.batch, settings.batch * settings.sequence)
+            engine.accumulate(_tensor(inputs, world), _tensor(targets, world))
+            norm = clip(parts, settings.optimizer.clip)
+            rate = settings.optimizer.lr * schedule(step, settings.steps, settings.optimizer)
+            set_rate(optimizers, rate)
+            for optimizer in optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
+            total, stopping = world.sum(objective.take(), stop.asked)
+            now = step + 1
+            row: dict[str, Any] = {
+                "step": now,
+                "loss": total / world.shape.tensor / objective.whole,
+                "gradient_norm": norm,
+                "rate": rate,
+            }
+            if now % settings.log_every == 0:
+                row["busiest_expert"] = _busiest(routers, config, world)
+            last = now == settings.steps or stopping > 0
+            due = last or (settings.evaluate_every and now % settings.evaluate_every == 0)
+            if due and settings.evaluate_sequences:
+                with erasures.settled():
+                    held_out = held_out_batch(corpus, settings.evaluate_sequences)
+                row["held_out_bits_per_byte"] = bits_per_byte(engine, corpus, settings, held_out)
+            seconds, clock = time.perf_counter() - clock, time.perf_counter()
+            speed = settings.batch * settings.sequence / seconds
+            row |= {
+                "tokens_per_s": speed,
+                "mfu": speed * work / peak if peak else None,
+                "memory_gb": memory_gb(world.device),
+            }
+            if log is not None:
+                log.write(row, show=last)
+            checkpoints.poll()
+            if settings.checkpoint_every and (last or now % settings.checkpoint_every == 0):
+                checkpoints.save(now, state, note)
+            if stopping:
+                tell(f"asked to stop: saved after step {now}; the same command goes on from there")
+                break
     checkpoints.finish()
     if log is not None:
         log.close()

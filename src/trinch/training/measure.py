@@ -4,66 +4,19 @@ Owns those counts. Does not know the loop. FLOPs are the model's (a recomputed b
 multiply-add is two.
 """
 
-import csv
 import resource
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from trinch.model.config import GrokConfig
 from trinch.training.settings import Mesh, Settings
+from trinch.training.table import COLUMNS
 
 PEAK = {"A100": 312e12, "H100": 989e12, "H200": 989e12, "B200": 2250e12, "GB200": 2500e12}
 """Dense bf16 FLOP/s by the makers' data sheets (SXM versions)."""
-
-COLUMNS = [
-    "id",
-    "source",
-    "model",
-    "layers",
-    "hidden",
-    "ffn",
-    "heads",
-    "kv_heads",
-    "vocab",
-    "seq_len",
-    "experts",
-    "top_k",
-    "shared_experts",
-    "moe_ffn",
-    "gated",
-    "params_b",
-    "gpu",
-    "n_gpus",
-    "precision",
-    "TP",
-    "PP",
-    "VPP",
-    "DP",
-    "EP",
-    "CP",
-    "ETP",
-    "sequence_parallel",
-    "zero_stage",
-    "recompute",
-    "micro_batch",
-    "global_batch",
-    "step_time_s",
-    "tokens_per_s_per_gpu",
-    "tflops_per_gpu",
-    "mfu",
-    "notes",
-    "tier",
-    "date",
-    "engine",
-    "tflops_norm",
-    "quality",
-    "dup_group",
-]
-"""The columns of a table of runs, in order."""
 
 
 def flops_per_token(config: GrokConfig, sequence: int) -> float:
@@ -152,14 +105,3 @@ def run_row(
         "engine": f"trinch/torch {torch.__version__}",
     }
     return row
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Append rows to a CSV table, which gets its header when it is new."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    new = not path.exists()
-    with open(path, "a", newline="", encoding="utf-8") as out:
-        writer = csv.DictWriter(out, COLUMNS)
-        if new:
-            writer.writeheader()
-        writer.writerows(rows)

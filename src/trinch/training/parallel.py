@@ -15,6 +15,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -32,6 +33,7 @@ from trinch.model.grok import Experts, Grok
 from trinch.training.experts import parallelize_experts
 from trinch.training.settings import Mesh, Settings, SettingsError
 
+T = TypeVar("T")
 COLUMNS = ("attn.q_proj", "attn.k_proj", "attn.v_proj", "mlp.gate_proj", "mlp.up_proj")
 ROWS = ("attn.o_proj", "mlp.down_proj")
 
@@ -77,6 +79,14 @@ class World:
         total = torch.tensor(values, dtype=torch.float64, device=self.device)
         dist.all_reduce(total)
         return total.tolist()
+
+    def share(self, thing: T) -> T:
+        """What the lead process has, given to all."""
+        if self.dense is None:
+            return thing
+        box = [thing]
+        dist.broadcast_object_list(box, src=0)
+        return box[0]
 
     def close(self) -> None:
         """Leave the group."""

@@ -106,6 +106,8 @@ class Launch(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     nodes: int = 1
     processes: int = 1
     """Per node; one per GPU."""
+    spares: int = 0
+    """Nodes that a Slurm job holds beside those in use."""
     restarts: int = 3
     name: str = "trinch-train"
     partition: str = ""
@@ -207,6 +209,11 @@ def check(settings: Settings) -> None:
         raise SettingsError("optimizer.decay is a part of the run: between 0 and 1, e.g. 0.2")
 
 
+def settings_text(settings: Settings) -> str:
+    """As JSON, which `read_settings` reads."""
+    return msgspec.json.format(msgspec.json.encode(settings), indent=2).decode() + "\n"
+
+
 def write_settings(settings: Settings, path: Path) -> None:
     """As JSON, for the record of a run."""
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(settings), indent=2) + b"\n")
+    path.write_text(settings_text(settings), "utf-8")

@@ -4,27 +4,28 @@ Owns the order of preparing, training and measuring, and who of many processes p
 """
 
 import statistics
+import tempfile
 from pathlib import Path
 
 import msgspec
 import torch
-import torch.distributed as dist
 
 from trinch.model.checkpoint import save
 from trinch.model.grok import Grok
 from trinch.model.tokenizer import Tokenizer
-from trinch.training.chat import DPO, Shuffled, conversation_rows, preference_rows
+from trinch.training.chat import DPO, Rows, Shuffled, conversation_rows, preference_rows
 from trinch.training.checkpoint import Checkpoints, complete
 from trinch.training.data import IGNORE, Corpus, Tell, prepare, strike_out
 from trinch.training.engine import Engine
-from trinch.training.evaluate import baselines, bits_per_byte
+from trinch.training.evaluate import baselines, bits_per_byte, held_out_batch
 from trinch.training.log import read_log
 from trinch.training.loop import model_config, model_state, train
-from trinch.training.measure import peak_flops, run_row, write_rows
+from trinch.training.measure import peak_flops, run_row
 from trinch.training.objective import NextToken
 from trinch.training.parallel import World, start
 from trinch.training.settings import Mesh, Settings, SettingsError, write_settings
-from trinch.training.source import visible_posts
+from trinch.training.source import Placed, Source
+from trinch.training.table import write_rows
 
 
 def corpus_of(settings: Settings, world: World, tell: Tell) -> Corpus:
@@ -32,18 +33,32 @@ def corpus_of(settings: Settings, world: World, tell: Tell) -> Corpus:
 
     Everyone waits for the lead. Raises SettingsError or ValueError when there is nothing to train on.
     """
-    folder = Path(settings.out) / "data"
+    folder, of = Path(settings.out) / "data", (settings.data.path, settings.data.until)
+    following, position = False, 0
     if world.rank == 0:
-        if not (folder / "data.json").exists():
-            prepare(visible_posts(settings.data.path, settings.data.until), settings.data, folder, tell)
-        elif settings.data.path:
-            struck = strike_out(folder, visible_posts(settings.data.path, settings.data.until))
-            if struck:
-                tell(f"{struck} posts are no longer visible and were struck out of the data")
+        if settings.data.path or not (folder / "data.json").exists():
+            with Source(*of) as source:
+                # Noted first: what is said meanwhile is heard when training starts.
+                following, position = source.log is not None, source.position
+                _prepared(settings, source, folder, tell)
         write_settings(settings, Path(settings.out) / "settings.json")
-    if world.size > 1:
-        dist.barrier()
-    return Corpus(folder, settings.sequence)
+    following, position = world.share((following, position))
+    return Corpus(folder, settings.sequence, of if following else None, position)
+
+
+def _prepared(settings: Settings, source: Source, folder: Path, tell: Tell) -> None:
+    if not (folder / "data.json").exists():
+        prepare(source.posts(), settings.data, folder, tell)
+    elif struck := strike_out(folder, source):
+        tell(f"{struck} posts are no longer visible and were struck out of the data")
+
+
+def forget(run: Path) -> int:
+    """Strike out of a run's data what is no longer visible; returns how many posts. Raises SettingsError
+    where its source is not there."""
+    settings = settings_of(run)
+    with Source(settings.data.path, settings.data.until) as source:
+        return strike_out(run / "data", source)
 
 
 def pretrain(settings: Settings, tell: Tell) -> None:
@@ -108,10 +123,9 @@ def fine_tune(settings: Settings, base: Path, file: Path, tell: Tell) -> None:
     """Supervised fine-tuning of a run's newest checkpoint on a file of conversations."""
     world = start(settings)
     try:
-        corpus = Corpus(base / "data", settings.sequence)
-        data = Shuffled(conversation_rows(file, corpus.tokenizer, settings.sequence), settings)
-        if world.rank == 0:
-            _begin(settings, base)
+        corpus = _begin(settings, base, world, tell)
+        rows = conversation_rows(file, corpus.tokenizer, settings.sequence)
+        data = Shuffled(rows, settings, placed=_placed(rows, settings, world, tell))
         tell(f"{len(data.inputs)} rows, {int((data.targets != IGNORE).sum()):,} of the assistant's tokens")
         train(settings, world, corpus, tell, data, newest(base))
     finally:
@@ -133,23 +147,35 @@ def prefer(settings: Settings, base: Path, file: Path, beta: float, tell: Tell) 
     )
     world = start(settings)
     try:
-        corpus = Corpus(base / "data", settings.sequence)
-        data = Shuffled(preference_rows(file, corpus.tokenizer, settings.sequence), settings, together=2)
-        if world.rank == 0:
-            _begin(settings, base)
+        corpus = _begin(settings, base, world, tell)
+        rows = preference_rows(file, corpus.tokenizer, settings.sequence)
+        data = Shuffled(rows, settings, together=2, placed=_placed(rows, settings, world, tell))
         tell(f"{len(data.inputs) // 2} pairs")
         train(settings, world, corpus, tell, data, newest(base), DPO(data, beta, settings.batch // 2))
     finally:
         world.close()
 
 
-def _begin(settings: Settings, base: Path) -> None:
-    """A fine-tuned run's folder: its settings, and the data it is measured on."""
+def _begin(settings: Settings, base: Path, world: World, tell: Tell) -> Corpus:
+    """A fine-tuned run's folder: its settings, and the data it is measured on, which are the base's."""
     out = Path(settings.out)
-    out.mkdir(parents=True, exist_ok=True)
-    if not (out / "data").exists():
-        (out / "data").symlink_to((base / "data").resolve())
-    write_settings(settings, out / "settings.json")
+    if world.rank == 0:
+        out.mkdir(parents=True, exist_ok=True)
+        if not (out / "data").exists():
+            (out / "data").symlink_to((base / "data").resolve())
+    return corpus_of(settings, world, tell)
+
+
+def _placed(rows: Rows, settings: Settings, world: World, tell: Tell) -> dict[str, Placed]:
+    """The posts that conversations name and that may still be read; the same for every process."""
+    found: dict[str, Placed] = {}
+    if world.rank == 0 and rows.named:
+        with Source(settings.data.path, settings.data.until) as source:
+            found = source.named([name for name, *_ in rows.named])
+        lost = len({name for name, *_ in rows.named} - found.keys())
+        if lost:
+            tell(f"{lost} posts that conversations name are not visible; those conversations are left out")
+    return world.share(found)
 
 
 def load(run: Path) -> tuple[Grok, Tokenizer]:
@@ -177,13 +203,17 @@ def evaluate(run: Path, harness: bool) -> dict[str, float]:
     """
     settings = msgspec.structs.replace(settings_of(run), mesh=Mesh(), batch=8, micro_batch=0)
     model, tokenizer = load(run)
+    if Path(settings.data.path).exists():
+        forget(run)
     corpus = Corpus(run / "data", settings.sequence)
     loss = NextToken(settings.z_loss)
     engine = Engine(model, World(Mesh(shard=1), torch.device("cpu")), settings, loss)
     scores = {f"bits per byte, {k}": v for k, v in baselines(corpus, settings.evaluate_sequences).items()}
-    scores["bits per byte, model"] = bits_per_byte(engine, corpus, settings)
+    held_out = held_out_batch(corpus, settings.evaluate_sequences)
+    scores["bits per byte, model"] = bits_per_byte(engine, corpus, settings, held_out)
     if harness:
         from trinch.training.harness import harness_scores
 
-        scores |= harness_scores(model, tokenizer, corpus, run / "tasks")
+        with tempfile.TemporaryDirectory() as tasks:  # they hold posts, which must not stay behind
+            scores |= harness_scores(model, tokenizer, corpus, Path(tasks))
     return scores

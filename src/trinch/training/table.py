@@ -1,0 +1,66 @@
+"""The table of measured runs: one row a run, in the columns of tables of published ones.
+
+Owns the columns (docs/planner.md says what they mean) and appending rows. Does not know torch: the planner's
+tests make such tables too.
+"""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+COLUMNS = [
+    "id",
+    "source",
+    "model",
+    "layers",
+    "hidden",
+    "ffn",
+    "heads",
+    "kv_heads",
+    "vocab",
+    "seq_len",
+    "experts",
+    "top_k",
+    "shared_experts",
+    "moe_ffn",
+    "gated",
+    "params_b",
+    "gpu",
+    "n_gpus",
+    "precision",
+    "TP",
+    "PP",
+    "VPP",
+    "DP",
+    "EP",
+    "CP",
+    "ETP",
+    "sequence_parallel",
+    "zero_stage",
+    "recompute",
+    "micro_batch",
+    "global_batch",
+    "step_time_s",
+    "tokens_per_s_per_gpu",
+    "tflops_per_gpu",
+    "mfu",
+    "notes",
+    "tier",
+    "date",
+    "engine",
+    "tflops_norm",
+    "quality",
+    "dup_group",
+]
+"""In order."""
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Append rows to a CSV table, which gets its header when it is new."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = not path.exists()
+    with open(path, "a", newline="", encoding="utf-8") as out:
+        writer = csv.DictWriter(out, COLUMNS)
+        if new:
+            writer.writeheader()
+        writer.writerows(rows)
