@@ -8,7 +8,9 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tantivy import Query
 
+from trinch.ocean.index import Found
 from trinch.ocean.match import Candidate, matches
 from trinch.ocean.ocean import Ocean
 from trinch.ocean.query import OPERATORS, QueryError, parse
@@ -123,6 +125,27 @@ def test_a_word_is_excluded_in_the_form_that_each_language_gives_it(tmp_path: Pa
 
 def test_latest_is_newest_first(ocean: Ocean) -> None:
     assert [hit.post.id for hit in ocean.search("storm", sort="latest", limit=2)] == ["3", "2"]
+
+
+def test_latest_is_newest_first_though_the_index_grows_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A search that has to look deeper looks at a newer index."""
+    texts = ["red wine and cheese" if n % 3 else "calm and clear" for n in range(80)]
+    ocean = drunk(tmp_path, [created(str(n), text, NOON + n) for n, text in enumerate(texts)])
+    look, looked = ocean.index.search, list[int]()
+
+    def search(query: Query, limit: int, *, latest: bool = False) -> list[Found]:
+        if looked:
+            ocean.drink([created(f"new {len(looked)}", "calm at last", NOON + MINUTE + len(looked))])
+            ocean.catch_up()
+        looked.append(limit)
+        return look(query, limit, latest=latest)
+
+    monkeypatch.setattr(ocean.index, "search", search)
+    hits = ocean.search('-"red wine"', sort="latest")
+    assert len(looked) > 1
+    assert [hit.post.id for hit in hits][:3] == ["new 1", "78", "75"]
 
 
 def test_as_of_sees_nothing_later(ocean: Ocean) -> None:

@@ -139,13 +139,17 @@ class Ocean:
         if as_of is not None:
             parts.append(self.index.up_to(as_of))
         query = all_of(parts) or Query.all_query()
-        depth, judged, hits = limit + limit // 2, set[int](), list[Hit]()
+        depth, judged = limit + limit // 2, dict[int, Hit | None]()
         while True:
             found = self.index.search(query, depth, latest=latest)
-            hits += self._judge(node, [f for f in found if f.seq not in judged], as_of, moment)
+            fresh = [candidate for candidate in found if candidate.seq not in judged]
+            judged |= dict.fromkeys(candidate.seq for candidate in fresh)
+            judged |= {hit.seq: hit for hit in self._judge(node, fresh, as_of, moment)}
+            # In the order of this look: the index may have grown since the last.
+            hits = [hit for candidate in found if (hit := judged[candidate.seq])]
             if len(hits) >= limit or len(found) < depth or depth >= DEEPEST:
                 return hits[:limit]
-            depth, judged = depth * 4, {candidate.seq for candidate in found}
+            depth *= 4
 
     def _judge(self, node: Node, found: list[Found], as_of: int | None, moment: int) -> list[Hit]:
         visible = self.log.visible([candidate.seq for candidate in found], as_of)
