@@ -2,18 +2,26 @@
 
 import asyncio
 import os
+import pickle
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
+from trinch.llm.model import LLMError
+from trinch.ocean.drink import Totals
+from trinch.ocean.indexer import IndexerStopped
+from trinch.ocean.ingest import Stopped
 from trinch.ocean.ocean import Ocean, timed_search
 from trinch.ocean.query import QueryError
+from trinch.posts.event import Malformed
 from trinch.server.desk import Desk
 from trinch.server.errors import Problem
 
@@ -29,6 +37,21 @@ def _count(ocean: Ocean) -> int:
 def _wait_for(_: Ocean, path: Path) -> None:
     while not path.exists():
         time.sleep(0.01)
+
+
+class _Stubborn(Exception):
+    """Cannot be made again from its text."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(one + two)
+
+
+def _fail(_: Ocean) -> None:
+    raise _Stubborn("no ", "good")
+
+
+def _refuse(_: Ocean) -> None:
+    raise Problem(418, "tea", param="pot", code="teapot", retry=3)
 
 
 def _die(_: Ocean) -> None:
@@ -89,6 +112,89 @@ def test_work_that_kills_its_process_is_given_up(desk: Desk) -> None:
         assert await desk.run(_count) > 2000
 
     asyncio.run(run())
+
+
+def test_a_process_that_dies_takes_nobody_with_it_who_waits(desk: Desk, tmp_path: Path) -> None:
+    """Also where somebody else in the line has hung up, over which the pools of Python 3.11 stumble."""
+
+    async def run() -> None:
+        first = await desk.run(_pid)
+        waiting = [asyncio.create_task(desk.run(_wait_for, tmp_path / "held")) for _ in range(10)]
+        await asyncio.sleep(0.3)  # until the first is at work
+        for gone in waiting[1::2]:
+            gone.cancel()
+        await asyncio.sleep(0)
+        os.kill(first, signal.SIGKILL)
+        (tmp_path / "held").touch()
+        await asyncio.wait_for(asyncio.gather(*waiting[::2]), 20)
+        assert await desk.run(_pid) != first
+        assert desk.busy == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        Problem(404, "no such thing", param="id", code="not_found", retry=2),
+        QueryError("never closed", "(a", 0),
+        LLMError("timeout", "too slow"),
+        Malformed("line 3: no text"),
+        Stopped("interrupted", Totals(read=7)),
+        IndexerStopped("the indexer ended"),
+        sqlite3.OperationalError("database is locked"),
+        msgspec.ValidationError("Expected `int`"),
+        OSError("cannot open x"),
+        FileNotFoundError(2, "No such file", "x"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_are_the_same_in_another_process(error: Exception) -> None:
+    again = pickle.loads(pickle.dumps(error))
+    assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
+
+
+def test_an_error_ends_its_own_work_only(desk: Desk) -> None:
+    async def run() -> None:
+        first = await desk.run(_pid)
+        with pytest.raises(RuntimeError, match="_Stubborn: no good"):
+            await desk.run(_fail)
+        with pytest.raises(Problem) as caught:
+            await desk.run(_refuse)
+        assert caught.value.body["error"]["code"] == "teapot"
+        assert await desk.run(_pid) == first
+
+    asyncio.run(run())
+
+
+def _print(_: Ocean) -> None:
+    os.write(1, b"from the other process\n")
+
+
+_TALKER = """
+import asyncio, sys
+from pathlib import Path
+from tests.server.test_desk import _print
+from trinch.server.desk import Desk
+
+if __name__ == "__main__":
+    asyncio.run(Desk(Path(sys.argv[1]), 1, 5).run(_print))
+"""
+
+
+def test_what_is_printed_at_work_is_no_part_of_a_conversation(sample_data: Path, tmp_path: Path) -> None:
+    script = tmp_path / "talker.py"
+    script.write_text(_TALKER)
+    path = os.pathsep.join(path for path in [os.getcwd(), *sys.path] if path)
+    said = subprocess.run(
+        [sys.executable, str(script), str(sample_data)],
+        capture_output=True,
+        env=os.environ | {"PYTHONPATH": path},
+        timeout=60,
+    )
+    assert (said.returncode, said.stdout) == (0, b"")
+    assert b"from the other process" in said.stderr
 
 
 _SERVER = """

@@ -37,8 +37,11 @@ class LLMError(Exception):
     """A model that gave nothing usable. The text is for people and never holds a key; `code` is for machines."""
 
     def __init__(self, code: Trouble, message: str) -> None:
-        super().__init__(message)
+        super().__init__(code, message)  # both, so that it can be pickled
         self.code: Trouble = code
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 class LanguageModel(Protocol):

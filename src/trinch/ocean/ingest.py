@@ -53,10 +53,13 @@ class Stopped(Exception):
     """Not everything was read; `totals` tells what became of what was."""
 
     def __init__(self, reason: str, totals: Totals) -> None:
-        super().__init__(
-            f"{reason}; the {totals.read:,} lines read until then are safe. Repeating does no harm"
-        )
+        super().__init__(reason, totals)  # both, so that it can be pickled
         self.totals = totals
+
+    def __str__(self) -> str:
+        return (
+            f"{self.args[0]}; the {self.totals.read:,} lines read until then are safe. Repeating does no harm"
+        )
 
 
 class _Unreadable(Exception):

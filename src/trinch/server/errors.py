@@ -25,6 +25,9 @@ class Problem(Exception):
         super().__init__(message)
         self.status, self.message, self.param, self.code, self.retry = status, message, param, code, retry
 
+    def __reduce__(self) -> tuple[Any, ...]:  # by itself an exception is made again from its text alone
+        return _again, (self.status, self.message, self.param, self.code, self.retry)
+
     @property
     def body(self) -> dict[str, Any]:
         kind = _TYPES.get(self.status, "invalid_request_error" if self.status < 500 else "server_error")
@@ -37,3 +40,7 @@ class Problem(Exception):
         if self.status == 408:
             headers["Connection"] = "close"  # what comes late is not the next request
         return Response(msgspec.json.encode(self.body), self.status, headers, "application/json")
+
+
+def _again(status: int, message: str, param: str | None, code: str | None, retry: int) -> Problem:
+    return Problem(status, message, param=param, code=code, retry=retry)

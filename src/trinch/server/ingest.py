@@ -119,7 +119,7 @@ async def _drink(state: State, format: str, lines: list[bytes], first: int, done
 def _take(
     _: Ocean, data: Path, format: str, lines: list[bytes], first: int
 ) -> tuple[int, Totals, list[Refused]]:
-    """In a thread: parse, and acknowledge on return."""
+    """Parse, and acknowledge on return."""
     parse, refused = parser(AUTO if format == "auto" else format), []
     drinker = Drinker(data)
     for number, line in enumerate(lines, first):
