@@ -1,6 +1,7 @@
 """What Open WebUI asks of a model beside the question, in the form in which it asks."""
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -54,6 +55,18 @@ def test_a_question_is_no_chore(http: httpx.Client) -> None:
     assert done("<chat_history>USER: hello</chat_history>") is None
     body = {"model": "gpt-nothing", "messages": [{"role": "user", "content": prompt('{"title": ""}')}]}
     assert http.post("/v1/chat/completions", json=body).status_code == 404
+
+
+def test_a_hostile_chore_is_read_in_no_time() -> None:
+    started = time.process_time()
+    for message in (
+        "<chat_history>" * 70_000,
+        "</chat_history>" * 65_000,
+        '{"title" ' * 100_000,
+        "{" * 10**6,
+    ):
+        assert done(message) is None
+    assert time.process_time() - started < 2  # it holds up everybody
 
 
 @given(st.text(max_size=200))

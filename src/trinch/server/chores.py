@@ -12,7 +12,7 @@ import re
 
 import msgspec
 
-HISTORY = re.compile(r"<chat_history>(.*)</chat_history>", re.DOTALL)
+OPEN, CLOSE = "<chat_history>", "</chat_history>"
 WANTED = re.compile(r'\{\s*"(title|tags|follow_ups|queries|text)"\s*:')
 _TURN = re.compile(r"^(USER|ASSISTANT): ?", re.MULTILINE)
 TITLE = 60
@@ -22,10 +22,12 @@ TITLE = 60
 def done(message: str) -> str | None:
     """The JSON object that a message asks for; None where it is no chore. Nobody here can think of tags, of
     suggestions, or of how a sentence goes on: those are empty, and a client shows none."""
-    history, wanted = HISTORY.search(message), WANTED.search(message)
-    if not history or not wanted:
+    _, opened, rest = message.partition(OPEN)
+    history, closed, _ = rest.rpartition(CLOSE)
+    wanted = WANTED.search(message) if opened and closed else None
+    if not wanted:
         return None
-    _, *parts = _TURN.split(history[1])
+    _, *parts = _TURN.split(history)
     said = [
         " ".join(text.split()) for who, text in zip(parts[::2], parts[1::2], strict=True) if who == "USER"
     ]
