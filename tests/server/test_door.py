@@ -125,6 +125,22 @@ def test_an_admin_makes_and_revokes_keys_at_once(locked: tuple[Running, dict[str
         assert client.get("/v1/stats", headers=bearer(token)).status_code == 401
 
 
+def test_responses_are_those_of_a_key(locked: tuple[Running, dict[str, str]]) -> None:
+    running, tokens = locked
+    mine, other = bearer(tokens["read"]), bearer(tokens["admin"])
+    asked = {"model": "trinch", "input": "What happened in Port Esker?"}
+    with httpx.Client(base_url=running.url, timeout=30) as client:
+        id = client.post("/v1/responses", json=asked, headers=mine).json()["id"]
+        after = {"model": "trinch", "input": "and why?", "previous_response_id": id}
+        for status, who in ((404, other), (401, {}), (200, mine)):
+            assert client.get(f"/v1/responses/{id}", headers=who).status_code == status
+            gone_on = client.post("/v1/responses", json=after, headers=who)
+            assert gone_on.status_code == status
+            assert ("Port Esker" in gone_on.text) == (status == 200)
+            assert client.delete(f"/v1/responses/{id}", headers=who).status_code == status
+        assert client.get(f"/v1/responses/{id}", headers=mine).status_code == 404
+
+
 def test_a_key_has_a_rate(tmp_path: Path) -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await PlainTextResponse("in")(scope, receive, send)

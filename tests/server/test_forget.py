@@ -5,27 +5,32 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from trinch.ocean.log import Log
 from trinch.ocean.query import parse_time
 from trinch.posts.event import Deleted, Hidden
-from trinch.server import shapes
+from trinch.server import responses, shapes
 from trinch.server.asking import Asked
 from trinch.server.desk import Desk
-from trinch.server.telling import sources, told
+from trinch.server.filters import Tool
+from trinch.server.memory import Memory
+from trinch.server.responses import ResponseRequest
+from trinch.server.telling import seen, sources, told
+from trinch.server.wording import address
 
 QUESTION = "How many people died in the Port Esker explosion?"
 ASKED = Asked(QUESTION, QUESTION, "", parse_time("2026-03-18T20:00Z"))
 
 
 class Desks:
-    """The two lines of work that telling an answer needs."""
+    """What telling an answer needs of a server's state."""
 
     def __init__(self, data: Path) -> None:
         self.readers, self.askers = Desk(data, 1, line=10), Desk(data, 1, line=10)
-        self.writer = None
+        self.writer, self.memory = None, Memory()
 
 
 @pytest.fixture
@@ -92,6 +97,36 @@ def test_what_vanished_once_told_leaves_its_place_empty(data: Path, desks: Desks
         for _, piece in rest:
             for n, cited in zip(re.findall(r"\[(\d+)\]", piece.text), piece.cited, strict=True):
                 assert numbers[int(n)] == cited.url
+
+    asyncio.run(run())
+
+
+def test_what_was_seen_beside_an_answer_is_looked_at_again_before_it_is_listed(
+    data: Path, desks: Desks
+) -> None:
+    async def run() -> None:
+        tools = [Tool("x_search")]
+        given = ResponseRequest(
+            model="trinch", input=QUESTION, tools=tools, include=("web_search_call.action.sources",)
+        )
+        turn = responses._Turn(given, ASKED, [QUESTION], "http://here", responses._head(given), None)
+        events = responses._events(desks, turn)  # type: ignore[arg-type]  # all of State that it uses
+        found: dict[str, Any] = {}
+        async for event in events:
+            if event["type"] == "response.output_item.done":
+                found = event["item"]
+            if event["type"] == "response.output_text.delta":
+                break
+        shown = await desks.askers.run(shapes.answered, ASKED)
+        cited = {source["key"] for source in shown["sources"]}
+        beside = [post for post in await seen(desks, ASKED, shown, 20) if post["key"] not in cited]  # type: ignore[arg-type]
+        gone, url = beside[0], address(beside[0], "http://here")
+        assert {"type": "url", "url": url} in found["action"]["sources"]
+        Log(data / "ocean.db").append([Deleted(at=1, network=gone["network"], id=gone["id"])])
+        rest = [event async for event in events]
+        assert address(beside[1], "http://here") in str(rest[-1])
+        assert url not in str(rest)
+        assert gone["text"] not in str(rest)
 
     asyncio.run(run())
 

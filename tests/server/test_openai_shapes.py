@@ -162,20 +162,28 @@ def test_a_post_deleted_meanwhile_is_in_no_response_fetched(sample_data: Path, t
 def test_memory_is_bounded() -> None:
     memory = Memory(size=3, room=100)
     for n in range(5):
-        memory.keep(f"r{n}", b"x" * 10)
+        memory.keep(f"r{n}", b"x" * 10, None)
     assert [n for n in range(5) if _knows(memory, f"r{n}")] == [2, 3, 4]
-    memory.keep("big", b"x" * 95)
+    memory.keep("big", b"x" * 95, None)
     assert not _knows(memory, "r4")
-    memory.forget("big")
-    memory.keep("next", b"x" * 100)
+    memory.forget("big", None)
+    memory.keep("next", b"x" * 100, None)
     assert _knows(memory, "next")
 
 
-def _knows(memory: Memory, id: str) -> bool:
+def test_a_memory_is_of_one_key() -> None:
+    memory = Memory()
+    memory.keep("mine", b"x", "a")
+    memory.keep("anybody's", b"x", None)
+    assert [_knows(memory, "mine", key) for key in ("a", "b", None)] == [True, False, False]
+    assert [_knows(memory, "anybody's", key) for key in ("a", None)] == [False, True]
+
+
+def _knows(memory: Memory, id: str, key: str | None = None) -> bool:
     from trinch.server.errors import Problem
 
     try:
-        memory.recall(id)
+        memory.recall(id, key)
     except Problem as problem:
         assert problem.status == 404
         return False

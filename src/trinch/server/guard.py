@@ -136,12 +136,12 @@ class Guard:
         return self.rules.keyless and not any(name in headers for name in _PROXIED)
 
     def _admit(self, scope: Scope, key: Key | None, headers: Headers) -> None:
-        """Scopes and rates. What is granted travels on as `request.state.scopes`."""
+        """Scopes and rates. What is granted travels on as `request.state.scopes`, whose key it is as `.key`."""
         path = scope["path"]
         granted = (
             frozenset(SCOPES) if key is None and self._free(headers) else key.grants if key else frozenset()
         )
-        scope.setdefault("state", {})["scopes"] = granted
+        scope.setdefault("state", {}).update(scopes=granted, key=key.id if key else None)
         if not (path == "/" or path in OPEN or path.startswith("/static/")):
             needed = next((scope for start, scope in _NEEDS if path.startswith(start)), "read")
             if not granted:

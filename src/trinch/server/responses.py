@@ -21,7 +21,7 @@ from trinch.server.dialogue import MODEL, Conversation, Message, new_id, questio
 from trinch.server.errors import Problem
 from trinch.server.filters import Tool
 from trinch.server.state import State, state_of
-from trinch.server.telling import extras, seen, told
+from trinch.server.telling import extras, seen, still, told
 from trinch.server.turns import CONTEXT
 from trinch.server.wording import Piece, address, words
 
@@ -59,6 +59,8 @@ class _Turn(NamedTuple):
     said: list[str]
     base: str
     head: dict[str, Any]
+    key: str | None
+    """Of whom it is: nobody with another key may go on from it, fetch or forget it."""
     chore: str | None = None
     """What is said instead of an answer (`chores.py`)."""
 
@@ -79,15 +81,15 @@ async def create(request: Request) -> Response:
     for name, why in _REFUSED.items():
         if getattr(given, name):
             raise Problem(400, why, param=name, code="unsupported_parameter")
-    state = state_of(request)
+    state, key = state_of(request), request.state.key
     messages = [Message("user", content=given.input)] if isinstance(given.input, str) else given.input
     before: list[str] = []
     if given.previous_response_id:
-        before = _decoded(state.memory.recall(given.previous_response_id, "previous_response_id")).said
+        before = _decoded(state.memory.recall(given.previous_response_id, key, "previous_response_id")).said
     said = (before + questions(given, messages, "input"))[-CONTEXT:]
     chore = chores.done(said[-1])
     asked = Asked("", "", "", None) if chore else question_of(given, said, "input")
-    turn = _Turn(given, asked, said, wire.base(request), _head(given), chore)
+    turn = _Turn(given, asked, said, wire.base(request), _head(given), key, chore)
     return await _answered(state, turn, given.stream)
 
 
@@ -102,11 +104,11 @@ _decoded = msgspec.json.Decoder(_Turn).decode
 
 async def again(request: Request) -> Response:
     """A response once more: its question, answered as of the same time from what may be shown now. Or its end."""
-    state, id = state_of(request), request.path_params["id"]
+    state, id, key = state_of(request), request.path_params["id"], request.state.key
     if request.method == "DELETE":
-        state.memory.forget(id)
+        state.memory.forget(id, key)
         return wire.Json({"id": id, "object": "response", "deleted": True})
-    given, turn = wire.query(request, Retrieve, strangers=True), _decoded(state.memory.recall(id))
+    given, turn = wire.query(request, Retrieve, strangers=True), _decoded(state.memory.recall(id, key))
     return await _answered(state, turn._replace(base=wire.base(request)), given.stream)
 
 
@@ -188,6 +190,9 @@ async def _events(state: State, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
     message = message | {"status": "completed", "content": [part]}
     yield {"type": "response.output_item.done", "output_index": last, "item": message}
 
+    if not turn.chore:
+        also = await still(state, also, shown)
+        search = _found(search, shown, also, turn)
     heard, spoken = words(*turn.said), words(part["text"])
     ended = head["completed_at"] or int(time.time())
     done = head | {"status": "completed", "completed_at": ended}
@@ -208,7 +213,7 @@ async def _events(state: State, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
         given = msgspec.structs.replace(turn.given, input="", instructions=None)
         asked = turn.asked._replace(as_of=parse_time(shown["as_of"]))
         kept = turn._replace(given=given, asked=asked, head=head | {"completed_at": ended})
-        state.memory.keep(head["id"], wire.encode(kept))
+        state.memory.keep(head["id"], wire.encode(kept), turn.key)
     yield {"type": "response.completed", "response": done | extras(turn.given, shown, also, turn.base)}
 
 

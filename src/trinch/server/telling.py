@@ -40,6 +40,13 @@ async def seen(state: State, asked: Asked, shown: dict[str, Any], most: int) -> 
     return await state.askers.run(evidence.seen, asked._replace(as_of=parse_time(shown["as_of"])), most)
 
 
+async def still(state: State, also: list[dict[str, Any]], shown: dict[str, Any]) -> list[dict[str, Any]]:
+    """Those of the posts seen that may be shown now: telling takes as long as a client takes to read."""
+    keys = [post["key"] for post in also]
+    left = await state.readers.run(shapes.visible, keys, parse_time(shown["as_of"])) if keys else []
+    return [post for post in also if post["key"] in left]
+
+
 def extras(given: Filters, shown: dict[str, Any], also: list[dict[str, Any]], base: str) -> dict[str, Any]:
     """The typed answer, and the lists of sources where they are asked for."""
     return {"trinch": shown} | (sources(shown, also, base) if given.wants_sources else {})
