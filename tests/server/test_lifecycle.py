@@ -1,9 +1,11 @@
 """Killed, stopped and left alone: the server comes back, goes in time, and looks after its own."""
 
+import contextlib
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -84,6 +86,28 @@ def test_stopped_it_ends_streams_and_answers_and_goes_in_five_seconds(data: Path
     assert ended.is_set()
     assert [answer.json()["outcome"] for answer in answers] == ["answer"] * 3
     wait_until("its indexer is gone", 10, lambda: not indexers(data))
+
+
+def test_stopped_it_waits_for_no_log_that_another_writes_to(data: Path) -> None:
+    log = sqlite3.connect(data / "ocean.db", isolation_level=None)
+    with Running(data) as running:
+        log.execute("BEGIN IMMEDIATE")
+        line = '{"platform": "x", "id": "1", "created_at": "2026-01-01T00:00:00Z", "text": "zanzibar"}'
+        kind = {"Content-Type": "application/x-ndjson"}
+        told: list[httpx.Response] = []
+
+        def ingest() -> None:
+            with contextlib.suppress(httpx.HTTPError):
+                told.append(httpx.post(f"{running.url}/v1/ingest", content=line, headers=kind, timeout=30))
+
+        sending = threading.Thread(target=ingest)
+        sending.start()
+        wait_until("the line is in", 10, lambda: "} 1" in metric(running.url, "drinkers"))
+        status, took = running.stop()
+        sending.join()
+    assert (status, [answer for answer in told if answer.status_code == 200]) == (0, [])
+    assert took < 5.5
+    log.execute("ROLLBACK")
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")

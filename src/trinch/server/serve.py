@@ -74,8 +74,10 @@ def run(
         )  # uvicorn raises a signal again once it has drained: we are done then
     server = Server(config, state, lambda: tell(address))
     server.run([opened])
-    if any(desk.busy for desk in (state.readers, state.askers)):
-        os._exit(0)  # a question still being thought about: nobody waits for it any more
+    if any(desk.busy for desk in (state.readers, state.askers, state.drinkers)):
+        os._exit(
+            0
+        )  # nobody waits any more for what is still at work; what is half written was not acknowledged
     return 0 if server.started else 1
 
 
