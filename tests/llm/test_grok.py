@@ -106,6 +106,17 @@ def test_it_is_bounded_in_length_and_time(speaker: Speaker, folder: Path) -> Non
     assert isinstance(next(hurried.complete(HELLO, max_tokens=4000)), str), "who left early holds up nobody"
 
 
+def test_torch_that_gives_up_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise RuntimeError("not enough memory")
+
+    monkeypatch.setattr(Grok, "forward", full)
+    speaker = Speaker.open(folder)
+    for _ in range(2):  # and holds up nobody
+        with pytest.raises(LLMError, match="not enough memory"):
+            list(speaker.complete(HELLO, max_tokens=5))
+
+
 def test_behind_an_answer_it_proves_nothing_and_the_quotes_stay(folder: Path) -> None:
     ocean, as_of = FakeOcean(FERRY + NOISE), us("2031-05-02T21:00+00:00")
     before = answer(ocean, "how many people died in Port Halden", as_of)

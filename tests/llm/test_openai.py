@@ -148,6 +148,11 @@ def test_a_proxy_of_the_environment_is_not_for_this_machine(
     assert trouble(outside).code == "unreachable"
 
 
+def test_a_host_that_cannot_be_is_told() -> None:
+    with pytest.raises(LLMError):  # what idna says of it is no error of httpx
+        list(OpenAI(Setting("http://xn--a/v1", "m")).complete(HELLO, max_tokens=5))
+
+
 @pytest.mark.parametrize(
     ("address", "base", "local"),
     [

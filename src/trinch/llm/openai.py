@@ -116,7 +116,7 @@ class OpenAI:
             raise LLMError(
                 "unreachable", f"nothing answers at {self._base} ({error}); is the server running?"
             ) from None
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: no name of a host
             what = str(error) or type(error).__name__
             raise LLMError("malformed", f"{self._base} broke off or does not speak HTTP ({what})") from None
 

@@ -82,6 +82,8 @@ class Speaker:
                 if time.monotonic() > deadline:
                     raise LLMError("timeout", f"{self._name} did not finish within {self._seconds:g} s")
             yield text.finish()
+        except (RuntimeError, MemoryError) as error:  # torch's: no memory left, weights that do not fit
+            raise LLMError("server", f"{self._name} failed: {error}") from None
         finally:
             self._turn.release()
         if written >= max_tokens:
