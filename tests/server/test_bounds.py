@@ -19,7 +19,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """A server with the same connections and short patience, whose one page never ends."""
     monkeypatch.setattr(bounds, "HEAD_SECONDS", 1.0)
     monkeypatch.setattr(bounds, "WRITE_SECONDS", 1.0)
-    monkeypatch.setattr(bounds, "CONNECTIONS", 20)
+    monkeypatch.setattr(bounds.Bounded, "most", 20)
 
     async def app(scope: object, receive: object, send: object) -> None:
         path = scope["path"]  # type: ignore[index]  # a scope of ASGI

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -14,6 +15,8 @@ import httpx
 import pytest
 
 from tests.server.running import Running
+from trinch.server import serve
+from trinch.server.bounds import CONNECTIONS
 
 QUESTION = {"question": "What happened in Port Esker?"}
 
@@ -122,6 +125,28 @@ def test_a_killed_indexer_is_started_again(data: Path) -> None:
         httpx.post(f"{running.url}/v1/ingest", content=line, headers={"Content-Type": "application/x-ndjson"})
         search = f"{running.url}/v1/search?q=zanzibar"
         wait_until("the post is found", 5, lambda: len(httpx.get(search).json()["hits"]) == 1)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit, which is Linux's")
+def test_more_connections_than_files_that_may_be_open_end_nothing(data: Path) -> None:
+    with Running(data) as running, contextlib.ExitStack() as connections:
+        host, port = running.url.removeprefix("http://").split(":")
+        resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE, (60, 60))
+        for _ in range(200):
+            connections.enter_context(socket.create_connection((host, int(port)), timeout=5))
+        wait_until("there is no room", 10, lambda: "Too many open files" in running.said())
+        connections.close()
+        assert httpx.get(f"{running.url}/healthz", timeout=30).status_code == 200
+
+
+def test_few_open_files_allow_fewer_connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"now": (256, 1000)}
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits["now"])
+    monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.update(now=pair))
+    assert serve._more_files() == 1000
+    assert limits["now"] == (1000, 1000)
+    limits["now"] = (256, resource.RLIM_INFINITY)
+    assert serve._more_files() == CONNECTIONS + serve.OURS == limits["now"][0]
 
 
 def test_an_address_in_use_is_said_so(data: Path) -> None:

@@ -28,6 +28,8 @@ CONNECTIONS = 2000
 class Bounded(H11Protocol):
     """One connection."""
 
+    most: ClassVar[int] = CONNECTIONS
+    """Fewer where the system allows fewer open files."""
     evicted: ClassVar[int] = 0
     _open: ClassVar[int] = 0
     _silent: ClassVar[dict["Bounded", None]] = {}  # in the order in which they fell silent
@@ -42,7 +44,7 @@ class Bounded(H11Protocol):
         super().connection_made(transport)
         Bounded._open += 1
         self._wait_for_head()
-        if len(self.connections) > CONNECTIONS:
+        if len(self.connections) > Bounded.most:
             next(iter(Bounded._silent), self)._silence()
 
     def connection_lost(self, exc: Exception | None) -> None:

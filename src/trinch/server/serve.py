@@ -4,6 +4,7 @@ Owns the process. On SIGTERM or SIGINT no new connection is taken, endless strea
 four seconds, the processes beside end with it. Knows nothing of endpoints.
 """
 
+import logging
 import os
 import resource
 import signal
@@ -24,6 +25,9 @@ from trinch.server.state import State
 
 DRAIN = 4
 """Seconds that answers under way are given at the end."""
+
+OURS = 150
+"""Open files beside connections: pipes to other processes, logs, the ocean."""
 
 
 class Server(uvicorn.Server):
@@ -59,7 +63,9 @@ def run(
     OSError when the address cannot be had.
     """
     data.mkdir(parents=True, exist_ok=True)
-    _more_files()
+    # A handler of our own, or `mcp` sets up one that opens files to say that no more can be opened, and ends us.
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    Bounded.most = min(CONNECTIONS, max(_more_files() - OURS, 1))
     opened = _open(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{opened.getsockname()[1]}"
@@ -95,13 +101,16 @@ def _open(host: str, port: int) -> socket.socket:
     return opened
 
 
-def _more_files() -> None:
-    """As many open files as connections need, where the system allows."""
+def _more_files() -> int:
+    """As many open files as connections need, where the system allows; how many it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + 500
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        ceiling = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
+    wanted = CONNECTIONS + OURS
+    if soft == resource.RLIM_INFINITY:
+        return wanted
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return soft
 
 
 def remembered(data: Path) -> list[str]:
