@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trinch.ocean.ocean import Ocean
-from trinch.ocean.query import parse
+from trinch.ocean.query import MAX_LENGTH, parse
 from trinch.server.asking import understood
 from trinch.server.errors import Problem
 from trinch.server.filters import Extension, Filters, SearchParameters, Tool, XSource, where
@@ -135,6 +135,14 @@ def test_operators_in_a_question_restrict_it() -> None:
     asked = understood('what happened from:ann -lang:fr since:2026-01-01? "at: noon"', where="min_faves:3")
     assert asked.question == 'what happened "at: noon"'
     assert asked.where == "(min_faves:3) (from:ann -lang:fr since:2026-01-01)"
+
+
+def test_a_restriction_as_long_as_may_be_leaves_room_for_our_own(sample_data: Path) -> None:
+    long = " ".join(f"-from:nobody{n:068}" for n in range(50))
+    assert MAX_LENGTH - 50 < len(long) < MAX_LENGTH
+    ocean, question = Ocean.open(sample_data), "What happened in Port Esker on 17 March 2026?"
+    assert answered(ocean, understood(question, where=long))["outcome"] == "answer"
+    assert answered(ocean, understood(question, where="from:nobody"))["outcome"] == "not_enough_evidence"
 
 
 @pytest.mark.parametrize(

@@ -93,13 +93,14 @@ class Ocean:
         return _ranked(words, {}, hits, self.index.doc_freq, self.index.count(), moment)[:limit]
 
     def retrieve(
-        self, text: str, *, limit: int = 100, as_of: int | None = None, where: str = ""
+        self, text: str, *, limit: int = 100, as_of: int | None = None, where: str | Node = ""
     ) -> list[Hit]:
         """Posts ranked by how well they fit a free text; any of its words may be missing.
 
         `where` restricts by operators (`from:`, `lang:`, `since:` …). Raises QueryError for a bad `where`.
         """
-        node, moment = parse(where), now() if as_of is None else as_of
+        node = parse(where) if isinstance(where, str) else where
+        moment = now() if as_of is None else as_of
         words, size, df = tokens(text), self.index.count(), self.index.doc_freq
         limits = [self.index.compile(node, moment, self.log)]
         limits += [self.index.up_to(as_of)] if as_of is not None else []

@@ -17,7 +17,7 @@ from trinch.llm.model import Setting
 from trinch.models import open_model
 from trinch.ocean.match import Candidate, matches
 from trinch.ocean.ocean import Hit, Ocean
-from trinch.ocean.query import OPERATORS, parse
+from trinch.ocean.query import OPERATORS, And, parse
 from trinch.server.turns import CONTEXT, follow_up
 
 
@@ -55,14 +55,15 @@ class Restricted:
     """An ocean of only those posts that satisfy some operators."""
 
     def __init__(self, ocean: Ocean, where: str) -> None:
-        self._ocean, self._where, self._node = ocean, where, parse(where)
+        self._ocean, self._node = ocean, parse(where)
         self.num_posts, self.doc_freq = ocean.num_posts, ocean.doc_freq
 
     def retrieve(
         self, text: str, *, limit: int = 100, as_of: int | None = None, where: str = ""
     ) -> list[Hit]:
         """As `Ocean.retrieve`, within the restriction."""
-        return self._ocean.retrieve(text, limit=limit, as_of=as_of, where=f"{self._where} {where}".strip())
+        both = And((self._node, parse(where)))  # each within its bounds; as one text they might be too long
+        return self._ocean.retrieve(text, limit=limit, as_of=as_of, where=both)
 
     def copies(self, hit: Found, *, as_of: int | None = None) -> list[Hit]:
         """As `Ocean.copies`, within the restriction."""
