@@ -168,3 +168,10 @@ def metric(url: str, line: str) -> str:
 def slowness() -> float:
     """How many busy processes share a core: on a machine that is doing other work a second is longer."""
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
+def test_an_answer_is_not_held_back_for_more(server: Running) -> None:
+    """With Nagle's algorithm on, the second half of each answer waits for an acknowledgement that waits 40 ms."""
+    with httpx.Client(base_url=server.url) as client:
+        fastest = min(client.get("/healthz").elapsed.total_seconds() for _ in range(20))
+    assert fastest < 0.03
