@@ -7,6 +7,7 @@ multiply-add is two.
 import resource
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -50,7 +51,10 @@ def memory_gb(device: torch.device) -> float:
     """Most memory this process has held: of the GPU, or resident on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
-    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is bytes on macOS, kilobytes on Linux
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux: ru_maxrss would count the process that started this one, too
+        return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e9
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, else kilobytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 
 
