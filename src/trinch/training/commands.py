@@ -217,7 +217,7 @@ def evaluate(run: Path, harness: bool, as_json: bool) -> None:
 @click.option("--posts", type=int, default=30_000, show_default=True, help="Posts of the sample.")
 @click.option("--steps", type=int, default=300, show_default=True)
 def demo(data: Path | None, out: str, posts: int, steps: int) -> None:
-    """Drink the sample, train a tokenizer and a tiny Grok on it, score it, and let it talk.
+    """Drink the sample, train a tokenizer and a tiny Grok on it, score it, let it talk, and put it behind an answer.
 
     \b
     Example:

@@ -103,6 +103,8 @@ def start(settings: Settings) -> World:
     shape = settings.mesh.filled(size)
     if cuda:
         torch.cuda.set_device(device)
+        if settings.dtype == "bfloat16":  # attention stays fp32 there too: TF32 makes that cheap
+            torch.set_float32_matmul_precision("high")
     if size == 1:
         return World(shape, device)
     if not dist.is_initialized():
