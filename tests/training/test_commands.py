@@ -2,10 +2,16 @@
 
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from trinch.training.commands import train
+from trinch.training.data import Corpus
+from trinch.training.verbs import settings_of
+
+from .conftest import made_up_posts
 
 
 @pytest.mark.parametrize(
@@ -52,6 +58,7 @@ def test_a_run_is_not_resumed_with_other_settings(posts_file: Path, tmp_path: Pa
     second = CliRunner().invoke(train, [*arguments, "--batch", "8"])
     assert second.exit_code == 2
     assert "made with batch = 4" in second.output
+    assert settings_of(tmp_path / "run").batch == 4, "what a run is, is not changed by being refused"
 
 
 def test_what_was_erased_meanwhile_is_struck_out_at_the_next_start(posts_file: Path, tmp_path: Path) -> None:
@@ -74,3 +81,25 @@ def test_what_was_erased_meanwhile_is_struck_out_at_the_next_start(posts_file: P
     again = CliRunner().invoke(train, [*arguments, "2"], catch_exceptions=False)
     assert again.exit_code == 0, again.output
     assert "3 posts are no longer visible" in again.output
+    own.write_bytes(b"".join(lines[:100] + lines[105:]))
+    unnamed = CliRunner().invoke(train, [*arguments[2:], "3"], catch_exceptions=False)
+    assert "2 posts are no longer visible" in unnamed.output, "the source is the run's own"
+    assert settings_of(tmp_path / "run").data.path == str(own)
+
+
+def test_another_source_strikes_nothing_out(posts_file: Path, tmp_path: Path) -> None:
+    run, others = tmp_path / "run", tmp_path / "others.jsonl"
+    others.write_bytes(b"".join(msgspec.json.encode(post) + b"\n" for post in made_up_posts(100, seed=8)))
+    arguments = ["--out", str(run), "--batch", "4", "--sequence", "16", "--steps", "1", "--data"]
+    done = CliRunner().invoke(train, [*arguments, str(posts_file)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    before = np.array(Corpus(run / "data", 16).train.tokens)
+    for other, words in (
+        ([str(others)], "shows none of the posts"),
+        ([str(posts_file), "--until", "2023-11-15"], "prepared with data.until = ''"),
+    ):
+        refused = CliRunner().invoke(train, [*arguments, *other])
+        assert refused.exit_code == 2
+        assert words in refused.output
+        assert np.array_equal(before, Corpus(run / "data", 16).train.tokens)
+        assert settings_of(run).data.path == str(posts_file)

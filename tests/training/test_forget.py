@@ -40,6 +40,19 @@ from trinch.posts.event import Event
 done = Log(Path(sys.argv[1]) / "ocean.db").append(msgspec.json.decode(sys.argv[2], type=list[Event]))
 print(time.time(), done.accepted)
 """
+STOP = """
+import sys
+from trinch.training.erasure import Erasures
+from trinch.training.parallel import start
+from trinch.training.settings import Settings
+world = start(Settings(device="cpu"))
+try:
+    with Erasures(world, {}, (sys.argv[1] + "/nowhere", ""), 0) as erasures, erasures.settled():
+        pass
+except RuntimeError as error:
+    print(error, flush=True)
+world.close()
+"""
 
 
 @pytest.fixture
@@ -261,6 +274,17 @@ def test_a_log_that_cannot_be_read_stops_the_run(ocean: Path, tmp_path: Path) ->
         erasures.settled(),
     ):
         pass
+
+
+def test_all_processes_stop_when_the_lead_cannot_read_the_log(tmp_path: Path) -> None:
+    lines = tmp_path / "two.py"
+    lines.write_text(STOP)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    done = subprocess.run(
+        [sys.executable, *torchrun, str(lines), str(tmp_path)],
+        capture_output=True, text=True, timeout=100, env=environment(), check=False,
+    )  # fmt: skip
+    assert done.stdout.count("cannot tell what was erased") == 2, done.stdout + done.stderr[-2000:]
 
 
 def test_a_run_at_rest_is_cleaned_by_a_command(ocean: Path, tmp_path: Path) -> None:

@@ -216,16 +216,23 @@ def _write(path: Path, tokenizer: Tokenizer, texts: Iterator[str], spans: Spans)
 
 def strike_out(folder: Path, source: Source) -> int:
     """Overwrite with padding every post that may no longer be read; returns how many times. Nothing else
-    moves.
+    moves. Raises SettingsError where none of them may be: that is another source.
 
     Called whenever prepared data are taken up again; a run under way follows the log (`erasure`).
     """
-    struck = 0
+    unread, there = {}, 0
     for path in (folder / "train.bin", folder / "held_out.bin"):
         spans = read_spans(path)
         places = np.unique(spans["place"])
-        rows = unseen(spans, source.visible(places[places != GONE].tolist()))
-        if rows.size:
-            overwrite(path, rows)
-        struck += rows.size
+        unread[path] = unseen(spans, source.visible(places[places != GONE].tolist()))
+        there += np.count_nonzero(spans["place"] != GONE)
+    struck = sum(gone.size for gone in unread.values())
+    if there and struck == there:
+        raise SettingsError(
+            f"{source.path} shows none of the posts that {folder} was made of: name the source it was made of with "
+            f"--data, or remove {folder} if they are gone"
+        )
+    for path, gone in unread.items():
+        if gone.size:
+            overwrite(path, gone)
     return struck

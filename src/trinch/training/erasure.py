@@ -77,10 +77,11 @@ class Erasures:
             yield
             return
         with self._still:
-            if self._failed is not None:
-                raise RuntimeError(f"cannot tell what was erased: {self._failed}") from self._failed
             found, self._found = self._found, []
-            (news,) = self._world.sum(len(found))
+            news, failed = self._world.sum(len(found), self._failed is not None)
+            if failed:  # all stop: none waits for the lead's next message
+                why = self._failed or "the lead process has said why"
+                raise RuntimeError(f"cannot tell what was erased: {why}") from self._failed
             for name, spans in self._world.share(found) if news else []:
                 self._data[name].strike(spans)
             yield

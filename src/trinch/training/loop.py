@@ -29,7 +29,7 @@ from trinch.training.measure import flops_per_token, memory_gb, peak_flops
 from trinch.training.objective import NextToken, Objective, RouterLosses
 from trinch.training.optim import build_optimizers, clip, optimizer_state, schedule, set_rate
 from trinch.training.parallel import World, build, counted, fit
-from trinch.training.settings import Settings, SettingsError
+from trinch.training.settings import Settings, SettingsError, write_settings
 
 SAME = ("config", "batch", "sequence", "seed", "dtype")
 """Settings that a resumed run must share with the run it resumes."""
@@ -98,6 +98,8 @@ def train(
         _same_run(read_mark(latest), note, latest)
         done = int(checkpoints.load(latest, state)["step"])
     checkpoints.clean()
+    if world.rank == 0:
+        write_settings(settings, out / "settings.json")  # not before it is known that they are the run's
 
     log = Log(out, done, settings.log_every, tell) if world.rank == 0 else None
     peak = peak_flops(settings, world.device) * world.size

@@ -3,6 +3,7 @@
 Owns the order of preparing, training and measuring, and who of many processes prepares. Does not print.
 """
 
+import json
 import statistics
 import tempfile
 from pathlib import Path
@@ -41,7 +42,9 @@ def corpus_of(settings: Settings, world: World, tell: Tell) -> Corpus:
                 # Noted first: what is said meanwhile is heard when training starts.
                 following, position = source.log is not None, source.position
                 _prepared(settings, source, folder, tell)
-        write_settings(settings, Path(settings.out) / "settings.json")
+        noted = Path(settings.out) / "settings.json"
+        if not noted.exists():  # so that `forget` finds the source; once it goes, the run notes its own
+            write_settings(settings, noted)
     following, position = world.share((following, position))
     return Corpus(folder, settings.sequence, of if following else None, position)
 
@@ -49,8 +52,24 @@ def corpus_of(settings: Settings, world: World, tell: Tell) -> Corpus:
 def _prepared(settings: Settings, source: Source, folder: Path, tell: Tell) -> None:
     if not (folder / "data.json").exists():
         prepare(source.posts(), settings.data, folder, tell)
-    elif struck := strike_out(folder, source):
+        return
+    until = json.loads((folder / "data.json").read_text("utf-8"))["settings"]["until"]
+    if until != settings.data.until:
+        raise SettingsError(
+            f"{folder} was prepared with data.until = {until!r}, and this run has {settings.data.until!r}; "
+            f"use the same, or another folder with out"
+        )
+    if struck := strike_out(folder, source):
         tell(f"{struck} posts are no longer visible and were struck out of the data")
+
+
+def _sourced(settings: Settings) -> Settings:
+    """Settings that name the source of posts: the one that the run had, where they name none."""
+    run = Path(settings.out)
+    if settings.data.path or not ((run / "settings.json").exists() and (run / "data").exists()):
+        return settings
+    data = msgspec.structs.replace(settings.data, path=settings_of(run).data.path)
+    return msgspec.structs.replace(settings, data=data)
 
 
 def forget(run: Path) -> int:
@@ -63,7 +82,7 @@ def forget(run: Path) -> int:
 
 def pretrain(settings: Settings, tell: Tell) -> None:
     """Prepare if need be, and train to the end."""
-    world = start(settings)
+    settings, world = _sourced(settings), start(settings)
     try:
         train(settings, world, corpus_of(settings, world, tell), tell)
     finally:
@@ -75,7 +94,7 @@ def measure(settings: Settings, table: Path, tell: Tell, warm: int = 3) -> None:
 
     The first `warm` steps do not count; the row holds the median of the others.
     """
-    world = start(settings)
+    settings, world = _sourced(settings), start(settings)
     try:
         corpus = corpus_of(settings, world, tell)
         out = Path(settings.out) / "measured"
