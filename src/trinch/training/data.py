@@ -225,7 +225,7 @@ def strike_out(folder: Path, source: Source) -> int:
         spans = read_spans(path)
         places = np.unique(spans["place"])
         unread[path] = unseen(spans, source.visible(places[places != GONE].tolist()))
-        there += np.count_nonzero(spans["place"] != GONE)
+        there += int(np.count_nonzero(spans["place"] != GONE))
     struck = sum(gone.size for gone in unread.values())
     if there and struck == there:
         raise SettingsError(
