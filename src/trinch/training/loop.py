@@ -133,7 +133,8 @@ def train(
             if now % settings.log_every == 0:
                 row["busiest_expert"] = _busiest(routers, config, world)
             last = now == settings.steps or stopping > 0
-            due = last or (settings.evaluate_every and now % settings.evaluate_every == 0)
+            # Not because of a stop: the time that is left is for saving, and the curve is to be the unbroken one's.
+            due = now == settings.steps or (settings.evaluate_every and now % settings.evaluate_every == 0)
             if due and settings.evaluate_sequences:
                 with erasures.settled():
                     held_out = held_out_batch(corpus, settings.evaluate_sequences)
