@@ -163,6 +163,7 @@ def test_trinch_itself_takes_what_was_planned(made: Plan) -> None:
     assert (mesh.pipeline, mesh.tensor, mesh.expert, mesh.data_ways) == (cut.pp, cut.tp, cut.ep, cut.dp)
     assert mesh.filled(read.launch.nodes * read.launch.processes) == mesh
     assert read.launch.nodes * read.launch.processes == made.n_gpus
+    assert read.data.vocabulary == made.workload.vocab, "or it would be another model"
     assert CONFIGS[read.config].hidden_size % (mesh.shard * mesh.expert) == 0
     assert f"#SBATCH --nodes={made.nodes + made.spare_nodes}\n" in files["slurm.sbatch"]
     assert f"RANKS={made.n_gpus}\n" in files["slurm.sbatch"]

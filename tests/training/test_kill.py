@@ -162,3 +162,23 @@ def test_all_ranks_killed_again_and_again(tmp_path: Path, data: Path, settings_f
     run(2, "--settings", str(again))
     for row, twin in zip(curve(unbroken), curve(broken), strict=True):
         assert abs(row["loss"] - twin["loss"]) < 1e-5
+
+
+def test_asked_to_stop_it_saves_the_step_it_is_at_and_goes_on_from_there(
+    tmp_path: Path, data: Path, settings_file: Write
+) -> None:
+    (whole, unbroken), (again, broken) = runs(tmp_path, data, settings_file, "unbroken", "broken")
+    seldom = SMALL | {"checkpoint_every": 1000, "evaluate_every": 0}
+    for settings, out in ((whole, unbroken), (again, broken)):
+        settings.write_text(settings_file(**seldom, out=str(out)).read_text())
+    run(1, "--settings", str(whole))
+    process = begin(1, again)
+    assert wait_for(lambda: len(read_log(broken)) >= 3, process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 0
+    rows = curve(broken)
+    assert len(rows) < SMALL["steps"], "it stopped before the end"
+    assert [path.name for path in complete(broken / "checkpoints")] == [f"step-{len(rows):08d}"]
+    assert rows == curve(unbroken)[: len(rows)], "and no measurement kept it from saving"
+    run(1, "--settings", str(again))
+    assert curve(broken) == curve(unbroken)

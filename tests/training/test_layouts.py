@@ -143,7 +143,14 @@ def test_eight_processes_compute_and_resume_what_one_does(tmp_path: Path, data: 
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "more", [{"recompute": True}, {"optimizer": {"name": "adamw"}}, {"config": "small", "seed": 1}], ids=str
+    "more",
+    [
+        {"recompute": True},
+        {"optimizer": {"name": "adamw"}},
+        {"documents": "mask", "micro_batch": 1},
+        {"config": "small", "seed": 1},
+    ],
+    ids=str,
 )
 def test_layouts_agree_with_other_settings(tmp_path: Path, data: Path, more: dict[str, Any]) -> None:
     # With seed 0 `small` has a token whose second and third expert are 1e-6 apart in the fourth step: rounding

@@ -11,7 +11,7 @@ from trinch.cluster.layout import Plan
 from trinch.cluster.slurm import gpus_per_node, hours, restarts
 from trinch.model.config import CONFIGS
 from trinch.training.launch import launch_files
-from trinch.training.settings import Launch, Mesh, Settings
+from trinch.training.settings import Data, Launch, Mesh, Settings
 
 
 def runs(plan: Plan) -> bool:
@@ -37,6 +37,7 @@ def settings(plan: Plan, save_interval: int, days: float, interruptions: float) 
         device="cuda",
         recompute=cut.recompute == 2,
         checkpoint_every=save_interval,
+        data=Data(vocabulary=config.vocab_size),
         mesh=Mesh(pipeline=cut.pp, replicate=ways // shard, shard=shard, expert=cut.ep, tensor=cut.tp),
         launch=Launch(
             nodes=plan.nodes,

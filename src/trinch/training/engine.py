@@ -5,9 +5,11 @@ pipeline's schedule is PyTorch's one-forward-one-backward.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 from torch.distributed.fsdp import FSDPModule
 from torch.distributed.pipelining import PipelineStage, Schedule1F1B
@@ -16,6 +18,7 @@ from torch.distributed.tensor import DTensor
 from trinch.model.grok import Grok
 from trinch.training.parallel import World
 from trinch.training.settings import Settings, SettingsError
+from trinch.training.spans import EOS_TOKEN, PAD_TOKEN
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """(logits [b, T, V], targets [b, T]) -> this micro-batch's part of the loss. It may keep a tally of its
@@ -34,7 +37,7 @@ class Engine:
             raise SettingsError(
                 f"micro_batch is {size}, which does not divide a process's {rows} sequences a step"
             )
-        self.size, self.parts = size, rows // size
+        self.size, self.parts, self._masked = size, rows // size, settings.documents == "mask"
         self._hidden = (size, settings.sequence, model.config.hidden_size)
         self._schedule: Schedule1F1B | None = None
         if stages > 1:
@@ -51,7 +54,11 @@ class Engine:
             # Every stage passes the targets; only the last one reads them.
             given = (inputs,) if self.world.first else ()
             self._schedule.step(
-                *given, target=targets if self.world.last else None, losses=[], return_outputs=False
+                *given,
+                target=targets if self.world.last else None,
+                losses=[],
+                return_outputs=False,
+                **self._documents(inputs),
             )
             self._sum_tied_table()
             return
@@ -60,7 +67,10 @@ class Engine:
         ):
             if isinstance(self.model, FSDPModule):
                 self.model.set_requires_gradient_sync(part == self.parts - 1)
-            torch.autograd.backward(self.loss(self.model(x), y))
+            torch.autograd.backward(self.loss(self.model(x, **self._documents(x)), y))
+
+    def _documents(self, inputs: Tensor) -> dict[str, Any]:
+        return {"documents": document_numbers(inputs)} if self._masked else {}
 
     @torch.no_grad()
     def evaluate(self, inputs: Tensor, targets: Tensor, loss: Loss) -> None:
@@ -70,7 +80,7 @@ class Engine:
         if not world.first:
             h = torch.empty(self._hidden, device=inputs.device)
             dist.recv(h, group=group, group_src=world.stage - 1)
-        out = self.model(h)
+        out = self.model(h, **self._documents(inputs))
         if isinstance(self.model, FSDPModule):
             self.model.reshard()  # without a backward pass nothing else would do so
         if world.last:
@@ -113,3 +123,11 @@ class Engine:
         for work in dist.batch_isend_irecv(ops):
             work.wait()
         mine.add_(theirs)
+
+
+def document_numbers(inputs: Tensor) -> Tensor:
+    """Which post of its sequence each of inputs [B, T] belongs to: one ends with EOS, or where padding begins or
+    ends."""
+    padding = inputs == PAD_TOKEN
+    ends = (inputs[:, :-1] == EOS_TOKEN) | (padding[:, :-1] != padding[:, 1:])
+    return F.pad(ends.long(), (1, 0)).cumsum(1)

@@ -31,7 +31,7 @@ from trinch.training.optim import build_optimizers, clip, optimizer_state, sched
 from trinch.training.parallel import World, build, counted, fit
 from trinch.training.settings import Settings, SettingsError, write_settings
 
-SAME = ("config", "batch", "sequence", "seed", "dtype")
+SAME = ("config", "batch", "sequence", "documents", "seed", "dtype")
 """Settings that a resumed run must share with the run it resumes."""
 
 
@@ -133,7 +133,8 @@ def train(
             if now % settings.log_every == 0:
                 row["busiest_expert"] = _busiest(routers, config, world)
             last = now == settings.steps or stopping > 0
-            due = last or (settings.evaluate_every and now % settings.evaluate_every == 0)
+            # Not because of a stop: the time that is left is for saving, and the curve is to be the unbroken one's.
+            due = now == settings.steps or (settings.evaluate_every and now % settings.evaluate_every == 0)
             if due and settings.evaluate_sequences:
                 with erasures.settled():
                     held_out = held_out_batch(corpus, settings.evaluate_sequences)
@@ -171,7 +172,7 @@ def _tensor(rows: Any, world: World) -> Tensor:
 
 def _same_run(was: dict[str, Any], now: dict[str, Any], path: Path) -> None:
     for name, value in now.items():
-        if was.get(name) != value:
+        if name in was and was[name] != value:
             raise SettingsError(
                 f"{path} was made with {name} = {was.get(name)!r}, and this run has {value!r}; "
                 f"use the same, or another folder with out"

@@ -131,6 +131,8 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Sequences per forward pass and process; 0: all of this process's share (a quarter with a pipeline)."""
     sequence: int = 256
     """Tokens per sequence."""
+    documents: Literal["open", "mask"] = "open"
+    """Whether a post sees those before it in its sequence, or only itself, as if it stood alone."""
     seed: int = 0
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the arithmetic; the master weights, gradients' sums and the optimizer stay float32."""

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from trinch.model.tokenizer import PAD, SPECIAL_TOKENS
+from trinch.model.tokenizer import EOS, PAD, SPECIAL_TOKENS
 from trinch.training.choose import post_key
 from trinch.training.settings import SettingsError
 from trinch.training.source import Placed
@@ -24,6 +24,8 @@ GONE = -1
 """`place` of a span that was overwritten."""
 PAD_TOKEN = SPECIAL_TOKENS.index(PAD)
 """Overwrites what was struck out; special tokens have the first ids."""
+EOS_TOKEN = SPECIAL_TOKENS.index(EOS)
+"""Ends each post."""
 
 Spans = npt.NDArray[np.void]
 """Rows of SPAN."""
