@@ -34,7 +34,7 @@ bench: $(INSTALLED) ## measure speed and quality beside the peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
-load: $(INSTALLED) ## 200 readers and 20 askers on a server that drinks, for five minutes
+load: $(INSTALLED) ## 200 readers and 20 answer_pool on a server that drinks, for five minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks.load
 

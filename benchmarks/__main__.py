@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--peer-posts", type=int, default=100_000, help="posts that the peers get")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "trinch-benchmarks",
-                        help="folder for corpora and oceans; about 5 GB for a million posts")  # fmt: skip
+                        help="folder for corpora and stores; about 5 GB for a million posts")  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args()
     unknown = set(given.names) - set(NAMES)

@@ -16,10 +16,10 @@ from typing import Any
 
 from benchmarks.answers_questions import DEV, SPENT, TEST, Case
 from trinch.answers.answer import answer
-from trinch.answers.figures import figures
-from trinch.answers.model import Answer
+from trinch.answers.quantities import figures
 from trinch.answers.render import plain
-from trinch.ocean.ocean import Ocean
+from trinch.answers.types import Answer
+from trinch.store.store import Store
 
 TOLL_QUESTIONS = (
     "how many people died in Savar",
@@ -74,13 +74,13 @@ newest one. The rules of `states.py` were made on this curve, so it shows that t
 
 
 class Metered:
-    """The ocean's door with a meter: CPU seconds spent behind it."""
+    """The store's door with a meter: CPU seconds spent behind it."""
 
-    def __init__(self, ocean: Ocean) -> None:
-        self.ocean, self.seconds = ocean, 0.0
+    def __init__(self, store: Store) -> None:
+        self.store, self.seconds = store, 0.0
 
     def __getattr__(self, name: str) -> Any:
-        inner = getattr(self.ocean, name)
+        inner = getattr(self.store, name)
         if not callable(inner):
             return inner
 
@@ -109,27 +109,27 @@ def as_expected(case: Case, given: Answer) -> bool:
     )
 
 
-def sound(given: Answer, ocean: Ocean) -> bool:
+def sound(given: Answer, store: Store) -> bool:
     """Whether every citation holds when the post is looked up again."""
     for claim in given.claims:
         for citation in claim.citations:
-            hit = ocean.get(citation.id, given.as_of)
+            hit = store.get(citation.id, given.as_of)
             if hit is None or hit.post.text[citation.start : citation.end] != citation.quote:
                 return False
     return True
 
 
-def questions(ocean: Ocean, cases: Sequence[Case], show: bool) -> None:
+def questions(store: Store, cases: Sequence[Case], show: bool) -> None:
     tally = {"answerable": [0, 0, 0], "unanswerable": [0, 0]}
     wall, cpu, unsound = [], [], 0
-    meter = Metered(ocean)
+    meter = Metered(store)
     for case in cases:
         meter.seconds = 0.0
         started, worked = time.perf_counter(), time.process_time()
         given = answer(meter, case.question, micros(case.as_of))
         wall.append(time.perf_counter() - started)
         cpu.append(time.process_time() - worked - meter.seconds)
-        unsound += not sound(given, ocean)
+        unsound += not sound(given, store)
         good = as_expected(case, given)
         if case.expect is None:
             tally["unanswerable"][0] += 1
@@ -156,11 +156,11 @@ def questions(ocean: Ocean, cases: Sequence[Case], show: bool) -> None:
         )
 
 
-def toll(ocean: Ocean, show: bool) -> None:
+def toll(store: Store, show: bool) -> None:
     for question in TOLL_QUESTIONS:
         right = 0
         for as_of, low, high in TOLL:
-            given = answer(ocean, question, micros(as_of))
+            given = answer(store, question, micros(as_of))
             stated = figures(given.claims[0].text) if given.claims else ()
             good = any(f.quantity == "dead" and low <= f.value <= high for f in stated)
             right += good
@@ -174,15 +174,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("ocean")
+    parser.add_argument("store")
     parser.add_argument("--split", choices=["dev", "spent", "test"], default="test")
     parser.add_argument("--no-toll", action="store_true")
     parser.add_argument("--show", action="store_true", help="print every answer")
     options = parser.parse_args()
-    ocean = Ocean.open(options.ocean)
-    questions(ocean, {"dev": DEV, "spent": SPENT, "test": TEST}[options.split], options.show)
+    store = Store.open(options.store)
+    questions(store, {"dev": DEV, "spent": SPENT, "test": TEST}[options.split], options.show)
     if not options.no_toll:
-        toll(ocean, options.show)
+        toll(store, options.show)
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from trinch.posts.event import Created
-from trinch.world.people import Crowd
-from trinch.world.stream import stream
-from trinch.world.truth import Truth
-from trinch.world.wire_x import XLines
+from trinch.posts.schema import Created
+from trinch.simulator.ground_truth import Truth
+from trinch.simulator.network import stream
+from trinch.simulator.people import Crowd
+from trinch.simulator.wire_x import XLines
 
 RATE = 10.0
 """Posts per second of the world's own time: a million posts are 28 hours, with some thirty happenings."""

@@ -25,7 +25,7 @@ import tantivy
 
 from benchmarks import corpus
 from benchmarks.machine import Options, Row, Used, bytes_in, percentile, run
-from trinch.ocean.index import read_position
+from trinch.store.text_index import read_position
 
 COMMIT = 5_800
 
@@ -63,7 +63,7 @@ def measure(options: Options) -> list[Row]:
 
 
 def ocean_folder(options: Options) -> Path:
-    return options.work / f"ocean-{options.seed}-{options.posts}"
+    return options.work / f"store-{options.seed}-{options.posts}"
 
 
 class Watched:
@@ -82,7 +82,7 @@ def ingest_command(lines: Path, data: Path) -> list[str]:
     return [
         sys.executable,
         "-m",
-        "trinch.cli",
+        "trinch.cli.main",
         "ingest",
         str(lines),
         "--format",

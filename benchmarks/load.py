@@ -1,6 +1,6 @@
-"""`python -m benchmarks.load`: many readers and askers on a server that drinks at the same time (`make load`).
+"""`python -m benchmarks.load`: many readers and answer_pool on a server that drinks at the same time (`make load`).
 
-Over the ocean that the benchmark `ingest` makes (a copy of it) runs the real `trinch serve`. A process of its own drinks
+Over the store that the benchmark `ingest` makes (a copy of it) runs the real `trinch serve`. A process of its own drinks
 `--rate` posts a second into it. Each reader searches, reads for `--think` seconds on average, searches again; each
 asker streams an answer and thinks twice as long. Meanwhile some clients misbehave: connections that say nothing, one
 that reads nothing, bodies of 10 MB, JSON 100,000 levels deep, floods of headers. Exit status 1 when a bar is missed.
@@ -31,8 +31,8 @@ from rich.table import Table
 
 from benchmarks import corpus, ingest, search
 from benchmarks.machine import Options, Row, as_dicts, describe, percentile
-from trinch.ocean.drink import Drinker
 from trinch.posts.formats import FORMATS
+from trinch.store.writer import Writer
 
 SEARCH_P95 = 300.0
 """Milliseconds."""
@@ -64,17 +64,17 @@ class Seen:
 
 def drink(data: Path, lines: Path, rate: float, stop: Event) -> None:
     """Drink a file at a pace, acknowledging ten times a second; runs in a process of its own."""
-    parse, drinker, taken, started = FORMATS["x"], Drinker(data), 0, time.monotonic()
+    parse, writer, taken, started = FORMATS["x"], Writer(data), 0, time.monotonic()
     with lines.open("rb") as file:
         for line in file:
-            drinker.take(parse(line))
+            writer.take(parse(line))
             taken += 1
             if taken % max(1, int(rate / 10)) == 0:
-                drinker.flush()
+                writer.flush()
                 time.sleep(max(0.0, started + taken / rate - time.monotonic()))
                 if stop.is_set():
                     break
-    drinker.close()
+    writer.close()
 
 
 async def every(think: float, until: float, seen: Seen, act: Callable[[], Awaitable[None]]) -> None:
@@ -157,16 +157,16 @@ async def play(
     until = time.monotonic() + given.seconds
     queries = itertools.cycle(list(search.queries(made, 2000)))
     questions = itertools.cycle(made.read_questions())
-    limits = httpx.Limits(max_connections=given.readers + given.askers + 5, keepalive_expiry=5)
+    limits = httpx.Limits(max_connections=given.readers + given.answer_pool + 5, keepalive_expiry=5)
     async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
         clients = [
             *(
                 every(given.think, until, seen, lambda: reader(client, seen, next(queries)))
-                for _ in range(given.readers)
+                for _ in range(given.search_pool)
             ),
             *(
                 every(2 * given.think, until, seen, lambda: asker(client, seen, next(questions)))
-                for _ in range(given.askers)
+                for _ in range(given.answer_pool)
             ),
         ]
         await asyncio.gather(*clients, misbehave(url, until, seen), watch(client, server, until, seen))
@@ -174,7 +174,17 @@ async def play(
 
 def serve(data: Path) -> tuple[subprocess.Popen[str], str]:
     """The real server; its process and address."""
-    command = [sys.executable, "-m", "trinch.cli", "serve", "--no-listen", "--port", "0", "--data", str(data)]
+    command = [
+        sys.executable,
+        "-m",
+        "trinch.cli.main",
+        "serve",
+        "--no-listen",
+        "--port",
+        "0",
+        "--data",
+        str(data),
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     for line in process.stderr:
@@ -196,11 +206,11 @@ def rows(seen: Seen, given: argparse.Namespace, stopped: float) -> list[Row]:
     p95 = percentile(seen.searches, 0.95)
     return [
         bar("errors", len(seen.errors), "", not seen.errors, "none" + "".join(f"; {e}" for e in seen.errors[:3])),
-        Row("load", "searches", len(seen.searches) / given.seconds, "1/s", f"{given.readers} readers, every {given.think:g} s"),
+        Row("load", "searches", len(seen.searches) / given.seconds, "1/s", f"{given.readers} search_pool, every {given.think:g} s"),
         Row("load", "search, p50", percentile(seen.searches, 0.5), "ms"),
         bar("search, p95", p95, "ms", p95 <= SEARCH_P95, f"at most {SEARCH_P95:g}"),
         Row("load", "search, p99", percentile(seen.searches, 0.99), "ms"),
-        Row("load", "answers", len(seen.answers) / given.seconds, "1/s", f"{given.askers} askers, every {2 * given.think:g} s"),
+        Row("load", "answers", len(seen.answers) / given.seconds, "1/s", f"{given.askers} answer_pool, every {2 * given.think:g} s"),
         Row("load", "first claim, p50", percentile(seen.first, 0.5), "ms"),
         Row("load", "first claim, p95", percentile(seen.first, 0.95), "ms"),
         bar("events drunk", drunk, "1/s", drunk >= KEEPS_UP * given.rate, f"{given.rate:g} lines a second are sent"),
@@ -213,7 +223,7 @@ def rows(seen: Seen, given: argparse.Namespace, stopped: float) -> list[Row]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.load", description=__doc__.splitlines()[0])
-    parser.add_argument("--posts", type=int, default=1_000_000, help="posts in the ocean at the start")
+    parser.add_argument("--posts", type=int, default=1_000_000, help="posts in the store at the start")
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--readers", type=int, default=200)
     parser.add_argument("--askers", type=int, default=20)

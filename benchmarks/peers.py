@@ -46,14 +46,14 @@ class Engine(Protocol):
 
 class Trinch:
     def __init__(self, folder: Path) -> None:
-        from trinch.ocean.ocean import Ocean
+        from trinch.store.store import Store
 
-        self._ocean = Ocean.open(folder)
+        self._store = Store.open(folder)
 
     def add(self, posts: Sequence[Text]) -> None:
-        from trinch.posts.event import Created, Post
+        from trinch.posts.schema import Created, Post
 
-        self._ocean.drink(
+        self._store.ingest(
             [
                 Created(
                     at=one.at,
@@ -63,13 +63,13 @@ class Trinch:
                 for one in posts
             ]
         )
-        self._ocean.catch_up()
+        self._store.catch_up()
 
     def all(self, words: list[str]) -> int:
-        return len(self._ocean.search(" ".join(words)))
+        return len(self._store.search(" ".join(words)))
 
     def any(self, words: list[str]) -> int:
-        return len(self._ocean.retrieve(" ".join(words), limit=10))
+        return len(self._store.retrieve(" ".join(words), limit=10))
 
     def finish(self) -> None:
         pass

@@ -20,15 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from trinch.cluster import calibrate
-from trinch.cluster.calibration import shipped
-from trinch.cluster.cases import Cases
-from trinch.cluster.hardware import machine
-from trinch.cluster.layout import Layouts
-from trinch.cluster.predict import Run, read_table, understand_all
-from trinch.cluster.search import search
-from trinch.cluster.steptime import step_time
-from trinch.cluster.workload import workload
+from trinch.planner.perf import fit
+from trinch.planner.perf.calibration import shipped
+from trinch.planner.perf.hardware import machine
+from trinch.planner.perf.layout import Layouts
+from trinch.planner.perf.layout_search import search
+from trinch.planner.perf.model_inputs import Cases
+from trinch.planner.perf.run_rows import Run, read_table, understand_all
+from trinch.planner.perf.step_time import step_time
+from trinch.planner.perf.workload import workload
 
 SYSTEMS = {"A100-80GB": "a100_80g.json", "H100-SXM-80GB": "h100_80g_nvl8.json"}
 RECOMPUTE = ("none", "attn_only", "full")
@@ -126,8 +126,8 @@ def main() -> None:
     parser.add_argument("--calculon", type=Path, required=True)
     parser.add_argument("--peer", default=sys.executable)
     options = parser.parse_args()
-    runs = calibrate.usable(understand_all(read_table(options.runs))[0].values())
-    unseen = np.exp(calibrate.cross_errors(runs, calibrate.by_family(runs))) - 1
+    runs = fit.usable(understand_all(read_table(options.runs))[0].values())
+    unseen = np.exp(fit.cross_errors(runs, fit.by_family(runs))) - 1
     chosen = [i for i, run in enumerate(runs) if expressible(run)]
     ours_s = our_time(runs)
     print(f"{len(runs)} measured rows, {len(chosen)} expressible")

@@ -13,8 +13,8 @@ import sys
 import time
 from pathlib import Path
 
-from trinch.ocean.ocean import Ocean
-from trinch.posts.event import Created
+from trinch.posts.schema import Created
+from trinch.store.store import Store
 
 PAUSE = 0.02
 GIVE_UP = 20.0
@@ -24,7 +24,7 @@ def main(data: Path) -> None:
     waits: list[float] = []
     while not (data / "ocean.db").exists() and not _ended():
         time.sleep(PAUSE)
-    ocean = Ocean.open(data)
+    store = Store.open(data)
     db = sqlite3.connect(data / "ocean.db", timeout=60)
     while not _ended():
         commit = db.execute("SELECT last_seq, at FROM commits ORDER BY last_seq DESC LIMIT 1").fetchone()
@@ -32,19 +32,19 @@ def main(data: Path) -> None:
             time.sleep(PAUSE)
             continue
         last_seq, at = commit
-        entry = next(ocean.log.read(last_seq - 1, 1))
+        entry = next(store.log.read(last_seq - 1, 1))
         if isinstance(entry.event, Created) and entry.event.post.author:
-            found = _until_found(ocean, last_seq, entry.event.post.author)
+            found = _until_found(store, last_seq, entry.event.post.author)
             if found is not None:
                 waits.append(found - at / 1e6)
         time.sleep(PAUSE)
     print(json.dumps(waits))
 
 
-def _until_found(ocean: Ocean, seq: int, author: str) -> float | None:
+def _until_found(store: Store, seq: int, author: str) -> float | None:
     until = time.time() + GIVE_UP
     while time.time() < until:
-        hits = ocean.search(f"from:{author}", sort="latest", limit=5)
+        hits = store.search(f"from:{author}", sort="latest", limit=5)
         now = time.time()
         if any(hit.seq == seq for hit in hits):
             return now

@@ -18,10 +18,10 @@ import msgspec
 
 from benchmarks.rewrites_pairs import DEV as DEV_PAIRS
 from benchmarks.rewrites_pairs import TEST as TEST_PAIRS
-from trinch.answers.faithful import faithful
 from trinch.answers.spans import spans
-from trinch.posts.lang import identify
-from trinch.posts.reader import Reject, read
+from trinch.answers.verify import faithful
+from trinch.posts.language_id import identify
+from trinch.sources.files import Reject, read
 
 DEV = ("crisislex_t26_shared", "rumoureval2017_traindev", "trump_tweets", "xlmt_8lang")
 POSTS = 1000

@@ -18,11 +18,11 @@ from typing import Any
 
 from benchmarks.answers import micros
 from trinch.answers.answer import answer
-from trinch.answers.denials import denies
+from trinch.answers.contradictions import denies
 from trinch.answers.render import plain
-from trinch.ocean.ocean import Ocean
-from trinch.posts.reader import Reject, read
 from trinch.posts.text import query_terms, tokens
+from trinch.sources.files import Reject, read
+from trinch.store.store import Store
 
 THREADS = Path("../shared/data/social/rumoureval2017_traindev.jsonl.zst")
 
@@ -43,12 +43,12 @@ def threads(split: str, path: Path) -> list[tuple[dict[str, Any], list[dict[str,
     ]
 
 
-def asked(claim: dict[str, Any], ocean: Ocean) -> str:
+def asked(claim: dict[str, Any], store: Store) -> str:
     """What somebody who has heard of the claim would type: its four rarest words that other posts hold too, in its
     order, in lower case."""
     text = re.sub(r"https?\S+|@\w+|#", " ", claim["text"])
     words = [word for word in dict.fromkeys(tokens(text)) if len(word) > 3 and word.isalpha()]
-    frequency = {word: max(map(ocean.doc_freq, query_terms(word)), default=0) for word in words}
+    frequency = {word: max(map(store.doc_freq, query_terms(word)), default=0) for word in words}
     known = sorted((word for word in words if frequency[word] >= 3), key=frequency.__getitem__)[:4]
     return "is it true " + " ".join(word for word in words if word in known)
 
@@ -70,23 +70,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("ocean")
+    parser.add_argument("store")
     parser.add_argument("--split", choices=["dev", "test"], default="test")
     parser.add_argument("--threads", type=Path, default=THREADS)
     parser.add_argument("--show", action="store_true", help="print every question and answer")
     options = parser.parse_args()
-    ocean = Ocean.open(options.ocean)
+    store = Store.open(options.store)
     tally: dict[str, Counter[str]] = {}
     for claim, replies in threads(options.split, options.threads):
         stances = {post["id"]: post["labels"]["stance"] for post in replies}
         last = max(post["created_at"] for post in [claim, *replies])
-        given = answer(ocean, asked(claim, ocean), micros(last) + 1_000_000)
+        given = answer(store, asked(claim, store), micros(last) + 1_000_000)
         verdict = claim["labels"]["veracity"]
         found = outcome(given, claim, stances)
         tally.setdefault(verdict, Counter())[found] += 1
         if options.show:
             print(
-                f"{verdict:10} {found:9} {list(stances.values()).count('deny')} deny | {asked(claim, ocean)}"
+                f"{verdict:10} {found:9} {list(stances.values()).count('deny')} deny | {asked(claim, store)}"
             )
             print("     " + plain(given).split("\n\n")[0].replace("\n", "\n     "))
     for verdict, counts in sorted(tally.items()):

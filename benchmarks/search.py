@@ -1,4 +1,4 @@
-"""Search and ask on the ocean that `ingest` filled: at rest, and while more is being drunk.
+"""Search and ask on the store that `ingest` filled: at rest, and while more is being drunk.
 
 Queries are made of words of the posts themselves, one to four, with the operators people use, half of them
 newest first. Each is asked once; the first 50 warm up and are not counted. Questions are about what happened
@@ -18,7 +18,7 @@ from typing import TypeVar
 from benchmarks import corpus, ingest
 from benchmarks.machine import Options, Row, percentile
 from trinch.answers.answer import answer as ask
-from trinch.ocean.ocean import Ocean
+from trinch.store.store import Store
 
 T = TypeVar("T")
 QUERIES = 400
@@ -34,13 +34,13 @@ def measure(options: Options) -> list[Row]:
         ingest.drink(made.lines, data)
     searches = list(queries(made, QUERIES + WARM_UP))
     questions = list(itertools.islice(itertools.cycle(made.read_questions()), QUESTIONS))
-    ocean = Ocean.open(data)
-    ocean.catch_up()
+    store = Store.open(data)
+    store.catch_up()
     rows = [
-        *_rows("search", "at rest", [_search(ocean, query) for query in searches][WARM_UP:]),
-        *_rows("ask", "at rest", [_ask(ocean, question) for question in questions]),
+        *_rows("search", "at rest", [_search(store, query) for query in searches][WARM_UP:]),
+        *_rows("ask", "at rest", [_ask(store, question) for question in questions]),
     ]
-    # What is drunk meanwhile goes into a copy, so that the next run finds the same ocean.
+    # What is drunk meanwhile goes into a copy, so that the next run finds the same store.
     growing = data.with_name(data.name + "-growing")
     shutil.rmtree(growing, ignore_errors=True)
     shutil.copytree(data, growing)
@@ -52,31 +52,31 @@ def measure(options: Options) -> list[Row]:
     return rows
 
 
-def _search(ocean: Ocean, query: tuple[str, str]) -> float:
+def _search(store: Store, query: tuple[str, str]) -> float:
     """Milliseconds of one search."""
     started = time.perf_counter()
-    ocean.search(query[0], sort=query[1])
+    store.search(query[0], sort=query[1])
     return (time.perf_counter() - started) * 1e3
 
 
-def _ask(ocean: Ocean, question: str) -> float:
+def _ask(store: Store, question: str) -> float:
     """Milliseconds of one question."""
     started = time.perf_counter()
-    ask(ocean, question)
+    ask(store, question)
     return (time.perf_counter() - started) * 1e3
 
 
-def _meanwhile(one: Callable[[Ocean, T], float], asked: Sequence[T], lines: Path, data: Path) -> list[float]:
+def _meanwhile(one: Callable[[Store, T], float], asked: Sequence[T], lines: Path, data: Path) -> list[float]:
     """Milliseconds of each query, again and again while a file is drunk; the first few wait for its start."""
     process = subprocess.Popen(ingest.ingest_command(lines, data), stdout=subprocess.DEVNULL)
-    ocean = Ocean.open(data)
-    before = ocean.log.last_seq
+    store = Store.open(data)
+    before = store.log.last_seq
     times: list[float] = []
     for query in itertools.cycle(asked):
         if process.poll() is not None:
             break
-        took = one(ocean, query)
-        if ocean.log.last_seq > before:
+        took = one(store, query)
+        if store.log.last_seq > before:
             times.append(took)
     if process.returncode:
         raise RuntimeError(f"ingest ended with {process.returncode}")

@@ -15,9 +15,9 @@ from pathlib import Path
 import msgspec
 
 from benchmarks.machine import Options, Row
-from trinch.posts.event import Created
-from trinch.training.log import read_log
-from trinch.world.stream import stream
+from trinch.posts.schema import Created
+from trinch.simulator.network import stream
+from trinch.training.metrics_log import read_log
 
 LAYOUTS = (
     (1, ""),

@@ -2,7 +2,7 @@
 
     python benchmarks/trec.py ../shared/data/bench/trec_microblog --year 2011
 
-Posts are indexed as the ocean indexes them; each topic is asked as of its `latest_pool_time`. With --run, an
+Posts are indexed as the store indexes them; each topic is asked as of its `latest_pool_time`. With --run, an
 existing TREC run file is evaluated instead.
 """
 
@@ -22,10 +22,10 @@ import numpy as np
 import tantivy
 import zstandard
 
-from trinch.ocean import rank
-from trinch.posts.event import Post
-from trinch.posts.lang import identify
+from trinch.posts.language_id import identify
+from trinch.posts.schema import Post
 from trinch.posts.text import terms, tokens
+from trinch.store import scoring
 
 Qrels = dict[str, dict[str, int]]
 Run = dict[str, list[str]]
@@ -105,7 +105,7 @@ def read_qrels(path: Path, topics: Iterable[str]) -> Qrels:
 # --- the chain ---------------------------------------------------------------------------------------------
 
 
-class Ocean:
+class Store:
     """The least that ranking needs of an index: posts in memory, their terms in tantivy."""
 
     def __init__(self, posts: Iterable[Post]) -> None:
@@ -118,10 +118,10 @@ class Ocean:
         spaces = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
         self.index.register_tokenizer("spaces", spaces)
         writer = self.index.writer(heap_size=100_000_000, num_threads=1)
-        self.candidates: list[rank.Candidate] = []
+        self.candidates: list[scoring.Candidate] = []
         for post in posts:
             found = terms(post.text, post.lang)
-            self.candidates.append(rank.Candidate(post, found, post.created_at))
+            self.candidates.append(scoring.Candidate(post, found, post.created_at))
             writer.add_document(
                 tantivy.Document(text=" ".join(found), at=post.created_at, place=len(self.candidates) - 1)
             )
@@ -132,7 +132,7 @@ class Ocean:
         self.n_docs = self.searcher.num_docs
         self.df: Callable[[str], int] = cache(lambda term: self.searcher.doc_freq("text", term))
 
-    def hits(self, weights: Mapping[str, float], as_of: int, limit: int) -> list[rank.Candidate]:
+    def hits(self, weights: Mapping[str, float], as_of: int, limit: int) -> list[scoring.Candidate]:
         query = tantivy.Query
         if not weights:
             return []
@@ -155,20 +155,20 @@ class Ocean:
     def search(self, text: str, as_of: int, limit: int, spent: dict[str, float]) -> list[str]:
         words = tokens(text)
         start = time.process_time()
-        first = self.hits(rank.first_pass(words, self.df, self.n_docs), as_of, rank.WIDE)
+        first = self.hits(scoring.first_pass(words, self.df, self.n_docs), as_of, scoring.WIDE)
         spent["index"] += time.process_time() - start
 
         start = time.process_time()
-        expansion = rank.expand(words, first, self.df, self.n_docs, as_of)
+        expansion = scoring.expand(words, first, self.df, self.n_docs, as_of)
         spent["rank"] += time.process_time() - start
 
         start = time.process_time()
-        weights = rank.second_pass(words, expansion, self.df, self.n_docs)
-        second = self.hits(weights, as_of, rank.depth(limit))
+        weights = scoring.second_pass(words, expansion, self.df, self.n_docs)
+        second = self.hits(weights, as_of, scoring.depth(limit))
         spent["index"] += time.process_time() - start
 
         start = time.process_time()
-        scores = rank.score(words, expansion, second, self.df, self.n_docs, as_of)
+        scores = scoring.score(words, expansion, second, self.df, self.n_docs, as_of)
         order = sorted(range(len(second)), key=lambda i: (-scores[i], -second[i].at, second[i].post.id))
         spent["rank"] += time.process_time() - start
         return [second[i].post.id for i in order[:limit]]
@@ -189,10 +189,10 @@ def main() -> None:
     if args.run:
         run = read_run(args.run)
     else:
-        ocean = Ocean(read_posts(args.folder / "corpus_2011_2012.jsonl.zst"))
+        store = Store(read_posts(args.folder / "corpus_2011_2012.jsonl.zst"))
         spent = {"index": 0.0, "rank": 0.0}
         run = {
-            topic["_id"]: ocean.search(
+            topic["_id"]: store.search(
                 topic["text"], microseconds(topic["latest_pool_time"]), args.limit, spent
             )
             for topic in topics

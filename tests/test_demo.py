@@ -9,7 +9,7 @@ from pathlib import Path
 
 def demo(folder: Path) -> str:
     environment = os.environ | {"COLUMNS": "120", "NO_COLOR": "1"}
-    command = [sys.executable, "-m", "trinch.cli", "demo", "--offline", "--data", str(folder)]
+    command = [sys.executable, "-m", "trinch.cli.main", "demo", "--offline", "--data", str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     return done.stdout
 
@@ -34,7 +34,7 @@ def test_what_the_demo_says_to_type_next_works(tmp_path: Path) -> None:
     lines = [line.strip() for line in shown.split("Go on:")[1].splitlines() if "trinch s" in line]
     assert len(lines) == 2
     for line in lines:
-        command = line.replace("trinch ", f"{sys.executable} -m trinch.cli ", 1)
+        command = line.replace("trinch ", f"{sys.executable} -m trinch.cli.main ", 1)
         assert subprocess.run(["sh", "-c", command], capture_output=True).returncode == 0
 
 

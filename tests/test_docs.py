@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from trinch.cli import main
+from trinch.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = (ROOT / "docs" / "commands.md").read_text()

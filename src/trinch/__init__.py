@@ -1,3 +1,3 @@
-"""Trinch: the open stack behind a Grok. Drink the ocean of posts, answer on demand."""
+"""Trinch: the open stack behind a Grok. Drink the store of posts, answer on demand."""
 
 __version__ = "0.1.0"

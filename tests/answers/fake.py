@@ -1,4 +1,4 @@
-"""A small ocean in memory, for tests: the door of `answers` over a list of posts, all of them invented here.
+"""A small store in memory, for tests: the door of `answers` over a list of posts, all of them invented here.
 
 Ranks by inverse document frequency of the words met, as the real one does; honours `since_time:`, `until_time:`
 and `as_of`; calls posts copies when their folded words are mostly the same.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from trinch.posts.event import Post
+from trinch.posts.schema import Post
 from trinch.posts.text import query_terms, terms, tokens
 
 

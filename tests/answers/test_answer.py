@@ -6,18 +6,18 @@ import pytest
 
 from tests.answers.fake import FERRY, NOISE, FakeOcean, post, us
 from trinch.answers.answer import answer
-from trinch.answers.model import Answer
+from trinch.answers.types import Answer
 
 OCEAN = FakeOcean(FERRY + NOISE)
 
 
-def ask(question: str, as_of: str, ocean: FakeOcean = OCEAN) -> Answer:
-    return answer(ocean, question, us(as_of))
+def ask(question: str, as_of: str, store: FakeOcean = OCEAN) -> Answer:
+    return answer(store, question, us(as_of))
 
 
-def is_sound(given: Answer, ocean: FakeOcean = OCEAN) -> bool:
+def is_sound(given: Answer, store: FakeOcean = OCEAN) -> bool:
     """Invariants 3 and 4, looked at from outside."""
-    posts = {hit.post.id: hit for hit in ocean.hits}
+    posts = {hit.post.id: hit for hit in store.hits}
     for claim in given.claims:
         assert claim.citations
         assert claim.text == claim.citations[0].quote
@@ -77,9 +77,9 @@ def test_a_french_question_prefers_french_posts() -> None:
 
 
 def test_a_french_question_is_answered_from_english_posts_too() -> None:
-    ocean = FakeOcean([p for p in FERRY if p.lang == "en"] + NOISE)
-    given = ask("combien de morts à Port Halden", "2031-05-02T21:00+00:00", ocean)
-    assert is_sound(given, ocean)
+    store = FakeOcean([p for p in FERRY if p.lang == "en"] + NOISE)
+    given = ask("combien de morts à Port Halden", "2031-05-02T21:00+00:00", store)
+    assert is_sound(given, store)
     assert "11 dead" in given.claims[0].text
 
 
@@ -136,7 +136,7 @@ def test_independent_authors_are_counted() -> None:
 
 
 def test_unknown_authors_count_as_one() -> None:
-    ocean = FakeOcean(
+    store = FakeOcean(
         [
             post(p.id, "2031-05-02T09:00+00:00", p.text, "", p.lang)
             for p in FERRY
@@ -144,7 +144,7 @@ def test_unknown_authors_count_as_one() -> None:
         ]
         + NOISE
     )
-    given = ask("how many people died in Port Halden", "2031-05-02T21:00+00:00", ocean)
+    given = ask("how many people died in Port Halden", "2031-05-02T21:00+00:00", store)
     assert given.claims[0].authors == 1
 
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.answers.fake import FERRY, NOISE, FakeHit, FakeOcean, post, us
 from trinch.answers.answer import answer
-from trinch.answers.check import checked, supports
-from trinch.answers.model import Answer, Citation, Claim
+from trinch.answers.quote_check import checked, supports
 from trinch.answers.render import as_json, plain
+from trinch.answers.types import Answer, Citation, Claim
 
 AS_OF = us("2031-05-02T21:00+00:00")
 TEXT = "At least 4 dead after the ferry Aurelia hit a pier at Port Halden, police say"
@@ -131,7 +131,7 @@ hostile = st.text(
 @settings(deadline=None)
 @given(st.lists(hostile, min_size=1, max_size=8), hostile)
 def test_hostile_posts_and_questions_make_sound_answers(texts: list[str], question: str) -> None:
-    ocean = FakeOcean(
+    store = FakeOcean(
         [
             post(
                 f"h{i}",
@@ -143,13 +143,13 @@ def test_hostile_posts_and_questions_make_sound_answers(texts: list[str], questi
         ]
         + FERRY
     )
-    posts = {hit.post.id: hit.post for hit in ocean.hits}
+    posts = {hit.post.id: hit.post for hit in store.hits}
     for asked in (
         question,
         "how many people died in Port Halden",
         f"what happened in Port Halden {question}",
     ):
-        given = answer(ocean, asked, AS_OF)
+        given = answer(store, asked, AS_OF)
         for claim in given.claims:
             assert "\n" not in claim.text
             for citation in claim.citations:

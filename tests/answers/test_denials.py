@@ -4,10 +4,10 @@ import pytest
 
 from tests.answers.fake import FERRY, NOISE, FakeOcean, post, us
 from trinch.answers.answer import answer
-from trinch.answers.denials import denies
-from trinch.answers.figures import figures
-from trinch.answers.model import Answer
-from trinch.posts.event import Post
+from trinch.answers.contradictions import denies
+from trinch.answers.quantities import figures
+from trinch.answers.types import Answer
+from trinch.posts.schema import Post
 
 RUMOUR = (
     "Divers saw two strangers drilling holes below the ferry Aurelia in Port Halden, officials are hiding it"

@@ -4,10 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.answers.fake import FERRY, FakeHit, FakeOcean, post, us
+from trinch.answers.count_timeline import Report, curve
 from trinch.answers.evidence import authors, collapse
-from trinch.answers.figures import figures
+from trinch.answers.quantities import figures
 from trinch.answers.spans import Span
-from trinch.answers.states import Report, curve
 
 
 def hits(*posts: tuple[str, str, str]) -> list[FakeHit]:

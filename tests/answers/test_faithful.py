@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.answers.fake import FERRY
-from trinch.answers.faithful import faithful
-from trinch.answers.figures import numbers
+from trinch.answers.quantities import numbers
+from trinch.answers.verify import faithful
 
 KEPT = [
     ("BREAKING: ferry Aurelia hits pier at Port Halden", "The ferry Aurelia hit the pier at Port Halden."),

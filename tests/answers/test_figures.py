@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trinch.answers.figures import figures, numbers, value_of
+from trinch.answers.quantities import figures, numbers, value_of
 
 
 def read(text: str) -> list[tuple[str, float, str]]:

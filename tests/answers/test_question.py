@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.answers.fake import FERRY, NOISE, FakeOcean, us
 from trinch.answers.question import understand
-from trinch.answers.when import period
+from trinch.answers.time_expressions import period
 
 OCEAN = FakeOcean(FERRY + NOISE)
 AS_OF = us("2031-05-02T21:00+00:00")

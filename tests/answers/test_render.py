@@ -55,12 +55,12 @@ def test_no_evidence_is_said_plainly() -> None:
 def test_markup_and_escapes_of_posts_stay_text() -> None:
     evil = "[bold red]Port Halden[/] ferry accident \x1b]0;owned\x07 \u202e11 dead, police say"
     url = "javascript:alert(1)"
-    ocean = FakeOcean(
+    store = FakeOcean(
         [post(f"e{n}", "2031-05-02T20:00+00:00", f"{evil} {n}", f"a[link=x]{n}", url=url) for n in range(2)]
         + NOISE
     )
-    given = answer(ocean, "what happened in Port Halden", AS_OF)
-    assert given.claims[0].citations[0].quote in ocean.hits[0].post.text + ocean.hits[1].post.text
+    given = answer(store, "what happened in Port Halden", AS_OF)
+    assert given.claims[0].citations[0].quote in store.hits[0].post.text + store.hits[1].post.text
     for text in (plain(given), shown(terminal(given))):
         assert "[bold red]Port Halden[/]" in text
         assert "\x07" not in text

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from tests.answers.fake import FERRY, NOISE, FakeOcean, post, us
 from tests.llm.fake import Server
 from trinch.answers.answer import answer
-from trinch.answers.check import checked
-from trinch.answers.faithful import faithful
-from trinch.answers.model import Answer
+from trinch.answers.quote_check import checked
 from trinch.answers.render import as_json, plain, terminal
 from trinch.answers.rewrite import prompt, read, rewritten
-from trinch.llm.model import Message, Setting
-from trinch.models import open_model
+from trinch.answers.types import Answer
+from trinch.answers.verify import faithful
+from trinch.llm.interface import Message, Setting
+from trinch.service.language_model import open_model
 
 AS_OF = us("2031-05-02T21:00+00:00")
 QUESTION = "what happened in Port Halden"
@@ -72,18 +72,18 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def ocean() -> FakeOcean:
+def store() -> FakeOcean:
     return FakeOcean(FERRY + NOISE)
 
 
-def ask(ocean: FakeOcean, server: Server, how: str, question: str = QUESTION, seconds: float = 5) -> Answer:
+def ask(store: FakeOcean, server: Server, how: str, question: str = QUESTION, seconds: float = 5) -> Answer:
     opened = partial(open_model, Setting(server.url(how), "m", seconds))
-    return rewritten(ocean, answer(ocean, question, AS_OF), opened)
+    return rewritten(store, answer(store, question, AS_OF), opened)
 
 
-def sound(given: Answer, ocean: FakeOcean) -> None:
+def sound(given: Answer, store: FakeOcean) -> None:
     """Invariants 3 and 4, whoever wrote the sentences."""
-    posts = {hit.post.id: hit.post for hit in ocean.hits}
+    posts = {hit.post.id: hit.post for hit in store.hits}
     assert given.answer == "\n".join(claim.text for claim in given.claims)
     for claim in given.claims:
         first = claim.citations[0]
@@ -96,10 +96,10 @@ def sound(given: Answer, ocean: FakeOcean) -> None:
     }
 
 
-def test_faithful_sentences_are_told_and_cited(ocean: FakeOcean, server: Server) -> None:
-    before = answer(ocean, QUESTION, AS_OF)
-    given = ask(ocean, server, "faithful")
-    sound(given, ocean)
+def test_faithful_sentences_are_told_and_cited(store: FakeOcean, server: Server) -> None:
+    before = answer(store, QUESTION, AS_OF)
+    given = ask(store, server, "faithful")
+    sound(given, store)
     assert given.writer
     assert given.writer.model == "m"
     assert given.writer.sentences == len(before.claims) == len(given.claims) >= 3
@@ -109,8 +109,8 @@ def test_faithful_sentences_are_told_and_cited(ocean: FakeOcean, server: Server)
         "same order, same words"
     )
     assert (given.writer.error, given.writer.note) == ("", "")
-    assert ask(ocean, server, "chatty").answer == given.answer
-    assert ask(ocean, server, "flood").answer == given.answer
+    assert ask(store, server, "chatty").answer == given.answer
+    assert ask(store, server, "flood").answer == given.answer
     shown = plain(given)
     for claim in (claim for claim in given.claims if claim.written):
         assert claim.text in shown
@@ -123,9 +123,9 @@ def test_faithful_sentences_are_told_and_cited(ocean: FakeOcean, server: Server)
     "how",
     ["numbers", "names", "negations", "obeyed", "markup", "escapes", "wrong-numbers", "crossed", "one-line", "nothing", "prose"],
 )  # fmt: skip
-def test_unfaithful_sentences_fall_back_to_their_quotes(ocean: FakeOcean, server: Server, how: str) -> None:
-    before, given = answer(ocean, QUESTION, AS_OF), ask(ocean, server, how)
-    sound(given, ocean)
+def test_unfaithful_sentences_fall_back_to_their_quotes(store: FakeOcean, server: Server, how: str) -> None:
+    before, given = answer(store, QUESTION, AS_OF), ask(store, server, how)
+    sound(given, store)
     assert given.claims == before.claims
     assert given.writer
     assert (given.writer.written, given.writer.fell_back) == (0, len(before.claims))
@@ -133,12 +133,12 @@ def test_unfaithful_sentences_fall_back_to_their_quotes(ocean: FakeOcean, server
     assert "evil" not in plain(given)
 
 
-def test_one_sentence_falls_back_and_another_stays(ocean: FakeOcean, server: Server) -> None:
-    before, given = answer(ocean, QUESTION, AS_OF), ask(ocean, server, "half")
-    sound(given, ocean)
+def test_one_sentence_falls_back_and_another_stays(store: FakeOcean, server: Server) -> None:
+    before, given = answer(store, QUESTION, AS_OF), ask(store, server, "half")
+    sound(given, store)
     assert "drunk" not in given.answer
     assert [c.text for c in given.claims[1:]] == [c.text for c in before.claims[1:]]
-    repeated = ask(ocean, server, "repeats")
+    repeated = ask(store, server, "repeats")
     assert repeated.claims == before.claims
     assert repeated.writer
     assert (repeated.writer.written, repeated.writer.fell_back) == (0, 0)
@@ -153,9 +153,9 @@ def test_one_sentence_falls_back_and_another_stays(ocean: FakeOcean, server: Ser
     ],
 )  # fmt: skip
 def test_a_model_that_fails_leaves_the_extractive_answer_and_a_note(
-    ocean: FakeOcean, server: Server, how: str, code: str
+    store: FakeOcean, server: Server, how: str, code: str
 ) -> None:
-    before, given = answer(ocean, QUESTION, AS_OF), ask(ocean, server, how, seconds=0.5)
+    before, given = answer(store, QUESTION, AS_OF), ask(store, server, how, seconds=0.5)
     assert given.claims == before.claims
     assert given.answer == before.answer
     assert given.writer
@@ -165,23 +165,23 @@ def test_a_model_that_fails_leaves_the_extractive_answer_and_a_note(
     assert "All sentences are quotes" in plain(given)
 
 
-def test_a_model_that_cannot_be_opened_leaves_the_extractive_answer(ocean: FakeOcean) -> None:
+def test_a_model_that_cannot_be_opened_leaves_the_extractive_answer(store: FakeOcean) -> None:
     opened = partial(open_model, Setting("/nowhere/at/all"))
-    given = rewritten(ocean, answer(ocean, QUESTION, AS_OF), opened)
+    given = rewritten(store, answer(store, QUESTION, AS_OF), opened)
     assert given.outcome == "answer"
     assert given.writer
     assert given.writer.error == "address"
 
 
-def test_without_evidence_no_model_is_asked(ocean: FakeOcean, server: Server) -> None:
+def test_without_evidence_no_model_is_asked(store: FakeOcean, server: Server) -> None:
     asked = len(server.asked)
-    given = ask(ocean, server, "prose", "who won the Zarbon regatta of 2040")
+    given = ask(store, server, "prose", "who won the Zarbon regatta of 2040")
     assert (given.outcome, given.answer, given.writer) == ("not_enough_evidence", "", None)
     assert len(server.asked) == asked
 
 
-def test_the_same_question_gets_the_same_answer(ocean: FakeOcean, server: Server) -> None:
-    one, other = as_json(ask(ocean, server, "faithful")), as_json(ask(ocean, server, "faithful"))
+def test_the_same_question_gets_the_same_answer(store: FakeOcean, server: Server) -> None:
+    one, other = as_json(ask(store, server, "faithful")), as_json(ask(store, server, "faithful"))
     assert one | {"took_ms": 0} == other | {"took_ms": 0}
     assert server.asked[-1]["temperature"] == 0
     assert server.asked[-1]["messages"] == server.asked[-2]["messages"]
@@ -195,8 +195,8 @@ def test_posts_reach_the_model_as_data_only(server: Server) -> None:
         )
         for n in range(4)
     ]
-    ocean = FakeOcean(FERRY + NOISE + posts)
-    given = answer(ocean, QUESTION, AS_OF)
+    store = FakeOcean(FERRY + NOISE + posts)
+    given = answer(store, QUESTION, AS_OF)
     system, user = prompt(given)
     assert [system.role, user.role] == ["system", "user"]
     assert system.content == prompt(answer(FakeOcean(FERRY + NOISE), QUESTION, AS_OF))[0].content
@@ -205,37 +205,37 @@ def test_posts_reach_the_model_as_data_only(server: Server) -> None:
     assert not set("<>\n") & set(user.content)
     assert "[INST" not in user.content
     for how in ("obeyed", "faithful", "repeats"):
-        told = ask(ocean, server, how)
-        sound(told, ocean)
+        told = ask(store, server, how)
+        sound(told, store)
         assert "evil" not in told.answer or "evil" in given.answer
 
 
-def test_a_post_deleted_while_the_model_writes_is_not_told(ocean: FakeOcean, server: Server) -> None:
-    before = answer(ocean, QUESTION, AS_OF)
+def test_a_post_deleted_while_the_model_writes_is_not_told(store: FakeOcean, server: Server) -> None:
+    before = answer(store, QUESTION, AS_OF)
     lost = before.claims[0].citations[0]
 
     class Slow:
         name = "slow"
 
         def complete(self, messages: list[Message], **_: object) -> Iterator[str]:
-            ocean.gone.add(f"{lost.network}:{lost.id}")
+            store.gone.add(f"{lost.network}:{lost.id}")
             yield f"[1] {lost.quote}."
 
-    given = rewritten(ocean, before, Slow)  # type: ignore[arg-type]  # all of a model that is used
+    given = rewritten(store, before, Slow)  # type: ignore[arg-type]  # all of a model that is used
     assert lost.quote not in given.answer
     assert all(lost.id != source.id for source in given.sources)
     assert len(given.claims) == len(before.claims) - 1
     for claim in before.claims:
-        ocean.gone.add(f"{claim.citations[0].network}:{claim.citations[0].id}")
-    gone = rewritten(ocean, before, Slow)  # type: ignore[arg-type]  # as above
+        store.gone.add(f"{claim.citations[0].network}:{claim.citations[0].id}")
+    gone = rewritten(store, before, Slow)  # type: ignore[arg-type]  # as above
     assert (gone.outcome, gone.answer, gone.claims, gone.sources) == ("not_enough_evidence", "", (), ())
 
 
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 7), st.text(max_size=120)), max_size=8), st.text(max_size=80))
 def test_whatever_a_model_writes_only_the_provable_is_told(lines: list[tuple[int, str]], noise: str) -> None:
-    ocean = FakeOcean(FERRY + NOISE)
-    before = answer(ocean, QUESTION, AS_OF)
+    store = FakeOcean(FERRY + NOISE)
+    before = answer(store, QUESTION, AS_OF)
     said = noise + "\n".join(f"[{n}] {text}" for n, text in lines)
 
     class Writes:
@@ -244,10 +244,10 @@ def test_whatever_a_model_writes_only_the_provable_is_told(lines: list[tuple[int
         def complete(self, messages: list[Message], **_: object) -> Iterator[str]:
             yield said
 
-    given = rewritten(ocean, before, Writes)  # type: ignore[arg-type]  # all of a model that is used
-    sound(given, ocean)
+    given = rewritten(store, before, Writes)  # type: ignore[arg-type]  # all of a model that is used
+    sound(given, store)
     assert len(given.claims) == len(before.claims)
-    retrieved = {(hit.post.network, hit.post.id): hit for hit in ocean.hits}
+    retrieved = {(hit.post.network, hit.post.id): hit for hit in store.hits}
     assert checked(given, retrieved, given.took_ms) == given, "the check says so again"
     assert "\x1b" not in plain(given)
     assert "\u202e" not in plain(given)

@@ -16,8 +16,8 @@ def quotes(text: str) -> list[str]:
     [
         ("Two boats collided. Nobody was hurt.", ["Two boats collided.", "Nobody was hurt."]),
         (
-            "The U.S. Coast Guard arrived at 6 p.m. local time.",
-            ["The U.S. Coast Guard arrived at 6 p.m. local time."],
+            "The U.S. Coast Middleware arrived at 6 p.m. local time.",
+            ["The U.S. Coast Middleware arrived at 6 p.m. local time."],
         ),
         (
             "Dr. Olsen of St. Mary says 3.5 tons were lost.",

@@ -18,14 +18,14 @@ from tokenizers.pre_tokenizers import ByteLevel
 from tests.answers.fake import FERRY, NOISE, FakeOcean, us
 from trinch.answers.answer import answer
 from trinch.answers.rewrite import rewritten
-from trinch.llm.model import LLMError, Message, Setting
-from trinch.model.checkpoint import save
+from trinch.llm.interface import LLMError, Message, Setting
 from trinch.model.config import GrokConfig
 from trinch.model.generate import Sampling, generate
 from trinch.model.grok import Grok
-from trinch.model.speak import Speaker
+from trinch.model.llm_adapter import Speaker
+from trinch.model.load import save
 from trinch.model.tokenizer import SPECIAL_TOKENS, Tokenizer, load_tokenizer, render_chat, split_and_bytes
-from trinch.models import check_model, open_model
+from trinch.service.language_model import check_model, open_model
 
 HELLO = [Message("system", "Be brief."), Message("user", "Hi <|separator|>!")]
 
@@ -68,7 +68,7 @@ def said(speaker: Speaker, tokens: int) -> tuple[str, str]:
 
 
 def test_it_says_what_generation_says_after_the_template(speaker: Speaker, folder: Path) -> None:
-    from trinch.model.checkpoint import load
+    from trinch.model.load import load
 
     tokenizer = load_tokenizer(folder)
     prompt, _ = tokenizer.encode_chat([{"role": m.role, "content": m.content} for m in HELLO])
@@ -118,9 +118,9 @@ def test_torch_that_gives_up_is_told(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_behind_an_answer_it_proves_nothing_and_the_quotes_stay(folder: Path) -> None:
-    ocean, as_of = FakeOcean(FERRY + NOISE), us("2031-05-02T21:00+00:00")
-    before = answer(ocean, "how many people died in Port Halden", as_of)
-    given = rewritten(ocean, before, partial(open_model, Setting(str(folder), "my grok")))
+    store, as_of = FakeOcean(FERRY + NOISE), us("2031-05-02T21:00+00:00")
+    before = answer(store, "how many people died in Port Halden", as_of)
+    given = rewritten(store, before, partial(open_model, Setting(str(folder), "my grok")))
     assert given.claims == before.claims
     assert given.writer
     assert (given.writer.model, given.writer.written) == ("my grok", 0)

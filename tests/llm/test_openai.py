@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.llm.fake import Server
-from trinch.llm.model import LLMError, Message, Setting
-from trinch.llm.openai import KEY, OpenAI, base_of
+from trinch.llm.interface import LLMError, Message, Setting
+from trinch.llm.openai_client import KEY, OpenAI, base_of
 
 SECRET = "sk-very-secret-1234567890"
 HELLO = (Message("system", "be brief"), Message("user", "héllo\n☃"))

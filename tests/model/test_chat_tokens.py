@@ -21,7 +21,7 @@ from trinch.model.tokenizer import (
     render_chat,
 )
 
-TEXT = "the ocean then the other there; that Then they're 2024 the\n\nend. Ωμέγα 海の水 🌊 "
+TEXT = "the store then the other there; that Then they're 2024 the\n\nend. Ωμέγα 海の水 🌊 "
 
 
 def pieces(text: str) -> list[str]:
@@ -118,7 +118,7 @@ def test_saved_tokenizer_is_the_same(tokenizer: Tokenizer, tmp_path: Path) -> No
 
 CHAT = [
     {"role": "system", "content": " Be brief. "},
-    {"role": "user", "content": "Where is the ocean?"},
+    {"role": "user", "content": "Where is the store?"},
     {"role": "assistant", "content": "There."},
     {"role": "user", "content": "2 of them?"},
 ]
@@ -126,7 +126,7 @@ CHAT = [
 
 def test_template_is_groks(tokenizer: Tokenizer) -> None:
     text = (
-        "System: Be brief.<|separator|>\n\nHuman: Where is the ocean?<|separator|>\n\n"
+        "System: Be brief.<|separator|>\n\nHuman: Where is the store?<|separator|>\n\n"
         "Assistant: There.<|separator|>\n\nHuman: 2 of them?<|separator|>\n\nAssistant:"
     )
     assert render_chat(CHAT) == text

@@ -163,7 +163,7 @@ def test_streaming_gives_the_text_up_to_the_first_stop(
 
 def test_stream_and_generate_give_the_same_text(model: Grok, tokenizer: Tokenizer) -> None:
     sampling = Sampling(max_new_tokens=30, temperature=1.0)
-    prompts = ["Hello", "What is the ocean"]
+    prompts = ["Hello", "What is the store"]
     whole = generate(model, tokenizer, prompts, sampling)
     steps = list(stream(model, tokenizer, prompts, sampling))
     assert [("".join(parts)) for parts in zip_longest(*steps, fillvalue="")] == whole

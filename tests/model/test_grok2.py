@@ -9,9 +9,9 @@ import torch
 from grok2_numpy import SPEC, forward, random_weights
 from torch import Tensor
 
-from trinch.model.checkpoint_hf import hf_names
 from trinch.model.config import CONFIGS, GrokConfig
 from trinch.model.grok import Grok, inverse_frequencies
+from trinch.model.hf_checkpoint import hf_names
 
 TOKENS = np.random.default_rng(3).integers(0, SPEC["vocab"], 17).tolist()
 

@@ -7,8 +7,15 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
-from trinch.model import kernels
-from trinch.model.kernels import capped_attention, even_groups, gated_gelu, grouped_matmul, rms_norm, rotate
+from trinch.model import custom_gradients
+from trinch.model.custom_gradients import (
+    capped_attention,
+    even_groups,
+    gated_gelu,
+    grouped_matmul,
+    rms_norm,
+    rotate,
+)
 
 
 def same(
@@ -54,7 +61,9 @@ def attention_by_formula(
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("cached", [0, 7])
 def test_attention(monkeypatch: pytest.MonkeyPatch, masked: str, cap: float, warm: bool, cached: int) -> None:
-    monkeypatch.setitem(kernels.SCORES_AT_ONCE, "cpu", 1)  # many blocks of the least size, 16 queries
+    monkeypatch.setitem(
+        custom_gradients.SCORES_AT_ONCE, "cpu", 1
+    )  # many blocks of the least size, 16 queries
     torch.manual_seed(0)
     b, j, g, t, c = 2, 2, 3, 37, 8
     s = t + cached

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from grok1_numpy import forward as numpy_forward
 from torch import Tensor
 
-from trinch.model.commands import model as model_command
+from trinch.cli.model import model as model_command
 from trinch.model.parity import check_parity, read_parity_file
 
 FILES = ["grok1_ref_fp32.npz", "grok1_ref_bf16.npz", "r_int8_m2.npz"]

@@ -19,12 +19,13 @@ from grok2_numpy import forward as grok2_forward
 from miniatures import grok1_names, write_grok1, write_grok2
 from safetensors import safe_open
 
-from trinch.model import checkpoint, checkpoint_grok1
-from trinch.model.checkpoint import CheckpointError, describe, load, read_config, save
-from trinch.model.checkpoint_hf import config_from_hf, config_to_hf
-from trinch.model.commands import model as model_command
+from trinch.cli.model import model as model_command
+from trinch.model import grok1_checkpoint
+from trinch.model import load as checkpoint
 from trinch.model.config import CONFIGS
 from trinch.model.grok import Grok
+from trinch.model.hf_checkpoint import config_from_hf, config_to_hf
+from trinch.model.load import CheckpointError, describe, load, read_config, save
 
 GROK2 = SPEC | {"expert_width": 16, "mlp_width": 24}
 GROK2_CONFIG = {
@@ -69,7 +70,7 @@ def logits(model: Grok, tokens: list[int]) -> np.ndarray[Any, Any]:
 
 
 def test_files_are_in_the_order_of_the_original_code() -> None:
-    names = checkpoint_grok1.haiku_names(64)
+    names = grok1_checkpoint.haiku_names(64)
     assert names == grok1_names(64)
     assert len(names) == 770
     assert names[2:6:3] == [
@@ -104,7 +105,7 @@ def test_grok1_is_imported_exactly(tmp_path: Path) -> None:
 def test_dequantised_weights_are_bitwise_those_of_the_original(tmp_path: Path) -> None:
     weights = write_grok1(tmp_path, layers=1)
     config = read_config(tmp_path)
-    read = dict(checkpoint_grok1.read_tensors(tmp_path, config, torch.bfloat16))
+    read = dict(grok1_checkpoint.read_tensors(tmp_path, config, torch.bfloat16))
     at = "transformer/decoder_layer_0/"
     down = weights[f"{at}moe/linear_1/w"].to(torch.bfloat16)
     assert torch.equal(read["layers.0.moe.experts.down"], down)
@@ -243,7 +244,7 @@ def test_a_broken_file_is_named(tmp_path: Path, content: bytes) -> None:
     write_grok1(tmp_path, layers=1)
     (tmp_path / "ckpt-0" / "tensor00001_000").write_bytes(content)
     with pytest.raises(CheckpointError, match="tensor00001_000"):
-        list(checkpoint.read_tensors(tmp_path, checkpoint_grok1.infer_config(tmp_path)))
+        list(checkpoint.read_tensors(tmp_path, grok1_checkpoint.infer_config(tmp_path)))
 
 
 def test_a_missing_file_is_noticed(tmp_path: Path) -> None:

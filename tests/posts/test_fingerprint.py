@@ -13,7 +13,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trinch.posts.fingerprint import COPY, SAMPLE, similar, sketch
+from trinch.posts.near_duplicates import COPY, SAMPLE, similar, sketch
 
 LINK = re.compile(r"https?://\S*")
 TERM = re.compile(r"[#@$]?\w+(?:'\w+)?|[^\w\s.,:;!?…\"'()-]")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.posts.samples import ALL
 from trinch.posts import jetstream, jsonl, x
-from trinch.posts.event import Event, Malformed
+from trinch.posts.schema import Event, Malformed
 
 PARSERS: dict[str, Callable[[bytes], list[Event]]] = {
     "x": x.parse,

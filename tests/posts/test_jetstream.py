@@ -4,7 +4,8 @@ import pytest
 
 from tests.posts.samples import DID, LIKE, OTHER, TIME_US, line, sky_commit, sky_record, sky_v2
 from trinch.posts import times
-from trinch.posts.event import (
+from trinch.posts.jetstream import parse
+from trinch.posts.schema import (
     AccountGone,
     AccountHidden,
     AccountRenamed,
@@ -18,7 +19,6 @@ from trinch.posts.event import (
     Reacted,
     Unreacted,
 )
-from trinch.posts.jetstream import parse
 
 URI = f"at://{DID}/app.bsky.feed.post/3mptbyplj5d2a"
 QUOTED = f"at://{OTHER}/app.bsky.feed.post/3k"

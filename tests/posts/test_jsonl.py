@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.posts.samples import ID, ROW, line
-from trinch.posts import event, times
-from trinch.posts.event import Created, Deleted, Event, Malformed, Post
+from trinch.posts import schema as event
+from trinch.posts import times
 from trinch.posts.jsonl import dump, parse
+from trinch.posts.schema import Created, Deleted, Event, Malformed, Post
 
 AT = times.rfc3339("2025-03-12T18:39:19.001Z")
 

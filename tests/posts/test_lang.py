@@ -9,7 +9,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trinch.posts.lang import identify
+from trinch.posts.language_id import identify
 
 
 @pytest.mark.parametrize(

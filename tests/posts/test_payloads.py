@@ -14,8 +14,8 @@ import msgspec
 import pytest
 import zstandard
 
-from trinch.posts import formats, jetstream, jsonl, reader, times, x
-from trinch.posts.event import (
+from trinch.posts import formats, jetstream, jsonl, times, x
+from trinch.posts.schema import (
     AccountHidden,
     AccountRestored,
     Created,
@@ -28,7 +28,8 @@ from trinch.posts.event import (
     Reacted,
     Restored,
 )
-from trinch.posts.reader import Reject
+from trinch.sources import files as reader
+from trinch.sources.files import Reject
 
 Facts = dict[str, int]
 

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.posts.samples import ALL, line, sky_commit, v1_status, x_line, x_tweet
-from trinch.posts import formats, reader
-from trinch.posts.event import Created
-from trinch.posts.reader import Reject, events, read
+from trinch.posts import formats
+from trinch.posts.schema import Created
+from trinch.sources import files
+from trinch.sources.files import Reject, events, read
 
 Pack = Callable[[bytes], bytes]
 
@@ -58,7 +59,7 @@ def test_nothing_is_lost_across_many_chunks(tmp_path: Path, pack: Pack) -> None:
 def test_lines_do_not_depend_on_how_bytes_arrive(chunks: list[bytes]) -> None:
     lines = b"".join(chunks).split(b"\n")
     expected = [(n, one) for n, one in enumerate(lines, 1) if one or n < len(lines)]
-    assert list(reader._lines("f", iter([chunk for chunk in chunks if chunk]), None)) == expected
+    assert list(files._lines("f", iter([chunk for chunk in chunks if chunk]), None)) == expected
 
 
 @packed
@@ -87,7 +88,7 @@ def test_a_damaged_compressed_file_is_reported(tmp_path: Path) -> None:
 
 @packed
 def test_an_endless_line_is_passed_over_in_little_memory(tmp_path: Path, pack: Pack) -> None:
-    long = b'{"text":"' + b"x" * (3 * reader.MAX_LINE) + b'"}'
+    long = b'{"text":"' + b"x" * (3 * files.MAX_LINE) + b'"}'
     file = write(tmp_path / "posts", pack(b'{"a":1}\n' + long + b'\n{"b":2}\n'))
     del long
     tracemalloc.start()
@@ -99,7 +100,7 @@ def test_an_endless_line_is_passed_over_in_little_memory(tmp_path: Path, pack: P
     assert [items[0], items[2]] == [(1, b'{"a":1}'), (3, b'{"b":2}')]
     assert isinstance(items[1], Reject)
     assert (items[1].line, items[1].reason) == (2, "longer than 16 MiB")
-    assert peak < 6 * reader.MAX_LINE
+    assert peak < 6 * files.MAX_LINE
 
 
 def test_pretty_printed_documents_and_arrays(tmp_path: Path) -> None:
@@ -153,9 +154,7 @@ def test_progress_ends_at_the_size_of_the_file(tmp_path: Path) -> None:
 
 
 def test_standard_input(tmp_path: Path) -> None:
-    code = (
-        "from trinch.posts.reader import events\nfor e in events('-'): print(type(e[0]).__name__, flush=True)"
-    )
+    code = "from trinch.sources.files import events\nfor e in events('-'): print(type(e[0]).__name__, flush=True)"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert process.stdin
     assert process.stdout
@@ -213,4 +212,4 @@ def test_memory_stays_bounded_on_a_bomb(tmp_path: Path) -> None:
     finally:
         tracemalloc.stop()
     assert isinstance(only, Reject)
-    assert peak < 8 * reader.MAX_LINE
+    assert peak < 8 * files.MAX_LINE

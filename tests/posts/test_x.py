@@ -4,7 +4,7 @@ import pytest
 
 from tests.posts.samples import ID, activity, line, v1_status, x_line, x_tweet, x_user
 from trinch.posts import times
-from trinch.posts.event import (
+from trinch.posts.schema import (
     AccountHidden,
     AccountRenamed,
     AccountRestored,

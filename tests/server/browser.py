@@ -27,11 +27,11 @@ TOLL_PATH = "/?q=How+many+people+died+in+the+Port+Esker+explosion%3F&as_of=2026-
 
 DELETE = """
 import sys, time
-from trinch.ocean.ocean import Ocean
-from trinch.posts.event import Deleted
-ocean = Ocean.open(sys.argv[1])
+from trinch.store.store import Store
+from trinch.posts.schema import Deleted
+store = Store.open(sys.argv[1])
 network, _, id = sys.argv[2].partition(":")
-ocean.drink([Deleted(at=time.time_ns() // 1000, network=network, id=id)])
+store.ingest([Deleted(at=time.time_ns() // 1000, network=network, id=id)])
 print(time.time())
 """
 """A process of its own that deletes a post: folder, key. Says when that was acknowledged."""

@@ -14,8 +14,8 @@ from tests.server.running import Running, fill
 
 @pytest.fixture(scope="session")
 def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An ocean of our own sample. Not to be written to: copy it for that."""
-    return fill(tmp_path_factory.mktemp("sample") / "ocean")
+    """A store of our own sample. Not to be written to: copy it for that."""
+    return fill(tmp_path_factory.mktemp("sample") / "store")
 
 
 @pytest.fixture(scope="session")

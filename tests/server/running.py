@@ -1,4 +1,4 @@
-"""A real server in a process of its own, and oceans for it to serve."""
+"""A real server in a process of its own, and stores for it to serve."""
 
 import os
 import re
@@ -11,19 +11,19 @@ from types import TracebackType
 
 import httpx
 
-from trinch.ocean.drink import Drinker
-from trinch.ocean.ocean import Ocean
-from trinch.world.story import sample
+from trinch.simulator.sample import sample
+from trinch.store.store import Store
+from trinch.store.writer import Writer
 
 
 def fill(data: Path) -> Path:
     """Our own sample, drunk and searchable."""
     data.mkdir(parents=True, exist_ok=True)
-    drinker = Drinker(data)
+    writer = Writer(data)
     for event in sample():
-        drinker.take([event])
-    drinker.close()
-    Ocean.open(data).catch_up()
+        writer.take([event])
+    writer.close()
+    Store.open(data).catch_up()
     return data
 
 
@@ -37,7 +37,7 @@ class Running:
         arguments = ["--data", str(self.data), "--port", "0", *self.options]
         self.log = (self.data.parent / f"{self.data.name}.log").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "trinch.cli", "serve", *arguments],
+            [sys.executable, "-m", "trinch.cli.main", "serve", *arguments],
             stderr=self.log,
             stdout=self.log,
             env=os.environ | {"COLUMNS": "200"},

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from tests.server.browser import PHONE, Tab, chromium, missing
 from tests.server.running import Running, fill
-from trinch.world.story import QUESTIONS, Question
+from trinch.simulator.sample import QUESTIONS, Question
 
 WIDE = {"width": 1200, "height": 800}
 
@@ -54,7 +54,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as room,
-        Running(fill(Path(room) / "ocean")) as server,
+        Running(fill(Path(room) / "store")) as server,
         chromium() as browser,
     ):
         take(browser, server.url, folder)

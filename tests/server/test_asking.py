@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trinch.ocean.ocean import Ocean
-from trinch.ocean.query import MAX_LENGTH, parse
-from trinch.server.asking import understood
-from trinch.server.errors import Problem
-from trinch.server.filters import Extension, Filters, SearchParameters, Tool, XSource, where
-from trinch.server.shapes import answered, web
-from trinch.server.turns import follow_up
-from trinch.server.wording import escaped, piece_of
+from trinch.server.http.errors import Problem
+from trinch.server.openai.markdown import escaped, piece_of
+from trinch.server.openai.search_filters import Extension, Filters, SearchParameters, Tool, XSource, where
+from trinch.service.ask import understood
+from trinch.service.conversation import follow_up
+from trinch.service.serialize import answered, web
+from trinch.store.query import MAX_LENGTH, parse
+from trinch.store.store import Store
 
 FERRY = "How many people died in the Bergen ferry accident?"
 DE = "Wie viele Menschen starben bei dem Fährunglück in Bergen?"
@@ -109,16 +109,16 @@ def test_a_question_that_says_all_stands_alone(before: str, question: str) -> No
     ],
 )
 def test_a_conversation_in_other_languages_is_answered(sample_data: Path, first: str, then: str) -> None:
-    ocean = Ocean.open(sample_data)
-    assert answered(ocean, understood(first))["outcome"] == "answer"
-    assert "31" in answered(ocean, understood(then, earlier=[first]))["answer"]
-    assert answered(ocean, understood(then))["outcome"] == "not_enough_evidence"
+    store = Store.open(sample_data)
+    assert answered(store, understood(first))["outcome"] == "answer"
+    assert "31" in answered(store, understood(then, earlier=[first]))["answer"]
+    assert answered(store, understood(then))["outcome"] == "not_enough_evidence"
 
 
 def test_a_count_is_not_quoted_beside_one_that_was_corrected(sample_data: Path) -> None:
-    ocean = Ocean.open(sample_data)
+    store = Store.open(sample_data)
     asked = understood("How many were injured there?", earlier=["What happened in Port Esker?"])
-    first = answered(ocean, asked)["claims"][0]["text"]
+    first = answered(store, asked)["claims"][0]["text"]
     assert "31" in first
     assert "11 dead" not in first
     assert "10" in first
@@ -140,9 +140,9 @@ def test_operators_in_a_question_restrict_it() -> None:
 def test_a_restriction_as_long_as_may_be_leaves_room_for_our_own(sample_data: Path) -> None:
     long = " ".join(f"-from:nobody{n:068}" for n in range(50))
     assert MAX_LENGTH - 50 < len(long) < MAX_LENGTH
-    ocean, question = Ocean.open(sample_data), "What happened in Port Esker on 17 March 2026?"
-    assert answered(ocean, understood(question, where=long))["outcome"] == "answer"
-    assert answered(ocean, understood(question, where="from:nobody"))["outcome"] == "not_enough_evidence"
+    store, question = Store.open(sample_data), "What happened in Port Esker on 17 March 2026?"
+    assert answered(store, understood(question, where=long))["outcome"] == "answer"
+    assert answered(store, understood(question, where="from:nobody"))["outcome"] == "not_enough_evidence"
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from tests.server.test_bounds import closed, served
-from trinch.server import bounds, guard, ingest, wire
-from trinch.server.audit import Audit
-from trinch.server.errors import Problem
-from trinch.server.keys import Keys
-from trinch.server.metrics import Metrics
+from trinch.server.api import upload
+from trinch.server.http import codec, connection_limits, middleware
+from trinch.server.http.audit import Audit
+from trinch.server.http.errors import Problem
+from trinch.server.http.keys import Keys
+from trinch.server.http.metrics import Metrics
 
 PAUSE, WHOLE = 0.5, 1.5
 HEAD = b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 1000\r\n\r\n"
@@ -32,15 +33,15 @@ ended = threading.Event()
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[str, int]]:
     """The door and its readers of bodies, with short patience."""
-    monkeypatch.setattr(guard, "PAUSE_SECONDS", PAUSE)
-    monkeypatch.setattr(guard, "BODY_SECONDS", WHOLE)
-    monkeypatch.setattr(bounds, "WRITE_SECONDS", PAUSE)
+    monkeypatch.setattr(middleware, "PAUSE_SECONDS", PAUSE)
+    monkeypatch.setattr(middleware, "BODY_SECONDS", WHOLE)
+    monkeypatch.setattr(connection_limits, "WRITE_SECONDS", PAUSE)
 
     async def takes(request: Request) -> Response:
-        return wire.Json(await wire.body(request, dict))
+        return codec.Json(await codec.body(request, dict))
 
     async def drinks(request: Request) -> Response:
-        return wire.Json([line.decode() async for line in ingest._lines(request)])
+        return codec.Json([line.decode() async for line in upload._lines(request)])
 
     async def problem(_: Request, error: Exception) -> Response:
         assert isinstance(error, Problem)
@@ -50,12 +51,12 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
         return Response("ok")
 
     async def endless(_: Request) -> Response:
-        return wire.EventStream(flood())
+        return codec.EventStream(flood())
 
     async def flood() -> AsyncIterator[bytes]:
         try:
             while True:
-                yield wire.event("x" * 65536)
+                yield codec.event("x" * 65536)
                 await asyncio.sleep(0)
         finally:
             ended.set()
@@ -66,15 +67,15 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
         Route("/json", takes, methods=["POST"]),
         Route("/lines", drinks, methods=["POST"]),
     ]
-    app = guard.Guard(
+    app = middleware.Middleware(
         Starlette(routes=routes, exception_handlers={Problem: problem}),
-        guard.rules("127.0.0.1", keys=False, allow_hosts=["x"]),
+        middleware.rules("127.0.0.1", keys=False, allow_hosts=["x"]),
         Keys(tmp_path),
         Audit(tmp_path),
         Metrics(),
         lambda _: "test",
     )
-    config = uvicorn.Config(app, http=bounds.Bounded, ws="none", lifespan="off", log_level="error")
+    config = uvicorn.Config(app, http=connection_limits.Bounded, ws="none", lifespan="off", log_level="error")
     running = uvicorn.Server(config)
     opened = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=lambda: asyncio.run(running.serve([opened])))

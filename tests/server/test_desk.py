@@ -15,26 +15,26 @@ import msgspec
 import psutil
 import pytest
 
-from trinch.llm.model import LLMError
-from trinch.ocean.drink import Totals
-from trinch.ocean.indexer import IndexerStopped
-from trinch.ocean.ingest import Stopped
-from trinch.ocean.ocean import Ocean, timed_search
-from trinch.ocean.query import QueryError
-from trinch.posts.event import Malformed
-from trinch.server.desk import Desk
-from trinch.server.errors import Problem
+from trinch.llm.interface import LLMError
+from trinch.posts.schema import Malformed
+from trinch.server.http.errors import Problem
+from trinch.server.workers.worker_pool import WorkerPool
+from trinch.service.ingest import Stopped
+from trinch.store.indexer import IndexerStopped
+from trinch.store.query import QueryError
+from trinch.store.store import Store, timed_search
+from trinch.store.writer import Totals
 
 
-def _pid(_: Ocean) -> int:
+def _pid(_: Store) -> int:
     return os.getpid()
 
 
-def _count(ocean: Ocean) -> int:
-    return ocean.num_posts
+def _count(store: Store) -> int:
+    return store.num_posts
 
 
-def _wait_for(_: Ocean, path: Path) -> None:
+def _wait_for(_: Store, path: Path) -> None:
     while not path.exists():
         time.sleep(0.01)
 
@@ -46,80 +46,80 @@ class _Stubborn(Exception):
         super().__init__(one + two)
 
 
-def _fail(_: Ocean) -> None:
+def _fail(_: Store) -> None:
     raise _Stubborn("no ", "good")
 
 
-def _refuse(_: Ocean) -> None:
+def _refuse(_: Store) -> None:
     raise Problem(418, "tea", param="pot", code="teapot", retry=3)
 
 
-def _die(_: Ocean) -> None:
+def _die(_: Store) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture
-def desk(sample_data: Path) -> Iterator[Desk]:
-    desk = Desk(sample_data, 1, line=10)
-    yield desk
-    desk.close()
+def pool(sample_data: Path) -> Iterator[WorkerPool]:
+    pool = WorkerPool(sample_data, 1, line=10)
+    yield pool
+    pool.close()
 
 
-def test_too_much_work_is_refused_and_then_taken_again(desk: Desk, tmp_path: Path) -> None:
+def test_too_much_work_is_refused_and_then_taken_again(pool: WorkerPool, tmp_path: Path) -> None:
     async def run() -> None:
         held = tmp_path / "held"
-        waiting = [asyncio.create_task(desk.run(_wait_for, held)) for _ in range(11)]
+        waiting = [asyncio.create_task(pool.run(_wait_for, held)) for _ in range(11)]
         await asyncio.sleep(0)
         with pytest.raises(Problem) as caught:
-            await desk.run(_count)
+            await pool.run(_count)
         assert caught.value.status == 503
         await asyncio.sleep(0.5)  # until the first is at work
         waiting[0].cancel()  # who hangs up does not free the process
         await asyncio.sleep(0)
-        assert desk.busy == 11
+        assert pool.busy == 11
         held.touch()
         await asyncio.gather(*waiting, return_exceptions=True)
-        assert await desk.run(_count) > 2000
+        assert await pool.run(_count) > 2000
 
     asyncio.run(run())
 
 
-def test_a_query_that_cannot_be_read_says_so_across_processes(desk: Desk) -> None:
+def test_a_query_that_cannot_be_read_says_so_across_processes(pool: WorkerPool) -> None:
     async def run() -> None:
         with pytest.raises(QueryError) as caught:
-            await desk.run(timed_search, "since:never", 10, "latest", None)
+            await pool.run(timed_search, "since:never", 10, "latest", None)
         assert caught.value.position == len("since:")
         assert "since:never" in str(caught.value)
-        assert await desk.run(_count) > 2000
+        assert await pool.run(_count) > 2000
 
     asyncio.run(run())
 
 
-def test_a_process_that_dies_is_replaced_and_its_work_done_again(desk: Desk) -> None:
+def test_a_process_that_dies_is_replaced_and_its_work_done_again(pool: WorkerPool) -> None:
     async def run() -> None:
-        first = await desk.run(_pid)
+        first = await pool.run(_pid)
         os.kill(first, signal.SIGKILL)
-        assert await desk.run(_pid) != first
+        assert await pool.run(_pid) != first
 
     asyncio.run(run())
 
 
-def test_work_that_kills_its_process_is_given_up(desk: Desk) -> None:
+def test_work_that_kills_its_process_is_given_up(pool: WorkerPool) -> None:
     async def run() -> None:
         with pytest.raises(Problem) as caught:
-            await desk.run(_die)
+            await pool.run(_die)
         assert caught.value.status == 503
-        assert await desk.run(_count) > 2000
+        assert await pool.run(_count) > 2000
 
     asyncio.run(run())
 
 
-def test_a_process_that_dies_takes_nobody_with_it_who_waits(desk: Desk, tmp_path: Path) -> None:
+def test_a_process_that_dies_takes_nobody_with_it_who_waits(pool: WorkerPool, tmp_path: Path) -> None:
     """Also where somebody else in the line has hung up, over which the pools of Python 3.11 stumble."""
 
     async def run() -> None:
-        first = await desk.run(_pid)
-        waiting = [asyncio.create_task(desk.run(_wait_for, tmp_path / "held")) for _ in range(10)]
+        first = await pool.run(_pid)
+        waiting = [asyncio.create_task(pool.run(_wait_for, tmp_path / "held")) for _ in range(10)]
         await asyncio.sleep(0.3)  # until the first is at work
         for gone in waiting[1::2]:
             gone.cancel()
@@ -127,8 +127,8 @@ def test_a_process_that_dies_takes_nobody_with_it_who_waits(desk: Desk, tmp_path
         os.kill(first, signal.SIGKILL)
         (tmp_path / "held").touch()
         await asyncio.wait_for(asyncio.gather(*waiting[::2]), 20)
-        assert await desk.run(_pid) != first
-        assert desk.busy == 0
+        assert await pool.run(_pid) != first
+        assert pool.busy == 0
 
     asyncio.run(run())
 
@@ -155,20 +155,20 @@ def test_errors_are_the_same_in_another_process(error: Exception) -> None:
     assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))
 
 
-def test_an_error_ends_its_own_work_only(desk: Desk) -> None:
+def test_an_error_ends_its_own_work_only(pool: WorkerPool) -> None:
     async def run() -> None:
-        first = await desk.run(_pid)
+        first = await pool.run(_pid)
         with pytest.raises(RuntimeError, match="_Stubborn: no good"):
-            await desk.run(_fail)
+            await pool.run(_fail)
         with pytest.raises(Problem) as caught:
-            await desk.run(_refuse)
+            await pool.run(_refuse)
         assert caught.value.body["error"]["code"] == "teapot"
-        assert await desk.run(_pid) == first
+        assert await pool.run(_pid) == first
 
     asyncio.run(run())
 
 
-def _print(_: Ocean) -> None:
+def _print(_: Store) -> None:
     os.write(1, b"from the other process\n")
 
 
@@ -176,10 +176,10 @@ _TALKER = """
 import asyncio, sys
 from pathlib import Path
 from tests.server.test_desk import _print
-from trinch.server.desk import Desk
+from trinch.server.workers.worker_pool import WorkerPool
 
 if __name__ == "__main__":
-    asyncio.run(Desk(Path(sys.argv[1]), 1, 5).run(_print))
+    asyncio.run(WorkerPool(Path(sys.argv[1]), 1, 5).run(_print))
 """
 
 
@@ -201,11 +201,11 @@ _SERVER = """
 import asyncio, sys
 from pathlib import Path
 from tests.server.test_desk import _pid
-from trinch.server.desk import Desk
+from trinch.server.workers.worker_pool import WorkerPool
 
 async def run():
-    desk = Desk(Path(sys.argv[1]), 1, 5)
-    print(await desk.run(_pid), flush=True)
+    pool = WorkerPool(Path(sys.argv[1]), 1, 5)
+    print(await pool.run(_pid), flush=True)
     sys.stdin.read()
 
 if __name__ == "__main__":

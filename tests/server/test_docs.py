@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 import pytest
 
-from trinch.server import commands
-from trinch.server.metrics import NAMES
-from trinch.server.openapi import document
+from trinch.cli import serve
+from trinch.server.api.openapi import document
+from trinch.server.http.metrics import NAMES
 
 DOCS = Path(__file__).parents[2] / "docs"
 OPERATIONS, API = (DOCS / "operations.md").read_text(), (DOCS / "api.md").read_text()
@@ -19,11 +19,11 @@ def test_every_metric() -> None:
 
 
 def test_every_option_of_serve() -> None:
-    for option in commands.serve.params:
+    for option in serve.serve.params:
         assert any(name in OPERATIONS for name in option.opts), option.opts
 
 
-@pytest.mark.parametrize("command", [commands.serve, commands.mcp, *commands.keys.commands.values()])
+@pytest.mark.parametrize("command", [serve.serve, serve.mcp, *serve.keys.commands.values()])
 def test_every_verb_has_an_example(command: click.Command) -> None:
     assert "Example" in (command.help or "")
 

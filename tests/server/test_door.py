@@ -15,12 +15,12 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from tests.server.running import Running
-from trinch.server.audit import Audit
-from trinch.server.commands import keys as keys_command
-from trinch.server.commands import serve as serve_command
-from trinch.server.guard import Guard, rules
-from trinch.server.keys import Keys
-from trinch.server.metrics import Metrics
+from trinch.cli.serve import keys as keys_command
+from trinch.cli.serve import serve as serve_command
+from trinch.server.http.audit import Audit
+from trinch.server.http.keys import Keys
+from trinch.server.http.metrics import Metrics
+from trinch.server.http.middleware import Middleware, rules
 
 POST = {
     "platform": "x",
@@ -39,7 +39,7 @@ def run(*arguments: str) -> Any:
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, dict[str, str]]]:
     """A server that can be reached from elsewhere, and a key for each scope."""
-    data = tmp_path_factory.mktemp("locked") / "ocean"
+    data = tmp_path_factory.mktemp("locked") / "store"
     tokens = {scope: Keys(data).add(scope, [scope])[1] for scope in ("read", "ingest", "admin")}
     with Running(data, "--host", "0.0.0.0", "--cors", "https://ok.example") as running:
         yield running, tokens
@@ -147,7 +147,7 @@ def test_a_key_has_a_rate(tmp_path: Path) -> None:
 
     keys = Keys(tmp_path)
     door = rules("0.0.0.0", keys=True, rate=1.5)
-    guard = Guard(app, door, keys, Audit(tmp_path), Metrics(), lambda scope: "any")
+    guard = Middleware(app, door, keys, Audit(tmp_path), Metrics(), lambda scope: "any")
     tokens = [keys.add(name, ["read"])[1] for name in ("fast", "slow")]
 
     async def ask() -> list[httpx.Response]:

@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 
-from trinch.ocean.log import Log
-from trinch.ocean.query import parse_time
-from trinch.posts.event import Deleted, Hidden
-from trinch.server import responses, shapes
-from trinch.server.asking import Asked
-from trinch.server.desk import Desk
-from trinch.server.filters import Tool
-from trinch.server.memory import Memory
-from trinch.server.responses import ResponseRequest
-from trinch.server.telling import seen, sources, told
-from trinch.server.wording import address
+from trinch.posts.schema import Deleted, Hidden
+from trinch.server.openai import responses
+from trinch.server.openai.markdown import address
+from trinch.server.openai.response_store import Memory
+from trinch.server.openai.responses import ResponseRequest
+from trinch.server.openai.search_filters import Tool
+from trinch.server.openai.stream import seen, sources, told
+from trinch.server.workers.worker_pool import WorkerPool
+from trinch.service import serialize
+from trinch.service.ask import Asked
+from trinch.store.log import Log
+from trinch.store.query import parse_time
 
 QUESTION = "How many people died in the Port Esker explosion?"
 ASKED = Asked(QUESTION, QUESTION, "", parse_time("2026-03-18T20:00Z"))
@@ -29,26 +30,26 @@ class Desks:
     """What telling an answer needs of a server's state."""
 
     def __init__(self, data: Path) -> None:
-        self.readers, self.askers = Desk(data, 1, line=10), Desk(data, 1, line=10)
-        self.writer, self.memory = None, Memory()
+        self.search_pool, self.answer_pool = WorkerPool(data, 1, line=10), WorkerPool(data, 1, line=10)
+        self.language_model, self.memory = None, Memory()
 
 
 @pytest.fixture
 def data(sample_data: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(sample_data, tmp_path / "ocean")
+    return shutil.copytree(sample_data, tmp_path / "store")
 
 
 @pytest.fixture
-def desks(data: Path) -> Iterator[Desks]:
+def pools(data: Path) -> Iterator[Desks]:
     both = Desks(data)
     yield both
-    both.readers.close()
-    both.askers.close()
+    both.search_pool.close()
+    both.answer_pool.close()
 
 
-def test_a_claim_not_yet_told_is_left_out(data: Path, desks: Desks) -> None:
+def test_a_claim_not_yet_told_is_left_out(data: Path, pools: Desks) -> None:
     async def run() -> None:
-        parts = told(desks, ASKED, "http://here")  # type: ignore[arg-type]  # all of State that it uses
+        parts = told(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
         shown, first = await anext(parts)
         assert shown["claims"][0]["text"] in first.text
         assert len(shown["claims"]) >= 2
@@ -66,9 +67,9 @@ def test_a_claim_not_yet_told_is_left_out(data: Path, desks: Desks) -> None:
     asyncio.run(run())
 
 
-def test_what_vanished_untold_leaves_no_gap_in_the_numbers(data: Path, desks: Desks) -> None:
+def test_what_vanished_untold_leaves_no_gap_in_the_numbers(data: Path, pools: Desks) -> None:
     async def run() -> None:
-        parts = told(desks, ASKED, "http://here")  # type: ignore[arg-type]  # all of State that it uses
+        parts = told(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
         shown, first = await anext(parts)
         assert len(shown["claims"]) >= 3
         for post in shown["claims"][1]["citations"]:
@@ -81,9 +82,9 @@ def test_what_vanished_untold_leaves_no_gap_in_the_numbers(data: Path, desks: De
     asyncio.run(run())
 
 
-def test_what_vanished_once_told_leaves_its_place_empty(data: Path, desks: Desks) -> None:
+def test_what_vanished_once_told_leaves_its_place_empty(data: Path, pools: Desks) -> None:
     async def run() -> None:
-        parts = told(desks, ASKED, "http://here")  # type: ignore[arg-type]  # all of State that it uses
+        parts = told(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
         shown, _ = await anext(parts)
         gone = shown["claims"][0]["citations"][0]
         Log(data / "ocean.db").append([Deleted(at=1, network=gone["network"], id=gone["id"])])
@@ -102,7 +103,7 @@ def test_what_vanished_once_told_leaves_its_place_empty(data: Path, desks: Desks
 
 
 def test_what_was_seen_beside_an_answer_is_looked_at_again_before_it_is_listed(
-    data: Path, desks: Desks
+    data: Path, pools: Desks
 ) -> None:
     async def run() -> None:
         tools = [Tool("x_search")]
@@ -110,16 +111,16 @@ def test_what_was_seen_beside_an_answer_is_looked_at_again_before_it_is_listed(
             model="trinch", input=QUESTION, tools=tools, include=("web_search_call.action.sources",)
         )
         turn = responses._Turn(given, ASKED, [QUESTION], "http://here", responses._head(given), None)
-        events = responses._events(desks, turn)  # type: ignore[arg-type]  # all of State that it uses
+        events = responses._events(pools, turn)  # type: ignore[arg-type]  # all of AppState that it uses
         found: dict[str, Any] = {}
         async for event in events:
             if event["type"] == "response.output_item.done":
                 found = event["item"]
             if event["type"] == "response.output_text.delta":
                 break
-        shown = await desks.askers.run(shapes.answered, ASKED)
+        shown = await pools.answer_pool.run(serialize.answered, ASKED)
         cited = {source["key"] for source in shown["sources"]}
-        beside = [post for post in await seen(desks, ASKED, shown, 20) if post["key"] not in cited]  # type: ignore[arg-type]
+        beside = [post for post in await seen(pools, ASKED, shown, 20) if post["key"] not in cited]  # type: ignore[arg-type]
         gone, url = beside[0], address(beside[0], "http://here")
         assert {"type": "url", "url": url} in found["action"]["sources"]
         Log(data / "ocean.db").append([Deleted(at=1, network=gone["network"], id=gone["id"])])
@@ -131,12 +132,12 @@ def test_what_was_seen_beside_an_answer_is_looked_at_again_before_it_is_listed(
     asyncio.run(run())
 
 
-def test_an_answer_whose_posts_are_all_gone_is_none(data: Path, desks: Desks) -> None:
+def test_an_answer_whose_posts_are_all_gone_is_none(data: Path, pools: Desks) -> None:
     async def run() -> None:
-        shown = await desks.askers.run(shapes.answered, ASKED)
+        shown = await pools.answer_pool.run(serialize.answered, ASKED)
         posts = [(source["network"], source["id"]) for source in shown["sources"]]
         Log(data / "ocean.db").append([Hidden(at=1, network=n, id=i, reason="withheld") for n, i in posts])
-        standing = await desks.readers.run(shapes.standing, shown)
+        standing = await pools.search_pool.run(serialize.standing, shown)
         assert (standing["outcome"], standing["claims"], standing["answer"]) == (
             "not_enough_evidence",
             [],

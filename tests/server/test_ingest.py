@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from tests.server.running import Running
-from trinch.ocean.ocean import Ocean
+from trinch.store.store import Store
 
 LINES = {"Content-Type": "application/x-ndjson"}
 
@@ -35,7 +35,7 @@ def found(url: str, query: str, wanted: int) -> int:
 
 
 def test_lines_become_posts_or_are_set_aside_with_their_place(tmp_path: Path) -> None:
-    with Running(tmp_path / "ocean") as running:
+    with Running(tmp_path / "store") as running:
         sent = body(post(1), "not json", "", post(2), post(1), '{"platform": "x"}')
         done = httpx.post(f"{running.url}/v1/ingest", content=sent, headers=LINES).json()
         counts = {name: done[name] for name in ("read", "accepted", "duplicates", "rejected")}
@@ -54,7 +54,7 @@ def test_lines_become_posts_or_are_set_aside_with_their_place(tmp_path: Path) ->
 
 
 def test_what_is_acknowledged_survives_a_kill(tmp_path: Path) -> None:
-    data = tmp_path / "ocean"
+    data = tmp_path / "store"
     with Running(data) as running:
         acknowledged = 0
         for start in range(1, 2001, 400):
@@ -73,7 +73,7 @@ def test_what_is_acknowledged_survives_a_kill(tmp_path: Path) -> None:
 
 
 def test_a_deletion_sent_by_http_is_seen_at_once(sample_data: Path, tmp_path: Path) -> None:
-    data = tmp_path / "ocean"
+    data = tmp_path / "store"
     shutil.copytree(sample_data, data)
     with Running(data) as running:
         ask = {"question": "How many people died in the Port Esker explosion?"}
@@ -92,4 +92,4 @@ def test_a_deletion_sent_by_http_is_seen_at_once(sample_data: Path, tmp_path: Pa
         assert cited["key"] not in {source["key"] for source in after["sources"]}
         hits = httpx.get(f"{running.url}/v1/search", params={"q": "Port Esker", "limit": 100}).json()["hits"]
         assert cited["key"] not in {hit["key"] for hit in hits}
-    assert Ocean.open(data).get(cited["key"]) is None
+    assert Store.open(data).get(cited["key"]) is None

@@ -15,15 +15,15 @@ import httpx
 import pytest
 
 from tests.server.running import Running
-from trinch.server import serve
-from trinch.server.bounds import CONNECTIONS
+from trinch.server import run
+from trinch.server.http.connection_limits import CONNECTIONS
 
 QUESTION = {"question": "What happened in Port Esker?"}
 
 
 @pytest.fixture
 def data(sample_data: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(sample_data, tmp_path / "ocean")
+    return shutil.copytree(sample_data, tmp_path / "store")
 
 
 def indexers(data: Path) -> list[int]:
@@ -35,7 +35,7 @@ def indexers(data: Path) -> list[int]:
                 command = (entry / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if b"trinch.ocean.indexer" in command and str(data).encode() in command:
+            if b"trinch.store.indexer" in command and str(data).encode() in command:
                 found.append(int(entry.name))
     return found
 
@@ -80,7 +80,7 @@ def test_stopped_it_ends_streams_and_answers_and_goes_in_five_seconds(data: Path
         threads = [threading.Thread(target=watch), *(threading.Thread(target=ask) for _ in range(3))]
         for thread in threads:
             thread.start()
-        wait_until("the questions are in", 10, lambda: "} 3" in metric(running.url, "askers") or answers)
+        wait_until("the questions are in", 10, lambda: "} 3" in metric(running.url, "answer") or answers)
         status, took = running.stop()
         for thread in threads:
             thread.join()
@@ -105,7 +105,7 @@ def test_stopped_it_waits_for_no_log_that_another_writes_to(data: Path) -> None:
 
         sending = threading.Thread(target=ingest)
         sending.start()
-        wait_until("the line is in", 10, lambda: "} 1" in metric(running.url, "drinkers"))
+        wait_until("the line is in", 10, lambda: "} 1" in metric(running.url, "ingest_pool"))
         status, took = running.stop()
         sending.join()
     assert (status, [answer for answer in told if answer.status_code == 200]) == (0, [])
@@ -143,10 +143,10 @@ def test_few_open_files_allow_fewer_connections(monkeypatch: pytest.MonkeyPatch)
     limits = {"now": (256, 1000)}
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits["now"])
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.update(now=pair))
-    assert serve._more_files() == 1000
+    assert run._more_files() == 1000
     assert limits["now"] == (1000, 1000)
     limits["now"] = (256, resource.RLIM_INFINITY)
-    assert serve._more_files() == CONNECTIONS + serve.OURS == limits["now"][0]
+    assert run._more_files() == CONNECTIONS + run.OURS == limits["now"][0]
 
 
 def test_an_address_in_use_is_said_so(data: Path) -> None:
@@ -160,9 +160,9 @@ def test_an_address_in_use_is_said_so(data: Path) -> None:
         assert running.process.returncode == 1
 
 
-def metric(url: str, line: str) -> str:
+def metric(url: str, pool: str) -> str:
     text = httpx.get(f"{url}/metrics", timeout=30).text
-    return next((found for found in text.splitlines() if f'line="{line}"' in found), "")
+    return next((found for found in text.splitlines() if f'pool="{pool}"' in found), "")
 
 
 def slowness() -> float:

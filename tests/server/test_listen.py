@@ -14,11 +14,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from tests.server.running import Running
-from trinch.ocean.drink import Drinker
-from trinch.ocean.listen import JETSTREAM
-from trinch.server.serve import remembered
-from trinch.world.stream import stream
-from trinch.world.wire_jetstream import JetstreamFrames
+from trinch.server.run import remembered
+from trinch.service.listen import JETSTREAM
+from trinch.simulator.network import stream
+from trinch.simulator.wire_jetstream import JetstreamFrames
+from trinch.store.writer import Writer
 
 POSTS = 300
 
@@ -59,7 +59,7 @@ def jetstream() -> Iterator[tuple[str, list[str]]]:
 
 def test_a_source_is_drunk_resumed_and_shown(jetstream: tuple[str, list[str]], tmp_path: Path) -> None:
     url, asked = jetstream
-    with Running(tmp_path / "ocean", "--listen", url, listening=True) as running:
+    with Running(tmp_path / "store", "--listen", url, listening=True) as running:
         deadline = time.monotonic() + 20
         while httpx.get(f"{running.url}/v1/stats").json()["posts"] < POSTS * 0.9:
             assert time.monotonic() < deadline, running.said()
@@ -81,12 +81,12 @@ def test_a_source_is_drunk_resumed_and_shown(jetstream: tuple[str, list[str]], t
 
 def test_without_a_word_the_ocean_goes_on_drinking(tmp_path: Path) -> None:
     assert remembered(tmp_path / "none") == [JETSTREAM]
-    drinker = Drinker(tmp_path)
+    writer = Writer(tmp_path)
     assert remembered(tmp_path) == [JETSTREAM]
     for event in stream(1, posts=3):
-        drinker.take([event])
-    drinker.flush()
+        writer.take([event])
+    writer.flush()
     assert remembered(tmp_path) == []
-    drinker.take([], ("jetstream:jet.example/subscribe", "5"))
-    drinker.close()
+    writer.take([], ("jetstream:jet.example/subscribe", "5"))
+    writer.close()
     assert remembered(tmp_path) == ["wss://jet.example/subscribe"]

@@ -62,7 +62,7 @@ def test_over_http(server: Running, mode: str) -> None:
 
 
 def test_over_standard_input(sample_data: Path) -> None:
-    arguments = ["-m", "trinch.cli", "mcp", "--data", str(sample_data)]
+    arguments = ["-m", "trinch.cli.main", "mcp", "--data", str(sample_data)]
     parameters = StdioServerParameters(command=sys.executable, args=arguments, env=dict(os.environ))
 
     async def run() -> None:

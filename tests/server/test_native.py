@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from trinch.world.story import QUESTIONS, UNANSWERABLE
+from trinch.simulator.sample import QUESTIONS, UNANSWERABLE
 
 DEAD = "How many people died in the Port Esker explosion?"
 AS_OF = "2026-03-18T20:00:00Z"
@@ -148,7 +148,7 @@ def test_statistics_and_live_view(http: httpx.Client) -> None:
 
 
 def test_metrics_are_those_documented(http: httpx.Client) -> None:
-    from trinch.server.metrics import NAMES
+    from trinch.server.http.metrics import NAMES
 
     text = http.get("/metrics").text
     told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.server.test_native import DEAD
-from trinch.server.chores import done
+from trinch.server.openai.client_tasks import done
 
 HISTORY = (
     f"USER: {DEAD}\nASSISTANT: 10 people died. [1]\n\nMore. [2]\nUSER: and when\nwas that?\nASSISTANT: Then."

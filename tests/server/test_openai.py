@@ -12,7 +12,7 @@ import pytest
 
 from tests.server.running import Running
 from tests.server.test_native import AS_OF, DEAD
-from trinch.world.story import UNANSWERABLE
+from trinch.simulator.sample import UNANSWERABLE
 
 openai = pytest.importorskip("openai", reason="needs the openai package (dev extra)")
 

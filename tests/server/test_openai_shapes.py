@@ -12,9 +12,9 @@ import pytest
 from tests.server.running import Running
 from tests.server.test_native import DEAD
 from tests.server.test_open_webui import prompt
-from trinch.ocean.log import Log
-from trinch.posts.event import Deleted
-from trinch.server.memory import Memory
+from trinch.posts.schema import Deleted
+from trinch.server.openai.response_store import Memory
+from trinch.store.log import Log
 
 openai = pytest.importorskip("openai", reason="needs the openai package (dev extra)")
 pydantic = pytest.importorskip("pydantic", reason="comes with openai")
@@ -148,7 +148,7 @@ def test_responses_are_fetched_until_they_are_deleted(client: Any) -> None:
 
 
 def test_a_post_deleted_meanwhile_is_in_no_response_fetched(sample_data: Path, tmp_path: Path) -> None:
-    data = shutil.copytree(sample_data, tmp_path / "ocean")
+    data = shutil.copytree(sample_data, tmp_path / "store")
     with Running(data) as running, openai.OpenAI(base_url=f"{running.url}/v1", api_key="any") as client:
         made = client.responses.create(model="trinch", input=DEAD)
         gone = made.trinch["sources"][0]
@@ -180,7 +180,7 @@ def test_a_memory_is_of_one_key() -> None:
 
 
 def _knows(memory: Memory, id: str, key: str | None = None) -> bool:
-    from trinch.server.errors import Problem
+    from trinch.server.http.errors import Problem
 
     try:
         memory.recall(id, key)

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.server.running import Running
-from trinch.server.openapi import document
-from trinch.server.wire import encode
+from trinch.server.api.openapi import document
+from trinch.server.http.codec import encode
 
 schemathesis = pytest.importorskip("schemathesis", reason="needs the schemathesis package (dev extra)")
 
-# Lines of posts have tests of their own (test_ingest.py); made-up ones would only fill the shared ocean.
+# Lines of posts have tests of their own (test_ingest.py); made-up ones would only fill the shared store.
 schema = schemathesis.openapi.from_dict(document()).exclude(path="/v1/ingest")
 
 # No JSON schema can say which queries, times and conversations are well formed: those may be refused.

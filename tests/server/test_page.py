@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.server.running import Running
-from trinch.ocean.ocean import Ocean
-from trinch.posts.event import Created, Deleted, Edited, Post
-from trinch.server.desk import Desk
-from trinch.server.page import marked, web
-from trinch.server.watch import Watch
-from trinch.server.words import Words, preferred
-from trinch.world.story import QUESTIONS, UNANSWERABLE
+from trinch.posts.schema import Created, Deleted, Edited, Post
+from trinch.server.web.deletion_watch import Watch
+from trinch.server.web.page import marked, web
+from trinch.server.web.translations import Words, preferred
+from trinch.server.workers.worker_pool import WorkerPool
+from trinch.simulator.sample import QUESTIONS, UNANSWERABLE
+from trinch.store.store import Store
 
 ASKED = {"q": QUESTIONS[3].text, "as_of": "2026-03-18T20:00:00Z"}
 
@@ -55,7 +55,7 @@ def test_the_page_has_no_inline_script_or_style(http: httpx.Client) -> None:
 def test_every_file_the_page_names_is_there(http: httpx.Client) -> None:
     page = http.get("/").text
     named = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
-    static = Path(str(files("trinch.server"))) / "static"
+    static = Path(str(files("trinch.server.web"))) / "static"
     assert {f"/static/{path.name}" for path in static.glob("*.*")} == named
     assert all(http.get(path).status_code == 200 for path in named)
     assert http.get("/static/../page.py").status_code == 404
@@ -144,7 +144,7 @@ def test_the_language_chosen_is_remembered(server: Running) -> None:
 
 def test_both_languages_say_the_same_things() -> None:
     tables = [
-        msgspec.json.decode(files("trinch.server").joinpath(f"static/i18n/{lang}.json").read_bytes())
+        msgspec.json.decode(files("trinch.server.web").joinpath(f"static/i18n/{lang}.json").read_bytes())
         for lang in ("en", "fr")
     ]
     assert tables[0].keys() == tables[1].keys()
@@ -160,7 +160,7 @@ def test_both_languages_say_the_same_things() -> None:
 
 
 def test_every_word_is_used_and_every_word_used_is_there() -> None:
-    folder = Path(str(files("trinch.server")))
+    folder = Path(str(files("trinch.server.web")))
     words = set(msgspec.json.decode((folder / "static/i18n/en.json").read_bytes()))
     code = "".join(p.read_text() for p in [*folder.glob("static/*.js"), *folder.glob("templates/*.html")])
     outcomes = {"outcome_answer", "outcome_not_enough_evidence", "outcome_withdrawn"}
@@ -215,37 +215,37 @@ def _post(id: str, text: str = "here") -> Post:
 
 
 def test_the_watch_tells_what_goes_and_only_that(tmp_path: Path) -> None:
-    ocean = Ocean.open(tmp_path)
-    ocean.drink([Created(at=1_000_000, network="n", post=_post(str(i))) for i in range(5)])
-    ocean.drink([Deleted(at=2_000_000, network="n", id="4")])
+    store = Store.open(tmp_path)
+    store.ingest([Created(at=1_000_000, network="n", post=_post(str(i))) for i in range(5)])
+    store.ingest([Deleted(at=2_000_000, network="n", id="4")])
 
     async def look() -> list[list[str]]:
-        desk, stopping, told = Desk(tmp_path, 1, 10), asyncio.Event(), []
+        pool, stopping, told = WorkerPool(tmp_path, 1, 10), asyncio.Event(), []
         watch = Watch()
-        first = watch.gone(desk, ["n:0", "n:1", "n:2", "n:4", "n:never"], stopping)
-        second = watch.gone(desk, ["n:1", "n:3"], stopping)
+        first = watch.gone(pool, ["n:0", "n:1", "n:2", "n:4", "n:never"], stopping)
+        second = watch.gone(pool, ["n:1", "n:3"], stopping)
         told += [await anext(first), await anext(second)]
-        ocean.drink([Edited(at=3_000_000, network="n", post=_post("0", "edited"))])
-        ocean.drink([Deleted(at=3_000_000, network="n", id="1")])
+        store.ingest([Edited(at=3_000_000, network="n", post=_post("0", "edited"))])
+        store.ingest([Deleted(at=3_000_000, network="n", id="1")])
         async with asyncio.timeout(5):
             told += await asyncio.gather(anext(first), anext(second))
-        ocean.drink([Deleted(at=4_000_000, network="n", id="0")])
+        store.ingest([Deleted(at=4_000_000, network="n", id="0")])
         async with asyncio.timeout(5):
             told += [await anext(first)]
         stopping.set()
         async with asyncio.timeout(5):
             told += [[key for keys in [k async for k in second] for key in keys]]
         await first.aclose()
-        desk.close()
+        pool.close()
         return told
 
     assert asyncio.run(look()) == [["n:4", "n:never"], [], ["n:1"], ["n:1"], ["n:0"], []]
 
 
 def test_a_watched_server_ends_in_time(tmp_path: Path) -> None:
-    Ocean.open(tmp_path / "ocean").drink([Created(at=1_000_000, network="n", post=_post("1"))])
+    Store.open(tmp_path / "store").ingest([Created(at=1_000_000, network="n", post=_post("1"))])
     with (
-        Running(tmp_path / "ocean") as own,
+        Running(tmp_path / "store") as own,
         httpx.stream("POST", f"{own.url}/page/watch", json={"keys": ["n:1", "n:2"]}, timeout=20) as stream,
     ):
         lines = stream.iter_lines()

@@ -188,7 +188,7 @@ def test_no_evidence_and_a_bad_question(tab: Opener) -> None:
 def test_a_post_deleted_by_another_process_vanishes_from_the_open_page(
     tab: Opener, serving: Starter, tmp_path: Path
 ) -> None:
-    data = fill(tmp_path / "ocean")
+    data = fill(tmp_path / "store")
     own = serving(data)
     one = tab(own.url)
     page = one.open(TOLL_PATH)
@@ -224,25 +224,25 @@ def test_a_post_deleted_by_another_process_vanishes_from_the_open_page(
 
 DRINK = """
 import sys, time
-from trinch.ocean.ocean import Ocean
-from trinch.posts.event import Created, Post
-ocean = Ocean.open(sys.argv[1])
+from trinch.store.store import Store
+from trinch.posts.schema import Created, Post
+store = Store.open(sys.argv[1])
 for i in range(100):
     at = time.time_ns() // 1000
     post = Post(network="live", id=str(i), created_at=at, text=f"wave {i}", lang=["en", "fr"][i % 4 == 0], author="sea")
-    ocean.drink([Created(at=at, network="live", post=post)])
+    store.ingest([Created(at=at, network="live", post=post)])
     time.sleep(0.05)
 """
 
 
 def test_the_live_view_shows_what_is_being_drunk(tab: Opener, serving: Starter, tmp_path: Path) -> None:
-    own = serving(tmp_path / "ocean")
+    own = serving(tmp_path / "store")
     one = tab(own.url)
     page = one.open()
     page.wait_for_selector("#live:not([hidden])")
     assert page.locator("#ticker").inner_text() == "Not drinking · 0 posts"
-    assert page.locator("#moment").count() == 0, "an empty ocean has no first day"
-    drinker = subprocess.Popen([sys.executable, "-c", DRINK, str(own.data)])
+    assert page.locator("#moment").count() == 0, "an empty store has no first day"
+    writer = subprocess.Popen([sys.executable, "-c", DRINK, str(own.data)])
     page.wait_for_selector("#live.on")
     page.click("#live summary")
     page.wait_for_selector(".languages li")
@@ -251,7 +251,7 @@ def test_the_live_view_shows_what_is_being_drunk(tab: Opener, serving: Starter, 
     assert page.locator(".languages li").first.inner_text().startswith("English")
     assert page.locator(".spark polyline").get_attribute("points")
     assert float(page.locator("#gauges dd").nth(1).inner_text()) < 5
-    drinker.wait()
+    writer.wait()
 
 
 def test_in_french(tab: Opener) -> None:

@@ -15,9 +15,9 @@ from tests.server import browser as chrome
 from tests.server.browser import DELETE, TOLL_PATH
 from tests.server.conftest import Opener, Starter
 from tests.server.running import fill
-from trinch.ocean.ocean import Ocean
-from trinch.posts.event import Created, Post
-from trinch.server.keys import Keys
+from trinch.posts.schema import Created, Post
+from trinch.server.http.keys import Keys
+from trinch.store.store import Store
 
 pytestmark = pytest.mark.skipif(bool(chrome.missing()), reason=chrome.missing())
 
@@ -46,9 +46,9 @@ def test_hostile_posts_are_only_text(tab: Opener, serving: Starter, tmp_path: Pa
     """Markup, script, templates and stream framing in texts, names, ids and addresses; also a public corpus, if here."""
     corpus = HOSTILE + public_corpus()
     town = [f"Zorv{chr(97 + i // 26)}{chr(97 + i % 26)}ane" for i in range(len(corpus))]
-    ocean = Ocean.open(tmp_path / "ocean")
+    store = Store.open(tmp_path / "store")
     at = 1_780_000_000_000_000
-    ocean.drink(
+    store.ingest(
         [
             Created(
                 at=at + i,
@@ -70,9 +70,9 @@ def test_hostile_posts_are_only_text(tab: Opener, serving: Starter, tmp_path: Pa
             for i, payload in enumerate(corpus)
         ]
     )
-    ocean.catch_up()
+    store.catch_up()
     quoted = 0
-    own = serving(tmp_path / "ocean")
+    own = serving(tmp_path / "store")
     one = tab(own.url)
     page = one.open()
     plain = tab(own.url, java_script_enabled=False)
@@ -120,7 +120,7 @@ def _only_text(page: Any) -> None:
 
 
 def test_a_server_that_wants_a_key_is_given_one(tab: Opener, serving: Starter, tmp_path: Path) -> None:
-    data = fill(tmp_path / "ocean")
+    data = fill(tmp_path / "store")
     _, token = Keys(data).add("page", ("read",))
     own = serving(data, "--require-keys")
     one = tab(own.url)
@@ -140,7 +140,7 @@ def test_a_server_that_wants_a_key_is_given_one(tab: Opener, serving: Starter, t
 
 
 def test_the_page_outlives_a_restart_of_the_server(tab: Opener, serving: Starter, tmp_path: Path) -> None:
-    data = fill(tmp_path / "ocean")
+    data = fill(tmp_path / "store")
     first = serving(data)
     port = first.url.rsplit(":", 1)[1]
     one = tab(first.url)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.llm.fake import Server
 from tests.server.running import Running
-from trinch.llm.openai import KEY
+from trinch.llm.openai_client import KEY
 
 QUESTION, AS_OF = "How many people died in the Port Esker explosion?", "2026-03-18T20:00:00Z"
 OTHER = "Who won the regatta at Tallow Point?"
@@ -99,7 +99,7 @@ def test_where_there_is_no_evidence_the_model_is_not_asked(http: httpx.Client, m
 
 def test_what_went_wrong_inside_is_for_the_log_only(sample_data: Path, model: Server, tmp_path: Path) -> None:
     with Running(
-        shutil.copytree(sample_data, tmp_path / "ocean"), "--model", model.url("500"), "--model-name", "m"
+        shutil.copytree(sample_data, tmp_path / "store"), "--model", model.url("500"), "--model-name", "m"
     ) as running:
         answer = httpx.get(
             f"{running.url}/v1/ask", params={"question": QUESTION, "as_of": AS_OF}, timeout=30
@@ -111,7 +111,17 @@ def test_what_went_wrong_inside_is_for_the_log_only(sample_data: Path, model: Se
 
 
 def trinch(data: Path, *arguments: str, key: str = "") -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trinch.cli", "ask", "--data", str(data), "--as-of", AS_OF, *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "trinch.cli.main",
+        "ask",
+        "--data",
+        str(data),
+        "--as-of",
+        AS_OF,
+        *arguments,
+    ]
     return subprocess.run(
         command, capture_output=True, text=True, env={"PATH": "", KEY: key, "PYTHONPATH": ":".join(sys.path)}
     )

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from trinch.posts.event import Post
+from trinch.posts.schema import Post
 
 pytest.importorskip("torch", reason="training needs torch: pip install 'trinch[train]'")
 pytest.importorskip("tokenizers", reason="training needs tokenizers: pip install 'trinch[train]'")

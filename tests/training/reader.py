@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from trinch.training.actions import pretrain
 from trinch.training.data import Batch, Corpus
 from trinch.training.settings import read_settings
-from trinch.training.verbs import pretrain
 
 TAKE = Corpus.batch
 

@@ -10,8 +10,11 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from trinch.cli.train import train
 from trinch.model.generate import Sampling, generate
-from trinch.training.chat import (
+from trinch.training.actions import load
+from trinch.training.data import IGNORE, Corpus
+from trinch.training.finetune import (
     Rows,
     Shuffled,
     answer_log_probabilities,
@@ -20,11 +23,8 @@ from trinch.training.chat import (
     pack,
     preference_rows,
 )
-from trinch.training.commands import train
-from trinch.training.data import IGNORE, Corpus
-from trinch.training.log import read_log
+from trinch.training.metrics_log import read_log
 from trinch.training.settings import Settings, SettingsError
-from trinch.training.verbs import load
 
 from .conftest import run
 

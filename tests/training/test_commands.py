@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from trinch.training.commands import train
+from trinch.cli.train import train
+from trinch.training.actions import settings_of
 from trinch.training.data import Corpus
-from trinch.training.verbs import settings_of
 
 from .conftest import made_up_posts
 

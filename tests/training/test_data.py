@@ -8,12 +8,12 @@ import msgspec
 import numpy as np
 import pytest
 
-from trinch.posts.event import Post
-from trinch.training.choose import Chooser, Chosen
+from trinch.posts.schema import Post
 from trinch.training.data import IGNORE, SPAN, Corpus, prepare, strike_out
+from trinch.training.data_selection import Chooser, Chosen
+from trinch.training.document_spans import GONE
+from trinch.training.post_source import Source
 from trinch.training.settings import Data, SettingsError
-from trinch.training.source import Source
-from trinch.training.spans import GONE
 
 from .conftest import SECOND, made_up_posts
 

@@ -5,9 +5,9 @@ from torch import Tensor
 
 from trinch.model.config import get_config
 from trinch.model.grok import Grok
-from trinch.training.engine import Engine, document_numbers
 from trinch.training.parallel import World
 from trinch.training.settings import Mesh, Settings
+from trinch.training.step import Engine, document_numbers
 
 
 def test_a_post_ends_with_its_mark_or_where_it_was_struck_out() -> None:

@@ -13,11 +13,11 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from click.testing import CliRunner
 
-from trinch.training.commands import train
+from trinch.cli.train import train
+from trinch.training.actions import load
 from trinch.training.data import Corpus
 from trinch.training.evaluate import DISCOUNT, baselines, chosen_sequences
-from trinch.training.log import read_log
-from trinch.training.verbs import load
+from trinch.training.metrics_log import read_log
 
 
 def test_baselines_are_what_they_say(data: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_run_is_scored_exported_and_read_back(posts_file: Path, tmp_path: Path
         train, ["export", str(out), str(tmp_path / "model")], catch_exceptions=False
     )
     assert exported.exit_code == 0, exported.output
-    from trinch.model.checkpoint import load as load_folder
+    from trinch.model.load import load as load_folder
     from trinch.model.tokenizer import load_tokenizer
 
     again = load_folder(tmp_path / "model", dtype=torch.float32)
@@ -98,6 +98,6 @@ def test_the_demonstration_learns(tmp_path: Path) -> None:
     assert "badly" in done.output
     asked = done.output.split("$ trinch ask ")[1]
     assert f"--model {tmp_path / 'demo' / 'model'}" in asked
-    assert "volunteers needed" in asked.lower(), "answered from the ocean it was trained on"
+    assert "volunteers needed" in asked.lower(), "answered from the store it was trained on"
     assert re.search(r"of [1-5] sentences [0-5] are in the model's words", asked)
     assert re.search(r"All sentences are quotes: demo/model was no help|are written by demo/model", asked)

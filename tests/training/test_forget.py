@@ -16,12 +16,12 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from trinch.ocean.log import Log
-from trinch.posts import event as ev
-from trinch.training.commands import train
+from trinch.cli.train import train
+from trinch.posts import schema as ev
+from trinch.store.log import Log
+from trinch.training.batch_order import rows
 from trinch.training.data import IGNORE, Corpus
-from trinch.training.order import rows
-from trinch.training.spans import PAD_TOKEN, read_spans
+from trinch.training.document_spans import PAD_TOKEN, read_spans
 
 from .conftest import SECOND, environment, made_up_posts
 from .test_kill import wait_for
@@ -35,8 +35,8 @@ SETTINGS: dict[str, Any] = {
 SAY = """
 import sys, time, msgspec
 from pathlib import Path
-from trinch.ocean.log import Log
-from trinch.posts.event import Event
+from trinch.store.log import Log
+from trinch.posts.schema import Event
 done = Log(Path(sys.argv[1]) / "ocean.db").append(msgspec.json.decode(sys.argv[2], type=list[Event]))
 print(time.time(), done.accepted)
 """
@@ -56,16 +56,16 @@ world.close()
 
 
 @pytest.fixture
-def ocean(tmp_path: Path) -> Path:
-    log = Log(tmp_path / "ocean" / "ocean.db")
+def store(tmp_path: Path) -> Path:
+    log = Log(tmp_path / "store" / "ocean.db")
     log.append([ev.Created(at=p.created_at, network="x", post=p) for p in made_up_posts(120)])
     log.close()
-    return tmp_path / "ocean"
+    return tmp_path / "store"
 
 
-def say(ocean: Path, events: Sequence[ev.Event]) -> float:
+def say(store: Path, events: Sequence[ev.Event]) -> float:
     """Append from another process; when it was acknowledged."""
-    arguments = [sys.executable, "-c", SAY, str(ocean), msgspec.json.encode(list(events)).decode()]
+    arguments = [sys.executable, "-c", SAY, str(store), msgspec.json.encode(list(events)).decode()]
     done = subprocess.run(arguments, capture_output=True, text=True, check=True, env=environment())
     when, accepted = done.stdout.split()
     assert int(accepted) == len(events)
@@ -100,10 +100,10 @@ def taken(folder: Path) -> Iterator[tuple[int, int, float, Any, Any]]:
 class Prepared:
     """The data of a run as they were prepared, and where each post stands in them."""
 
-    def __init__(self, run: Path, ocean: Path, copy: Path) -> None:
+    def __init__(self, run: Path, store: Path, copy: Path) -> None:
         shutil.copytree(run / "data", copy)
         self.folder, self.now = copy, run / "data"
-        log = Log(ocean / "ocean.db")
+        log = Log(store / "ocean.db")
         self.place = {e.event.post.id: e.seq for e in log.read(0) if isinstance(e.event, ev.Created)}
         log.close()
 
@@ -142,20 +142,20 @@ class Prepared:
         return covered[mine[:, None] * SEQUENCE + np.arange(SEQUENCE + 1)]
 
 
-def test_what_is_erased_while_training_is_trained_on_no_more(ocean: Path, tmp_path: Path) -> None:
+def test_what_is_erased_while_training_is_trained_on_no_more(store: Path, tmp_path: Path) -> None:
     run, folder, mesh = tmp_path / "run", tmp_path / "batches", {"tensor": 2}
     settings = tmp_path / "settings.json"
-    data = {"path": str(ocean), "vocabulary": 320}
+    data = {"path": str(store), "vocabulary": 320}
     settings.write_text(json.dumps(SETTINGS | {"out": str(run), "mesh": mesh, "data": data}))
     process = begin(folder, settings, mesh)
     assert wait_for(lambda: len(list(folder.glob("*.npz"))) > 10, process), (folder / ".errors").read_text()
-    prepared = Prepared(run, ocean, tmp_path / "as-prepared")
+    prepared = Prepared(run, store, tmp_path / "as-prepared")
     old, new = prepared.ids("train.bin"), prepared.ids("held_out.bin")
     posts = {post.id: post for post in made_up_posts(120)}
     author = posts[old[50]].author_id
     edited = msgspec.structs.replace(posts[old[80]], text="It says something else by now.")
     acknowledged = say(
-        ocean,
+        store,
         [
             ev.Deleted(at=NOW, network="x", id=old[5]),
             ev.Deleted(at=NOW, network="x", id=new[2]),
@@ -171,7 +171,7 @@ def test_what_is_erased_while_training_is_trained_on_no_more(ocean: Path, tmp_pa
     epoch = len(prepared.covered("train.bin", gone)) // SEQUENCE // BATCH + 2
     since = len(list(folder.glob("*-0.npz")))
     assert wait_for(lambda: len(list(folder.glob("*-0.npz"))) > since + epoch, process)
-    hidden_again = say(ocean, [ev.Restored(at=NOW + 1, network="x", id=old[30], reason="withheld")])
+    hidden_again = say(store, [ev.Restored(at=NOW + 1, network="x", id=old[30], reason="withheld")])
     end(process)
 
     original = Corpus(prepared.folder, SEQUENCE)
@@ -197,7 +197,7 @@ def test_what_is_erased_while_training_is_trained_on_no_more(ocean: Path, tmp_pa
 
     # Erased while nothing runs: the next start, on another layout, reads none of it.
     gone.append(old[95])
-    say(ocean, [ev.Deleted(at=NOW, network="x", id=old[95])])
+    say(store, [ev.Deleted(at=NOW, network="x", id=old[95])])
     mesh = {"shard": 2}
     settings.write_text(json.dumps(SETTINGS | {"out": str(run), "mesh": mesh, "data": data}))
     process = begin(folder, settings, mesh)
@@ -216,21 +216,21 @@ def test_what_is_erased_while_training_is_trained_on_no_more(ocean: Path, tmp_pa
     assert min(step for step, *_ in taken(folder)) >= 4, "it was a resumed run"
 
 
-def test_conversations_made_from_a_post_go_with_it(ocean: Path, tmp_path: Path) -> None:
-    from trinch.training.chat import Shuffled, conversation_rows
+def test_conversations_made_from_a_post_go_with_it(store: Path, tmp_path: Path) -> None:
+    from trinch.training.actions import _placed, corpus_of
     from trinch.training.erasure import Erasures
+    from trinch.training.finetune import Shuffled, conversation_rows
     from trinch.training.parallel import start
     from trinch.training.settings import Data, Settings
-    from trinch.training.verbs import _placed, corpus_of
 
     settings = Settings(
         out=str(tmp_path / "run"), batch=4, sequence=SEQUENCE, device="cpu",
-        data=Data(path=str(ocean), vocabulary=320),
+        data=Data(path=str(store), vocabulary=320),
     )  # fmt: skip
     world = start(settings)
     told: list[str] = []
     corpus = corpus_of(settings, world, told.append)
-    say(ocean, [ev.Deleted(at=NOW, network="x", id="3")])
+    say(store, [ev.Deleted(at=NOW, network="x", id="3")])
     file = tmp_path / "talks.jsonl"
     made_from = [["x:1"], ["2"], [], ["x:3"], ["x:1", "never drunk"]]
     talks = [
@@ -255,14 +255,14 @@ def test_conversations_made_from_a_post_go_with_it(ocean: Path, tmp_path: Path) 
     with Erasures(world, {"rows": data}, corpus.source, corpus.position) as erasures:
         with erasures.settled():
             whole = learnt()
-        acknowledged = say(ocean, [ev.Hidden(at=NOW, network="x", id="1", reason="protected")])
+        acknowledged = say(store, [ev.Hidden(at=NOW, network="x", id="1", reason="protected")])
         time.sleep(max(0.0, acknowledged + 1 - time.time()))
         with erasures.settled():
             assert [f"answer {i}" in said() for i in range(5)] == [False, True, True, False, False]
             assert 0 < learnt() < whole
 
 
-def test_a_log_that_cannot_be_read_stops_the_run(ocean: Path, tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_read_stops_the_run(store: Path, tmp_path: Path) -> None:
     from trinch.training.erasure import Erasures
     from trinch.training.parallel import start
     from trinch.training.settings import Settings
@@ -287,14 +287,14 @@ def test_all_processes_stop_when_the_lead_cannot_read_the_log(tmp_path: Path) ->
     assert done.stdout.count("cannot tell what was erased") == 2, done.stdout + done.stderr[-2000:]
 
 
-def test_a_run_at_rest_is_cleaned_by_a_command(ocean: Path, tmp_path: Path) -> None:
+def test_a_run_at_rest_is_cleaned_by_a_command(store: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    arguments = ["--data", str(ocean), "--out", str(run), "--batch", "4", "--sequence", "16", "--steps", "1"]
+    arguments = ["--data", str(store), "--out", str(run), "--batch", "4", "--sequence", "16", "--steps", "1"]
     done = CliRunner().invoke(train, arguments, catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    prepared = Prepared(run, ocean, tmp_path / "as-prepared")
+    prepared = Prepared(run, store, tmp_path / "as-prepared")
     gone = [prepared.ids("train.bin")[7], prepared.ids("held_out.bin")[0]]
-    say(ocean, [ev.Deleted(at=NOW, network="x", id=id) for id in gone])
+    say(store, [ev.Deleted(at=NOW, network="x", id=id) for id in gone])
     cleaned = CliRunner().invoke(train, ["forget", str(run)])
     assert "2 posts struck out" in cleaned.output
     assert prepared.only_gone(gone)

@@ -10,7 +10,7 @@ import torch
 from trinch.model.config import get_config
 from trinch.model.grok import Grok
 from trinch.training.data import Corpus
-from trinch.training.harness import harness_scores, held_out_texts, log_likelihoods
+from trinch.training.lm_eval_adapter import harness_scores, held_out_texts, log_likelihoods
 
 
 def test_log_likelihoods_add_up(data: Path) -> None:

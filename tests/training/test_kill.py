@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from trinch.training.checkpoint import complete
-from trinch.training.log import read_log
+from trinch.training.metrics_log import read_log
 
 from .conftest import command, environment, run
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from trinch.cli.train import train
 from trinch.model.config import get_config
-from trinch.training.commands import train
-from trinch.training.launch import launch_files, write_launch_files
-from trinch.training.log import read_log
-from trinch.training.measure import flops_per_token
-from trinch.training.megatron import megatron_arguments, not_expressed
+from trinch.training.launch_files import launch_files, write_launch_files
+from trinch.training.megatron_export import megatron_arguments, not_expressed
+from trinch.training.metrics_log import read_log
+from trinch.training.runs_table import COLUMNS
 from trinch.training.settings import Data, Launch, Mesh, Settings, SettingsError, read_settings
-from trinch.training.table import COLUMNS
+from trinch.training.throughput import flops_per_token
 
 from .conftest import environment, run
 from .test_kill import children, wait_for

@@ -12,8 +12,8 @@ import pytest
 
 from trinch.training.checkpoint import complete
 from trinch.training.data import Corpus
-from trinch.training.log import read_log
 from trinch.training.loop import train
+from trinch.training.metrics_log import read_log
 from trinch.training.parallel import start
 from trinch.training.settings import Settings
 

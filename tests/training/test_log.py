@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from trinch.training.commands import train
-from trinch.training.log import read_log
+from trinch.cli.train import train
+from trinch.training.metrics_log import read_log
 
 
 def test_tensorboard_reads_back_what_was_logged(posts_file: Path, tmp_path: Path) -> None:

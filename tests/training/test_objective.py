@@ -9,7 +9,7 @@ from torch import nn
 
 from trinch.model.config import get_config
 from trinch.model.grok import Grok
-from trinch.training.objective import RouterLosses, balance_loss, cross_entropy
+from trinch.training.losses import RouterLosses, balance_loss, cross_entropy
 
 
 def small_grok() -> Grok:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trinch.training.order import rows, shuffled
+from trinch.training.batch_order import rows, shuffled
 
 
 @given(st.integers(1, 700), st.integers(0, 2**64 - 1))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trinch.training.scrub import scrub
+from trinch.training.pii import scrub
 
 REMOVED = [
     ("write to ann.lee+x@mail.example.org today", "write to <email> today"),

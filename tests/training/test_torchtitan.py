@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from trinch.cli.train import train
 from trinch.model.config import get_config
-from trinch.training.commands import train
 from trinch.training.settings import Mesh, Settings
-from trinch.training.torchtitan import CONFIG, MODULE, not_expressed, torchtitan_module
+from trinch.training.torchtitan_export import CONFIG, MODULE, not_expressed, torchtitan_module
 
 from .conftest import environment
 

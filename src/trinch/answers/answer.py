@@ -1,7 +1,7 @@
 """Question in, checked and cited answer out.
 
 Owns the order of the steps and how chosen spans become claims. No language model: each sentence is the exact span
-of a post. The same question, as-of time and ocean give the same answer; ties are broken by post id.
+of a post. The same question, as-of time and store give the same answer; ties are broken by post id.
 """
 
 import math
@@ -11,17 +11,17 @@ from functools import cache
 
 from trinch.answers import evidence as weighing
 from trinch.answers.candidates import Candidate, candidates, fitness, present_states, reports
-from trinch.answers.check import checked, supports
-from trinch.answers.choose import DAY, rank
-from trinch.answers.denials import Denied, denied, denies, heard, paired, replaced
+from trinch.answers.contradictions import Denied, denied, denies, heard, paired, replaced
+from trinch.answers.count_timeline import HOUR, Report, State, agrees
+from trinch.answers.count_timeline import states as every_state
 from trinch.answers.evidence import Source
-from trinch.answers.figures import figures
-from trinch.answers.model import Answer, Citation, Claim, Hit, Ocean
-from trinch.answers.model import Source as Cited
+from trinch.answers.quantities import figures
 from trinch.answers.question import Question, understand
-from trinch.answers.states import HOUR, Report, State, agrees
-from trinch.answers.states import states as every_state
-from trinch.answers.topic import gather
+from trinch.answers.quote_check import checked, supports
+from trinch.answers.ranking import DAY, rank
+from trinch.answers.retrieval import gather
+from trinch.answers.types import Answer, Citation, Claim, Hit, Store
+from trinch.answers.types import Source as Cited
 from trinch.posts.times import now
 
 MAX_SENTENCES = 5
@@ -33,21 +33,21 @@ CONFLICT = 0.1
 """Two counts that differ by more than this share are shown as a conflict, not as one count seen twice."""
 
 
-def answer(ocean: Ocean, question: str, as_of: int | None = None) -> Answer:
-    """Answer a question from what `ocean` held as of a time (microseconds; None is now).
+def answer(store: Store, question: str, as_of: int | None = None) -> Answer:
+    """Answer a question from what `store` held as of a time (microseconds; None is now).
 
     `outcome` is `not_enough_evidence`, with no sentence at all, where the posts do not speak of what is asked.
     """
     started = time.perf_counter()
     moment = now() if as_of is None else as_of
-    asked = understand(question, moment, ocean)
-    gathered = gather(asked, ocean, moment)
+    asked = understand(question, moment, store)
+    gathered = gather(asked, store, moment)
     claims: list[Claim] = []
     retrieved: dict[tuple[str, str], Hit] = {}
     cited: list[Cited] = []
     if gathered.enough:
         found = candidates(asked, gathered)
-        idf = _idf(ocean)
+        idf = _idf(store)
         told = reports(asked, gathered, found)
         curves = present_states(told)
         present = {quantity: states[-1] for quantity, states in curves.items() if states}
@@ -56,10 +56,10 @@ def answer(ocean: Ocean, question: str, as_of: int | None = None) -> Answer:
         else:
             against = denied(asked, found, idf)
             chosen = rank(asked, found, curves, idf)
-            against = heard(chosen, ocean, moment) | against
+            against = heard(chosen, store, moment) | against
             picked = _told(asked, found, chosen, present, against)
         for candidate, agreeing in picked[:MAX_SENTENCES]:
-            claims.append(_claim(candidate, agreeing, ocean, moment, retrieved, cited))
+            claims.append(_claim(candidate, agreeing, store, moment, retrieved, cited))
     drafted = Answer(
         question=question,
         as_of=moment,
@@ -77,12 +77,12 @@ Picked = tuple[Candidate, list[tuple[Source, int, int]]]
 """A span to quote, and the other sources that say the same with the offsets of where they say it."""
 
 
-def _idf(ocean: Ocean) -> Callable[[str], float]:
-    size = ocean.num_posts + 1
+def _idf(store: Store) -> Callable[[str], float]:
+    size = store.num_posts + 1
 
     @cache
     def weight(term: str) -> float:
-        return math.log(size / (ocean.doc_freq(term) + 0.5))
+        return math.log(size / (store.doc_freq(term) + 0.5))
 
     return weight
 
@@ -263,13 +263,13 @@ def _is_outdated(text: str, present: Mapping[str, State]) -> bool:
 def _claim(
     candidate: Candidate,
     agreeing: list[tuple[Source, int, int]],
-    ocean: Ocean,
+    store: Store,
     as_of: int,
     retrieved: dict[tuple[str, str], Hit],
     cited: list[Cited],
 ) -> Claim:
-    """A claim with its citations; the copies of what is quoted are counted in the whole ocean."""
-    carriers = [h for h in ocean.copies(candidate.source.best, as_of=as_of) if h.at <= as_of]
+    """A claim with its citations; the copies of what is quoted are counted in the whole store."""
+    carriers = [h for h in store.copies(candidate.source.best, as_of=as_of) if h.at <= as_of]
     copies = {(h.post.network, h.post.id) for h in carriers}
     first = weighing.original(candidate.source, candidate.text, carriers)
     start = first.best.post.text.find(candidate.text)

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trinch.answers import lexicon
+from trinch.answers.count_timeline import Report, State, curve
 from trinch.answers.evidence import Source
-from trinch.answers.figures import Figure, figures
+from trinch.answers.quantities import Figure, figures
 from trinch.answers.question import Question
+from trinch.answers.retrieval import Evidence, closeness, coverage
 from trinch.answers.spans import Span, spans
-from trinch.answers.states import Report, State, curve
-from trinch.answers.topic import Evidence, closeness, coverage
 from trinch.posts.text import fold, query_terms, terms, tokens
 
 SPANS_PER_POST = 4

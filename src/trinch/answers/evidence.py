@@ -21,8 +21,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trinch.answers.model import Hit
 from trinch.answers.spans import REPOST, reposted_from
+from trinch.answers.types import Hit
 
 SAME = 0.6
 """Share of word pairs two texts must have in common to be near-copies (of the shorter one where it is cut off)."""

@@ -2,7 +2,7 @@
 
 Owns: its language, kind (overview, count, who, where, when), the terms a post must speak of and their weight,
 what is counted, and the period it is about. Knows nothing of evidence. No model: word lists (lexicon.py),
-spelling (capitals, digits, `#`, `@`, `$`) and how rare each term is in the ocean.
+spelling (capitals, digits, `#`, `@`, `$`) and how rare each term is in the store.
 """
 
 import math
@@ -10,9 +10,9 @@ import re
 from typing import NamedTuple
 
 from trinch.answers import lexicon
-from trinch.answers.model import Ocean
-from trinch.answers.when import Period, period
-from trinch.posts.lang import identify
+from trinch.answers.time_expressions import Period, period
+from trinch.answers.types import Store
+from trinch.posts.language_id import identify
 from trinch.posts.text import fold, query_terms, tokens
 
 NAME_WEIGHT = 1.5
@@ -121,8 +121,8 @@ def _joined(terms: list[Term], text: str) -> list[Term]:
     ]
 
 
-def understand(text: str, as_of: int, ocean: Ocean) -> Question:
-    """Read a question asked about the ocean as of `as_of` (microseconds)."""
+def understand(text: str, as_of: int, store: Store) -> Question:
+    """Read a question asked about the store as of `as_of` (microseconds)."""
     folded = fold(text)
     for phrase, word in lexicon.PHRASES.items():
         folded = folded.replace(phrase, word)
@@ -171,9 +171,9 @@ def understand(text: str, as_of: int, ocean: Ocean) -> Question:
         event = any(word in concept for concept in lexicon.CONCEPTS)
         if event and any(term.role == "event" and term.text in variants for term in terms):
             continue  # "volcano eruption" names one thing
-        found = max((ocean.doc_freq(form) for form in variants), default=0)
+        found = max((store.doc_freq(form) for form in variants), default=0)
         name = (word in capital and not event) or word[0] in "#@$" or any(c.isdigit() for c in word)
-        weight = math.log((ocean.num_posts + 1) / (found + 0.5)) * (NAME_WEIGHT if name else 1.0)
+        weight = math.log((store.num_posts + 1) / (found + 0.5)) * (NAME_WEIGHT if name else 1.0)
         role = "event" if event else "name" if name else "word"
         terms.append(Term(word, variants, max(weight, 0.1), spellings(word), role))
     if kind == "count" and not measure:

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.style import Style
 from rich.text import Text
 
-from trinch.answers.model import Answer, Citation, Claim, Writer
+from trinch.answers.types import Answer, Citation, Claim, RewriteSummary
 from trinch.posts.times import EARLIEST, LATEST, written
 
 NOTHING = "Not enough evidence: no post as of then speaks of all that the question names."
@@ -83,7 +83,7 @@ def _behind(answer: Answer, citation: Citation) -> list[str]:
     return [clean(c.quote) for c in rewritten if (c.network, c.id) == (citation.network, citation.id)]
 
 
-def _writer(writer: Writer) -> str:
+def _writer(writer: RewriteSummary) -> str:
     """Which model wrote how much of it."""
     model = clean(writer.model) or "the model"
     if writer.error:

@@ -1,7 +1,7 @@
 """An answer in a language model's words, as far as they can be proven.
 
 Owns what the model is asked and how its text is read. The model sees the question and the quotes, as data; all it can
-do is propose a sentence for each quote. Each is checked against its quote after it is written (`check.py`), and the
+do is propose a sentence for each quote. Each is checked against its quote after it is written (`quote_check.py`), and the
 posts are looked up again, since writing takes time. Whatever goes wrong, the extractive answer remains, with a note.
 """
 
@@ -12,10 +12,10 @@ from typing import Protocol
 
 import msgspec
 
-from trinch.answers.check import checked
-from trinch.answers.model import Answer, Citation, Hit, Writer
+from trinch.answers.quote_check import checked
 from trinch.answers.render import clean
-from trinch.llm.model import LanguageModel, LLMError, Message
+from trinch.answers.types import Answer, Citation, Hit, RewriteSummary
+from trinch.llm.interface import LanguageModel, LLMError, Message
 
 TOKENS_A_SENTENCE = 160
 """Longest rewrite: a quote has 300 characters at most, and tokens of some scripts hold one or two."""
@@ -40,14 +40,14 @@ them for such."""
 
 
 class Lookup(Protocol):
-    """The ocean, as far as is needed to see whether a post may still be shown."""
+    """The store, as far as is needed to see whether a post may still be shown."""
 
     def get(self, id: str, as_of: int | None) -> Hit | None:
         """The post `network:id` as of a time, if it may be shown."""
         ...
 
 
-def rewritten(ocean: Lookup, given: Answer, opened: Callable[[], LanguageModel]) -> Answer:
+def rewritten(store: Lookup, given: Answer, opened: Callable[[], LanguageModel]) -> Answer:
     """`given` with each sentence in the model's words where those pass the check. An answer without sentences asks no
     model; `opened` may raise LLMError."""
     if given.outcome != "answer":
@@ -66,12 +66,12 @@ def rewritten(ocean: Lookup, given: Answer, opened: Callable[[], LanguageModel])
         for n, claim in enumerate(given.claims, 1)
     )
     took = round(given.took_ms + (time.perf_counter() - started) * 1000, 1)
-    told = checked(msgspec.structs.replace(given, claims=claims), _again(ocean, given), took)
+    told = checked(msgspec.structs.replace(given, claims=claims), _again(store, given), took)
     if told.outcome != "answer":
         return told
     same = sum(lines.get(n) == claim.text for n, claim in enumerate(given.claims, 1))
     written = sum(claim.written for claim in told.claims)
-    writer = Writer(
+    writer = RewriteSummary(
         model=name,
         sentences=len(given.claims),
         written=written,
@@ -103,11 +103,11 @@ def read(text: str) -> dict[int, str]:
     return found
 
 
-def _again(ocean: Lookup, given: Answer) -> dict[tuple[str, str], Hit]:
+def _again(store: Lookup, given: Answer) -> dict[tuple[str, str], Hit]:
     """The cited posts that may still be shown, looked up now."""
 
     def look(citation: Citation) -> Hit | None:
-        return ocean.get(f"{citation.network}:{citation.id}", given.as_of)
+        return store.get(f"{citation.network}:{citation.id}", given.as_of)
 
     cited = {(c.network, c.id): c for claim in given.claims for c in claim.citations}
     looked = {key: look(citation) for key, citation in cited.items()}

@@ -22,7 +22,14 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
 from trinch.model.config import GrokConfig
-from trinch.model.kernels import capped_attention, even_groups, gated_gelu, grouped_matmul, rms_norm, rotate
+from trinch.model.custom_gradients import (
+    capped_attention,
+    even_groups,
+    gated_gelu,
+    grouped_matmul,
+    rms_norm,
+    rotate,
+)
 
 
 def softcap(x: Tensor, cap: float) -> Tensor:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from trinch.posts import jetstream, jsonl, x
-from trinch.posts.event import Event
+from trinch.posts.schema import Event
 
 Parse = Callable[[bytes], list[Event]]
 """One line, or one JSON document, to its events. Raises `Malformed` and nothing else."""

@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 
 from trinch.posts import times
-from trinch.posts.event import (
+from trinch.posts.schema import (
     AccountGone,
     AccountHidden,
     AccountRenamed,

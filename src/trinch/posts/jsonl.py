@@ -10,8 +10,9 @@ import re
 
 import msgspec
 
-from trinch.posts import event, times
-from trinch.posts.event import Created, Edited, Event, Malformed, Post
+from trinch.posts import schema as event
+from trinch.posts import times
+from trinch.posts.schema import Created, Edited, Event, Malformed, Post
 from trinch.posts.wire import Integer, decode, language, unescape
 
 Text = str | None

@@ -1,7 +1,7 @@
 """From the text of a post to the terms it is indexed under.
 
 Owns folding (case, accents, compatibility forms), splitting into tokens, stemming, and the mirror image for
-queries. Knows nothing of indexes, scores or which language a text is in (`lang.py` tells).
+queries. Knows nothing of indexes, scores or which language a text is in (`language_id.py` tells).
 
 A document is stemmed in its own language, a query's language is unknown: `query_terms` gives every form a
 query word may have been indexed under. Where two languages disagree (`news` is `new` to the French stemmer),

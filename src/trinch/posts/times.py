@@ -72,6 +72,14 @@ def written(micros: int) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
+def iso(micros: int | None) -> str | None:
+    """RFC 3339, UTC: seconds where the time is whole, else microseconds."""
+    if micros is None:
+        return None
+    text = written(micros)
+    return text.replace(".000000Z", "Z")
+
+
 SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
 """2010-11-04T01:42:54.657Z: X's ids since count milliseconds from here in the bits above the lowest 22."""
 _FIRST_CERTAIN = 10**12

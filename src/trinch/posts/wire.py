@@ -10,7 +10,7 @@ from typing import Annotated, Protocol, TypeVar
 
 import msgspec
 
-from trinch.posts.event import Malformed
+from trinch.posts.schema import Malformed
 
 T = TypeVar("T", covariant=True)
 

@@ -7,7 +7,7 @@ Owns only the telling apart; what a form means is in `x_v2.py`, `x_v1.py`, `x_ac
 import msgspec
 
 from trinch.posts import x_activity, x_compliance, x_v1, x_v2
-from trinch.posts.event import Event, Malformed
+from trinch.posts.schema import Event, Malformed
 from trinch.posts.wire import decode
 
 _PAGE = msgspec.json.Decoder(x_v2.Page)

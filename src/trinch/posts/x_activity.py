@@ -6,7 +6,7 @@ Owns the turning of an activity into a v1.1 status, whose readings (`x_v1.py`) t
 import msgspec
 
 from trinch.posts import times
-from trinch.posts.event import Malformed
+from trinch.posts.schema import Malformed
 from trinch.posts.wire import Integer
 from trinch.posts.x_v1 import Entities, Extended, Status, User
 

@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 
 from trinch.posts import times
-from trinch.posts.event import (
+from trinch.posts.schema import (
     AccountHidden,
     AccountRenamed,
     AccountRestored,

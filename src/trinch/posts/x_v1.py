@@ -11,7 +11,7 @@ from operator import attrgetter
 import msgspec
 
 from trinch.posts import times, x_v2
-from trinch.posts.event import CountsChanged, Created, Edited, Event, Hidden, Malformed, Post
+from trinch.posts.schema import CountsChanged, Created, Edited, Event, Hidden, Malformed, Post
 from trinch.posts.wire import Integer, language, unescape
 
 

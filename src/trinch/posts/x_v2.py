@@ -10,8 +10,8 @@ from operator import attrgetter
 
 import msgspec
 
-from trinch.posts import event, times
-from trinch.posts.event import Created, Edited, Event, Hidden, Malformed, Post
+from trinch.posts import schema, times
+from trinch.posts.schema import Created, Edited, Event, Hidden, Malformed, Post
 from trinch.posts.wire import Integer, language, unescape
 
 
@@ -156,14 +156,14 @@ def _events(tweet: Tweet, users: Users, where: str) -> list[Event]:
     if post.repost_of and (counts := tweet.public_metrics) and counts.retweet_count:
         # A repost shows the original's number of reposts, and zeros for the rest.
         events.append(
-            event.CountsChanged(at=at, network="x", id=post.repost_of, reposts=counts.retweet_count)
+            schema.CountsChanged(at=at, network="x", id=post.repost_of, reposts=counts.retweet_count)
         )
     held = tweet.withheld
     if held and (held.copyright or held.country_codes):
         events.append(Hidden(at=at, network="x", id=post.id, reason="withheld"))
     user = users.get(tweet.author_id)
     if user and user.withheld and user.withheld.country_codes and user.id:
-        events.append(event.AccountHidden(at=at, network="x", author_id=user.id, reason="withheld"))
+        events.append(schema.AccountHidden(at=at, network="x", author_id=user.id, reason="withheld"))
     return events
 
 
@@ -171,7 +171,7 @@ def _referred(tweet: Tweet, users: Users, at: int | None) -> list[Event]:
     counts, tweet.public_metrics = tweet.public_metrics, None
     events = _events(tweet, users, "includes.tweets")
     if counts:
-        changed = event.CountsChanged(
+        changed = schema.CountsChanged(
             at=max(at or 0, events[0].at),
             network="x",
             id=tweet.id or "",

@@ -1,6 +1,6 @@
 """The web application: every route in one table, and what lives as long as it does.
 
-Owns putting the parts together and turning errors into answers. Knows nothing of sockets and signals (`serve.py`).
+Owns putting the parts together and turning errors into answers. Knows nothing of sockets and signals (`run.py`).
 """
 
 import asyncio
@@ -18,17 +18,19 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
-from trinch.llm.model import Setting
-from trinch.server import chat, ingest, native, openapi, operations, page, responses
-from trinch.server.audit import Audit
-from trinch.server.children import Child
-from trinch.server.desk import Desk
-from trinch.server.errors import Problem
-from trinch.server.guard import Guard, Rules
-from trinch.server.keys import Keys
-from trinch.server.live import Live
-from trinch.server.metrics import Metrics
-from trinch.server.state import State
+from trinch.llm.interface import Setting
+from trinch.server.api import admin, openapi, upload, v1
+from trinch.server.api.live_stats import Live
+from trinch.server.app_state import AppState
+from trinch.server.http.audit import Audit
+from trinch.server.http.errors import Problem
+from trinch.server.http.keys import Keys
+from trinch.server.http.metrics import Metrics
+from trinch.server.http.middleware import Middleware, Rules
+from trinch.server.openai import chat_completions, responses
+from trinch.server.web import page
+from trinch.server.workers.supervisor import Child
+from trinch.server.workers.worker_pool import WorkerPool
 
 log = logging.getLogger("trinch.server")
 
@@ -43,45 +45,50 @@ STAND_BACK = 5
 """Niceness of answering: a reader waits for milliseconds, an asker for a second."""
 
 
-def build(data: Path, rules: Rules, listen: list[str], writer: Setting | None = None) -> tuple[Guard, State]:
-    """The application over the ocean in `data`, drinking from these addresses, its answers rewritten by `writer` where
+def build(
+    data: Path, rules: Rules, listen: list[str], language_model: Setting | None = None
+) -> tuple[Middleware, AppState]:
+    """The application over the store in `data`, drinking from these addresses, its answers rewritten by `language_model` where
     one is set; and what its parts share."""
-    waiting = writer is not None and "://" in writer.where
+    waiting = language_model is not None and "://" in language_model.where
     asking = max(ASKERS, WAITERS) if waiting else ASKERS
-    readers, askers = Desk(data, READERS, line=400), Desk(data, asking, line=100, nice=STAND_BACK)
-    children = [Child("indexer", "trinch.ocean.indexer", [str(data)])]
-    children += [Child(url, "trinch.server.listener", [str(data), url]) for url in listen]
+    search_pool, answer_pool = (
+        WorkerPool(data, READERS, line=400),
+        WorkerPool(data, asking, line=100, nice=STAND_BACK),
+    )
+    children = [Child("indexer", "trinch.store.indexer", [str(data)])]
+    children += [Child(url, "trinch.server.workers.source_process", [str(data), url]) for url in listen]
     live = Live(
         data,
-        readers,
+        search_pool,
         lambda: [{"name": c.name, "state": c.state} for c in children[1:]],
     )
-    state = State(
+    state = AppState(
         data=data,
-        readers=readers,
-        askers=askers,
-        drinkers=Desk(data, 1, line=50),
+        search_pool=search_pool,
+        answer_pool=answer_pool,
+        ingest_pool=WorkerPool(data, 1, line=50),
         live=live,
         keys=Keys(data),
         audit=Audit(data),
         metrics=Metrics(),
         children=children,
-        writer=writer,
+        language_model=language_model,
     )
     routes: list[BaseRoute] = [
-        *native.routes,
-        *chat.routes,
+        *v1.routes,
+        *chat_completions.routes,
         *responses.routes,
-        *ingest.routes,
-        *operations.routes,
+        *upload.routes,
+        *admin.routes,
         *openapi.routes,
         *page.routes(),
     ]
     mcp: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
     if find_spec("mcp"):
-        from trinch.server import tools
+        from trinch.server import mcp as tools
 
-        server = tools.server(readers, askers, writer)
+        server = tools.server(search_pool, answer_pool, language_model)
         # Any host: the guard has looked at it. Stateless: a connection lost is nothing lost.
         routes += server.streamable_http_app(stateless_http=True, json_response=True, host="any").routes
         mcp = server.session_manager.run()
@@ -98,8 +105,8 @@ def build(data: Path, rules: Rules, listen: list[str], writer: Setting | None = 
         for child in children:
             child.stop()
         await asyncio.gather(*living)
-        for desk in (readers, askers, state.drinkers):
-            desk.close()
+        for pool in (search_pool, answer_pool, state.ingest_pool):
+            pool.close()
         state.audit.close()
 
     app = Starlette(
@@ -116,7 +123,7 @@ def build(data: Path, rules: Rules, listen: list[str], writer: Setting | None = 
             return paths[scope["endpoint"]]
         return "static" if scope["path"].startswith("/static/") else "none"
 
-    return Guard(app, rules, state.keys, state.audit, state.metrics, route_of), state
+    return Middleware(app, rules, state.keys, state.audit, state.metrics, route_of), state
 
 
 async def _no_mcp(_: Request) -> Response:

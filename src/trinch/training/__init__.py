@@ -1,1 +1,1 @@
-"""Training: data from the ocean, parallelism, the loop, checkpoints, evaluation. Needs `trinch[train]`."""
+"""Training: data from the store, parallelism, the loop, checkpoints, evaluation. Needs `trinch[train]`."""

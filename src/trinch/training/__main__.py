@@ -1,6 +1,6 @@
 """`torchrun --nproc-per-node N -m trinch.training …` is `trinch train …` on N processes."""
 
-from trinch.training.commands import main
+from trinch.cli.train import main
 
 if __name__ == "__main__":
     main()

@@ -20,11 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from trinch.model.tokenizer import EOS, SPECIAL_TOKENS, Tokenizer, TokenizerError, load_tokenizer
-from trinch.training.choose import Chooser
-from trinch.training.order import rows
-from trinch.training.settings import Data, SettingsError
-from trinch.training.source import Placed, Source
-from trinch.training.spans import (
+from trinch.training.batch_order import rows
+from trinch.training.data_selection import Chooser
+from trinch.training.document_spans import (
     GONE,
     PAD_TOKEN,
     SPAN,
@@ -35,7 +33,9 @@ from trinch.training.spans import (
     token_type,
     unseen,
 )
-from trinch.training.tokenize import bytes_of_tokens, train_tokenizer
+from trinch.training.post_source import Placed, Source
+from trinch.training.settings import Data, SettingsError
+from trinch.training.tokenizer_training import bytes_of_tokens, train_tokenizer
 
 IGNORE = -100
 """A target that is not to be predicted; torch's cross entropy skips it."""
@@ -89,7 +89,7 @@ class Tokens:
 class Corpus:
     """The prepared data of a run, read back.
 
-    `source` is the (path, until) of the ocean that they were made of, where it is to be followed, and
+    `source` is the (path, until) of the store that they were made of, where it is to be followed, and
     `position` where its log stood when they were last known to be clean.
     """
 

@@ -1,4 +1,4 @@
-"""Forgetting while training: what is erased or hidden in the ocean leaves the data of a run under way.
+"""Forgetting while training: what is erased or hidden in the store leaves the data of a run under way.
 
 Owns following the log, in a thread of the lead process, and agreeing with the others on what is gone. Does
 not know what data look like: they say which posts they hold and strike them out when told. The files on disk
@@ -14,10 +14,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from trinch.training.choose import account_key
+from trinch.training.data_selection import account_key
+from trinch.training.document_spans import GONE, Finder, Spans
 from trinch.training.parallel import World
-from trinch.training.source import CHUNK, Source, touched
-from trinch.training.spans import GONE, Finder, Spans
+from trinch.training.post_source import CHUNK, Source, touched
 
 Rows = npt.NDArray[np.int64]
 LOOK = 0.1
@@ -110,7 +110,7 @@ def follow(
     level: threading.Event,
     stop: threading.Event,
 ) -> None:
-    """Read an ocean's log from a position on until told to stop, calling `strike` with the rows of each data
+    """Read a store's log from a position on until told to stop, calling `strike` with the rows of each data
     whose posts may no longer be read. `level` is set when the end of the log is first reached."""
     log = source.log
     assert log is not None, "a file has no log"

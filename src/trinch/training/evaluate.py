@@ -13,9 +13,9 @@ import numpy.typing as npt
 import torch
 
 from trinch.training.data import IGNORE, Batch, Corpus, Tokens
-from trinch.training.engine import Engine
-from trinch.training.objective import NextToken
+from trinch.training.losses import NextToken
 from trinch.training.settings import Settings
+from trinch.training.step import Engine
 
 DISCOUNT = 0.75
 """Taken off every bigram count and given to the unigram model (absolute discounting, Ney, Essen & Kneser

@@ -21,15 +21,15 @@ from trinch.model.config import GrokConfig, get_config
 from trinch.model.grok import Grok
 from trinch.training.checkpoint import Checkpoints, read_mark
 from trinch.training.data import IGNORE, Batch, Corpus
-from trinch.training.engine import Engine
 from trinch.training.erasure import Erasures, Posts
 from trinch.training.evaluate import bits_per_byte, held_out_batch
-from trinch.training.log import Log
-from trinch.training.measure import flops_per_token, memory_gb, peak_flops
-from trinch.training.objective import NextToken, Objective, RouterLosses
+from trinch.training.losses import NextToken, Objective, RouterLosses
+from trinch.training.metrics_log import Log
 from trinch.training.optim import build_optimizers, clip, optimizer_state, schedule, set_rate
 from trinch.training.parallel import World, build, counted, fit
 from trinch.training.settings import Settings, SettingsError, write_settings
+from trinch.training.step import Engine
+from trinch.training.throughput import flops_per_token, memory_gb, peak_flops
 
 SAME = ("config", "batch", "sequence", "documents", "seed", "dtype")
 """Settings that a resumed run must share with the run it resumes."""

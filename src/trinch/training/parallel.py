@@ -2,7 +2,7 @@
 
 Owns the meshes, and how each parameter is laid out over them. Does not know data, losses or the optimizer.
 The sharding itself is PyTorch's: `fully_shard` (FSDP2), tensor-parallel styles over DTensor; expert
-parallelism is in `experts.py`, pipelining in `engine.py`. With one process nothing is wrapped and nothing is
+parallelism is in `experts.py`, pipelining in `step.py`. With one process nothing is wrapped and nothing is
 sent.
 
 Two meshes name the same processes: `dense` (pipeline, replicate, fsdp, tensor), over which all but the

@@ -17,10 +17,10 @@ class SettingsError(ValueError):
 
 
 class Data(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What of the ocean is read, and how it becomes tokens (docs/training.md, "Data")."""
+    """What of the store is read, and how it becomes tokens (docs/training.md, "Data")."""
 
     path: str = ""
-    """The ocean's folder, or a file of posts as JSON lines."""
+    """The store's folder, or a file of posts as JSON lines."""
     until: str = ""
     """Cut-off, ISO 8601: the run sees what was visible then. Empty: everything drunk, as it stands now."""
     held_out: float = 0.05

@@ -1,0 +1,321 @@
+"""What the question is about, as posts tell it: retrieve, see which posts speak of all it names, learn their words.
+
+Owns retrieval for an answer and the decision whether there is enough evidence. Knows nothing of sentences.
+
+A post about an event often names it otherwise than the question ("Savar" is "the Bangladesh building collapse").
+So the posts that do hold the question's terms (the anchors) are asked which words set them apart from the rest of
+the store; those words find the others (pseudo-relevance feedback).
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from typing import NamedTuple
+
+from trinch.answers import lexicon
+from trinch.answers.evidence import Source, collapse
+from trinch.answers.question import Question, Term
+from trinch.answers.types import Hit, Store
+from trinch.posts.text import fold, query_terms
+
+LIMIT = 200
+"""Posts asked for at a time."""
+
+COVERED = 0.7
+"""Share of the weight of the question's terms a post must hold, all names among them, to be an anchor."""
+
+FOREIGN = 0.35
+"""What a common word weighs when the post is in another language, where it would be written otherwise."""
+
+ABOUT = 0.45
+"""How near a post must be to the question to be evidence."""
+
+LIKE = 0.6
+"""How near it must be to the anchors' words where it does not hold the question's own."""
+
+TIED = 0.08
+"""Share of the evidence that must hold the question's own names for the rest to be believed the same topic."""
+
+PROFILE = 12
+"""Words kept that set the anchors apart."""
+
+HEAVIEST = 4
+"""Words that a post need hold to be wholly about the topic."""
+
+FEWEST = 3
+"""Where fewer words set the anchors apart, holding them all says less."""
+
+_STOP = frozenset().union(*lexicon.STOPWORDS.values())
+_HAPPENINGS = frozenset(
+    form for concept in lexicon.CONCEPTS for word in concept for form in query_terms(word)
+)
+_COUNTED = frozenset(
+    form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word)
+)
+"""Words of counting ("death toll") go with every disaster and set none apart."""
+
+SOURCES = 200
+"""Most sources weighed; for a count half as many more, since fewer of them state it."""
+DAY = 86_400_000_000
+RECENT = (1, 7)
+"""Days back from the newest post on the topic for which posts are asked for once more, by themselves: the second
+only for a count of which fewer than `BUSY` posts speak in the first, since it may not move for days."""
+BUSY = 30
+EVENTFUL = 5
+ORIGINALS = "-filter:retweets"
+"""Reposts tell nothing that their originals do not. To leave them out costs time, so only where they crowd."""
+CROWDED = 2
+"""Posts to a source among the anchors from which on reposts are left out of the further searches."""
+
+
+class Evidence(NamedTuple):
+    sources: tuple[Source, ...]
+    about: tuple[float, ...]
+    """For each source, 0 to 1: how much it speaks of what is asked."""
+    profile: dict[str, float]
+    """Index terms that set the topic apart, weights summing to 1."""
+    enough: bool
+
+
+NOTHING = Evidence((), (), {}, False)
+
+
+def holds(term: Term, terms: frozenset[str], folded: str, at: int, question: Question) -> bool:
+    """Whether a post speaks of `term`: its index terms, its folded text, and when it was witnessed.
+
+    A name must stand in the text as it is written in the question but for its last letter; stems alone are not
+    enough, since they make one word of Genovia and Genova.
+    """
+    if not term.forms.isdisjoint(terms):
+        return term.role != "name" or any((s if len(s) < 5 else s[:-1]) in folded for s in term.spellings)
+    period = question.period
+    return bool(period and period.year == term.text and period.since <= at < period.until)
+
+
+def coverage(
+    question: Question, terms: frozenset[str], folded: str, at: int, lang: str
+) -> tuple[float, bool]:
+    """The share of the question's weight a post holds; and whether it holds all names and events, and `COVERED`."""
+    total = held = 0.0
+    whole = True
+    foreign = question.lang != "und" and lang not in ("und", question.lang)
+    for term in question.terms:
+        weight = term.weight * (FOREIGN if foreign and term.role == "word" else 1.0)
+        total += weight
+        if holds(term, terms, folded, at, question):
+            held += weight
+        elif term.needed:
+            whole = False
+    share = held / total if total else 0.0
+    return share, whole and share >= COVERED
+
+
+class Read(NamedTuple):
+    """What a post says of the question, worked out once: the same posts come back from every search."""
+
+    terms: frozenset[str]
+    folded: str
+    share: float
+    whole: bool
+
+
+class Reader:
+    """Reads posts for one question."""
+
+    def __init__(self, question: Question) -> None:
+        self._question = question
+        self._read: dict[tuple[str, str], Read] = {}
+
+    def __call__(self, hit: Hit) -> Read:
+        key = hit.post.network, hit.post.id
+        if key not in self._read:
+            terms, folded = frozenset(hit.terms), fold(hit.post.text)
+            self._read[key] = Read(
+                terms, folded, *coverage(self._question, terms, folded, hit.at, hit.post.lang)
+            )
+        return self._read[key]
+
+    def holds(self, term: Term, hit: Hit) -> bool:
+        read = self(hit)
+        return holds(term, read.terms, read.folded, hit.at, self._question)
+
+
+def _where(question: Question) -> str:
+    if not question.period:
+        return ""
+    since, until = question.period.since // 1_000_000, question.period.until // 1_000_000
+    return f"since_time:{since} until_time:{until}"
+
+
+def _profile(question: Question, anchors: Sequence[Source], store: Store) -> dict[str, float]:
+    """Words far more frequent among the anchors than in the store, by p * log(p / q); weights sum to 1."""
+    counts: Counter[str] = Counter()
+    for source in anchors:
+        counts.update(set(source.best.terms))
+    size = len(anchors)
+    floor = max(3, size // 12)
+    asked = {form for term in question.terms for form in (*term.forms, term.text)}
+    weights: dict[str, float] = {}
+    for term, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:60]:
+        if count < floor:
+            break
+        if (
+            term in asked
+            or term in _COUNTED
+            or term in _STOP
+            or term in lexicon.PERSONAL
+            or term in lexicon.NUMBER_WORDS
+            or len(term) < 3
+            or term[0] in "#@"
+            or any(c.isdigit() for c in term)
+        ):
+            continue
+        p = count / size
+        q = (store.doc_freq(term) + 0.5) / (store.num_posts + 1)
+        if p > 5 * q:
+            weights[term] = p * math.log(p / q)
+    best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))[:PROFILE]
+    total = sum(weight for _, weight in best)
+    return {term: weight / total for term, weight in best}
+
+
+def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
+    """Share of the profile's weight a post holds, out of what its `HEAVIEST` words, the first, weigh together."""
+    if not profile:
+        return 0.0
+    held = sum([weight for term, weight in profile.items() if term in terms])
+    if not held:
+        return 0.0
+    heaviest = list(islice(profile.values(), HEAVIEST))
+    return min(held / sum(heaviest) * min(len(heaviest) / FEWEST, 1.0), 1.0)
+
+
+def gather(question: Question, store: Store, as_of: int) -> Evidence:
+    """Retrieve and weigh the evidence for a question. Asks the store two to four times, once more where a bare year is named."""
+    if not question.terms:
+        return NOTHING
+    text = " ".join(term.text for term in question.terms)
+    if question.lang not in ("en", "und"):
+        text += " " + " ".join(sorted(_translations(question)))
+    where = _where(question)
+
+    def retrieve(words: str, limit: int, where: str) -> list[Hit]:
+        return [
+            hit for hit in store.retrieve(words, limit=limit, as_of=as_of, where=where) if hit.at <= as_of
+        ]
+
+    read = Reader(question)
+    hits = retrieve(text, LIMIT, where)
+    if question.period and question.period.year:
+        hits += retrieve(text, LIMIT // 2, "")
+    anchors = collapse([hit for hit in hits if read(hit).whole])
+    if not _is_enough(question, anchors, read) or not _is_met(question, anchors, read):
+        return NOTHING
+
+    crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
+    kind = ORIGINALS if crowded else ""
+    profile = _profile(question, anchors[:80], store) if len(anchors) >= 3 else {}
+    if profile or question.kind in ("count", "overview"):
+        words = [term.text for term in question.terms] + list(profile)[:8]
+        if question.measure in _MEASURE_WORDS:
+            words += _MEASURE_WORDS[question.measure].split()
+        if question.kind == "overview" and _is_event(question, profile, anchors):
+            words += _TOLL_WORDS.split()
+        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, f"{where} {kind}".strip())
+        if (question.newest or question.kind in ("count", "overview")) and not where:
+            newest = max(
+                (hit.at for hit in hits if closeness(profile, read(hit).terms) >= LIKE),
+                default=max(anchor.first for anchor in anchors),
+            )
+            for days in RECENT:
+                since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind}"
+                recent = retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, since)
+                hits += recent
+                told = sum(closeness(profile, read(hit).terms) >= LIKE for hit in recent)
+                if question.kind != "count" or told >= BUSY:
+                    break
+    best: dict[tuple[str, str], Hit] = {}
+    for hit in hits:
+        key = hit.post.network, hit.post.id
+        if _in_period(question, hit) and (key not in best or hit.score > best[key].score):
+            best[key] = hit
+    nearness = {key: _nearness(read(hit), profile) for key, hit in best.items()}
+    near = [hit for key, hit in best.items() if nearness[key]]
+    needed = [term for term in question.terms if term.needed]
+    named = [hit for hit in near if all(read.holds(term, hit) for term in needed)]
+    if len(named) < TIED * len(near):
+        near = named  # the anchors' words led to another topic
+    sources = collapse(near)[: SOURCES * 3 // 2 if question.kind == "count" else SOURCES]
+    about = tuple(nearness[source.best.post.network, source.best.post.id] for source in sources)
+    return Evidence(tuple(sources), about, profile, bool(sources))
+
+
+_TOLL_WORDS = "dead killed injured missing toll confirmed officials"
+_MEASURE_WORDS = {
+    "dead": "dead killed death toll",
+    "injured": "injured wounded hurt",
+    "missing": "missing unaccounted",
+    "rescued": "rescued survivors",
+    "displaced": "homeless evacuated displaced",
+    "arrested": "arrested detained",
+}
+
+
+def _translations(question: Question) -> set[str]:
+    """Other languages' words for the events and places a question names and for what it counts."""
+    words = {
+        word
+        for concept in lexicon.CONCEPTS
+        if any(term.text in concept for term in question.terms)
+        for word in concept
+    }
+    words |= {spelling for term in question.terms for spelling in term.spellings}
+    return words | set(_MEASURE_WORDS.get(question.measure, "").split())
+
+
+def _is_event(question: Question, profile: dict[str, float], anchors: Sequence[Source]) -> bool:
+    """Whether the question, the words that set the anchors apart, or one anchor in `EVENTFUL` name a happening."""
+    words = {*profile, *(term.text for term in question.terms)}
+    if any(not words.isdisjoint(concept) for concept in lexicon.CONCEPTS):
+        return True
+    held = sum(not _HAPPENINGS.isdisjoint(anchor.best.terms) for anchor in anchors)
+    return held * EVENTFUL >= max(len(anchors), 1)
+
+
+def _in_period(question: Question, hit: Hit) -> bool:
+    period = question.period
+    return not period or bool(period.year) or period.since <= hit.at < period.until
+
+
+def _nearness(read: Read, profile: dict[str, float]) -> float:
+    """How much a post speaks of what is asked, 0 to 1; 0 where it is no evidence."""
+    own = read.share if read.whole else 0.6 * read.share
+    like = closeness(profile, read.terms) * 0.95
+    return max(own, like) if own >= ABOUT or like >= LIKE else 0.0
+
+
+def _is_met(question: Question, anchors: Sequence[Source], read: Reader) -> bool:
+    """Whether the common words of the question are met too, by half their weight in one anchor at least.
+
+    "Maduro captured" is not answered by posts that say something else of Maduro. Not asked of posts in another
+    language, where those words would be other words.
+    """
+    common = [term for term in question.terms if term.role == "word"]
+    weight = sum(term.weight for term in common)
+    for anchor in anchors:
+        hit = anchor.best
+        if hit.post.lang not in ("und", question.lang) and question.lang not in ("und", "en"):
+            return True
+        if sum(term.weight for term in common if read.holds(term, hit)) >= weight / 2:
+            return True
+    return not common
+
+
+def _is_enough(question: Question, anchors: Sequence[Source], read: Reader) -> bool:
+    """One post is enough for a single term; several terms must meet in two independent posts, or all in one."""
+    if not anchors:
+        return False
+    if len(question.terms) == 1 or len(anchors) >= 2:
+        return True
+    return all(read.holds(term, anchors[0].best) for term in question.terms if term.role != "part")

@@ -1,0 +1,124 @@
+"""What an answer is made of, and the door through which evidence comes in.
+
+Owns the shapes only: `Answer`, `Claim`, `Citation`, `Source`, and the two protocols that the store satisfies.
+Knows nothing of how a question is understood, how evidence is weighed, or how posts are stored.
+Times are UTC, integer microseconds since 1970.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from trinch.posts.schema import Post
+
+Outcome = Literal["answer", "not_enough_evidence"]
+
+
+class Hit(Protocol):
+    """A post as the store hands it over."""
+
+    @property
+    def post(self) -> Post: ...
+    @property
+    def at(self) -> int:
+        """When this version was witnessed."""
+        ...
+
+    @property
+    def score(self) -> float: ...
+    @property
+    def terms(self) -> Sequence[str]:
+        """Its index terms, in the vocabulary of `Store.doc_freq`."""
+        ...
+
+
+class Store(Protocol):
+    """Everything drunk, as far as an answer needs to know. `as_of` None is now; nothing later is seen."""
+
+    @property
+    def num_posts(self) -> int: ...
+    def doc_freq(self, term: str) -> int:
+        """How many posts hold that index term."""
+        ...
+
+    def retrieve(self, text: str, *, limit: int, as_of: int | None, where: str = "") -> Sequence[Hit]:
+        """The posts nearest to free text, best first. `where` holds search operators that must all hold."""
+        ...
+
+    def copies(self, hit: Hit, *, as_of: int | None) -> Sequence[Hit]:
+        """Reposts and near-copies of a post, in the whole store."""
+        ...
+
+
+class Citation(msgspec.Struct, frozen=True, kw_only=True):
+    """A span of a stored post: `quote == post.text[start:end]`, counted in code points."""
+
+    id: str
+    network: str
+    url: str
+    author: str
+    created_at: int
+    at: int
+    """When the post was witnessed, which is what as-of compares with."""
+    quote: str
+    start: int
+    end: int
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """One sentence of the answer, and the posts that say the same."""
+
+    text: str
+    """The quote of its first citation; where `written`, a model's rewrite of that quote which passed the check."""
+    as_of: int
+    """When the quoted post was witnessed."""
+    authors: int
+    """Authors known to be different who say it themselves; reposts and copies add none (see evidence.py)."""
+    posts: int
+    """Posts that say it, reposts and near-copies included."""
+    citations: tuple[Citation, ...]
+    written: bool = False
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A post the answer cites, whole."""
+
+    id: str
+    network: str
+    url: str
+    author: str
+    created_at: int
+    lang: str
+    text: str
+    copies: int
+    """Its reposts and near-copies, itself not counted."""
+
+
+class RewriteSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a language model did to an answer."""
+
+    model: str
+    """Its name; empty where it could not even be asked for that."""
+    sentences: int
+    """Sentences it was given to rewrite."""
+    written: int
+    """Those told in its words; the others are quotes."""
+    fell_back: int
+    """Those it left out, or whose rewrite failed the check; the rest it repeated word for word."""
+    error: str = ""
+    """Why it wrote nothing: a code of `trinch.llm.interface.Trouble`; empty where it did."""
+    note: str = ""
+    """The same for people."""
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    question: str
+    as_of: int
+    outcome: Outcome
+    answer: str
+    claims: tuple[Claim, ...] = ()
+    sources: tuple[Source, ...] = ()
+    took_ms: float = 0.0
+    writer: RewriteSummary | None = None
+    """None where no model was used: also where there is not enough evidence, for then none is asked."""

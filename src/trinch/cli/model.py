@@ -1,0 +1,136 @@
+"""`trinch model …`: parity with the original, what a model is made of, conversion, and a few words from it.
+
+Torch is imported inside the verbs, so that `--help` needs no extra.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def _need_torch() -> None:
+    try:
+        import torch  # noqa: F401 - only whether it is there
+    except ModuleNotFoundError:
+        raise click.UsageError("this needs torch: pip install 'trinch[train]'") from None
+
+
+@click.group()
+def model() -> None:
+    """Grok in PyTorch: parity, inspection, checkpoints."""
+
+
+@model.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--dtype", type=click.Choice(["float32", "bfloat16"]), default="float32", help="Of our large products."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print {max_abs_diff, argmax_agreement}.")
+@click.pass_context
+def parity(ctx: click.Context, file: Path, dtype: str, as_json: bool) -> None:
+    """Compare our Grok-1 with the logits in FILE, written by the original JAX code.
+
+    The exit status is 1 if they differ by more than 2e-5 (5e-2 where the reference was written in bfloat16).
+
+    \b
+    Example:
+      trinch model parity grok1_ref_fp32.npz --json
+    """
+    _need_torch()
+    import torch
+
+    from trinch.model.parity import TOLERANCE, ParityFileError, check_parity
+
+    try:
+        result = check_parity(file, getattr(torch, dtype))
+    except ParityFileError as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        values = {"max_abs_diff": result.max_abs_diff, "argmax_agreement": result.argmax_agreement}
+        click.echo(json.dumps(values))
+    else:
+        click.echo(f"largest difference of a logit  {result.max_abs_diff:.3g}")
+        click.echo(f"same likeliest token           {result.argmax_agreement:.2%}")
+        bar = TOLERANCE[result.reference_dtype]
+        verdict = "agrees" if result.agrees else "DIFFERS"
+        click.echo(f"{verdict} (reference in {result.reference_dtype}: {bar:g} allowed)")
+    ctx.exit(0 if result.agrees else 1)
+
+
+@model.command()
+@click.argument("name_or_path")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+def inspect(name_or_path: str, as_json: bool) -> None:
+    """Show architecture, exact parameters and bytes of grok-1, grok-2, tiny, small or a checkpoint.
+
+    \b
+    Example:
+      trinch model inspect grok-2
+      trinch model inspect ./checkpoints --json
+    """
+    _need_torch()
+    from trinch.model.load import CheckpointError, describe
+
+    try:
+        facts = describe(name_or_path)
+    except CheckpointError as error:
+        raise click.UsageError(str(error)) from None
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        _print(facts)
+
+
+def _print(facts: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=facts["name"], show_header=False)
+    for name, value in facts["architecture"].items():
+        table.add_row(name, f"{value:,}" if isinstance(value, int) and value > 9999 else str(value))
+    table.add_section()
+    for part, count in facts["parameters"]["by_part"].items():
+        table.add_row(f"parameters: {part}", f"{count:,}")
+    table.add_row("parameters: total", f"{facts['parameters']['total']:,}")
+    table.add_row("parameters: active", f"{facts['parameters']['active']:,}")
+    table.add_section()
+    for dtype, size in facts["bytes"].items():
+        table.add_row(f"bytes in {dtype}", f"{size:,}")
+    table.add_row("cache bytes a token, bfloat16", f"{facts['kv_cache_bytes_per_token_bfloat16']:,}")
+    for name, value in facts.get("checkpoint", {}).items():
+        table.add_row(f"checkpoint {name}", f"{value:,}" if isinstance(value, int) else value)
+    Console().print(table)
+
+
+@model.command()
+@click.argument("source", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--dtype", type=click.Choice(["float32", "bfloat16"]), default="bfloat16", show_default=True)
+@click.option(
+    "--file-gib", type=click.FloatRange(min=0.01), default=4.0, show_default=True, help="Size of a file."
+)
+def convert(source: Path, target: Path, dtype: str, file_gib: float) -> None:
+    """Rewrite the checkpoint in SOURCE, of Grok-1 or Grok-2, as plain safetensors in TARGET.
+
+    SGLang and vLLM load the result. It streams: memory holds about one output file and one parameter.
+
+    \b
+    Example:
+      trinch model convert ./grok-1/checkpoints ./grok-1-safetensors
+    """
+    _need_torch()
+    import torch
+
+    from trinch.model import hf_checkpoint, load
+
+    try:
+        config = load.read_config(source)
+        tensors = load.read_tensors(source, config, getattr(torch, dtype))
+        with click.progressbar(tensors, length=len(config.parameter_shapes()), label="converting") as shown:
+            hf_checkpoint.write(
+                shown, config, target, dtype=getattr(torch, dtype), file_bytes=int(file_gib * 2**30)
+            )
+    except (load.CheckpointError, ValueError) as error:
+        raise click.UsageError(str(error)) from None

@@ -1,0 +1,92 @@
+"""The options of `trinch plan train` that concern the run after the layout, and how its answer is printed.
+
+Owns option names and texts; meaning is in `handover`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trinch.planner.ops.recovery import Options
+from trinch.planner.ops.schedule import parse_date
+from trinch.planner.pipeline import Sections
+from trinch.planner.report.report_text import duration, money
+
+_OPTIONS = (
+    click.option("--start", help="First day of the run, as 2025-06-01. Default: today."),
+    click.option("--by", help="Deadline, as 2025-12-31: gives the chance of meeting it."),
+    click.option("--ramp", default="", help='Deliveries: "20k@now;100k@2025-12-31".'),
+    click.option(
+        "--fleet", default="llama-3", show_default=True, help="Failure rates: llama-3, rsc-1, rsc-2."
+    ),
+    click.option(
+        "--checkpoint", default="", help="sync, async or memory. Default: the least that keeps 90 %."
+    ),
+    click.option("--hot/--cold", default=None, help="Restart with processes and spares kept warm, or not."),
+    click.option("--store-gbps", type=float, help="Bandwidth of the checkpoint store, GB/s."),
+    click.option("--provider", default="", help="oci, neocloud or own. Default: all in the tables."),
+    click.option("--price", "usd_per_gpu_hour", type=float, help="Rent in USD per GPU-hour."),
+    click.option("--electricity", "usd_per_kwh", type=float, help="USD per kWh."),
+    click.option("--pue", type=float, help="Site power over IT power."),
+    click.option("--limit-mw", type=float, help="Megawatts the site may draw."),
+    click.option(
+        "--grid", default="us", show_default=True, help="Carbon: us, us-tva, gas-turbine, world, ..."
+    ),
+    click.option("--trials", default=500, show_default=True, help="Simulated runs."),
+    click.option("--seed", default=0, show_default=True, help="Of everything random."),
+    click.option(
+        "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for report and files."
+    ),
+)
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options above to a click command; it receives them as keywords for `options_of`, and `out`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def options_of(given: dict[str, Any]) -> Options:
+    """The keywords of `run_options` (without `out`) as Options. PlanError for a date that is none."""
+    dates = {name: parse_date(given[name]) if given.get(name) else None for name in ("start", "by")}
+    return Options(**(given | dates))
+
+
+def summary(sections: Sections) -> list[tuple[str, str]]:
+    """(name, sentence) lines for a terminal: failures, calendar, power, cost."""
+    fail, when, power, cost = (sections[name] for name in ("failures", "calendar", "power", "cost"))
+    ettr, cuts, days, finish = fail["ettr"], fail["interruptions"], when["days"], when["finish"]
+    lines = [
+        (
+            "failures",
+            f"{cuts['p50']:,.0f} interruptions ({cuts['p10']:,.0f} to {cuts['p90']:,.0f}), effective time "
+            f"{ettr['p50']:.1%} ({ettr['p10']:.1%} to {ettr['p90']:.1%}), checkpoint "
+            f"{fail['checkpoint']['kind']} every {fail['checkpoint']['interval_s']:,.0f} s, "
+            f"restart {fail['restart']}",
+        ),
+        (
+            "calendar",
+            f"{duration(days['p50'])} ({days['p10']:,.1f} to {days['p90']:,.1f}): {when['start']} to "
+            f"{finish['p50']} ({finish['p10']} to {finish['p90']})",
+        ),
+        (
+            "power",
+            f"{power['site_mw']:,.1f} MW ({power['site_low_mw']:,.1f} to {power['site_high_mw']:,.1f}), "
+            f"{power['energy_mwh']:,.0f} MWh, {power['carbon_tonnes']:,.0f} t CO2",
+        ),
+    ]
+    if when["probability"] is not None:
+        late = "" if when["probability"] >= 0.9 else f"; for 90 % start by {when['latest_start']}"
+        lines.insert(2, ("deadline", f"{when['deadline']}: met with {when['probability']:.0%}{late}"))
+    if not power["fits"]:
+        lines.append(
+            ("limit", f"{power['limit_mw']:,.0f} MW holds {power['gpus_within_limit']:,} GPUs at their peak")
+        )
+    for way in cost["ways"]:
+        lines.append(
+            ("cost", f"{way['how']}: {money(way['usd'])} ({money(way['low'])} to {money(way['high'])})")
+        )
+    return lines

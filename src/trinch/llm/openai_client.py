@@ -1,0 +1,265 @@
+"""A model behind any server that speaks OpenAI's Chat Completions (llama.cpp's llama-server, vLLM, SGLang, Ollama).
+
+Owns the address, the request, and reading the streamed answer within bounds of size and time, whatever the server
+sends. The key comes from the environment, goes to the named address only (redirects are not followed), and is in no
+message of ours. Needs the extra `trinch[llm]` (httpx).
+
+https://platform.openai.com/docs/api-reference/chat describes the wire format.
+"""
+
+import asyncio
+import ipaddress
+import os
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from functools import cached_property
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+
+from trinch.llm.interface import LLMError, Message, Setting
+
+KEY = "TRINCH_LLM_KEY"
+"""Environment variable of the key, sent as a bearer token."""
+
+MAX_BYTES = 4_000_000
+"""Longest answer, in bytes on the wire: a chunk of a few letters comes in 200 to 400 bytes."""
+MAX_LINE = 262_144
+CHARS_A_TOKEN = 40
+"""A server that sends more text than this for each token it was allowed does not honour `max_tokens`."""
+
+Result = TypeVar("Result")
+
+
+class _Delta(msgspec.Struct):
+    content: str | None = None
+
+
+class _Choice(msgspec.Struct):
+    delta: _Delta | None = None
+    message: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct):
+    """A chunk of a stream, or a whole completion; or an error, which some servers send inside a stream."""
+
+    choices: list[_Choice] = []
+    error: Any = None
+
+
+class _Named(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Named]
+
+
+class OpenAI:
+    """One model at one address."""
+
+    def __init__(self, setting: Setting) -> None:
+        """Raises LLMError for an address that cannot be one. Does not connect yet."""
+        self._base, self._local = base_of(setting.where)
+        self._given, self._seconds = setting.name, setting.seconds
+
+    @cached_property
+    def name(self) -> str:
+        """The name given, or that of the only model there."""
+        return self._given or self._run(self._only())
+
+    def complete(
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+    ) -> Iterator[str]:
+        """As `LanguageModel.complete`. Not from inside a running event loop."""
+        deadline = time.monotonic() + self._seconds
+        body = {
+            "model": self.name,
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "stream": True,
+        }
+        if stop:
+            body["stop"] = list(stop)
+        # Waiting is asynchronous, so that the deadline holds against a server that drips a byte a second.
+        with asyncio.Runner() as runner:
+            pieces = self._pieces(body, max_tokens * CHARS_A_TOKEN)
+            try:
+                while (piece := runner.run(self._bounded(anext(pieces, None), deadline))) is not None:
+                    yield piece
+            finally:
+                runner.run(pieces.aclose())
+
+    def _run(self, work: Awaitable[Result]) -> Result:
+        return asyncio.run(self._bounded(work, time.monotonic() + self._seconds))
+
+    async def _bounded(self, work: Awaitable[Result], deadline: float) -> Result:
+        """The work's result by the deadline, with whatever goes wrong on the way told as an LLMError."""
+        try:
+            return await asyncio.wait_for(work, max(deadline - time.monotonic(), 0.001))
+        except (TimeoutError, httpx.TimeoutException):
+            raise LLMError(
+                "timeout",
+                f"{self._base} did not finish within {self._seconds:g} s; is the model too large for it?",
+            ) from None
+        except httpx.ConnectError as error:
+            raise LLMError(
+                "unreachable", f"nothing answers at {self._base} ({error}); is the server running?"
+            ) from None
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:  # the last: no name of a host
+            what = str(error) or type(error).__name__
+            raise LLMError("malformed", f"{self._base} broke off or does not speak HTTP ({what})") from None
+
+    @asynccontextmanager
+    async def _opened(self, method: str, path: str, body: Any = None) -> AsyncIterator[httpx.Response]:
+        """The server's answer to one request, not read yet. Raises LLMError unless it is 200."""
+        headers = {"Accept-Encoding": "identity"}  # nothing that a few bytes could blow up
+        if key := os.environ.get(KEY, "").strip():
+            if not key.isascii() or not key.isprintable():
+                raise LLMError("refused", f"{KEY} holds characters that no key has")
+            headers["Authorization"] = f"Bearer {key}"
+        async with (
+            self._client() as client,
+            client.stream(method, self._base + path, json=body, headers=headers) as response,
+        ):
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise LLMError("malformed", f"{self._base} sent compressed data that nobody asked for")
+            if response.status_code != 200:
+                raise await self._refusal(response, key)
+            yield response
+
+    def _client(self) -> httpx.AsyncClient:
+        """A client. Proxies and certificates of the environment are for the world outside, not for this machine."""
+        try:
+            return httpx.AsyncClient(timeout=self._seconds, trust_env=not self._local)
+        except (ValueError, ImportError, OSError) as error:
+            raise LLMError("unreachable", f"the proxy or certificates of the environment: {error}") from None
+
+    async def _refusal(self, response: httpx.Response, key: str) -> LLMError:
+        """What a status other than 200 means, with the beginning of what the server says."""
+        status, start = response.status_code, b""
+        async for part in response.aiter_raw():
+            start += part
+            if len(start) > 2000:
+                break
+        said = _safe(start.decode("utf-8", "replace"), key)
+        said = f": {said}" if said else ""
+        if status in (401, 403):
+            have = f"the key in {KEY} is refused" if key else f"a key is needed: set {KEY}"
+            return LLMError("refused", f"{self._base}: {have}{said}")
+        if status == 404 or status in range(300, 400):
+            return LLMError(
+                "address",
+                f"{self._base} has no such model or is not the API's address (it often ends in /v1){said}",
+            )
+        if status in range(400, 500) and status != 429:
+            return LLMError("refused", f"{self._base} refused the request (status {status}){said}")
+        return LLMError("server", f"{self._base} failed (status {status}){said}")
+
+    async def _only(self) -> str:
+        """The name of the only model at the server."""
+        raw = b""
+        async with self._opened("GET", "/models") as response:
+            async for part in response.aiter_raw():
+                raw += part
+                if len(raw) > MAX_LINE:
+                    raise LLMError("malformed", f"the list of models at {self._base} does not end")
+        try:
+            names = [model.id for model in msgspec.json.decode(raw, type=_Models).data]
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise LLMError("malformed", f"{self._base}/models is not a list of models") from None
+        if len(names) != 1:
+            some = _safe(", ".join(name[:60] for name in names[:10]), "") or "none"
+            raise LLMError("address", f"which model? give its name; {self._base} has {some}")
+        return names[0]
+
+    async def _pieces(self, body: Any, most: int) -> AsyncGenerator[str, None]:
+        """The pieces of text of one completion."""
+        finish, length = "", 0
+        async with (
+            self._opened("POST", "/chat/completions", body) as response,
+            aclosing(_events(response)) as events,
+        ):
+            async for event in events:
+                if event == b"[DONE]":
+                    finish = finish or "stop"  # some servers give no reason
+                    break
+                try:
+                    chunk = msgspec.json.decode(event, type=_Chunk)
+                except (msgspec.MsgspecError, UnicodeDecodeError):
+                    raise LLMError("malformed", f"{self._base} sent what is no chunk of an answer") from None
+                if chunk.error:
+                    said = _safe(msgspec.json.encode(chunk.error).decode(), os.environ.get(KEY, "").strip())
+                    raise LLMError("server", f"{self._base}: {said}")
+                for choice in chunk.choices[:1]:
+                    said = (choice.delta or choice.message or _Delta()).content or ""
+                    finish = choice.finish_reason or finish
+                    length += len(said)
+                    if length > most:
+                        raise LLMError("too_long", f"{self._base} goes on beyond the tokens it was allowed")
+                    if said:
+                        yield said
+        if finish == "length":
+            raise LLMError(
+                "truncated", f"the text of {self._base} was cut off at {body['max_tokens']} tokens"
+            )
+        if not finish:
+            raise LLMError("truncated", f"{self._base} broke off in the middle")
+
+
+async def _events(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    """The data of each server-sent event; a plain JSON body is one event. Bounded."""
+    whole = "text/event-stream" not in response.headers.get("content-type", "")
+    total, rest = 0, b""
+    async for part in response.aiter_raw():
+        total += len(part)
+        lines = [rest + part] if whole else (rest + part).split(b"\n")
+        rest = lines.pop()
+        if total > MAX_BYTES or len(rest) > MAX_LINE:
+            raise LLMError("too_long", f"{response.url.host} sends an answer without an end")
+        for line in lines:
+            if line.startswith(b"data:"):
+                yield line[5:].strip()
+    if whole:
+        yield rest
+    elif rest.startswith(b"data:"):
+        yield rest[5:].strip()
+
+
+def base_of(address: str) -> tuple[str, bool]:
+    """The API's address without a slash at its end (`/v1` where no path was given), and whether it is this machine.
+
+    Raises LLMError for what is no such address, also for one that holds a password or key: it would be shown.
+    """
+    try:
+        parts = urlsplit(address)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        parts, host = urlsplit(""), ""
+    if parts.scheme not in ("http", "https") or not host or not address.isprintable() or " " in address:
+        raise LLMError("address", "not the address of a model: write http://127.0.0.1:8080/v1 or https://…")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise LLMError("address", f"the address may hold no password, ? or #; a key belongs into {KEY}")
+    try:
+        local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        local = host == "localhost"
+    path = parts.path.rstrip("/").removesuffix("/chat/completions") or "/v1"
+    return f"{parts.scheme}://{parts.netloc}{path}", local
+
+
+def _safe(text: str, key: str) -> str:
+    """The beginning of a server's words, fit for a message: on one line, without control characters, and without the
+    key should it echo it."""
+    shown = (text.replace(key, "…") if key else text)[:1000]
+    return " ".join("".join(c if c.isprintable() else " " for c in shown).split())[:200]

@@ -1,0 +1,70 @@
+"""A plan for Trinch's own trainer: the settings that `trinch train` and `trinch train launch` read.
+
+Owns the translation of a layout into those settings, and the list of what the trainer does otherwise. The
+launch files are `training.launch`'s.
+"""
+
+import math
+
+from trinch.model.config import CONFIGS
+from trinch.planner.launch.engine_arguments import safe, train_steps
+from trinch.planner.launch.slurm import gpus_per_node, hours, restarts
+from trinch.planner.perf.layout import Plan
+from trinch.training.launch_files import launch_files
+from trinch.training.settings import Data, Launch, Mesh, Settings
+
+
+def runs(plan: Plan) -> bool:
+    """Whether Trinch's trainer can run the plan: a Grok it knows, in a layout without context parallelism."""
+    cut = plan.layout
+    return plan.workload.name in CONFIGS and cut.cp == 1 and cut.dp % cut.ep == 0
+
+
+def settings(plan: Plan, save_interval: int, days: float, interruptions: float) -> Settings:
+    """Settings of the run. The sharding is the widest that divides the model's width; copies of it make up
+    the rest."""
+    cut, config = plan.layout, CONFIGS[plan.workload.name]
+    ways = cut.dp // cut.ep
+    shard = math.gcd(ways, config.hidden_size // math.gcd(config.hidden_size, cut.ep))
+    return Settings(
+        config=plan.workload.name,
+        out=f"runs/{plan.workload.name}",
+        steps=train_steps(plan),
+        batch=cut.global_batch,
+        micro_batch=cut.micro_batch,
+        sequence=plan.workload.seq_len,
+        dtype="bfloat16",
+        device="cuda",
+        recompute=cut.recompute == 2,
+        checkpoint_every=save_interval,
+        data=Data(vocabulary=config.vocab_size),
+        mesh=Mesh(pipeline=cut.pp, replicate=ways // shard, shard=shard, expert=cut.ep, tensor=cut.tp),
+        launch=Launch(
+            nodes=plan.nodes,
+            processes=gpus_per_node(plan),
+            spares=plan.spare_nodes,
+            restarts=restarts(interruptions),
+            hours=hours(days),
+            name=f"trinch-{safe(plan.workload.name)}",
+        ),
+    )
+
+
+def differences(plan: Plan) -> tuple[str, ...]:
+    """What Trinch's trainer does otherwise than the plan: sentences."""
+    cut = plan.layout
+    said = {
+        "The predicted step time is of Megatron-LM, not of this trainer, which has not run on GPUs.": True,
+        "optimizer.lr in settings.json is that of small models: set it, and data.path.": True,
+        f"Pipelines are not interleaved (the plan has VPP{cut.vpp}).": cut.vpp > 1,
+        f"Experts are split by tensor parallelism too (the plan has ETP{cut.etp}).": cut.etp != cut.tp,
+        f"Parameters are sharded as well (the plan has ZeRO-{cut.zero}).": cut.zero < 3,
+        "Recomputation is of whole blocks or none: none here.": cut.recompute == 1,
+        f"Arithmetic is bfloat16 (the plan has {plan.precision}).": plan.precision != "bf16",
+    }
+    return tuple(sentence for sentence, true in said.items() if true)
+
+
+def files(plan: Plan, save_interval: int, days: float, interruptions: float) -> dict[str, str]:
+    """File name -> text of the settings and what starts them."""
+    return launch_files(settings(plan, save_interval, days, interruptions), differences(plan))

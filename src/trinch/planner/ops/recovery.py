@@ -1,0 +1,129 @@
+"""Which way to survive failures: the ladder from plain checkpoints to hot restarts from a peer's memory.
+
+Owns the choice, the operator's options, and one simulated run of a plan; rates and checkpoints are
+`reliability`'s, chance is `simulate`'s.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from datetime import date
+
+from trinch.planner.ops import reliability as rel
+from trinch.planner.perf.hardware import PlanError
+from trinch.planner.perf.layout import Plan
+from trinch.planner.simulate.run_simulation import Job, Outcome, simulate
+
+LADDER = (("sync", False), ("async", False), ("async", True), ("memory", True))
+"""Ways to survive, by growing machinery: (checkpoint kind, hot restart)."""
+
+GOOD_ENOUGH = 0.9
+LONGEST_RUN = 4_000
+"""Mean times between failures of work that are simulated one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the operator may say beyond the layout. Empty means: from the tables, or not asked."""
+
+    start: date | None = None
+    by: date | None = None
+    ramp: str = ""
+    fleet: str = "llama-3"
+    checkpoint: str = ""
+    hot: bool | None = None
+    interval_s: float | None = None
+    store_gbps: float | None = None
+    elastic: bool = True
+    provider: str = ""
+    usd_per_gpu_hour: float | None = None
+    usd_per_kwh: float | None = None
+    pue: float | None = None
+    limit_mw: float | None = None
+    grid: str = "us"
+    trials: int = 500
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Survival:
+    """One rung of the ladder on a number of GPUs."""
+
+    kind: str
+    hot: bool
+    checkpoint: rel.Checkpoint
+    store: rel.Checkpoint
+    recovery: rel.Recovery
+    expected: float
+
+
+def pick(plan: Plan, fleet: rel.Fleet, n_gpus: int, options: Options) -> Survival:
+    """The rung asked for, or the least machinery that keeps 90 % of the time, or the best there is."""
+    rungs = ladder(plan, fleet, n_gpus, options)
+    if options.checkpoint or options.hot is not None:
+        wanted = [
+            rung
+            for rung in rungs
+            if (not options.checkpoint or rung.kind == options.checkpoint)
+            and (options.hot is None or rung.hot == options.hot)
+        ]
+        if not wanted:
+            known = "; ".join(f"{kind}{', hot' if hot else ''}" for kind, hot in LADDER)
+            raise PlanError(f"no such way to checkpoint and restart: known are {known}")
+        rungs = wanted
+    else:
+        rungs = [rung for rung in rungs if rung.kind != "sync"]  # nobody waits for a store unasked
+    good = [rung for rung in rungs if rung.expected >= GOOD_ENOUGH]
+    return good[0] if good else max(rungs, key=lambda rung: rung.expected)
+
+
+def ladder(plan: Plan, fleet: rel.Fleet, n_gpus: int, options: Options) -> list[Survival]:
+    """Every rung for this model on `n_gpus` GPUs with its expected effective training time."""
+    size, mtbf = rel.state_bytes(plan.workload.parameters()), fleet.mtbf_s(n_gpus)
+    common = (size, n_gpus, mtbf, plan.step_time_s, options.store_gbps)
+    store = rel.checkpoint("async", *common)
+    rungs = []
+    for kind, hot in LADDER:
+        saved = rel.checkpoint(kind, *common, interval_s=options.interval_s)
+        back = rel.recovery(hot)
+        down = back.down_s(fleet)
+        share = rel.expected_ettr(saved.interval_s, saved.stall_s, saved.lag_s, down, mtbf)
+        if kind == "memory":  # the failures that hit several nodes fall back to storage
+            share -= fleet.network_share * (store.interval_s / 2 + store.lag_s) / mtbf
+        rungs.append(Survival(kind, hot, saved, store, back, max(0.0, share)))
+    return rungs
+
+
+def simulated(
+    plan: Plan, fleet: rel.Fleet, way: Survival, n_gpus: int, spares: int, options: Options
+) -> Outcome:
+    """The run of the plan's work on `n_gpus` GPUs, simulated with `spares` spare nodes."""
+    cut = plan.layout
+    replica = cut.pp * math.lcm(cut.tp * cut.cp, cut.ep * cut.etp if plan.workload.experts else 1)
+    job = Job(
+        n_gpus=n_gpus,
+        gpus_per_node=min(plan.machine.gpu.gpus_per_node, n_gpus),
+        gpus_per_replica=min(replica, n_gpus),
+        checkpoint=way.checkpoint,
+        store=way.store,
+        spare_nodes=spares,
+        elastic=options.elastic,
+    )
+    work = plan.days * 86_400 * plan.n_gpus / n_gpus
+    # Of a very long run only a stretch is simulated, and counts are scaled up to the whole.
+    stretch = LONGEST_RUN * fleet.mtbf_s(n_gpus)
+    seen = simulate(
+        job,
+        fleet,
+        way.recovery,
+        work_s=min(work, stretch),
+        rate_sigma=rel.between_fleets_sigma(),
+        trials=options.trials,
+        seed=options.seed,
+    )
+    scale = max(1.0, work / stretch)
+    return replace(
+        seen,
+        interruptions=seen.interruptions * scale,
+        swaps=seen.swaps * scale,
+        by_cause={cause: count * scale for cause, count in seen.by_cause.items()},
+    )

@@ -1,0 +1,97 @@
+"""What a fit leaves behind: coefficients and the widths of the bands; and how to price with them.
+
+Owns data/calibration.csv, the shipped fit (written by `trinch plan calibrate`). A band is conformal: half its
+width, in logarithms, is the 80 % quantile of the errors on rows that the fit had not seen, one for models
+whose family the fit knew and a wider one for models it did not.
+"""
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from trinch.planner.perf.hardware import table
+from trinch.planner.perf.layout import Array, Layouts
+from trinch.planner.perf.model_inputs import Case, Cases
+from trinch.planner.perf.step_time import step_parts
+from trinch.planner.perf.workload import Workload
+
+COVERAGE = 0.80
+"""Share of outcomes the stated band is to hold."""
+FALLBACK_BAND = 0.35
+"""Half-width in logarithms where no row of the kind was ever measured."""
+UNKNOWN_ENGINE = 0.12
+"""80 % of the engines' own factors lie within this of one another."""
+GUESSED_LAYOUT = 0.25
+"""What not knowing the tensor and pipeline sizes adds: our judgement."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A fitted model: coefficients by name, log half-widths by `band_kind`, families it was fitted on."""
+
+    coefficients: dict[str, float]
+    bands: dict[str, float]
+    families: frozenset[str]
+
+    def price(self, cases: Sequence[Case], at: Layouts) -> dict[str, Array]:
+        """Seconds of one step by cause for every (case, layout) pair, or for one case in many layouts."""
+        return step_parts(Cases.of(cases), at, self.coefficients)
+
+    def half_width(self, case: Case, guessed: bool = False) -> float:
+        """Log half-width of the 80 % band of a case; wider for an unknown engine or a guessed layout."""
+        seen = "seen" if family(case.workload) in self.families else "new"
+        kind = band_kind(case)
+        names = (f"{kind}:{case.engine.name}:{seen}", f"{kind}:{seen}", f"{kind}:new")
+        width = next((self.bands[name] for name in names if name in self.bands), FALLBACK_BAND)
+        unknown = UNKNOWN_ENGINE if case.engine.name == "other" else 0.0
+        return math.hypot(width, unknown, GUESSED_LAYOUT if guessed else 0.0)
+
+
+def family(work: Workload) -> str:
+    """Models with the same width, heads and experts are one family, whatever their depth or engine."""
+    experts = f"e{work.experts}" if work.experts else ""
+    return f"{work.hidden}x{work.heads}/{work.kv_heads}{experts}"
+
+
+def band_kind(case: Case) -> str:
+    """dense or moe, and Blackwell apart: what band widths are kept by."""
+    kind = "moe" if case.workload.experts else "dense"
+    return f"{kind}-blackwell" if case.machine.gpu.generation == "blackwell" else kind
+
+
+@cache
+def shipped() -> Calibration:
+    """The fit in the package."""
+    return _from_rows(table("calibration.csv"))
+
+
+def load(path: Path) -> Calibration:
+    """A fit from a file that `save` wrote."""
+    with path.open(encoding="utf-8", newline="") as lines:
+        return _from_rows(list(csv.DictReader(lines)))
+
+
+def save(fit: Calibration, path: Path) -> None:
+    """Write a fit as a table of kind, name, value."""
+    rows = [("coefficient", name, f"{value:.6g}") for name, value in fit.coefficients.items()]
+    rows += [("band", name, f"{value:.4f}") for name, value in sorted(fit.bands.items())]
+    rows += [("family", name, "1") for name in sorted(fit.families)]
+    with path.open("w", encoding="utf-8", newline="") as lines:
+        writer = csv.writer(lines, lineterminator="\n")
+        writer.writerow(("kind", "name", "value"))
+        writer.writerows(rows)
+
+
+def _from_rows(rows: Sequence[dict[str, str]]) -> Calibration:
+    def of(kind: str) -> dict[str, float]:
+        return {row["name"]: float(row["value"]) for row in rows if row["kind"] == kind}
+
+    return Calibration(of("coefficient"), of("band"), frozenset(of("family")))
+
+
+def band(step_s: float, half_width: float) -> tuple[float, float]:
+    """The step times that hold 80 % of outcomes."""
+    return step_s * math.exp(-half_width), step_s * math.exp(half_width)

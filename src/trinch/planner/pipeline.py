@@ -1,0 +1,288 @@
+"""Everything after the layout: takes a priced plan through failures, power, money and the calendar, and
+writes the report and the files that launch it.
+
+Owns the order of questions and the plain data (`sections`) that JSON and the report show. Each answer is
+worked out elsewhere: `reliability`, `simulate`, `power`, `cost`, `calendar`, the manifests.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trinch.planner.launch import engine_arguments, kubernetes, oci_terraform, slurm, trainer_settings
+from trinch.planner.ops import cost, power, schedule
+from trinch.planner.ops import reliability as rel
+from trinch.planner.ops.recovery import Options, Survival, ladder, pick, simulated
+from trinch.planner.ops.tables import table
+from trinch.planner.perf.hardware import PlanError
+from trinch.planner.perf.layout import Plan
+from trinch.planner.report import html_report
+from trinch.planner.report.assumptions import assumptions
+from trinch.planner.simulate.run_simulation import Floats, Outcome, percentiles
+
+Sections = dict[str, Any]
+
+SCALES = (16_384, 100_000)
+
+
+def complete(plan: Plan, options: Options | None = None) -> Sections:
+    """Failures, calendar, power, cost, what to order and the assumptions of a plan, as plain data.
+
+    The same seed gives the same sections. PlanError where an option cannot be met."""
+    chosen = options or Options()
+    if chosen.trials < 10:
+        raise PlanError(f"{chosen.trials} trials are too few for percentiles: use at least 100")
+    fleet = rel.fleet(chosen.fleet)
+    total = plan.n_gpus + plan.spare_gpus
+    survival = pick(plan, fleet, plan.n_gpus, chosen)
+    outcome = simulated(plan, fleet, survival, plan.n_gpus, plan.spare_nodes, chosen)
+    failures = _failures(plan, fleet, survival, outcome, chosen)
+    when = _calendar(plan, fleet, outcome, chosen)
+    energy = _power(plan, when, total, float(outcome.ettr.mean()), chosen)
+    money = _cost(plan, when, energy, total, chosen)
+    sections: Sections = {
+        "failures": failures,
+        "calendar": _calendar_data(when),
+        "power": energy,
+        "cost": money,
+    }
+    sections["order"] = _order(plan, sections, survival)
+    sections["assumptions"] = [fact.as_dict() for fact in assumptions(plan, chosen.fleet, chosen.grid)]
+    sections["options"] = {key: _plain(value) for key, value in asdict(chosen).items()}
+    return sections
+
+
+def _planned_share(way: rel.Recovery) -> float:
+    """Share of wall time that planned interruptions (upgrades, maintenance) take: each costs one restart."""
+    return table("operations")["planned_per_day"].value * way.restart_s / 86_400
+
+
+def _failures(plan: Plan, fleet: rel.Fleet, way: Survival, outcome: Outcome, options: Options) -> Sections:
+    wall = outcome.wall.mean()
+    parts = ("productive", "stall", "lost", "down", "waiting", "shrunk")
+    scales = []
+    for n_gpus in sorted({plan.n_gpus, *SCALES}):
+        rungs = ladder(plan, fleet, n_gpus, options)
+        scales.append(
+            {
+                "gpus": n_gpus,
+                "mtbf_minutes": fleet.mtbf_s(n_gpus) / 60,
+                "ettr": {f"{rung.kind}{' hot' if rung.hot else ''}": rung.expected for rung in rungs},
+                "interval_s": rungs[-1].checkpoint.interval_s,
+            }
+        )
+    return {
+        "fleet": fleet.name,
+        "gpus": plan.n_gpus,
+        "way": f"{way.kind}{' hot' if way.hot else ''}",
+        "mtbf_hours": fleet.mtbf_s(plan.n_gpus) / 3600,
+        "interruptions": percentiles(outcome.interruptions),
+        "ettr": percentiles(outcome.ettr * (1 - _planned_share(way.recovery))),
+        "wall_share": {part: float(getattr(outcome, part).mean() / wall) for part in parts},
+        "planned_share": _planned_share(way.recovery),
+        "by_cause": outcome.by_cause,
+        "checkpoint": asdict(way.checkpoint) | {"interval_steps": interval_steps(plan, way.checkpoint)},
+        "store_checkpoint": asdict(way.store),
+        "restart": "hot" if way.hot else "cold",
+        "recovery": asdict(way.recovery),
+        "spare_nodes": plan.spare_nodes,
+        "spare_nodes_needed": rel.spares_needed(fleet, plan.n_gpus, way.recovery.repair_s),
+        "nodes_swapped": percentiles(outcome.swaps),
+        "elastic": options.elastic,
+        "scales": scales,
+    }
+
+
+def interval_steps(plan: Plan, saved: rel.Checkpoint) -> int:
+    """The chosen interval in optimizer steps."""
+    return max(1, round(saved.interval_s / plan.step_time_s))
+
+
+def work_sigma(plan: Plan) -> float:
+    """Standard deviation of the logarithm of the step time, from its 80 % band."""
+    low, high = plan.band_s
+    return math.log(high / low) / (2 * 1.2816) if 0 < low < high else 0.0
+
+
+def _calendar(plan: Plan, fleet: rel.Fleet, outcome: Outcome, options: Options) -> schedule.Schedule:
+    start = options.start or date.today()
+    total = plan.n_gpus + plan.spare_gpus
+    ramp = schedule.parse_ramp(options.ramp, start) if options.ramp else [schedule.Tranche(start, total)]
+
+    cut = plan.layout
+    replica = cut.tp * cut.pp * cut.cp
+
+    def usable(gpus: int) -> int:
+        if gpus == total:
+            return plan.n_gpus
+        return int(gpus * plan.n_gpus / total) // replica * replica
+
+    @cache
+    def ettr(gpus: int) -> Floats:
+        used = usable(gpus)
+        if used < replica:
+            raise PlanError(
+                f"{gpus:,} GPUs hold no replica of {replica:,}: start the ramp with at least that many"
+            )
+        way = pick(plan, fleet, used, options)
+        spares = (gpus - used) // plan.machine.gpu.gpus_per_node
+        done = outcome if used == plan.n_gpus else simulated(plan, fleet, way, used, spares, options)
+        return np.asarray(done.ettr * (1 - _planned_share(way.recovery)))
+
+    return schedule.schedule(
+        plan.days * 86_400 * plan.n_gpus,
+        start,
+        ramp,
+        ettr,
+        usable=usable,
+        work_sigma=work_sigma(plan),
+        deadline=options.by,
+        trials=options.trials,
+        seed=options.seed,
+    )
+
+
+def _calendar_data(when: schedule.Schedule) -> Sections:
+    data = asdict(when)
+    data["ramp"] = [{"on": t.on.isoformat(), "gpus": t.gpus} for t in when.ramp]
+    data["finish"] = {key: value.isoformat() for key, value in when.finish.items()}
+    return {key: _plain(value) for key, value in data.items()}
+
+
+def _power(plan: Plan, when: schedule.Schedule, total: int, busy: float, options: Options) -> Sections:
+    name = plan.machine.gpu.name
+    largest = max([total, *(tranche.gpus for tranche in when.ramp)])
+    site = power.site_power(name, largest, options.pue, options.limit_mw, plan.machine.site)
+    hours = when.gpu_hours / largest
+    mwh = power.energy_mwh(site, hours, busy)
+    grid = power.carbon(options.grid)
+    return asdict(site) | {
+        "gpus": largest,
+        "draw": asdict(power.draw(name)),
+        "pue": options.pue or table("power")["pue"].value,
+        "energy_mwh": mwh,
+        "carbon_tonnes": mwh * grid.value,
+        "carbon_low": mwh * grid.low,
+        "carbon_high": mwh * grid.high,
+        "grid": options.grid,
+    }
+
+
+def _cost(plan: Plan, when: schedule.Schedule, energy: Sections, total: int, options: Options) -> Sections:
+    name = plan.machine.gpu.name
+    known = cost.providers(name)
+    ways = []
+    if options.usd_per_gpu_hour is not None:
+        ways.append(cost.rent(options.provider or "given", name, when.gpu_hours, options.usd_per_gpu_hour))
+    elif options.provider and options.provider != "own":
+        ways.append(cost.rent(options.provider, name, when.gpu_hours))
+    ways += [cost.rent(p, name, when.gpu_hours) for p in known if p not in ("own", options.provider)]
+    buy = None
+    if "own" in known:
+        hours = when.gpu_hours / total
+        ways.append(cost.own(name, total, hours, energy["energy_mwh"], options.usd_per_kwh))
+        buy = cost.purchase(name, total)
+    return {
+        "gpu_hours": when.gpu_hours,
+        "ways": [asdict(way) for way in ways],
+        "purchase": None if buy is None else asdict(buy),
+    }
+
+
+def _order(plan: Plan, sections: Sections, way: Survival) -> list[dict[str, str]]:
+    nodes = plan.nodes + plan.spare_nodes
+    store = way.store
+    rate = store.bytes / 1e9 / (store.lag_s - store.stall_s)
+    return [
+        {
+            "what": "nodes",
+            "how_much": f"{nodes:,}",
+            "why": f"{plan.nodes:,} in use, {plan.spare_nodes:,} spare",
+        },
+        {"what": "shape", "how_much": plan.machine.shape, "why": f"site {plan.machine.site}"},
+        {
+            "what": "network ports",
+            "how_much": f"{nodes * plan.machine.gpu.gpus_per_node:,} x {plan.machine.nic_gbits:g} Gb/s",
+            "why": f"one a GPU, {plan.machine.fabric}",
+        },
+        {
+            "what": "checkpoint store",
+            "how_much": f"{10 * store.bytes / 1e12:,.0f} TB at {rate:,.0f} GB/s",
+            "why": f"ten checkpoints of {store.bytes / 1e12:.1f} TB",
+        },
+        {
+            "what": "power",
+            "how_much": f"{sections['power']['provision_mw']:.0f} MW provisioned",
+            "why": f"{sections['power']['site_mw']:.0f} MW on average while training",
+        },
+    ]
+
+
+def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
+    """File name -> text of everything that launches the plan. Kubernetes needs the `plan` extra."""
+    steps = interval_steps_of(sections)
+    cuts = sections["failures"]["interruptions"]["p90"]
+    days = sections["calendar"]["days"]["p90"]
+    files = slurm.scripts(plan, steps, days, cuts, "megatron") | slurm.scripts(
+        plan, steps, days, cuts, "torchtitan"
+    )
+    files |= engine_arguments.torchtitan_model(plan)
+    if trainer_settings.runs(plan):
+        files |= {
+            f"trinch/{name}": text for name, text in trainer_settings.files(plan, steps, days, cuts).items()
+        }
+    files["megatron.args"] = "\n".join(engine_arguments.megatron(plan, steps)) + "\n"
+    files["torchtitan.args"] = "\n".join(engine_arguments.torchtitan(plan, steps)) + "\n"
+    files["jobset.yaml"] = kubernetes.to_yaml(kubernetes.jobset(plan, steps, cuts))
+    files["trainjob.yaml"] = kubernetes.to_yaml(kubernetes.trainjob(plan, steps))
+    files["raycluster.yaml"] = kubernetes.to_yaml(kubernetes.raycluster(plan))
+    if plan.machine.shape.startswith("BM.GPU"):
+        files["main.tf"] = oci_terraform.terraform(plan)
+    return files
+
+
+def interval_steps_of(sections: Mapping[str, Any]) -> int:
+    steps: int = sections["failures"]["checkpoint"]["interval_steps"]
+    return steps
+
+
+def write_out(
+    plan: Plan, sections: Sections, out: Path | str, search: Mapping[str, Any] | None = None
+) -> list[Path]:
+    """Writes report.html, plan.json and manifests/ into the folder `out`; returns what was written.
+
+    `search` is the search's own result (layouts_scored, seconds, pareto, why), shown and stored as it is.
+    PlanError if the folder cannot be written."""
+    folder = Path(out)
+    texts = {f"manifests/{name}": text for name, text in manifests(plan, sections).items()}
+    data = {"plan": plan.as_dict(), **sections, "search": dict(search or {})}
+    texts["plan.json"] = json.dumps(data, indent=1, default=_plain) + "\n"
+    texts["report.html"] = html_report.render(plan, sections, dict(search or {}))
+    written = []
+    try:
+        for name, text in texts.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            if path.suffix in (".sh", ".sbatch"):
+                path.chmod(0o755)
+            written.append(path)
+    except OSError as err:
+        raise PlanError(f"cannot write {folder}: {err.strerror}") from None
+    return written
+
+
+def _plain(value: Any) -> Any:
+    """Dates as text, numpy numbers as Python's."""
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, np.generic):
+        return value.item()
+    return value

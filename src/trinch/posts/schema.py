@@ -1,0 +1,169 @@
+"""What a post is, and everything that can happen to it.
+
+Owns the one vocabulary all rooms share: `Post` and the events. Every wire format turns bytes into these
+(see `formats.py`); the log stores them; every index consumes them. Knows nothing of storage or questions.
+
+Times are UTC, integer microseconds since 1970. `at` is when a thing happened as far as the source tells:
+the moment witnessed by a live relay, else the time written in the payload, else the moment of reading.
+Every event has one, and "the store as of T" is made of the events with `at <= T`.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+
+class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One version of one post, in the same shape whatever network it came from.
+
+    `id` is the network's own id (an X number, an at:// URI, a Mastodon `uri`); (network, id) is unique.
+    `text` is plain text: entities and HTML already decoded, short links as written.
+    `urls` are the links in their longest known form. Empty string or None means "the source did not say".
+    """
+
+    network: str
+    id: str
+    created_at: int
+    """What the author claims; may lie. Events carry the time witnessed."""
+    text: str
+    lang: str = "und"
+    """ISO 639-1 code (BCP 47 primary subtag), `und` when it cannot be told."""
+    author_id: str = ""
+    """The network's permanent id of the author; handles change, this does not."""
+    author: str = ""
+    """Handle, without `@`."""
+    author_name: str = ""
+    author_followers: int | None = None
+    author_verified: bool | None = None
+    url: str = ""
+    """Where a person can read it."""
+    reply_to: str = ""
+    """Id of the post answered, same network."""
+    reply_to_author: str = ""
+    """Handle (or id where the handle is unknown) of the author answered."""
+    repost_of: str = ""
+    quote_of: str = ""
+    conversation_id: str = ""
+    urls: tuple[str, ...] = ()
+    media: tuple[str, ...] = ()
+    """Kinds of attached media: `image`, `video`, `gif`, `audio`."""
+    mentions: tuple[str, ...] = ()
+    """Handles or ids of those mentioned, where the source lists them apart from the text."""
+    tags: tuple[str, ...] = ()
+    """Hashtags the source lists apart from the text, without `#`."""
+    sensitive: bool = False
+    likes: int | None = None
+    reposts: int | None = None
+    replies: int | None = None
+    quotes: int | None = None
+
+
+class _Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="kind"):
+    at: int
+    network: str
+
+
+class Created(_Event, frozen=True, tag="created"):
+    """A post appeared. A second one for the same (network, id) is a duplicate, whatever it holds."""
+
+    post: Post
+
+
+class Edited(_Event, frozen=True, tag="edited"):
+    """A newer version of a post. `replaces` are all older ids (X gives an edit a new id; others keep it)."""
+
+    post: Post
+    replaces: tuple[str, ...] = ()
+
+
+class Deleted(_Event, frozen=True, tag="deleted"):
+    """Gone for good: erase every version. The id stays barred, so that a late copy does not come back."""
+
+    id: str
+
+
+class Hidden(_Event, frozen=True, tag="hidden"):
+    """Not to be shown until a `Restored` with the same reason: `withheld`, `dropped`, `moderated`, `protected`,
+    `suspended` … Of reason `edited`: until the newer version arrives."""
+
+    id: str
+    reason: str
+
+
+class Restored(_Event, frozen=True, tag="restored"):
+    id: str
+    reason: str
+
+
+class AccountGone(_Event, frozen=True, tag="account_gone"):
+    """Erase all that this author posted before `at`. `diverged` means the source will send again what
+    still stands, so its ids are not barred."""
+
+    author_id: str
+    diverged: bool = False
+
+
+class AccountHidden(_Event, frozen=True, tag="account_hidden"):
+    """Show nothing of this author until an `AccountRestored` with the same reason: `protected`,
+    `suspended`, `deactivated`, `withheld`, `deleted` (where the network allows a return)."""
+
+    author_id: str
+    reason: str
+
+
+class AccountRestored(_Event, frozen=True, tag="account_restored"):
+    author_id: str
+    reason: str
+
+
+class AccountRenamed(_Event, frozen=True, tag="account_renamed"):
+    """The author is now known by this handle."""
+
+    author_id: str
+    author: str
+
+
+class CountsChanged(_Event, frozen=True, tag="counts_changed"):
+    """The counts of a post as seen at `at`; None leaves a count as it was."""
+
+    id: str
+    likes: int | None = None
+    reposts: int | None = None
+    replies: int | None = None
+    quotes: int | None = None
+
+
+class Reacted(_Event, frozen=True, tag="reacted"):
+    """One like or one repost of a known post, as its own record. `record` makes it idempotent."""
+
+    id: str
+    """The post liked or reposted."""
+    record: str
+    what: str
+    """`like` or `repost`."""
+
+
+class Unreacted(_Event, frozen=True, tag="unreacted"):
+    """The like or repost of that record was taken back (the source does not repeat what it was of)."""
+
+    record: str
+
+
+Event: TypeAlias = (
+    Created
+    | Edited
+    | Deleted
+    | Hidden
+    | Restored
+    | AccountGone
+    | AccountHidden
+    | AccountRestored
+    | AccountRenamed
+    | CountsChanged
+    | Reacted
+    | Unreacted
+)
+
+
+class Malformed(ValueError):
+    """A line that is not what its format says. The message is for people and names the field."""

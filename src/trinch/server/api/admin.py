@@ -1,0 +1,100 @@
+"""Endpoints for those who run the server: health, readiness, metrics, keys, the OpenAPI document.
+
+Owns what "ready" means. Knows nothing of posts.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from trinch.server.app_state import AppState, state_of
+from trinch.server.http import codec
+from trinch.server.http.connection_limits import Bounded
+from trinch.server.http.errors import Problem
+from trinch.store.writer import BEHIND
+
+
+class NewKey(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of POST /v1/keys."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
+    scopes: Annotated[list[Literal["read", "ingest", "admin"]], msgspec.Meta(min_length=1, max_length=3)]
+
+
+async def health(_: Request) -> Response:
+    """The process lives and answers."""
+    return codec.Json({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """Whether searches see what is being drunk: the indexer runs and is not far behind."""
+    state = state_of(request)
+    reasons = [
+        f"{child.name}: {child.state}"
+        for child in state.children
+        if child.name == "indexer" and not child.running
+    ]
+    if not state.live.now:
+        reasons.append("the store has not been looked at yet")
+    elif state.live.behind() > 2 * BEHIND:
+        reasons.append(f"the index is {state.live.behind():,} events behind")
+    status = "not ready" if reasons else "ready"
+    return codec.Json({"status": status, "reasons": reasons}, 503 if reasons else 200)
+
+
+async def metrics(request: Request) -> Response:
+    state = state_of(request)
+    return PlainTextResponse(state.metrics.text(_gauges(state)), media_type="text/plain; version=0.0.4")
+
+
+def _gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], float]]:
+    live = state.live.now
+    yield "trinch_evicted_connections_total", {}, Bounded.evicted
+    yield "trinch_connections", {}, Bounded.count()
+    pools = {"search": state.search_pool, "answer": state.answer_pool, "ingest": state.ingest_pool}
+    for name, pool in pools.items():
+        yield "trinch_waiting", {"pool": name}, pool.busy
+    for child in state.children:
+        yield "trinch_child_restarts_total", {"name": child.name}, child.restarts
+    for name in ("events", "posts", "events_per_second", "behind"):
+        yield f"trinch_{name}", {}, live.get(name, 0)
+    if live.get("lag_seconds") is not None:
+        yield "trinch_lag_seconds", {}, live["lag_seconds"]
+
+
+async def keys(request: Request) -> Response:
+    """GET: every key without its hash. POST: a new one, with its token, which is shown this once."""
+    state = state_of(request)
+    if request.method == "GET":
+        return codec.Json({"keys": [_shown(key) for key in state.keys.all()]})
+    given = await codec.body(request, NewKey)
+    key, token = state.keys.add(given.name, given.scopes)
+    state.audit.write(event="key made", key=key.id, scopes=list(key.scopes))
+    return codec.Json(_shown(key) | {"token": token}, 201)
+
+
+async def revoke(request: Request) -> Response:
+    state, id = state_of(request), request.path_params["id"]
+    if not state.keys.revoke(id):
+        raise Problem(404, "no key with this id", param="id", code="not_found")
+    state.audit.write(event="key revoked", key=id)
+    return Response(status_code=204)
+
+
+def _shown(key: msgspec.Struct) -> dict[str, object]:
+    shown: dict[str, object] = msgspec.to_builtins(key)
+    del shown["hash"]
+    return shown
+
+
+routes = [
+    Route("/healthz", health),
+    Route("/readyz", ready),
+    Route("/metrics", metrics),
+    Route("/v1/keys", keys, methods=["GET", "POST"]),
+    Route("/v1/keys/{id}", revoke, methods=["DELETE"]),
+]

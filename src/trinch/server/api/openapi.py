@@ -1,0 +1,144 @@
+"""The OpenAPI document, made from the same types that read the requests.
+
+Owns `/openapi.json` and the descriptions in it. Knows nothing of how requests are served.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+import trinch
+from trinch.server.api import admin, upload, v1
+from trinch.server.http import codec
+from trinch.server.openai import chat_completions, responses
+
+_ERROR = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": ["string", "null"]},
+            },
+        }
+    },
+}
+_POST = {
+    "type": "object",
+    "required": ["key", "id", "network", "created_at", "at", "text", "lang"],
+    "properties": {
+        name: {"type": "string"} for name in ("key", "id", "network", "created_at", "at", "text", "lang")
+    },
+}
+_ANSWER = {
+    "type": "object",
+    "required": ["question", "asked", "where", "as_of", "outcome", "answer", "claims", "sources", "took_ms"],
+    "properties": {
+        "outcome": {"enum": ["answer", "not_enough_evidence"]},
+        "answer": {"type": "string"},
+        "claims": {"type": "array", "items": {"type": "object"}},
+        "sources": {"type": "array", "items": {"type": "object"}},
+    },
+}
+
+
+def _object(*required: str) -> dict[str, Any]:
+    return {"type": "object", "required": list(required)}
+
+
+_STREAM = "text/event-stream"
+_SEARCH = _object("query", "as_of", "took_ms", "hits") | {
+    "properties": {"hits": {"type": "array", "items": {"$ref": "#/components/schemas/Post"}}}
+}
+
+# method, path, summary, query type, body type, status, schema of the response, its other media types
+_OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]] = [
+    ("get", "/v1/search", "Find posts", v1.Search, None, 200, _SEARCH, []),
+    ("get", "/v1/ask", "Answer a question", v1.Ask, None, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
+    ("post", "/v1/ask", "Answer a question", None, v1.Ask, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
+    ("get", "/v1/evidence", "Count the posts about a question", v1.Evidence, None, 200, _object("posts", "authors", "volume"), []),
+    ("get", "/v1/posts/{key}", "Get a post", v1.Fetch, None, 200, {"$ref": "#/components/schemas/Post"}, []),
+    ("post", "/v1/visible", "Which posts may still be shown", None, v1.Visible, 200, _object("visible"), []),
+    ("get", "/v1/stats", "What was drunk", None, None, 200, _object("events", "posts", "languages", "days"), []),
+    ("post", "/v1/ingest", "Send posts as lines", upload.Ingest, "application/x-ndjson", 200, _object("read", "accepted", "rejected"), []),
+    ("post", "/v1/chat/completions", "OpenAI Chat Completions", None, chat_completions.Completion, 200, _object("id", "object", "choices", "usage", "trinch"), [_STREAM]),
+    ("post", "/v1/responses", "OpenAI Responses", None, responses.ResponseRequest, 200, _object("id", "object", "output", "usage", "trinch"), [_STREAM]),
+    ("get", "/v1/responses/{id}", "Answer again what a response answered", responses.Retrieve, None, 200, _object("id", "object", "output", "usage", "trinch"), [_STREAM]),
+    ("delete", "/v1/responses/{id}", "Forget a response", None, None, 200, _object("id", "object", "deleted"), []),
+    ("get", "/v1/models", "List models", None, None, 200, _object("object", "data"), []),
+    ("get", "/v1/models/{model}", "Get a model", None, None, 200, _object("id", "object"), []),
+    ("get", "/v1/keys", "List keys", None, None, 200, _object("keys"), []),
+    ("post", "/v1/keys", "Make a key", None, admin.NewKey, 201, _object("id", "token"), []),
+    ("delete", "/v1/keys/{id}", "Revoke a key", None, None, 204, {}, []),
+    ("get", "/healthz", "Alive", None, None, 200, _object("status"), []),
+    ("get", "/readyz", "Ready", None, None, 200, _object("status", "reasons"), []),
+]  # fmt: skip
+
+
+def document() -> dict[str, Any]:
+    """OpenAPI 3.1."""
+    types = [kind for row in _OPERATIONS for kind in row[3:5] if isinstance(kind, type)]
+    _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
+    paths: dict[str, Any] = {}
+    for method, path, summary, query, body, status, schema, others in _OPERATIONS:
+        parameters: list[dict[str, Any]] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+            for name in re.findall(r"{(\w+)}", path)
+        ]
+        if query:
+            shape = schemas[query.__name__]
+            parameters += [
+                {"name": name, "in": "query", "required": name in shape.get("required", []), "schema": one}
+                for name, one in shape["properties"].items()
+            ]
+        content = {media: {"schema": schema} for media in ["application/json"] if schema}
+        content |= {media: {} for media in others}
+        answers: dict[str, Any] = {
+            str(status): {"description": summary, **({"content": content} if content else {})}
+        }
+        if path == "/readyz":
+            answers["503"] = {"description": "Not ready", "content": content}
+        answers["default"] = {
+            "description": "What is wrong",
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+        operation: dict[str, Any] = {"summary": summary, "parameters": parameters, "responses": answers}
+        if isinstance(body, str):
+            operation["requestBody"] = {"content": {body: {"schema": {"type": "string"}}}}
+        elif body:
+            reference = {"$ref": f"#/components/schemas/{body.__name__}"}
+            operation["requestBody"] = {
+                "required": True,
+                "content": {"application/json": {"schema": reference}},
+            }
+        paths.setdefault(path, {})[method] = operation
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Trinch",
+            "version": trinch.__version__,
+            "description": "Search posts, and ask questions that are answered in exact, cited quotes.",
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas | {"Error": _ERROR, "Post": _POST, "Answer": _ANSWER},
+            "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{}, {"key": []}],
+    }
+
+
+async def openapi(_: Request) -> Response:
+    return codec.Json(document())
+
+
+routes = [Route("/openapi.json", openapi)]

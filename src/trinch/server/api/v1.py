@@ -1,0 +1,170 @@
+"""Trinch's own endpoints: search, ask, posts, evidence, statistics, the live view.
+
+Owns their parameters and their event streams. Knows nothing of keys, limits or other vendors' formats.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from trinch.posts.times import iso
+from trinch.server.app_state import AppState, state_of
+from trinch.server.http import codec
+from trinch.server.http.errors import Problem
+from trinch.service import serialize
+from trinch.service.ask import Asked, understood
+from trinch.service.volume import evidence
+from trinch.store.query import MAX_LENGTH, QueryError, parse_time
+from trinch.store.stats import stats
+from trinch.store.store import Store, timed_search
+
+Question = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+Where = Annotated[str, msgspec.Meta(max_length=1000)]
+Earlier = Annotated[list[Annotated[str, msgspec.Meta(max_length=2000)]], msgspec.Meta(max_length=100)]
+
+
+class Search(msgspec.Struct):
+    """Parameters of /v1/search."""
+
+    q: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)]
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+    sort: Literal["relevance", "latest"] = "relevance"
+    as_of: str | None = None
+
+
+class Ask(msgspec.Struct, forbid_unknown_fields=True):
+    """Parameters of /v1/ask."""
+
+    question: Question
+    as_of: str | None = None
+    where: Where = ""
+    earlier: Earlier = []
+    stream: bool = False
+
+
+class Evidence(msgspec.Struct):
+    """Parameters of /v1/evidence."""
+
+    question: Question
+    as_of: str | None = None
+    where: Where = ""
+    earlier: Earlier = []
+
+
+class Fetch(msgspec.Struct):
+    """Parameters of /v1/posts/{key}."""
+
+    as_of: str | None = None
+
+
+class Visible(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of /v1/visible."""
+
+    keys: Annotated[list[Annotated[str, msgspec.Meta(max_length=1000)]], msgspec.Meta(max_length=200)]
+    as_of: str | None = None
+
+
+def moment(text: str | None) -> int | None:
+    """An `as_of` in microseconds. Raises Problem."""
+    try:
+        return parse_time(text) if text else None
+    except ValueError as error:
+        raise Problem(400, str(error), param="as_of", code="bad_time") from None
+
+
+def asked_of(given: Ask | Evidence) -> Asked:
+    """The question of a request. Raises Problem for operators that cannot be read."""
+    return asked(given.question, earlier=given.earlier, where=given.where, as_of=moment(given.as_of))
+
+
+def asked(text: str, *, earlier: list[str], where: str, as_of: int | None) -> Asked:
+    """`understood`, with a Problem for a QueryError."""
+    try:
+        return understood(text, earlier=earlier, where=where, as_of=as_of)
+    except QueryError as error:
+        raise Problem(400, str(error), param="where", code="bad_query") from None
+
+
+async def search(request: Request) -> Response:
+    given = codec.query(request, Search)
+    as_of = moment(given.as_of)
+    try:
+        hits, took = await state_of(request).search_pool.run(
+            timed_search, given.q, given.limit, given.sort, as_of
+        )
+    except QueryError as error:
+        raise Problem(400, str(error), param="q", code="bad_query") from None
+    shown = [serialize.post_json(hit) for hit in hits]
+    return codec.Json({"query": given.q, "as_of": iso(as_of), "took_ms": took, "hits": shown})
+
+
+async def ask(request: Request) -> Response:
+    given = codec.query(request, Ask) if request.method == "GET" else await codec.body(request, Ask)
+    question, state = asked_of(given), state_of(request)
+    if given.stream or "text/event-stream" in request.headers.get("accept", ""):
+        return codec.EventStream(_told(state, question))
+    return codec.Json(await state.answer_pool.run(serialize.answered, question, state.language_model))
+
+
+async def _told(state: AppState, question: Asked) -> AsyncIterator[bytes]:
+    """An answer as events, claim by claim; each is looked up again just before it is sent."""
+    asking = {"state": "searching", "question": question.text, "asked": question.question}
+    yield codec.event(asking | {"as_of": iso(question.as_of)}, "status")
+    try:
+        shown = await state.answer_pool.run(serialize.answered, question, state.language_model)
+        sent = dict[str, int]()
+        for n in [claim["n"] for claim in shown["claims"]]:
+            shown = serialize.numbered(await state.search_pool.run(serialize.standing, shown), sent)
+            for claim in [claim for claim in shown["claims"] if claim["n"] == n]:
+                cited = {citation["key"]: citation["n"] for citation in claim["citations"]}
+                for source in shown["sources"]:
+                    if source["key"] in cited.keys() - sent.keys():
+                        yield codec.event(source, "source")
+                sent |= cited
+                yield codec.event(claim, "claim")
+        yield codec.event(await state.search_pool.run(serialize.standing, shown), "done")
+    except Problem as problem:
+        yield codec.event(problem.body, "error")
+
+
+async def volume(request: Request) -> Response:
+    question = asked_of(codec.query(request, Evidence))
+    return codec.Json(await state_of(request).answer_pool.run(evidence, question))
+
+
+async def post(request: Request) -> Response:
+    key, as_of = request.path_params["key"], moment(codec.query(request, Fetch).as_of)
+    hit = await state_of(request).search_pool.run(Store.get, key, as_of)
+    if hit is None:
+        raise Problem(404, "no post with this key may be shown", param="key", code="not_found")
+    return codec.Json(serialize.post_json(hit))
+
+
+async def visible(request: Request) -> Response:
+    given = await codec.body(request, Visible)
+    shown = await state_of(request).search_pool.run(serialize.visible, given.keys, moment(given.as_of))
+    return codec.Json({"visible": shown})
+
+
+async def statistics(request: Request) -> Response:
+    return codec.Json(await state_of(request).search_pool.run(stats))
+
+
+async def live(request: Request) -> Response:
+    state = state_of(request)
+    return codec.EventStream(state.live.events(state.stopping))
+
+
+routes = [
+    Route("/v1/search", search),
+    Route("/v1/ask", ask, methods=["GET", "POST"]),
+    Route("/v1/evidence", volume),
+    Route("/v1/posts/{key:path}", post),
+    Route("/v1/visible", visible, methods=["POST"]),
+    Route("/v1/stats", statistics),
+    Route("/v1/live", live),
+]

@@ -1,0 +1,48 @@
+"""What the endpoints of one server share.
+
+Owns the bundle only. Knows nothing of what the parts do.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.requests import HTTPConnection
+
+from trinch.llm.interface import Setting
+from trinch.server.api.live_stats import Live
+from trinch.server.http.audit import Audit
+from trinch.server.http.keys import Keys
+from trinch.server.http.metrics import Metrics
+from trinch.server.openai.response_store import Memory
+from trinch.server.workers.supervisor import Child
+from trinch.server.workers.worker_pool import WorkerPool
+
+
+@dataclass(slots=True)
+class AppState:
+    """The parts of a running server."""
+
+    data: Path
+    search_pool: WorkerPool
+    """Short work: searches, look-ups."""
+    answer_pool: WorkerPool
+    """Long work: answers."""
+    ingest_pool: WorkerPool
+    """Writing."""
+    live: Live
+    keys: Keys
+    audit: Audit
+    metrics: Metrics
+    children: list[Child]
+    language_model: Setting | None = None
+    """The language model that may rewrite answers."""
+    memory: Memory = field(default_factory=Memory)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the server has been asked to end: streams without an end must end."""
+
+
+def state_of(connection: HTTPConnection) -> AppState:
+    """The state of the server that a request came to."""
+    state: AppState = connection.app.state.trinch
+    return state

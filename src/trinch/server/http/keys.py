@@ -1,0 +1,106 @@
+"""Keys: who may do what.
+
+Owns `keys.json` in the data folder: for each key its id, name, scopes and the SHA-256 of its token. A token is 256
+random bits, so its hash needs no salt and no slow function (there is nothing to guess); the token itself is shown
+once and kept nowhere. A server notices changes of the file at the next request.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from trinch.posts.times import iso, now
+
+SCOPES = ("read", "ingest", "admin")
+"""`read`: search, ask, MCP, metrics. `ingest`: send posts. `admin`: both, and keys over HTTP."""
+
+
+class Key(msgspec.Struct, frozen=True):
+    """A key as it is kept."""
+
+    id: str
+    name: str
+    scopes: tuple[str, ...]
+    hash: str
+    created: str
+
+    @property
+    def grants(self) -> frozenset[str]:
+        """All that it allows."""
+        return frozenset(SCOPES if "admin" in self.scopes else self.scopes)
+
+
+class Keys:
+    """The keys of a store."""
+
+    def __init__(self, data: Path) -> None:
+        self._path = data / "keys.json"
+        self._stamp: tuple[int, int, int] | None = None
+        self._by_hash: dict[str, Key] = {}
+
+    def all(self) -> list[Key]:
+        """Every key, the oldest first. Raises ValueError when the file is damaged."""
+        try:
+            status = self._path.stat()
+        except FileNotFoundError:
+            self._stamp, self._by_hash = None, {}
+            return []
+        stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
+        if stamp != self._stamp:
+            try:
+                keys = msgspec.json.decode(self._path.read_bytes(), type=list[Key])
+            except msgspec.DecodeError as error:
+                raise ValueError(
+                    f"{self._path} is damaged ({error}): restore it, or remove it and make new keys"
+                ) from None
+            self._by_hash, self._stamp = {key.hash: key for key in keys}, stamp
+        return list(self._by_hash.values())
+
+    def find(self, token: str) -> Key | None:
+        """The key that a token opens."""
+        self.all()
+        return self._by_hash.get(_hash(token))
+
+    def add(self, name: str, scopes: Iterable[str]) -> tuple[Key, str]:
+        """Make a key; it and its token, which is not kept."""
+        token = f"trinch-{secrets.token_urlsafe(32)}"
+        ordered = tuple(scope for scope in SCOPES if scope in set(scopes))
+        key = Key(secrets.token_hex(4), name, ordered, _hash(token), str(iso(now())))
+        with self._locked():
+            self._write([*self.all(), key])
+        return key, token
+
+    def revoke(self, id: str) -> bool:
+        """Forget a key; False when there is none with this id."""
+        with self._locked():
+            keys = self.all()
+            kept = [key for key in keys if key.id != id]
+            if len(kept) < len(keys):
+                self._write(kept)
+        return len(kept) < len(keys)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.with_suffix(".lock").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _write(self, keys: list[Key]) -> None:
+        """All or nothing: a new file, on disk, in the place of the old one."""
+        new = self._path.with_suffix(".new")
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(keys)) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

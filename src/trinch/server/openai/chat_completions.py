@@ -1,0 +1,160 @@
+"""OpenAI's Chat Completions, spoken so that its clients work unchanged.
+
+Owns the request's options and the shapes of responses and chunks (docs/api.md says what is and is not honoured).
+Knows nothing of how questions are answered.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from trinch.server.app_state import AppState, state_of
+from trinch.server.http import codec
+from trinch.server.http.errors import Problem
+from trinch.server.openai import client_tasks
+from trinch.server.openai.markdown import Piece, words
+from trinch.server.openai.messages import MODEL, Conversation, Message, models, new_id, question_of, questions
+from trinch.server.openai.stream import extras, seen, told
+from trinch.service.ask import Asked
+
+STARTED = int(time.time())
+
+
+class Format(msgspec.Struct):
+    type: str = "text"
+
+
+class StreamOptions(msgspec.Struct):
+    include_usage: bool = False
+
+
+class Completion(Conversation, kw_only=True):
+    """A request. Sampling options are accepted and mean nothing: an answer depends on the posts alone."""
+
+    messages: Annotated[list[Message], msgspec.Meta(min_length=1, max_length=1000)]
+    stream_options: StreamOptions | None = None
+    n: int | None = None
+    response_format: Format | None = None
+    modalities: tuple[str, ...] = ()
+
+
+class _Reply(NamedTuple):
+    """A piece of the text, with its annotations; the last piece is empty and carries what goes beside the text."""
+
+    text: str
+    notes: list[dict[str, Any]]
+    extras: dict[str, Any]
+
+
+async def completions(request: Request) -> Response:
+    given = await codec.body(request, Completion, nulls=False)
+    if given.n not in (None, 1):
+        raise Problem(400, "there is one answer: n must be 1", param="n", code="unsupported_parameter")
+    if given.response_format and given.response_format.type != "text":
+        raise Problem(
+            400, "answers are text: use the field `trinch` for structure", param="response_format",
+            code="unsupported_parameter",
+        )  # fmt: skip
+    if "audio" in given.modalities:
+        raise Problem(400, "answers are text", param="modalities", code="unsupported_parameter")
+    said = questions(given, given.messages, "messages")
+    heard, chore = words(*said), client_tasks.done(said[-1])
+    if chore:
+        replies = _chore(chore)
+    else:
+        replies = _answer(state_of(request), given, question_of(given, said, "messages"), codec.base(request))
+    if given.stream:
+        return codec.EventStream(_chunks(given, replies, heard))
+    parts = [part async for part in replies]
+    text = "".join(part.text for part in parts)
+    notes = [note for part in parts for note in part.notes]
+    message = {"role": "assistant", "content": text, "refusal": None, "annotations": notes}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    head = _head(new_id("chatcmpl-"), "chat.completion")
+    return codec.Json(head | {"choices": [choice], "usage": _usage(heard, text, given)} | parts[-1].extras)
+
+
+async def _answer(state: AppState, given: Completion, asked: Asked, base: str) -> AsyncIterator[_Reply]:
+    """An answer claim by claim, each looked up again just before it is sent."""
+    shown: dict[str, Any] = {}
+    async for now, piece in told(state, asked, base):
+        shown = now
+        if piece.text:
+            yield _Reply(piece.text, _annotations(piece), {})
+    also = await seen(state, asked, shown, given.most_sources) if given.wants_all else []
+    yield _Reply("", [], extras(given, shown, also, base))
+
+
+async def _chore(text: str) -> AsyncIterator[_Reply]:
+    yield _Reply(text, [], {})
+    yield _Reply("", [], {"trinch": None})
+
+
+async def _chunks(given: Completion, replies: AsyncIterator[_Reply], heard: int) -> AsyncIterator[bytes]:
+    """The same as a stream, a chunk for each piece."""
+    head = _head(new_id("chatcmpl-"), "chat.completion.chunk")
+    counted = given.stream_options is not None and given.stream_options.include_usage
+
+    def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+        return codec.event(head | {"choices": [choice]} | ({"usage": None} if counted else {}) | more)
+
+    yield chunk({"role": "assistant", "content": "", "refusal": None})
+    try:
+        text, count = "", 0
+        async for part in replies:
+            if not part.text:
+                yield chunk({}, "stop", **part.extras)
+                continue
+            # The official client joins lists of deltas by the index of each item.
+            notes = [note | {"index": i} for i, note in enumerate(part.notes, count)]
+            yield chunk({"content": part.text} | ({"annotations": notes} if notes else {}))
+            text, count = text + part.text, count + len(notes)
+        if counted:
+            yield codec.event(head | {"choices": [], "usage": _usage(heard, text, given)})
+    except Problem as problem:
+        yield codec.event(problem.body)
+    yield b"data: [DONE]\n\n"
+
+
+def _head(id: str, kind: str) -> dict[str, Any]:
+    return {"id": id, "object": kind, "created": int(time.time()), "model": MODEL, "system_fingerprint": None}
+
+
+def _annotations(piece: Piece) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "url_citation",
+            "url_citation": {"start_index": c.start, "end_index": c.end, "title": c.title, "url": c.url},
+        }
+        for c in piece.cited
+    ]
+
+
+def _usage(heard: int, text: str, given: Completion) -> dict[str, Any]:
+    said = words(text)
+    usage: dict[str, Any] = {"prompt_tokens": heard, "completion_tokens": said, "total_tokens": heard + said}
+    return usage | ({"num_search_queries": 1} if given.wants_sources else {})
+
+
+async def list_models(_: Request) -> Response:
+    return codec.Json(models(STARTED))
+
+
+async def one_model(request: Request) -> Response:
+    name = request.path_params["model"]
+    if name != MODEL:
+        raise Problem(404, f"there is no model {name[:80]!r}", param="model", code="model_not_found")
+    return codec.Json(models(STARTED)["data"][0])
+
+
+routes = [
+    Route("/v1/chat/completions", completions, methods=["POST"]),
+    Route("/v1/models", list_models),
+    Route("/v1/models/{model}", one_model),
+]

@@ -1,0 +1,287 @@
+"""OpenAI's Responses, spoken so that its clients work unchanged, with xAI's `x_search` among the tools.
+
+Owns the request's options and the shapes of responses, items and events. Of a response only what was asked is
+remembered, in memory: fetched later it is answered again as of the same time, so that no deleted post lives on in
+one. Knows nothing of how questions are answered.
+"""
+
+import time
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from trinch.server.app_state import AppState, state_of
+from trinch.server.http import codec
+from trinch.server.http.errors import Problem
+from trinch.server.openai import client_tasks
+from trinch.server.openai.markdown import Piece, address, words
+from trinch.server.openai.messages import MODEL, Conversation, Message, new_id, question_of, questions
+from trinch.server.openai.search_filters import Tool
+from trinch.server.openai.stream import extras, seen, still, told
+from trinch.service.ask import Asked
+from trinch.service.conversation import CONTEXT
+from trinch.store.query import parse_time
+
+
+class Format(msgspec.Struct):
+    type: str = "text"
+
+
+class Text(msgspec.Struct):
+    format: Format | None = None
+
+
+class ResponseRequest(Conversation, kw_only=True):
+    """A request. Sampling options are accepted and mean nothing: an answer depends on the posts alone."""
+
+    input: str | Annotated[list[Message], msgspec.Meta(min_length=1, max_length=1000)]
+    previous_response_id: str | None = None
+    store: bool = True
+    include: tuple[str, ...] = ()
+    text: Text | None = None
+    background: bool = False
+    conversation: Any = None
+    prompt: Any = None
+    instructions: Any = None
+    metadata: Annotated[
+        dict[str, Annotated[str, msgspec.Meta(max_length=512)]], msgspec.Meta(max_length=16)
+    ] = msgspec.field(default_factory=dict)
+
+
+class _Turn(NamedTuple):
+    """All that one response is made from; as JSON, what is remembered of it."""
+
+    given: ResponseRequest
+    asked: Asked
+    said: list[str]
+    base: str
+    head: dict[str, Any]
+    key: str | None
+    """Of whom it is: nobody with another key may go on from it, fetch or forget it."""
+    chore: str | None = None
+    """What is said instead of an answer (`client_tasks.py`)."""
+
+
+class Retrieve(msgspec.Struct):
+    """Parameters of GET /v1/responses/{id}."""
+
+    stream: bool = False
+
+
+async def create(request: Request) -> Response:
+    given = await codec.body(request, ResponseRequest, nulls=False)
+    if given.text and given.text.format and given.text.format.type != "text":
+        raise Problem(
+            400, "answers are text: use the field `trinch` for structure", param="text.format",
+            code="unsupported_parameter",
+        )  # fmt: skip
+    for name, why in _REFUSED.items():
+        if getattr(given, name):
+            raise Problem(400, why, param=name, code="unsupported_parameter")
+    state, key = state_of(request), request.state.key
+    messages = [Message("user", content=given.input)] if isinstance(given.input, str) else given.input
+    before: list[str] = []
+    if given.previous_response_id:
+        before = _decoded(state.memory.recall(given.previous_response_id, key, "previous_response_id")).said
+    said = (before + questions(given, messages, "input"))[-CONTEXT:]
+    chore = client_tasks.done(said[-1])
+    asked = Asked("", "", "", None) if chore else question_of(given, said, "input")
+    turn = _Turn(given, asked, said, codec.base(request), _head(given), key, chore)
+    return await _answered(state, turn, given.stream)
+
+
+_REFUSED = {
+    "background": "cannot answer in the background",
+    "conversation": "conversations are not kept here: go on with previous_response_id",
+    "prompt": "there are no stored prompts: put the question into input",
+}
+
+_decoded = msgspec.json.Decoder(_Turn).decode
+
+
+async def again(request: Request) -> Response:
+    """A response once more: its question, answered as of the same time from what may be shown now. Or its end."""
+    state, id, key = state_of(request), request.path_params["id"], request.state.key
+    if request.method == "DELETE":
+        state.memory.forget(id, key)
+        return codec.Json({"id": id, "object": "response", "deleted": True})
+    given, turn = codec.query(request, Retrieve, strangers=True), _decoded(state.memory.recall(id, key))
+    return await _answered(state, turn._replace(base=codec.base(request)), given.stream)
+
+
+async def _answered(state: AppState, turn: _Turn, stream: bool) -> Response:
+    if stream:
+        return codec.EventStream(_numbered(_events(state, turn)))
+    final: dict[str, Any] = {}
+    async for event in _events(state, turn):
+        final = event
+    return codec.Json(final["response"])
+
+
+async def _numbered(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+    number = 0
+    try:
+        async for event in events:
+            yield codec.event(event | {"sequence_number": number}, event["type"])
+            number += 1
+    except Problem as problem:
+        error = problem.body["error"] | {"type": "error", "sequence_number": number}
+        yield codec.event(error, "error")
+
+
+async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
+    """A response as its events; the last, `response.completed`, holds all of it. The text comes claim by claim,
+    each looked up again just before it is sent."""
+    head = turn.head
+    own = head["id"].removeprefix("resp_")
+    yield {"type": "response.created", "response": head}
+    yield {"type": "response.in_progress", "response": head}
+
+    search: dict[str, Any] = {
+        "type": "web_search_call",
+        "id": f"ws_{own}",
+        "status": "in_progress",
+        "action": {"type": "search", "query": turn.asked.question, "queries": [turn.asked.question]},
+    }
+    here = {"output_index": 0, "item_id": search["id"]}
+    if not turn.chore:
+        yield {"type": "response.output_item.added", "output_index": 0, "item": search}
+        yield {"type": "response.web_search_call.in_progress", **here}
+        yield {"type": "response.web_search_call.searching", **here}
+
+    part: dict[str, Any] = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+    message: dict[str, Any] = {
+        "type": "message",
+        "id": f"msg_{own}",
+        "status": "in_progress",
+        "role": "assistant",
+        "content": [],
+    }
+    last = 0 if turn.chore else 1
+    place = {"item_id": message["id"], "output_index": last, "content_index": 0}
+    shown: dict[str, Any] = {}
+    also: list[dict[str, Any]] = []
+    linked = "inline_citations" in turn.given.include
+    begun = False
+    async for now, piece in _chore(turn.chore) if turn.chore else told(state, turn.asked, turn.base, linked):
+        if not begun and not turn.chore:
+            if turn.given.wants_all or _SOURCES in turn.given.include:
+                also = await seen(state, turn.asked, now, turn.given.most_sources)
+            search = _found(search, now, also, turn)
+            yield {"type": "response.web_search_call.completed", **here}
+            yield {"type": "response.output_item.done", "output_index": 0, "item": search}
+        if not begun:
+            yield {"type": "response.output_item.added", "output_index": last, "item": message}
+            yield {"type": "response.content_part.added", **place, "part": part}
+        shown, begun = now, True
+        if not piece.text:
+            continue
+        yield {"type": "response.output_text.delta", **place, "delta": piece.text, "logprobs": []}
+        notes = _annotations(piece)
+        for i, note in enumerate(notes, len(part["annotations"])):
+            event = {"type": "response.output_text.annotation.added", **place}
+            yield event | {"annotation": note, "annotation_index": i}
+        part = part | {"text": part["text"] + piece.text, "annotations": [*part["annotations"], *notes]}
+    yield {"type": "response.output_text.done", **place, "text": part["text"], "logprobs": []}
+    yield {"type": "response.content_part.done", **place, "part": part}
+    message = message | {"status": "completed", "content": [part]}
+    yield {"type": "response.output_item.done", "output_index": last, "item": message}
+
+    if not turn.chore:
+        also = await still(state, also, shown)
+        search = _found(search, shown, also, turn)
+    heard, spoken = words(*turn.said), words(part["text"])
+    ended = head["completed_at"] or int(time.time())
+    done = head | {"status": "completed", "completed_at": ended}
+    done |= {
+        "output": [message] if turn.chore else [search, message],
+        "usage": {
+            "input_tokens": heard,
+            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+            "output_tokens": spoken,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": heard + spoken,
+        },
+    }
+    if turn.chore:
+        yield {"type": "response.completed", "response": done | {"store": False, "trinch": None}}
+        return
+    if turn.given.store and not head["completed_at"]:
+        given = msgspec.structs.replace(turn.given, input="", instructions=None)
+        asked = turn.asked._replace(as_of=parse_time(shown["as_of"]))
+        kept = turn._replace(given=given, asked=asked, head=head | {"completed_at": ended})
+        state.memory.keep(head["id"], codec.encode(kept), turn.key)
+    yield {"type": "response.completed", "response": done | extras(turn.given, shown, also, turn.base)}
+
+
+async def _chore(text: str) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
+    yield {}, Piece(text, [])
+
+
+_SOURCES = "web_search_call.action.sources"
+
+
+def _found(
+    search: dict[str, Any], shown: dict[str, Any], also: list[dict[str, Any]], turn: _Turn
+) -> dict[str, Any]:
+    """The search, done; with all that it found where the client asked for that, the cited first."""
+    action = search["action"]
+    if _SOURCES in turn.given.include:
+        cited = {source["key"] for source in shown["sources"]}
+        posts = [*shown["sources"], *(post for post in also if post["key"] not in cited)]
+        action = action | {"sources": [{"type": "url", "url": address(post, turn.base)} for post in posts]}
+    return search | {"status": "completed", "action": action}
+
+
+def _annotations(piece: Piece) -> list[dict[str, Any]]:
+    return [
+        {"type": "url_citation", "start_index": c.start, "end_index": c.end, "title": c.title, "url": c.url}
+        for c in piece.cited
+    ]
+
+
+def _head(given: ResponseRequest) -> dict[str, Any]:
+    """A response before anything has come of it."""
+    return {
+        "id": new_id("resp_"),
+        "object": "response",
+        "created_at": int(time.time()),
+        "completed_at": None,
+        "status": "in_progress",
+        "background": False,
+        "error": None,
+        "incomplete_details": None,
+        "instructions": None,
+        "max_output_tokens": None,
+        "metadata": given.metadata,
+        "model": MODEL,
+        "output": [],
+        "parallel_tool_calls": False,
+        "previous_response_id": given.previous_response_id,
+        "reasoning": {"effort": None, "summary": None},
+        "service_tier": "default",
+        "store": given.store,
+        "temperature": 0.0,
+        "text": {"format": {"type": "text"}},
+        "tool_choice": given.tool_choice or "auto",
+        "tools": [_as_given(tool) for tool in given.tools if "search" in tool.type],
+        "top_p": 1.0,
+        "truncation": "disabled",
+        "usage": None,
+        "user": None,
+    }
+
+
+def _as_given(tool: Tool) -> dict[str, Any]:
+    """A search tool with the options that were given."""
+    return {name: value for name, value in msgspec.to_builtins(tool).items() if value not in (None, [])}
+
+
+routes = [
+    Route("/v1/responses", create, methods=["POST"]),
+    Route("/v1/responses/{id}", again, methods=["GET", "DELETE"]),
+]

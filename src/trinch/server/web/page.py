@@ -1,0 +1,234 @@
+"""The web page: `/` with its answer rendered here, the static files, and the watch over the posts it shows.
+
+Owns the page's routes, headers, language and theme. What the page shows comes from the same functions as the API;
+with a script running, further questions go to `/v1/ask`. Who may not read gets the page without any post's words;
+its script then asks for a key. Posts are hostile: the templates escape everything,
+and the Content-Security-Policy lets nothing run or load but our own files. Knows of keys only what the door granted (`request.state.scopes`).
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlencode, urlsplit
+
+import msgspec
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
+
+from trinch.posts.times import iso
+from trinch.server.api import v1
+from trinch.server.app_state import state_of
+from trinch.server.http import codec
+from trinch.server.http.errors import Problem
+from trinch.server.web.deletion_watch import Watch
+from trinch.server.web.translations import LANGUAGES, Words, preferred
+from trinch.service import serialize
+from trinch.service.conversation import CONTEXT
+from trinch.store.store import Store
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+}
+
+LONGEST = 2000
+"""Characters of a question."""
+
+FRESH = 15.0
+"""Seconds for which the span of the store and the suggestions are kept."""
+
+_STATIC = Path(__file__).parent / "static"
+_DAY = 86_400
+
+
+class Front(NamedTuple):
+    """What the page says before anything is asked."""
+
+    first: int
+    """Seconds since 1970, the first midnight."""
+    last: int
+    """Seconds since 1970, at most now; the same as `first` when nothing was drunk."""
+    tags: list[str]
+    """Hashtags that at least three visible posts carry, as people write them."""
+
+
+class Visible(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of /page/watch."""
+
+    keys: Annotated[list[Annotated[str, msgspec.Meta(max_length=1000)]], msgspec.Meta(max_length=500)]
+
+
+class _Static(StaticFiles):
+    """Our files, revalidated each time, with the page's headers."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                added = HEADERS | {"Cache-Control": "no-cache"}
+                message["headers"] += [(k.lower().encode(), v.encode()) for k, v in added.items()]
+            await send(message)
+
+        await super().__call__(scope, receive, with_headers)
+
+
+class Page:
+    """The page of one server."""
+
+    def __init__(self) -> None:
+        self._words = {lang: Words(lang) for lang in LANGUAGES}
+        self._watch = Watch()
+        self._front: tuple[float, Front] | None = None
+        self._looking = asyncio.Lock()
+        self._env = Environment(
+            loader=PackageLoader("trinch.server.web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._env.globals |= {"marked": marked, "spans": spans, "web": web, "host": host}
+
+    async def index(self, request: Request) -> Response:
+        """The page; with `?q=` it holds the answer. `as_of` is a time or seconds since 1970."""
+        given = request.query_params
+        question, earlier = given.get("q", "").strip()[:LONGEST], given.getlist("earlier")[-CONTEXT:]
+        readable = "read" in getattr(request.state, "scopes", ())
+        status, answer, problem = 200, None, ""
+        front = await self._known(request)
+        as_of, until = None, given.get("as_of", "")
+        try:
+            as_of = _moment(until, front)
+            if question and readable:
+                asked = v1.asked(question, earlier=earlier, where="", as_of=as_of)
+                state = state_of(request)
+                answer = await state.answer_pool.run(serialize.answered, asked, state.language_model)
+        except Problem as error:
+            status, problem = error.status, error.message
+        lang = given.get("lang") or request.cookies.get("lang") or ""
+        if lang not in LANGUAGES:
+            lang = preferred(request.headers.get("accept-language", ""))
+        other = next(name for name in LANGUAGES if name != lang)
+        kept = [(k, v) for k, v in given.multi_items() if k != "lang"]
+        html = self._env.get_template("page.html").render(
+            t=self._words[lang],
+            other=other,
+            other_href="/?" + urlencode([*kept, ("lang", other)]),
+            theme=request.cookies["theme"] if request.cookies.get("theme") in ("dark", "light") else "",
+            question=question,
+            earlier=earlier,
+            as_of=iso(as_of) or "",
+            at=as_of // 1_000_000 if as_of is not None else front.last,
+            front=front,
+            tags=front.tags if readable and not question else [],
+            answer=answer,
+            answer_json=codec.encode(answer).decode() if answer else "",
+            problem=problem,
+        )
+        headers = HEADERS | {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
+        response = HTMLResponse(html, status, headers)
+        if given.get("lang") in LANGUAGES:
+            response.set_cookie("lang", lang, max_age=365 * _DAY, samesite="lax", httponly=True)
+        return response
+
+    async def watch(self, request: Request) -> Response:
+        """Server-sent events `gone`: the keys of posts that may not be shown any more."""
+        given = await codec.body(request, Visible)
+        return codec.EventStream(self._gone(request, given.keys))
+
+    async def _gone(self, request: Request, keys: list[str]) -> AsyncIterator[bytes]:
+        state = state_of(request)
+        try:
+            async for left in self._watch.gone(state.search_pool, keys, state.stopping):
+                yield codec.event({"keys": left}, "gone")
+        except Problem as problem:
+            yield codec.event(problem.body, "error")
+
+    async def _known(self, request: Request) -> Front:
+        async with self._looking:  # one look for all who come at once
+            if self._front is None or time.monotonic() - self._front[0] > FRESH:
+                try:
+                    self._front = time.monotonic(), await state_of(request).search_pool.run(_front)
+                except Problem:  # too busy: what was known before, or a page without the dial
+                    now = int(time.time())
+                    return self._front[1] if self._front else Front(now, now, [])
+            return self._front[1]
+
+
+def routes() -> list[BaseRoute]:
+    """The page and what it loads."""
+    page = Page()
+    return [
+        Route("/", page.index),
+        Route("/page/watch", page.watch, methods=["POST"]),
+        Mount("/static", _Static(directory=_STATIC)),
+    ]
+
+
+def _moment(text: str, front: Front) -> int | None:
+    """The `as_of` of a link or of the slider, whose right end means now. Raises Problem."""
+    if re.fullmatch(r"\d{1,12}", text):
+        return None if int(text) >= front.last else int(text) * 1_000_000
+    return v1.moment(text) if text else None
+
+
+def _front(store: Store) -> Front:
+    days = list(store.index.days())
+    now = int(time.time())
+    if not days:
+        return Front(now, now, [])
+    first, last = (
+        int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) for day in (days[0], days[-1])
+    )
+    return Front(first, max(first + 1, min(last + _DAY, now)), _tags(store))
+
+
+def _tags(store: Store) -> list[str]:
+    """The index may still count posts that were taken back: a tag is shown only if three posts stand behind it."""
+    written = []
+    for tag in store.index.common_tags(6):
+        texts = [hit.post.text for hit in store.search(tag, limit=3, sort="latest")]
+        found = re.search(re.escape(tag) + r"\b", texts[0], re.IGNORECASE) if len(texts) == 3 else None
+        if found:
+            written.append(found.group())
+    return written[:3]
+
+
+def spans(answer: dict[str, Any], n: int) -> list[tuple[int, int]]:
+    """Where an answer quotes its source number `n`."""
+    cited = [citation for claim in answer["claims"] for citation in claim["citations"]]
+    return [(citation["start"], citation["end"]) for citation in cited if citation["n"] == n]
+
+
+def marked(text: str, spans: list[tuple[int, int]]) -> list[tuple[bool, str]]:
+    """A text in pieces: whether each is quoted, and its words. Overlapping spans become one."""
+    pieces, at = [], 0
+    for start, end in sorted(spans):
+        if end > at:
+            pieces += [(False, text[at : max(at, start)]), (True, text[max(at, start) : end])]
+            at = end
+    return [(quoted, piece) for quoted, piece in [*pieces, (False, text[at:])] if piece]
+
+
+def web(url: Any) -> str:
+    """The address if it is one of the web, else nothing: `javascript:` and its like lead nowhere."""
+    try:
+        parts = urlsplit(url or "")
+    except ValueError:
+        return ""
+    return str(url) if parts.scheme in ("http", "https") and parts.hostname else ""
+
+
+def host(url: str) -> str:
+    """Where an address leads, for people."""
+    return urlsplit(url).hostname or ""

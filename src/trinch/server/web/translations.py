@@ -1,0 +1,54 @@
+"""The page's words in English and French: sentences with numbers, dates, the choice of the language.
+
+Owns reading `static/i18n/*.json`, the same files that the script in the browser reads. Knows nothing of HTTP
+but the form of an Accept-Language header.
+"""
+
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+
+LANGUAGES = ("en", "fr")
+
+
+class Words:
+    """The words of one language: `words("n_posts", n=3)` is "3 posts"."""
+
+    def __init__(self, lang: str) -> None:
+        text = files("trinch.server.web").joinpath(f"static/i18n/{lang}.json").read_bytes()
+        self.lang = lang
+        self._table: dict[str, Any] = msgspec.json.decode(text)
+
+    def __call__(self, key: str, **values: object) -> str:
+        found = self._table[key]
+        if isinstance(found, dict):
+            found = found["one" if self._is_one(values["n"]) else "other"]
+        shown = {name: self._written(value) for name, value in values.items()}
+        return str(found).format_map(shown)
+
+    def date(self, when: str) -> str:
+        """An RFC 3339 time for people: `17 March 2026, 23:00 UTC`."""
+        at = datetime.fromisoformat(when).astimezone(UTC)
+        return f"{at.day} {self._table['months'][at.month - 1]} {at.year}, {at:%H:%M} UTC"
+
+    def _is_one(self, n: object) -> bool:
+        return n == 1 or (self.lang == "fr" and n == 0)
+
+    def _written(self, value: object) -> str:
+        return f"{value:,}".replace(",", self._table["thousands"]) if isinstance(value, int) else str(value)
+
+
+def preferred(header: str) -> str:
+    """The language of ours that an Accept-Language header likes best; English where it likes none."""
+    liked: dict[str, float] = {}
+    for part in header.split(",")[:20]:
+        tag, _, rest = part.strip().partition(";")
+        try:
+            weight = float(rest.strip().removeprefix("q=")) if rest else 1.0
+        except ValueError:
+            weight = 0.0
+        lang = tag.strip().lower().split("-")[0]
+        liked[lang] = max(liked.get(lang, 0.0), weight)
+    return max(LANGUAGES, key=lambda lang: liked.get(lang, 0.0))

@@ -1,0 +1,36 @@
+"""One live source, drunk in a process of its own until standard input closes. Prints every change of its state.
+
+Run as `python -m trinch.server.workers.source_process DIR URL`. Knows nothing of the server beside it.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+from pathlib import Path
+
+from trinch.service.listen import listen
+from trinch.store.writer import Totals
+
+
+async def drink(data: Path, url: str) -> None:
+    """Listen until the parent goes."""
+    loop, stop, last = asyncio.get_running_loop(), asyncio.Event(), ""
+
+    def wait_for_parent() -> None:
+        while os.read(0, 4096):  # past Python's own buffer, whose lock a dying interpreter would trip over
+            pass
+        loop.call_soon_threadsafe(stop.set)
+
+    def report(_: Totals, state: str) -> None:
+        nonlocal last
+        if state != last:
+            print(state, flush=True)
+            last = state
+
+    threading.Thread(target=wait_for_parent, daemon=True).start()
+    await listen(data, url, stop=stop, report=report)
+
+
+if __name__ == "__main__":
+    asyncio.run(drink(Path(sys.argv[1]), sys.argv[2]))

@@ -1,0 +1,42 @@
+"""The language model that a setting names, opened: behind an address, or a Grok of our own in a folder.
+
+Owns that choice, for the front doors (`cli.py`, `server/`): the only place where `llm` and `model` meet. Nothing heavy
+is imported before it is needed.
+"""
+
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+from trinch.llm.interface import LanguageModel, LLMError, Setting
+
+
+def check_model(setting: Setting) -> None:
+    """Raise LLMError, without connecting or loading, where a setting cannot be opened."""
+    if "://" in setting.where:
+        if not find_spec("httpx"):
+            raise LLMError("address", "a model behind an address needs an extra: pip install 'trinch[llm]'")
+        from trinch.llm.openai_client import base_of
+
+        base_of(setting.where)
+    elif not (Path(setting.where) / "config.json").is_file():
+        raise LLMError(
+            "address",
+            f"{setting.where} is neither an address (http://…, https://…) nor the folder of a model "
+            "(config.json, *.safetensors, tokenizer.json: `trinch train export` writes one)",
+        )
+    elif not (find_spec("torch") and find_spec("tokenizers") and find_spec("safetensors")):
+        raise LLMError("address", "a model in a folder needs torch: pip install 'trinch[train]'")
+
+
+@lru_cache(maxsize=1)
+def open_model(setting: Setting) -> LanguageModel:
+    """The model, opened once in this process. Raises LLMError; what failed is tried again at the next call."""
+    check_model(setting)
+    if "://" in setting.where:
+        from trinch.llm.openai_client import OpenAI
+
+        return OpenAI(setting)
+    from trinch.model.llm_adapter import Speaker
+
+    return Speaker.open(Path(setting.where), setting.name, setting.seconds)

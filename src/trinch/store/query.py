@@ -1,0 +1,353 @@
+"""The query language: X's search operators, parsed into a small tree.
+
+Owns the grammar and its errors. Knows nothing of indexes; `query_eval.py` says what a tree means for one post,
+`text_index.py` how to find candidates for it.
+
+    words AND by default · "exact phrase" · +exact · OR · -not · ( )
+    from: to: @user #tag $CASH · since: until: since_time: until_time: since_id: max_id: within_time:
+    lang: filter: is: has: · min_faves: min_retweets: min_replies: (-min_…: at most)
+    conversation_id: quoted_tweet_id: url:
+
+Boundaries as on X: `since` inclusive, `until` exclusive, `since_id` exclusive, `max_id` inclusive.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from trinch.posts.text import tokens
+from trinch.posts.times import LATEST, SNOWFLAKE_EPOCH_MS
+
+MAX_LENGTH = 4096
+MAX_DEPTH = 32
+
+
+class QueryError(ValueError):
+    """A query that cannot be read; `position` is the offset of the trouble."""
+
+    def __init__(self, reason: str, query: str, position: int) -> None:
+        super().__init__(reason, query, position)  # all three, so that it can be pickled
+        self.reason, self.query, self.position = reason, query, position
+
+    def __str__(self) -> str:
+        return f"{self.reason}\n  {self.query}\n  {' ' * self.position}^"
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Words next to each other, matched up to case, accents and inflection; one word most of the time."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """Exactly these words in this order, up to case and accents."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Has:
+    """A fact about the post: `field` is one of FIELDS."""
+
+    field: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """A count, `likes`, `reposts` or `replies`, of at least `n`."""
+
+    count: str
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Posted in start <= at < end, microseconds; None is open. `last` counts back from the as-of time."""
+
+    start: int | None = None
+    end: int | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    item: "Node"
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    items: tuple["Node", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    items: tuple["Node", ...]
+
+
+Node: TypeAlias = Words | Phrase | Has | AtLeast | Between | Not | And | Or
+
+FILTERS = {
+    "links": "links",
+    "media": "media",
+    "images": "images",
+    "image": "images",
+    "twimg": "images",
+    "videos": "videos",
+    "video": "videos",
+    "native_video": "videos",
+    "hashtags": "hashtags",
+    "mentions": "mentions",
+    "cashtags": "cashtags",
+    "replies": "reply",
+    "reply": "reply",
+    "retweets": "retweet",
+    "retweet": "retweet",
+    "nativeretweets": "retweet",
+    "quote": "quote",
+    "quotes": "quote",
+    "self_threads": "self_thread",
+    "verified": "verified",
+    "safe": "safe",
+    "has_engagement": "engagement",
+}
+"""What may follow filter:, is: and has:, and the fact that it asks for."""
+
+_COUNTS = {"min_faves": "likes", "min_retweets": "reposts", "min_replies": "replies"}
+_VALUES = {
+    "from": "from",
+    "to": "to",
+    "lang": "lang",
+    "conversation_id": "conversation",
+    "quoted_tweet_id": "quoted",
+    "url": "url",
+}
+FIELDS = (*_VALUES.values(), "is", "mention")
+OPERATORS = (
+    *_VALUES,
+    *_COUNTS,
+    "filter",
+    "is",
+    "has",
+    "include",
+    "since",
+    "until",
+    "since_time",
+    "until_time",
+    "since_id",
+    "max_id",
+    "within_time",
+)
+"""Every operator; a test checks that docs/search.md explains each."""
+
+_UNSUPPORTED = (
+    "near",
+    "within",
+    "geocode",
+    "place",
+    "list",
+    "card_name",
+    "card_domain",
+    "source",
+    "context",
+    "entity",
+)
+_TOKEN = re.compile(
+    r"""\s*(?:
+        (?P<open>\() | (?P<close>\)) | (?P<or>OR(?=[\s()]|$)) | (?P<and>AND(?=[\s()]|$)) |
+        (?P<sign>-(?=[^\s])) | (?P<plus>\+(?=[^\s"()])) | (?P<quote>["“”]) |
+        (?P<op>[A-Za-z_]+):(?P<value>"[^"]*"|[^\s()"]*) |
+        (?P<word>[^\s()"“”]+)
+    )""",
+    re.VERBOSE,
+)
+_DURATION = re.compile(r"(\d+)([dhms])$")
+_SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+
+
+def parse(query: str) -> Node:
+    """The tree of a query; an empty query is an empty And. Raises QueryError."""
+    return _Parser(query).parse()
+
+
+def wanted_words(node: Node) -> list[str]:
+    """The tokens that a query asks for, in order; what it excludes is left out."""
+    match node:
+        case Words(text) | Phrase(text):
+            return tokens(text)
+        case And(items) | Or(items):
+            return [word for item in items for word in wanted_words(item)]
+        case _:
+            return []
+
+
+def parse_time(text: str) -> int:
+    """Microseconds of a date or time: RFC 3339, `2013-04-15`, `2013-04-15_12:30:00_UTC`; UTC where unsaid.
+
+    Raises ValueError with a message for people.
+    """
+    given = text.strip().replace("_UTC", "Z")
+    given = re.sub(r"^(\d{4}-\d\d-\d\d)_", r"\1T", given)
+    try:
+        moment = datetime.fromisoformat(given)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"cannot read the time {text!r}; write 2013-04-15 or 2013-04-15T22:00Z") from None
+    return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+class _Parser:
+    def __init__(self, query: str) -> None:
+        if len(query) > MAX_LENGTH:
+            raise QueryError(f"the query is longer than {MAX_LENGTH} characters", query[:80] + "…", 80)
+        self._query, self._at, self._depth = query, 0, 0
+
+    def _fail(self, reason: str, position: int) -> QueryError:
+        return QueryError(reason, self._query, position)
+
+    def _next(self) -> re.Match[str] | None:
+        return _TOKEN.match(self._query, self._at)
+
+    def parse(self) -> Node:
+        node = self._either()
+        token = self._next()
+        if token:
+            raise self._fail("this ) closes nothing", token.start("close"))
+        return node
+
+    def _either(self) -> Node:
+        branches = [self._all()]
+        while (token := self._next()) and token["or"]:
+            position = token.start("or")
+            if branches[-1] == And(()):
+                raise self._fail("OR needs something on its left", position)
+            self._at = token.end()
+            branches.append(self._all())
+            if branches[-1] == And(()):
+                raise self._fail("OR needs something on its right", position)
+        return branches[0] if len(branches) == 1 else Or(tuple(branches))
+
+    def _all(self) -> Node:
+        items: list[Node] = []
+        while token := self._next():
+            if token["or"] or token["close"]:
+                break
+            if token["and"]:
+                self._at = token.end()
+                continue
+            item = self._item(token)
+            if item is not None:
+                items.append(item)
+        return items[0] if len(items) == 1 else And(tuple(items))
+
+    def _item(self, token: re.Match[str]) -> Node | None:
+        self._at = token.end()
+        if token["sign"]:
+            return self._negated(token.start("sign"))
+        if token["plus"]:
+            return self._exact()
+        if token["open"]:
+            return self._group(token.start("open"))
+        if token["quote"]:
+            return self._phrase(token.start("quote"))
+        if token["op"] is not None:
+            return self._operator(token)
+        text = token["word"]
+        return Has("mention", text[1:].lower()) if text.startswith("@") and len(text) > 1 else Words(text)
+
+    def _exact(self) -> Node:
+        word = self._next()
+        assert word is not None  # the pattern of `plus` looked ahead
+        self._at = word.end()
+        return Phrase(word.group().strip())
+
+    def _negated(self, position: int) -> Node | None:
+        token = self._next()
+        if token is None or token["close"] or token["or"] or token["and"]:
+            raise self._fail("- needs something to leave out", position)
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._fail(f"more than {MAX_DEPTH} levels deep", position)
+        item = self._item(token)
+        self._depth -= 1
+        return None if item is None else Not(item)
+
+    def _group(self, position: int) -> Node:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._fail(f"more than {MAX_DEPTH} levels deep", position)
+        node = self._either()
+        token = self._next()
+        if token is None or not token["close"]:
+            raise self._fail("this ( is never closed", position)
+        self._at = token.end()
+        self._depth -= 1
+        return node
+
+    def _phrase(self, position: int) -> Node:
+        end = re.compile('["“”]').search(self._query, self._at)
+        if end is None:
+            raise self._fail("this quotation mark is never closed", position)
+        text = self._query[self._at : end.start()]
+        self._at = end.end()
+        return Phrase(text)
+
+    def _operator(self, token: re.Match[str]) -> Node | None:
+        name, position = token["op"].lower(), token.start("op")
+        value = token["value"].strip('"')
+        if value.startswith("//"):  # a link, not an operator
+            return Has("url", token.group().strip().lower())
+        if name in _UNSUPPORTED:
+            raise self._fail(
+                f"{name}: is not supported: what it asks for is not in the posts drunk", position
+            )
+        if name not in OPERATORS:
+            if not value:
+                return Words(token["op"])
+            known = ", ".join(f"{known}:" for known in OPERATORS)
+            raise self._fail(
+                f"unknown operator {name}: (known: {known}; quote the words to search them)", position
+            )
+        if not value:
+            raise self._fail(f"{name}: needs a value right behind it", position)
+        try:
+            return self._known(name, value)
+        except ValueError as error:
+            raise self._fail(f"{name}: {error}", token.start("value")) from None
+
+    def _known(self, name: str, value: str) -> Node | None:
+        if name in _VALUES:
+            value = value.lower() if name != "lang" else value.lower().split("-")[0]
+            return Has(_VALUES[name], value.removeprefix("@") if name in ("from", "to") else value)
+        if name in _COUNTS:
+            return AtLeast(_COUNTS[name], _number(value))
+        if name in ("filter", "is", "has"):
+            if value.lower() not in FILTERS:
+                raise ValueError(f"knows no {value!r} (known: {', '.join(FILTERS)})")
+            return Has("is", FILTERS[value.lower()])
+        if name == "include":
+            return None  # on X this lifts a default exclusion of reposts; here nothing is excluded
+        if name == "within_time":
+            match = _DURATION.match(value)
+            if not match:
+                raise ValueError(f"cannot read {value!r}; write 2d, 3h, 5m or 30s")
+            return Between(last=min(int(match[1]) * _SECONDS[match[2]] * 1_000_000, LATEST))
+        if name in ("since_time", "until_time"):
+            moment = _number(value) * 1_000_000
+        elif name in ("since_id", "max_id"):
+            moment = ((_number(value) >> 22) + SNOWFLAKE_EPOCH_MS + 1) * 1000
+        else:
+            moment = parse_time(value)
+        moment = min(moment, LATEST)
+        return Between(start=moment) if name.startswith("since") else Between(end=moment)
+
+
+def _number(value: str) -> int:
+    if not value.isdecimal() or len(value) > 20:
+        raise ValueError(f"needs a whole number, not {value!r}")
+    return int(value)

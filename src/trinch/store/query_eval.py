@@ -1,0 +1,92 @@
+"""What a query means: does this post match?
+
+Owns the exact semantics of every node of `query.py`, for one post at a time. The index only proposes
+candidates (it may propose too many, never too few); this decides. Knows nothing of indexes.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+from trinch.posts.schema import Post
+from trinch.posts.text import phrase_terms, stem, terms, tokens
+from trinch.store.facets import facets, url_terms, wanted_url_terms
+from trinch.store.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase, Words
+
+
+class Candidate:
+    """A post under judgement; its terms are worked out once, when first needed."""
+
+    def __init__(self, post: Post, at: int) -> None:
+        self.post, self.at = post, at
+        self._terms: list[str] | None = None
+        self._words: list[str] | None = None
+        self._facets: frozenset[str] | None = None
+
+    @property
+    def terms(self) -> list[str]:
+        """Stemmed, as indexed."""
+        if self._terms is None:
+            self._terms = _terms(self.post.text, self.post.lang)
+        return self._terms
+
+    @property
+    def words(self) -> list[str]:
+        """Folded but not stemmed."""
+        if self._words is None:
+            self._words = terms(self.post.text, "und")
+        return self._words
+
+    @property
+    def facets(self) -> frozenset[str]:
+        if self._facets is None:
+            self._facets = frozenset(facets(self.post))
+        return self._facets
+
+
+@lru_cache(maxsize=4096)  # one question looks at the same posts several times
+def _terms(text: str, lang: str) -> list[str]:
+    return terms(text, lang)
+
+
+def matches(node: Node, it: Candidate, as_of: int) -> bool:
+    """Whether the post satisfies the query, asked at `as_of` (microseconds)."""
+    match node:
+        case And(items):
+            return all(matches(item, it, as_of) for item in items)
+        case Or(items):
+            return any(matches(item, it, as_of) for item in items)
+        case Not(item):
+            return not matches(item, it, as_of)
+        case Words(text):
+            words = tokens(text)
+            if len(words) == 1:
+                return stem(words[0], it.post.lang) in it.terms
+            return any(_within(sequence, it.terms) for sequence in phrase_terms(text))
+        case Phrase(text):
+            return _within(terms(text, "und"), it.words)
+        case Between():
+            start, end = bounds(node, as_of)
+            return (start is None or it.at >= start) and (end is None or it.at < end)
+        case AtLeast(count, n):
+            return (getattr(it.post, count) or 0) >= n
+        case Has("url", value):
+            wanted = set(wanted_url_terms(value))
+            return any(wanted <= url_terms(url) for url in it.post.urls)
+        case Has("conversation", value) if it.post.id.lower() == value:
+            return True  # where the conversation begins
+        case Has(field, value):
+            return f"{field}:{value}" in it.facets
+
+
+def bounds(node: Between, as_of: int) -> tuple[int | None, int | None]:
+    """Start (inclusive) and end (exclusive) in microseconds."""
+    return (as_of - node.last if node.last is not None else node.start), node.end
+
+
+def _within(part: Sequence[str], whole: Sequence[str]) -> bool:
+    """Whether `part` stands in `whole` uninterrupted. A part of nothing but signs asks for nothing."""
+    n = len(part)
+    first = part[0] if part else None
+    return n == 0 or any(
+        whole[i] == first and list(whole[i : i + n]) == list(part) for i in range(len(whole) - n + 1)
+    )

@@ -1,0 +1,62 @@
+"""What was drunk: counts by network, language and day, how far each index is behind, sizes on disk.
+
+Counts come from the text index, so they are of posts that can be found. Knows nothing of printing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from trinch.store.store import Store
+
+
+class IndexState(msgspec.Struct, frozen=True):
+    """How level an index is with the log."""
+
+    name: str
+    posts: int
+    behind: int
+    """Acknowledged events that it has not applied yet."""
+
+
+class Stats(msgspec.Struct, frozen=True):
+    events: int
+    posts: int
+    networks: dict[str, int]
+    languages: dict[str, int]
+    days: dict[str, int]
+    """Posts by UTC day of being witnessed."""
+    cursors: dict[str, str]
+    indexes: list[IndexState]
+    bytes: dict[str, int]
+    """On disk: `log`, `text`, `rejected`."""
+
+
+def stats(store: Store) -> Stats:
+    """Everything above, for a store as it stands."""
+    index, last = store.index, store.log.last_seq
+    position = index.position()
+    return Stats(
+        events=last,
+        posts=index.count(),
+        networks=index.breakdown("net"),
+        languages=index.breakdown("lang"),
+        days=index.days(),
+        cursors=store.log.cursors(),
+        indexes=[IndexState("text", index.count(), max(0, last - position))],
+        bytes=sizes(store.data),
+    )
+
+
+def sizes(data: Path) -> dict[str, int]:
+    """Bytes on disk by part."""
+
+    def total(paths: Any) -> int:
+        return sum(path.stat().st_size for path in paths if path.is_file())
+
+    return {
+        "log": total(data.glob("ocean.db*")),
+        "text": total((data / "text").rglob("*")),
+        "rejected": total(data.glob("rejected.jsonl")),
+    }

@@ -1,0 +1,103 @@
+"""The verbs of `trinch plan` through the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from plan_rows import run_row, write_table
+
+from trinch.cli.plan import plan
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(plan, list(arguments))
+
+
+def test_predict_prints_one_object_a_row(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "r.csv", run_row(id="a"), run_row(id="b", gpu="abacus"), run_row(id="c"))
+    result = run("predict", str(path), "--json")
+    assert result.exit_code == 0
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["id"] for line in lines] == ["a", "b", "c"]
+    assert "reason" in lines[1]
+    assert lines[0]["step_time_s"] > 0
+
+
+def test_predict_without_json_is_a_table_in_a_pipe(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "r.csv", run_row(id="a", step_time_s=15))
+    head, line = run("predict", str(path)).stdout.splitlines()
+    assert len(head.split("\t")) == len(line.split("\t"))
+    assert "%" in line
+
+
+def test_predict_that_could_predict_nothing_fails(tmp_path: Path) -> None:
+    assert run("predict", str(write_table(tmp_path / "r.csv", run_row(gpu="abacus")))).exit_code == 1
+
+
+def test_validate_prints_families_and_totals(tmp_path: Path) -> None:
+    path = write_table(
+        tmp_path / "r.csv", run_row(step_time_s=14.6, tier="A"), run_row(id="b", step_time_s=16)
+    )
+    result = run("validate", str(path), "--json")
+    assert result.exit_code == 0
+    groups = [json.loads(line) for line in result.stdout.splitlines()]
+    assert groups[-1]["group"] == "all dense, A100 H100 H200"
+    assert groups[-1]["rows"] == 2
+
+
+def test_validate_without_measurements_is_wrong_usage(tmp_path: Path) -> None:
+    assert run("validate", str(write_table(tmp_path / "r.csv", run_row()))).exit_code == 2
+
+
+def test_train_finds_a_layout_as_json() -> None:
+    result = run("train", "--model", "llama-3-70b", "--gpus", "1k", "--tokens", "1T", "--json")
+    assert result.exit_code == 0
+    found = json.loads(result.stdout)
+    assert found["layouts_scored"] > 1000
+    assert found["seconds"] < 60
+    best = found["best"]
+    assert {"layout", "step_time_s", "mfu", "memory_gb", "days"} <= set(best)
+    assert 0.3 < best["mfu"] < 0.7
+    assert found["pareto"][0]["step_time_s"] > 0
+
+
+def test_train_in_words() -> None:
+    result = run("train", "--model", "llama-3-8b", "--gpus", "64", "--tokens", "300B")
+    assert result.exit_code == 0
+    assert "layout" in result.stdout
+    assert "runner-up" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--model", "grok1", "--gpus", "20k", "--tokens", "10T"), "did you mean grok-1"),
+        (("--model", "grok-1", "--gpus", "20k", "--tokens", "10"), "10T"),
+        (("--model", "grok-1", "--gpus", "20k", "--tokens", "ten"), "no count"),
+        (("--model", "grok-1", "--gpus", "0", "--tokens", "10T"), "whole number of GPUs"),
+        (("--model", "grok-1", "--gpus", "20k", "--tokens", "10T", "--gpu", "h1000"), "did you mean h100"),
+        (("--model", "grok-1", "--gpus", "20k", "--tokens", "10T", "--site", "ocy"), "did you mean oci"),
+        (
+            ("--model", "grok-1", "--gpus", "20k", "--tokens", "10T", "--site", "meta-24k", "--gpu", "a100"),
+            "it has",
+        ),
+        (("--model", "grok-1", "--gpus", "16", "--tokens", "10T"), "GPUs work"),
+        (("--model", "grok-1", "--gpus", "20k", "--tokens", "10T", "--seq-len", "0"), "not positive"),
+        (("--model", "grok-1", "--gpus", "20k", "--tokens", "10T", "--batch", "0"), "at least one sequence"),
+        (
+            ("--model", "grok-1", "--gpus", "20k", "--tokens", "10T", "--precision", "fp4"),
+            "unknown precision",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(arguments: tuple[str, ...], says: str) -> None:
+    result = run("train", *arguments)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("verb", ["predict", "validate", "calibrate", "train"])
+def test_every_verb_has_an_example(verb: str) -> None:
+    assert "Example" in run(verb, "--help").stdout

@@ -1,0 +1,140 @@
+"""The query language: what a query is read as, and how errors point at their place."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trinch.store.query import (
+    MAX_LENGTH,
+    And,
+    AtLeast,
+    Between,
+    Has,
+    Node,
+    Not,
+    Or,
+    Phrase,
+    QueryError,
+    Words,
+    parse,
+    parse_time,
+)
+
+APRIL_15 = 1_365_984_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("query", "tree"),
+    [
+        ("", And(())),
+        ("storm", Words("storm")),
+        ("storm harbour", And((Words("storm"), Words("harbour")))),
+        ("storm AND harbour", And((Words("storm"), Words("harbour")))),
+        ("storm OR harbour", Or((Words("storm"), Words("harbour")))),
+        ("storm or harbour", And((Words("storm"), Words("or"), Words("harbour")))),
+        ("a b OR c", Or((And((Words("a"), Words("b"))), Words("c")))),
+        ("a (b OR c)", And((Words("a"), Or((Words("b"), Words("c")))))),
+        ("-storm", Not(Words("storm"))),
+        ("-(a OR b)", Not(Or((Words("a"), Words("b"))))),
+        ('-"a b"', Not(Phrase("a b"))),
+        ('"exact words"', Phrase("exact words")),
+        ("“curly”", Phrase("curly")),
+        ("+storms", Phrase("storms")),
+        ("well-known", Words("well-known")),
+        ("from:@Ann", Has("from", "ann")),
+        ("FROM:ann", Has("from", "ann")),
+        ("to:bob", Has("to", "bob")),
+        ("@Bob", Has("mention", "bob")),
+        ("#Tag", Words("#Tag")),
+        ("$TSLA", Words("$TSLA")),
+        ("lang:en-GB", Has("lang", "en")),
+        ("filter:links", Has("is", "links")),
+        ("has:media is:quote", And((Has("is", "media"), Has("is", "quote")))),
+        ("-filter:retweets", Not(Has("is", "retweet"))),
+        ("include:nativeretweets storm", Words("storm")),
+        ("min_faves:10", AtLeast("likes", 10)),
+        ("-min_retweets:5", Not(AtLeast("reposts", 5))),
+        ("min_replies:0", AtLeast("replies", 0)),
+        ("since:2013-04-15", Between(start=APRIL_15)),
+        ("until:2013-04-15", Between(end=APRIL_15)),
+        ("since:2013-04-15_06:00:00_UTC", Between(start=APRIL_15 + 6 * 3_600_000_000)),
+        ("since_time:1365984000", Between(start=APRIL_15)),
+        ("until_time:1365984000", Between(end=APRIL_15)),
+        ("within_time:3h", Between(last=3 * 3_600_000_000)),
+        ("since_id:0", Between(start=1_288_834_974_658_000)),
+        ("max_id:4194304", Between(end=1_288_834_974_659_000)),
+        ("conversation_id:12", Has("conversation", "12")),
+        ("quoted_tweet_id:12", Has("quoted", "12")),
+        ("url:example.org/news", Has("url", "example.org/news")),
+        ('url:"example.org"', Has("url", "example.org")),
+        ("https://example.org/a", Has("url", "https://example.org/a")),
+        ("note: well", And((Words("note"), Words("well")))),
+        ("12:30", Words("12:30")),
+    ],
+)
+def test_reading(query: str, tree: Node) -> None:
+    assert parse(query) == tree
+
+
+@pytest.mark.parametrize(
+    ("query", "reason", "position"),
+    [
+        ('storm "harbour', "never closed", 6),
+        ("storm (harbour", "never closed", 6),
+        ("storm) harbour", "closes nothing", 5),
+        ("storm OR", "on its right", 6),
+        ("storm -AND harbour", "needs something to leave out", 6),
+        ("OR storm", "on its left", 0),
+        ("storm form:ann", "unknown operator form:", 6),
+        ("from:", "needs a value", 0),
+        ("since:yesterday", "cannot read the time", 6),
+        ("since:2013-02-30", "cannot read the time", 6),
+        ("min_faves:many", "whole number", 10),
+        ("filter:cats", "knows no 'cats'", 7),
+        ("within_time:soon", "cannot read", 12),
+        ("near:boston", "not supported", 0),
+        ("storm - harbour", "", -1),
+        ("(" * 40 + "a" + ")" * 40, "levels deep", 32),
+    ],
+)
+def test_errors_point_at_their_place(query: str, reason: str, position: int) -> None:
+    if position < 0:  # a lone hyphen is no operator
+        assert parse(query) == And((Words("storm"), Words("-"), Words("harbour")))
+        return
+    with pytest.raises(QueryError, match=reason) as caught:
+        parse(query)
+    assert caught.value.position == position
+    assert str(caught.value).splitlines()[-1] == "  " + " " * position + "^"
+
+
+def test_a_query_has_a_bounded_length() -> None:
+    with pytest.raises(QueryError, match="longer"):
+        parse("a " * MAX_LENGTH)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_a_query_or_a_query_error(text: str) -> None:
+    try:
+        parse(text)
+    except QueryError as error:
+        assert 0 <= error.position <= len(text)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", '"b c"', "-d", "(", ")", "OR", "AND", "from:x", "since:2020-01-01", "-", "+"])
+    ),
+    st.sampled_from([" ", ""]),
+)
+def test_any_mixture_of_parts_is_a_query_or_a_query_error(parts: list[str], between: str) -> None:
+    try:
+        parse(between.join(parts))
+    except QueryError as error:
+        assert error.reason
+
+
+@pytest.mark.parametrize(
+    "text", ["2013-04-15", "2013-04-15T00:00Z", "2013-04-15T02:00+02:00", "2013-04-15_00:00:00_UTC"]
+)
+def test_times_are_utc_where_unsaid(text: str) -> None:
+    assert parse_time(text) == APRIL_15
