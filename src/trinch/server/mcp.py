@@ -74,7 +74,7 @@ def server(
         """Answer a question in exact quotes of posts (`written`: reworded by a model, checked). `outcome` is `not_enough_evidence` where they do not say."""
         try:
             asked = v1.asked(question, earlier=[], where=where, as_of=v1.moment(as_of))
-            return await answer_pool.run(serialize.answered, asked, language_model)
+            return await answer_pool.run(serialize.answer_json, asked, language_model)
         except Problem as error:
             raise ToolError(str(error)) from None
 

@@ -16,8 +16,9 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.service import serialize
-from trinch.service.ask import Asked, understood
-from trinch.service.volume import evidence
+from trinch.service.ask import AskRequest, interpret
+from trinch.service.stream import stream_answer
+from trinch.service.volume import evidence_json
 from trinch.store.query import MAX_LENGTH, QueryError, parse_time
 from trinch.store.stats import stats
 from trinch.store.store import Store, timed_search
@@ -76,15 +77,15 @@ def moment(text: str | None) -> int | None:
         raise Problem(400, str(error), param="as_of", code="bad_time") from None
 
 
-def asked_of(given: Ask | Evidence) -> Asked:
+def asked_of(given: Ask | Evidence) -> AskRequest:
     """The question of a request. Raises Problem for operators that cannot be read."""
     return asked(given.question, earlier=given.earlier, where=given.where, as_of=moment(given.as_of))
 
 
-def asked(text: str, *, earlier: list[str], where: str, as_of: int | None) -> Asked:
-    """`understood`, with a Problem for a QueryError."""
+def asked(text: str, *, earlier: list[str], where: str, as_of: int | None) -> AskRequest:
+    """`interpret`, with a Problem for a QueryError."""
     try:
-        return understood(text, earlier=earlier, where=where, as_of=as_of)
+        return interpret(text, earlier=earlier, where=where, as_of=as_of)
     except QueryError as error:
         raise Problem(400, str(error), param="where", code="bad_query") from None
 
@@ -106,34 +107,31 @@ async def ask(request: Request) -> Response:
     given = codec.query(request, Ask) if request.method == "GET" else await codec.body(request, Ask)
     question, state = asked_of(given), state_of(request)
     if given.stream or "text/event-stream" in request.headers.get("accept", ""):
-        return codec.EventStream(_told(state, question))
-    return codec.Json(await state.answer_pool.run(serialize.answered, question, state.language_model))
+        return codec.EventStream(_answer_events(state, question))
+    return codec.Json(await state.answer_pool.run(serialize.answer_json, question, state.language_model))
 
 
-async def _told(state: AppState, question: Asked) -> AsyncIterator[bytes]:
-    """An answer as events, claim by claim; each is looked up again just before it is sent."""
+async def _answer_events(state: AppState, question: AskRequest) -> AsyncIterator[bytes]:
+    """An answer as server-sent events: status, then sources and claims, then done."""
     asking = {"state": "searching", "question": question.text, "asked": question.question}
     yield codec.event(asking | {"as_of": iso(question.as_of)}, "status")
     try:
-        shown = await state.answer_pool.run(serialize.answered, question, state.language_model)
-        sent = dict[str, int]()
-        for n in [claim["n"] for claim in shown["claims"]]:
-            shown = serialize.numbered(await state.search_pool.run(serialize.standing, shown), sent)
-            for claim in [claim for claim in shown["claims"] if claim["n"] == n]:
-                cited = {citation["key"]: citation["n"] for citation in claim["citations"]}
-                for source in shown["sources"]:
-                    if source["key"] in cited.keys() - sent.keys():
-                        yield codec.event(source, "source")
-                sent |= cited
-                yield codec.event(claim, "claim")
-        yield codec.event(await state.search_pool.run(serialize.standing, shown), "done")
+        async for update in stream_answer(
+            state.answer_pool, state.search_pool, question, state.language_model
+        ):
+            for source in update.new_sources:
+                yield codec.event(source, "source")
+            if update.claim:
+                yield codec.event(update.claim, "claim")
+            else:
+                yield codec.event(update.answer, "done")
     except Problem as problem:
         yield codec.event(problem.body, "error")
 
 
 async def volume(request: Request) -> Response:
     question = asked_of(codec.query(request, Evidence))
-    return codec.Json(await state_of(request).answer_pool.run(evidence, question))
+    return codec.Json(await state_of(request).answer_pool.run(evidence_json, question))
 
 
 async def post(request: Request) -> Response:
@@ -146,7 +144,7 @@ async def post(request: Request) -> Response:
 
 async def visible(request: Request) -> Response:
     given = await codec.body(request, Visible)
-    shown = await state_of(request).search_pool.run(serialize.visible, given.keys, moment(given.as_of))
+    shown = await state_of(request).search_pool.run(serialize.visible_keys, given.keys, moment(given.as_of))
     return codec.Json({"visible": shown})
 
 

@@ -19,8 +19,8 @@ from trinch.server.http.errors import Problem
 from trinch.server.openai import client_tasks
 from trinch.server.openai.markdown import Piece, words
 from trinch.server.openai.messages import MODEL, Conversation, Message, models, new_id, question_of, questions
-from trinch.server.openai.stream import extras, seen, told
-from trinch.service.ask import Asked
+from trinch.server.openai.stream import extras, seen, text_pieces
+from trinch.service.ask import AskRequest
 
 STARTED = int(time.time())
 
@@ -79,10 +79,10 @@ async def completions(request: Request) -> Response:
     return codec.Json(head | {"choices": [choice], "usage": _usage(heard, text, given)} | parts[-1].extras)
 
 
-async def _answer(state: AppState, given: Completion, asked: Asked, base: str) -> AsyncIterator[_Reply]:
+async def _answer(state: AppState, given: Completion, asked: AskRequest, base: str) -> AsyncIterator[_Reply]:
     """An answer claim by claim, each looked up again just before it is sent."""
     shown: dict[str, Any] = {}
-    async for now, piece in told(state, asked, base):
+    async for now, piece in text_pieces(state, asked, base):
         shown = now
         if piece.text:
             yield _Reply(piece.text, _annotations(piece), {})

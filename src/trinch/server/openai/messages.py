@@ -11,7 +11,7 @@ import msgspec
 from trinch.server.api.v1 import asked, moment
 from trinch.server.http.errors import Problem
 from trinch.server.openai.search_filters import Filters, where
-from trinch.service.ask import Asked
+from trinch.service.ask import AskRequest
 
 MODEL = "trinch"
 LONGEST = 2000
@@ -80,7 +80,7 @@ def questions(given: Conversation, messages: list[Message], param: str) -> list[
     return said
 
 
-def question_of(given: Conversation, said: list[str], param: str) -> Asked:
+def question_of(given: Conversation, said: list[str], param: str) -> AskRequest:
     """The last of what was said, as asked of the store. Raises Problem."""
     if len(said[-1]) > LONGEST:
         raise Problem(

@@ -21,8 +21,8 @@ from trinch.server.openai import client_tasks
 from trinch.server.openai.markdown import Piece, address, words
 from trinch.server.openai.messages import MODEL, Conversation, Message, new_id, question_of, questions
 from trinch.server.openai.search_filters import Tool
-from trinch.server.openai.stream import extras, seen, still, told
-from trinch.service.ask import Asked
+from trinch.server.openai.stream import extras, seen, still, text_pieces
+from trinch.service.ask import AskRequest
 from trinch.service.conversation import CONTEXT
 from trinch.store.query import parse_time
 
@@ -56,7 +56,7 @@ class _Turn(NamedTuple):
     """All that one response is made from; as JSON, what is remembered of it."""
 
     given: ResponseRequest
-    asked: Asked
+    asked: AskRequest
     said: list[str]
     base: str
     head: dict[str, Any]
@@ -89,7 +89,7 @@ async def create(request: Request) -> Response:
         before = _decoded(state.memory.recall(given.previous_response_id, key, "previous_response_id")).said
     said = (before + questions(given, messages, "input"))[-CONTEXT:]
     chore = client_tasks.done(said[-1])
-    asked = Asked("", "", "", None) if chore else question_of(given, said, "input")
+    asked = AskRequest("", "", "", None) if chore else question_of(given, said, "input")
     turn = _Turn(given, asked, said, codec.base(request), _head(given), key, chore)
     return await _answered(state, turn, given.stream)
 
@@ -167,7 +167,9 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
     also: list[dict[str, Any]] = []
     linked = "inline_citations" in turn.given.include
     begun = False
-    async for now, piece in _chore(turn.chore) if turn.chore else told(state, turn.asked, turn.base, linked):
+    async for now, piece in (
+        _chore(turn.chore) if turn.chore else text_pieces(state, turn.asked, turn.base, linked)
+    ):
         if not begun and not turn.chore:
             if turn.given.wants_all or _SOURCES in turn.given.include:
                 also = await seen(state, turn.asked, now, turn.given.most_sources)
