@@ -15,9 +15,9 @@ from websockets.sync.server import ServerConnection, serve
 
 from tests.server.running import Running
 from trinch.server.run import remembered
-from trinch.service.listen import JETSTREAM
 from trinch.simulator.network import stream
 from trinch.simulator.wire_jetstream import JetstreamFrames
+from trinch.sources.jetstream_client import JETSTREAM
 from trinch.store.writer import Writer
 
 POSTS = 300
@@ -71,7 +71,7 @@ def test_a_source_is_drunk_resumed_and_shown(jetstream: tuple[str, list[str]], t
                     break
         (source,) = live["sources"]
         assert source["name"] == url
-        assert source["state"] in ("connected", "drinking")
+        assert source["state"] in ("connected", "ingesting")
         assert live["lag_seconds"] >= 0
         status, took = running.stop()
     assert (status, took < 5) == (0, True)

@@ -10,7 +10,7 @@ import click
 
 from trinch.cli import console
 from trinch.cli.options import data_option, json_option, model_options, model_setting
-from trinch.service.listen import JETSTREAM
+from trinch.sources.jetstream_client import JETSTREAM
 
 
 @click.command()

@@ -10,6 +10,7 @@ import threading
 from pathlib import Path
 
 from trinch.service.listen import listen
+from trinch.sources.registry import open_source
 from trinch.store.writer import Totals
 
 
@@ -29,7 +30,7 @@ async def drink(data: Path, url: str) -> None:
             last = state
 
     threading.Thread(target=wait_for_parent, daemon=True).start()
-    await listen(data, url, stop=stop, report=report)
+    await listen(data, open_source(url), stop=stop, report=report)
 
 
 if __name__ == "__main__":
