@@ -169,7 +169,7 @@ def test_standard_input(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", formats.FORMATS)
+@pytest.mark.parametrize("name", ALL)
 def test_every_sample_is_told_by_its_keys(name: str) -> None:
     assert {formats.detect(one) for one in ALL[name]} == {name}
 
