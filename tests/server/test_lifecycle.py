@@ -105,7 +105,7 @@ def test_stopped_it_waits_for_no_log_that_another_writes_to(data: Path) -> None:
 
         sending = threading.Thread(target=ingest)
         sending.start()
-        wait_until("the line is in", 10, lambda: "} 1" in metric(running.url, "ingest_pool"))
+        wait_until("the line is in", 10, lambda: "} 1" in metric(running.url, "ingest"))
         status, took = running.stop()
         sending.join()
     assert (status, [answer for answer in told if answer.status_code == 200]) == (0, [])
