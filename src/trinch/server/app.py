@@ -20,13 +20,13 @@ from starlette.types import Scope
 
 from trinch.llm.interface import Setting
 from trinch.server.api import admin, openapi, upload, v1
-from trinch.server.api.live_stats import Live
+from trinch.server.api.live_stats import LiveStats
 from trinch.server.app_state import AppState
 from trinch.server.http.audit import Audit
 from trinch.server.http.errors import Problem
 from trinch.server.http.keys import Keys
 from trinch.server.http.metrics import Metrics
-from trinch.server.http.middleware import Middleware, Rules
+from trinch.server.http.middleware import Middleware, AccessRules
 from trinch.server.openai import chat_completions, responses
 from trinch.server.web import page
 from trinch.server.workers.supervisor import Child
@@ -34,31 +34,31 @@ from trinch.server.workers.worker_pool import WorkerPool
 
 log = logging.getLogger("trinch.server")
 
-READERS = max(2, (os.cpu_count() or 2) // 2)
-ASKERS = max(1, (os.cpu_count() or 2) // 2)
+SEARCH_PROCESSES = max(2, (os.cpu_count() or 2) // 2)
+ANSWER_PROCESSES = max(1, (os.cpu_count() or 2) // 2)
 """Processes that search, and that answer."""
 
-WAITERS = 4
+MODEL_PROCESSES = 4
 """Processes that answer where a model behind an address writes: they mostly wait for it."""
 
-STAND_BACK = 5
+ANSWER_NICENESS = 5
 """Niceness of answering: a reader waits for milliseconds, an asker for a second."""
 
 
 def build(
-    data: Path, rules: Rules, listen: list[str], language_model: Setting | None = None
+    data: Path, rules: AccessRules, listen: list[str], language_model: Setting | None = None
 ) -> tuple[Middleware, AppState]:
     """The application over the store in `data`, drinking from these addresses, its answers rewritten by `language_model` where
     one is set; and what its parts share."""
     waiting = language_model is not None and "://" in language_model.where
-    asking = max(ASKERS, WAITERS) if waiting else ASKERS
+    asking = max(ANSWER_PROCESSES, MODEL_PROCESSES) if waiting else ANSWER_PROCESSES
     search_pool, answer_pool = (
-        WorkerPool(data, READERS, line=400),
-        WorkerPool(data, asking, line=100, nice=STAND_BACK),
+        WorkerPool(data, SEARCH_PROCESSES, queue_size=400),
+        WorkerPool(data, asking, queue_size=100, nice=ANSWER_NICENESS),
     )
     children = [Child("indexer", "trinch.store.indexer", [str(data)])]
     children += [Child(url, "trinch.server.workers.source_process", [str(data), url]) for url in listen]
-    live = Live(
+    live = LiveStats(
         data,
         search_pool,
         lambda: [{"name": c.name, "state": c.state} for c in children[1:]],
@@ -67,7 +67,7 @@ def build(
         data=data,
         search_pool=search_pool,
         answer_pool=answer_pool,
-        ingest_pool=WorkerPool(data, 1, line=50),
+        ingest_pool=WorkerPool(data, 1, queue_size=50),
         live=live,
         keys=Keys(data),
         audit=Audit(data),

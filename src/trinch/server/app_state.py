@@ -10,11 +10,11 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 
 from trinch.llm.interface import Setting
-from trinch.server.api.live_stats import Live
+from trinch.server.api.live_stats import LiveStats
 from trinch.server.http.audit import Audit
 from trinch.server.http.keys import Keys
 from trinch.server.http.metrics import Metrics
-from trinch.server.openai.response_store import Memory
+from trinch.server.openai.response_store import ResponseStore
 from trinch.server.workers.supervisor import Child
 from trinch.server.workers.worker_pool import WorkerPool
 
@@ -30,14 +30,14 @@ class AppState:
     """Long work: answers."""
     ingest_pool: WorkerPool
     """Writing."""
-    live: Live
+    live: LiveStats
     keys: Keys
     audit: Audit
     metrics: Metrics
     children: list[Child]
     language_model: Setting | None = None
     """The language model that may rewrite answers."""
-    memory: Memory = field(default_factory=Memory)
+    memory: ResponseStore = field(default_factory=ResponseStore)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server has been asked to end: streams without an end must end."""
 

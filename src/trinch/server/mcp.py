@@ -47,7 +47,7 @@ def server(
     ) -> dict[str, Any]:  # fmt: skip
         """Find posts with the operators of X's search box. Each result has an id for `fetch`."""
         try:
-            moment = v1.moment(as_of)
+            moment = v1.parse_as_of(as_of)
             hits = await search_pool.run(Store.search, query, limit=limit, sort=sort, as_of=moment)
         except (QueryError, Problem) as error:
             raise ToolError(str(error)) from None
@@ -73,7 +73,7 @@ def server(
     ) -> dict[str, Any]:
         """Answer a question in exact quotes of posts (`written`: reworded by a model, checked). `outcome` is `not_enough_evidence` where they do not say."""
         try:
-            asked = v1.asked(question, earlier=[], where=where, as_of=v1.moment(as_of))
+            asked = v1.parse_question(question, earlier=[], where=where, as_of=v1.parse_as_of(as_of))
             return await answer_pool.run(serialize.answered, asked, language_model)
         except Problem as error:
             raise ToolError(str(error)) from None
@@ -89,7 +89,7 @@ def _result(post: dict[str, Any]) -> dict[str, Any]:
 
 def stdio(data: Path) -> None:
     """Serve on standard input and output until it closes."""
-    search_pool, answer_pool = WorkerPool(data, 1, line=50), WorkerPool(data, 1, line=20)
+    search_pool, answer_pool = WorkerPool(data, 1, queue_size=50), WorkerPool(data, 1, queue_size=20)
     try:
         server(search_pool, answer_pool).run("stdio")
     finally:

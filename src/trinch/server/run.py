@@ -18,15 +18,15 @@ import uvicorn
 from trinch.llm.interface import Setting
 from trinch.server.app import build
 from trinch.server.app_state import AppState
-from trinch.server.http.connection_limits import CONNECTIONS, HEAD_SECONDS, Bounded
-from trinch.server.http.middleware import Rules
+from trinch.server.http.connection_limits import CONNECTIONS, HEAD_SECONDS, LimitedConnection
+from trinch.server.http.middleware import AccessRules
 from trinch.service.listen import JETSTREAM
 from trinch.store.store import Store
 
-DRAIN = 4
+DRAIN_SECONDS = 4
 """Seconds that answers under way are given at the end."""
 
-OURS = 150
+RESERVED_FILES = 150
 """Open files beside connections: pipes to other processes, logs, the store."""
 
 
@@ -53,7 +53,7 @@ def run(
     data: Path,
     host: str,
     port: int,
-    rules: Rules,
+    rules: AccessRules,
     listen: list[str],
     tell: Callable[[str], None],
     language_model: Setting | None = None,
@@ -65,14 +65,14 @@ def run(
     data.mkdir(parents=True, exist_ok=True)
     # A handler of our own, or `mcp` sets up one that opens files to say that no more can be opened, and ends us.
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    Bounded.most = min(CONNECTIONS, max(_more_files() - OURS, 1))
+    LimitedConnection.most = min(CONNECTIONS, max(_raise_file_limit() - RESERVED_FILES, 1))
     opened = _open(host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{opened.getsockname()[1]}"
     guard, state = build(data, rules, listen, language_model)
     config = uvicorn.Config(
-        guard, http=Bounded, ws="none", lifespan="on", log_level="error", access_log=False, proxy_headers=False,
-        server_header=False, timeout_keep_alive=round(HEAD_SECONDS) * 2, timeout_graceful_shutdown=DRAIN,
+        guard, http=LimitedConnection, ws="none", lifespan="on", log_level="error", access_log=False, proxy_headers=False,
+        server_header=False, timeout_keep_alive=round(HEAD_SECONDS) * 2, timeout_graceful_shutdown=DRAIN_SECONDS,
     )  # fmt: skip
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(
@@ -102,10 +102,10 @@ def _open(host: str, port: int) -> socket.socket:
     return opened
 
 
-def _more_files() -> int:
+def _raise_file_limit() -> int:
     """As many open files as connections need, where the system allows; how many it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + OURS
+    wanted = CONNECTIONS + RESERVED_FILES
     if soft == resource.RLIM_INFINITY:
         return wanted
     if soft < wanted:
@@ -114,7 +114,7 @@ def _more_files() -> int:
     return soft
 
 
-def remembered(data: Path) -> list[str]:
+def saved_sources(data: Path) -> list[str]:
     """What to drink when nothing is said: the live sources this store has drunk from; Bluesky for a new store."""
     if not (data / "ocean.db").exists():
         return [JETSTREAM]

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
-from trinch.server.http.connection_limits import Bounded
+from trinch.server.http.connection_limits import LimitedConnection
 from trinch.server.http.errors import Problem
 from trinch.store.writer import BEHIND
 
@@ -38,7 +38,7 @@ async def ready(request: Request) -> Response:
         for child in state.children
         if child.name == "indexer" and not child.running
     ]
-    if not state.live.now:
+    if not state.live.current:
         reasons.append("the store has not been looked at yet")
     elif state.live.behind() > 2 * BEHIND:
         reasons.append(f"the index is {state.live.behind():,} events behind")
@@ -52,9 +52,9 @@ async def metrics(request: Request) -> Response:
 
 
 def _gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], float]]:
-    live = state.live.now
-    yield "trinch_evicted_connections_total", {}, Bounded.evicted
-    yield "trinch_connections", {}, Bounded.count()
+    live = state.live.current
+    yield "trinch_evicted_connections_total", {}, LimitedConnection.evicted
+    yield "trinch_connections", {}, LimitedConnection.count()
     pools = {"search": state.search_pool, "answer": state.answer_pool, "ingest": state.ingest_pool}
     for name, pool in pools.items():
         yield "trinch_waiting", {"pool": name}, pool.busy
@@ -71,7 +71,7 @@ async def keys(request: Request) -> Response:
     state = state_of(request)
     if request.method == "GET":
         return codec.Json({"keys": [_shown(key) for key in state.keys.all()]})
-    given = await codec.body(request, NewKey)
+    given = await codec.read_body(request, NewKey)
     key, token = state.keys.add(given.name, given.scopes)
     state.audit.write(event="key made", key=key.id, scopes=list(key.scopes))
     return codec.Json(_shown(key) | {"token": token}, 201)

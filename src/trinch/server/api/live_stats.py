@@ -27,7 +27,7 @@ NEWEST = 500
 """Newest entries looked at for languages and lag."""
 
 
-class Live:
+class LiveStats:
     """The present state of drinking. `watch` must run for it to move."""
 
     def __init__(self, data: Path, pool: WorkerPool, sources: Callable[[], list[dict[str, str]]]) -> None:

@@ -22,11 +22,11 @@ from trinch.server.http.errors import Problem
 from trinch.store.store import Store
 from trinch.store.writer import BEHIND, Rejected, Totals, Writer
 
-LONGEST_LINE = 1_000_000
-LARGEST = 64_000_000
+MAX_LINE = 1_000_000
+MAX_UPLOAD = 64_000_000
 """Bytes of one request."""
 
-TOLD = 20
+MAX_REPORTED = 20
 """Rejected lines that the response names; all of them are counted, and kept in `rejected.jsonl`."""
 
 CHUNK = 500
@@ -42,14 +42,14 @@ class Ingest(msgspec.Struct):
     format: Literal["auto", "jsonl", "x", "jetstream"] = "auto"
 
 
-class Refused(msgspec.Struct, frozen=True):
+class RejectedLine(msgspec.Struct, frozen=True):
     """A line that could not be read."""
 
     line: int
     reason: str
 
 
-class Acknowledged(msgspec.Struct):
+class IngestResult(msgspec.Struct):
     """What became of the lines; all that was accepted is durable."""
 
     read: int = 0
@@ -58,7 +58,7 @@ class Acknowledged(msgspec.Struct):
     rejected: int = 0
     deleted: int = 0
     ignored: int = 0
-    rejects: list[Refused] = []
+    rejects: list[RejectedLine] = []
     """The first few."""
 
 
@@ -68,14 +68,14 @@ async def ingest(request: Request) -> Response:
         "application/jsonl",
     ):
         raise Problem(415, "send lines as Content-Type: application/x-ndjson", code="unsupported_media_type")
-    given, state = codec.query(request, Ingest), state_of(request)
-    done, lines, first = Acknowledged(), list[bytes](), 1
+    given, state = codec.read_query(request, Ingest), state_of(request)
+    done, lines, first = IngestResult(), list[bytes](), 1
     async for line in _lines(request):
         lines.append(line)
         if len(lines) == CHUNK:
-            await _drink(state, given.format, lines, first, done)
+            await _store_lines(state, given.format, lines, first, done)
             first, lines = first + len(lines), []
-    await _drink(state, given.format, lines, first, done)
+    await _store_lines(state, given.format, lines, first, done)
     return codec.Json(done)
 
 
@@ -87,12 +87,12 @@ async def _lines(request: Request) -> AsyncIterator[bytes]:
             length += len(chunk)
             *whole, rest = (rest + chunk).split(b"\n")
             if (
-                length > LARGEST
-                or len(rest) > LONGEST_LINE
-                or any(len(line) > LONGEST_LINE for line in whole)
+                length > MAX_UPLOAD
+                or len(rest) > MAX_LINE
+                or any(len(line) > MAX_LINE for line in whole)
             ):
                 raise Problem(
-                    413, f"at most {LARGEST:,} bytes, and {LONGEST_LINE:,} in a line", code="body_too_large"
+                    413, f"at most {MAX_UPLOAD:,} bytes, and {MAX_LINE:,} in a line", code="body_too_large"
                 )
             for line in whole:
                 yield line
@@ -101,7 +101,7 @@ async def _lines(request: Request) -> AsyncIterator[bytes]:
     yield rest
 
 
-async def _drink(state: AppState, format: str, lines: list[bytes], first: int, done: Acknowledged) -> None:
+async def _store_lines(state: AppState, format: str, lines: list[bytes], first: int, done: IngestResult) -> None:
     """Make lines durable, at a pace the index can follow."""
     waited = 0.0
     while state.live.behind() > BEHIND:
@@ -110,15 +110,15 @@ async def _drink(state: AppState, format: str, lines: list[bytes], first: int, d
             raise Problem(503, reason, code="behind", retry=5)
         await asyncio.sleep(0.1)
         waited += 0.1
-    state.live.known, totals, refused = await state.ingest_pool.run(_take, state.data, format, lines, first)
+    state.live.newest_seq, totals, refused = await state.ingest_pool.run(_ingest_lines, state.data, format, lines, first)
     for name in ("read", "accepted", "duplicates", "rejected", "deleted", "ignored"):
         setattr(done, name, getattr(done, name) + getattr(totals, name))
-    done.rejects += refused[: TOLD - len(done.rejects)]
+    done.rejects += refused[: MAX_REPORTED - len(done.rejects)]
 
 
-def _take(
+def _ingest_lines(
     _: Store, data: Path, format: str, lines: list[bytes], first: int
-) -> tuple[int, Totals, list[Refused]]:
+) -> tuple[int, Totals, list[RejectedLine]]:
     """Parse, and acknowledge on return."""
     parse, refused = parser(AUTO if format == "auto" else format), []
     writer = Writer(data)
@@ -128,7 +128,7 @@ def _take(
         try:
             writer.take(parse(line))
         except Malformed as error:
-            refused.append(Refused(number, str(error)))
+            refused.append(RejectedLine(number, str(error)))
             writer.reject(Rejected("http", number, str(error), line))
     totals = writer.close()
     return writer.last_seq, totals, refused

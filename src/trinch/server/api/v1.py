@@ -76,7 +76,7 @@ def moment(text: str | None) -> int | None:
         raise Problem(400, str(error), param="as_of", code="bad_time") from None
 
 
-def asked_of(given: Ask | Evidence) -> Asked:
+def question_from(given: Ask | Evidence) -> Asked:
     """The question of a request. Raises Problem for operators that cannot be read."""
     return asked(given.question, earlier=given.earlier, where=given.where, as_of=moment(given.as_of))
 
@@ -90,7 +90,7 @@ def asked(text: str, *, earlier: list[str], where: str, as_of: int | None) -> As
 
 
 async def search(request: Request) -> Response:
-    given = codec.query(request, Search)
+    given = codec.read_query(request, Search)
     as_of = moment(given.as_of)
     try:
         hits, took = await state_of(request).search_pool.run(
@@ -103,8 +103,8 @@ async def search(request: Request) -> Response:
 
 
 async def ask(request: Request) -> Response:
-    given = codec.query(request, Ask) if request.method == "GET" else await codec.body(request, Ask)
-    question, state = asked_of(given), state_of(request)
+    given = codec.read_query(request, Ask) if request.method == "GET" else await codec.read_body(request, Ask)
+    question, state = question_from(given), state_of(request)
     if given.stream or "text/event-stream" in request.headers.get("accept", ""):
         return codec.EventStream(_told(state, question))
     return codec.Json(await state.answer_pool.run(serialize.answered, question, state.language_model))
@@ -113,7 +113,7 @@ async def ask(request: Request) -> Response:
 async def _told(state: AppState, question: Asked) -> AsyncIterator[bytes]:
     """An answer as events, claim by claim; each is looked up again just before it is sent."""
     asking = {"state": "searching", "question": question.text, "asked": question.question}
-    yield codec.event(asking | {"as_of": iso(question.as_of)}, "status")
+    yield codec.sse_event(asking | {"as_of": iso(question.as_of)}, "status")
     try:
         shown = await state.answer_pool.run(serialize.answered, question, state.language_model)
         sent = dict[str, int]()
@@ -123,21 +123,21 @@ async def _told(state: AppState, question: Asked) -> AsyncIterator[bytes]:
                 cited = {citation["key"]: citation["n"] for citation in claim["citations"]}
                 for source in shown["sources"]:
                     if source["key"] in cited.keys() - sent.keys():
-                        yield codec.event(source, "source")
+                        yield codec.sse_event(source, "source")
                 sent |= cited
-                yield codec.event(claim, "claim")
-        yield codec.event(await state.search_pool.run(serialize.standing, shown), "done")
+                yield codec.sse_event(claim, "claim")
+        yield codec.sse_event(await state.search_pool.run(serialize.standing, shown), "done")
     except Problem as problem:
-        yield codec.event(problem.body, "error")
+        yield codec.sse_event(problem.body, "error")
 
 
 async def volume(request: Request) -> Response:
-    question = asked_of(codec.query(request, Evidence))
+    question = question_from(codec.read_query(request, Evidence))
     return codec.Json(await state_of(request).answer_pool.run(evidence, question))
 
 
 async def post(request: Request) -> Response:
-    key, as_of = request.path_params["key"], moment(codec.query(request, Fetch).as_of)
+    key, as_of = request.path_params["key"], moment(codec.read_query(request, Fetch).as_of)
     hit = await state_of(request).search_pool.run(Store.get, key, as_of)
     if hit is None:
         raise Problem(404, "no post with this key may be shown", param="key", code="not_found")
@@ -145,7 +145,7 @@ async def post(request: Request) -> Response:
 
 
 async def visible(request: Request) -> Response:
-    given = await codec.body(request, Visible)
+    given = await codec.read_body(request, Visible)
     shown = await state_of(request).search_pool.run(serialize.visible, given.keys, moment(given.as_of))
     return codec.Json({"visible": shown})
 

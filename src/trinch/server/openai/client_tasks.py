@@ -1,6 +1,6 @@
 """What chat clients ask of a model beside the question, done without one: a chat's title, tags, suggestions.
 
-Owns recognising such a chore, as Open WebUI words it, and doing it with the user's own words alone. Knows nothing of
+Owns recognising such a task, as Open WebUI words it, and doing it with the user's own words alone. Knows nothing of
 answers and envelopes.
 
 Open WebUI sends these to the model that is chatted with: instructions, an example of the JSON object it wants, and the
@@ -20,7 +20,7 @@ TITLE = 60
 
 
 def done(message: str) -> str | None:
-    """The JSON object that a message asks for; None where it is no chore. Nobody here can think of tags, of
+    """The JSON object that a message asks for; None where it is no task. Nobody here can think of tags, of
     suggestions, or of how a sentence goes on: those are empty, and a client shows none."""
     _, opened, rest = message.partition(OPEN)
     history, closed, _ = rest.rpartition(CLOSE)

@@ -19,7 +19,7 @@ NOTHING = {
 """What is said instead of an answer, by language of the question."""
 
 
-class Cited(NamedTuple):
+class CitedSpan(NamedTuple):
     """One citation of one sentence: the sentence stands at text[start:end]."""
 
     start: int
@@ -32,29 +32,29 @@ class Piece(NamedTuple):
     """One claim as a piece of the text, with its markers and what separates it from the piece before."""
 
     text: str
-    cited: list[Cited]
+    cited: list[CitedSpan]
     """Offsets into the whole text."""
 
 
 def piece_of(claim: dict[str, Any], at: int, base: str, linked: bool = False) -> Piece:
     """One claim, to stand at an offset of the text."""
     before = "\n\n" if at else ""
-    sentence = escaped(claim["text"])
+    sentence = escape_markdown(claim["text"])
     start = at + len(before)
     marks, cited = [], []
     for citation in claim["citations"]:
-        url = address(citation, base)
+        url = post_url(citation, base)
         marks.append(f"[[{citation['n']}]]({url})" if linked else f"[{citation['n']}]")
-        cited.append(Cited(start, start + len(sentence), title(citation), url))
+        cited.append(CitedSpan(start, start + len(sentence), post_title(citation), url))
     return Piece(f"{before}{sentence} {''.join(marks)}", cited)
 
 
-def nothing(question: str) -> str:
+def no_evidence_text(question: str) -> str:
     """That there is not enough evidence, in the language of the question where we speak it."""
     return NOTHING.get(language(tokens(fold(question))), NOTHING["en"])
 
 
-def title(post: dict[str, Any]) -> str:
+def post_title(post: dict[str, Any]) -> str:
     """How a post is called in a list of sources: who and when. The day comes last: clients with little room show
     the ends."""
     who = f"@{post['author']}" if post["author"] else post["network"]
@@ -62,7 +62,7 @@ def title(post: dict[str, Any]) -> str:
     return f"{who}, {time} UTC, {day}"
 
 
-def address(post: dict[str, Any], base: str) -> str:
+def post_url(post: dict[str, Any], base: str) -> str:
     """Where a post can be read: on its network, else on this server. Brackets would end a Markdown link."""
     url: str = post["url"] or f"{base}/v1/posts/{quote(post['key'], safe=':/@')}"
     return url.replace("(", "%28").replace(")", "%29")
@@ -71,11 +71,11 @@ def address(post: dict[str, Any], base: str) -> str:
 _MARKUP = re.compile(r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)|~(?=~)|^[#>+-](?=[\s#>]|$)|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text that a Markdown renderer shows as it is: no link, image, tag, emphasis, heading or list."""
     return _MARKUP.sub(lambda match: "\\" + match.group(), text)
 
 
-def words(*texts: str) -> int:
+def count_words(*texts: str) -> int:
     """What is counted as usage: words, for there is no model whose tokens could be."""
     return sum(len(tokens(text)) for text in texts)

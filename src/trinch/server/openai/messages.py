@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from trinch.server.api.v1 import asked, moment
+from trinch.server.api.v1 import parse_as_of, parse_question
 from trinch.server.http.errors import Problem
 from trinch.server.openai.search_filters import Filters, where
 from trinch.service.ask import Asked
@@ -44,7 +44,7 @@ class Conversation(Filters, kw_only=True):
     tool_choice: Any = None
 
 
-def questions(given: Conversation, messages: list[Message], param: str) -> list[str]:
+def user_messages(given: Conversation, messages: list[Message], param: str) -> list[str]:
     """What the user said, oldest first; the last is the question. Raises Problem."""
     forced = given.tool_choice == "required" and not any("search" in tool.type for tool in given.tools)
     if forced or (isinstance(given.tool_choice, dict) and given.tool_choice.get("type") in _CALLS):
@@ -90,7 +90,7 @@ def question_of(given: Conversation, said: list[str], param: str) -> Asked:
             code="context_length_exceeded",
         )
     earlier = [text for text in said[:-1] if len(text) <= LONGEST]  # longer ones were never answered
-    return asked(said[-1], earlier=earlier, where=where(given), as_of=moment(given.trinch.as_of))
+    return parse_question(said[-1], earlier=earlier, where=where(given), as_of=parse_as_of(given.trinch.as_of))
 
 
 _CALLS = ("function", "custom", "mcp")

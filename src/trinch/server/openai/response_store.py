@@ -9,10 +9,10 @@ from collections import OrderedDict
 from trinch.server.http.errors import Problem
 
 SIZE, ROOM = 10_000, 64_000_000
-"""Responses and bytes remembered at most; the oldest are forgotten first."""
+"""Responses and bytes stored at most; the oldest are forgotten first."""
 
 
-class Memory:
+class ResponseStore:
     """Memories by the id of their response, each for the key that it was made with (None: without one)."""
 
     def __init__(self, size: int = SIZE, room: int = ROOM) -> None:
@@ -33,10 +33,10 @@ class Memory:
         owner, memory = self._kept.get(id, (None, b""))
         if not memory or owner != key:
             code = "previous_response_not_found" if param else "response_not_found"
-            raise Problem(404, f"no response {id[:80]!r} is remembered", param=param, code=code)
+            raise Problem(404, f"no response {id[:80]!r} is stored", param=param, code=code)
         return memory
 
     def forget(self, id: str, key: str | None) -> None:
         """Raises Problem where it is not known (any more), or another key's."""
-        self._bytes -= len(self.recall(id, key))
+        self._bytes -= len(self.load(id, key))
         del self._kept[id]

@@ -103,27 +103,27 @@ def where(given: Filters) -> str:
         elif tool.type.startswith("web_search") and (
             tool.allowed_domains or tool.excluded_domains or (tool.filters or {}).values()
         ):
-            raise _cannot("domain filters: only posts are searched, not the web", at)
+            raise _unsupported("domain filters: only posts are searched, not the web", at)
     if given.search_parameters:
-        parts += _older(given.search_parameters)
+        parts += _legacy_parameters(given.search_parameters)
     if given.search_domain_filter:
-        raise _cannot("domain filters: only posts are searched, not the web", "search_domain_filter")
+        raise _unsupported("domain filters: only posts are searched, not the web", "search_domain_filter")
     if given.disable_search:
-        raise _cannot("answers without a search", "disable_search")
+        raise _unsupported("answers without a search", "disable_search")
     if given.search_recency_filter:
         days = {"hour": "1h", "day": "1d", "week": "7d", "month": "30d", "year": "365d"}
         parts.append(f"within_time:{days[given.search_recency_filter]}")
     for name, operator in (("search_after_date_filter", "since"), ("search_before_date_filter", "until")):
         if text := getattr(given, name):
-            parts.append(f"{operator}:{_american(text, name)}")
+            parts.append(f"{operator}:{_us_date(text, name)}")
     return " ".join(part for part in parts if part)
 
 
-def _older(given: SearchParameters) -> list[str]:
+def _legacy_parameters(given: SearchParameters) -> list[str]:
     if given.mode == "off":
-        raise _cannot("answers without a search", "search_parameters.mode")
+        raise _unsupported("answers without a search", "search_parameters.mode")
     if given.sources and all(source.type != "x" for source in given.sources):
-        raise _cannot("sources other than x: only posts are searched", "search_parameters.sources")
+        raise _unsupported("sources other than x: only posts are searched", "search_parameters.sources")
     parts = [_dates(given.from_date, given.to_date, "search_parameters")]
     for i, source in enumerate(given.sources):
         at = f"search_parameters.sources[{i}]"
@@ -131,7 +131,7 @@ def _older(given: SearchParameters) -> list[str]:
             allowed = source.included_x_handles or source.x_handles
             parts.append(_handles(allowed, source.excluded_x_handles, at))
             if source.post_view_count:
-                raise _cannot("post_view_count: how often posts are viewed is not known", at)
+                raise _unsupported("post_view_count: how often posts are viewed is not known", at)
             if source.post_favorite_count:
                 parts.append(f"min_faves:{source.post_favorite_count}")
     return parts
@@ -173,7 +173,7 @@ def _dates(start: str | None, end: str | None, at: str) -> str:
     return " ".join(parts)
 
 
-def _american(text: str, param: str) -> str:
+def _us_date(text: str, param: str) -> str:
     """Perplexity's `3/1/2026` as `2026-03-01`; ISO dates are read as well."""
     for form in ("%m/%d/%Y", "%Y-%m-%d"):
         try:
@@ -183,5 +183,5 @@ def _american(text: str, param: str) -> str:
     raise Problem(400, f"cannot read the date {text[:40]!r}; write 3/1/2026", param=param, code="bad_time")
 
 
-def _cannot(what: str, param: str) -> Problem:
+def _unsupported(what: str, param: str) -> Problem:
     return Problem(400, f"cannot honour {what}", param=param, code="unsupported_parameter")

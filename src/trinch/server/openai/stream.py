@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from trinch.server.app_state import AppState
-from trinch.server.openai.markdown import Piece, address, nothing, piece_of, title
+from trinch.server.openai.markdown import Piece, post_url, no_evidence_text, piece_of, post_title
 from trinch.server.openai.search_filters import Filters
 from trinch.service import serialize, volume
 from trinch.service.ask import Asked
@@ -31,16 +31,16 @@ async def told(
             numbers |= {citation["key"]: citation["n"] for citation in claim["citations"]}
             yield shown, piece
     if not length:
-        yield shown, Piece(nothing(asked.text), [])
+        yield shown, Piece(no_evidence_text(asked.text), [])
     yield await state.search_pool.run(serialize.standing, shown), Piece("", [])
 
 
-async def seen(state: AppState, asked: Asked, shown: dict[str, Any], most: int) -> list[dict[str, Any]]:
+async def retrieved_posts(state: AppState, asked: Asked, shown: dict[str, Any], most: int) -> list[dict[str, Any]]:
     """The posts that an answer was chosen from, best first."""
     return await state.answer_pool.run(volume.seen, asked._replace(as_of=parse_time(shown["as_of"])), most)
 
 
-async def still(state: AppState, also: list[dict[str, Any]], shown: dict[str, Any]) -> list[dict[str, Any]]:
+async def visible_posts(state: AppState, also: list[dict[str, Any]], shown: dict[str, Any]) -> list[dict[str, Any]]:
     """Those of the posts seen that may be shown now: telling takes as long as a client takes to read."""
     keys = [post["key"] for post in also]
     left = await state.search_pool.run(serialize.visible, keys, parse_time(shown["as_of"])) if keys else []
@@ -67,8 +67,8 @@ def _result(post: dict[str, Any] | None, base: str) -> dict[str, Any]:
         return {"title": "", "url": "", "date": None, "last_updated": None, "snippet": ""}
     day = post["created_at"][:10]
     return {
-        "title": title(post),
-        "url": address(post, base),
+        "title": post_title(post),
+        "url": post_url(post, base),
         "date": day,
         "last_updated": day,
         "snippet": post["text"],

@@ -28,8 +28,8 @@ from trinch.server.api import v1
 from trinch.server.app_state import state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
-from trinch.server.web.deletion_watch import Watch
-from trinch.server.web.translations import LANGUAGES, Words, preferred
+from trinch.server.web.deletion_watch import DeletionWatch
+from trinch.server.web.translations import LANGUAGES, Translations, preferred
 from trinch.service import serialize
 from trinch.service.conversation import CONTEXT
 from trinch.store.store import Store
@@ -45,14 +45,14 @@ HEADERS = {
 LONGEST = 2000
 """Characters of a question."""
 
-FRESH = 15.0
+SUMMARY_SECONDS = 15.0
 """Seconds for which the span of the store and the suggestions are kept."""
 
 _STATIC = Path(__file__).parent / "static"
 _DAY = 86_400
 
 
-class Front(NamedTuple):
+class StoreSummary(NamedTuple):
     """What the page says before anything is asked."""
 
     first: int
@@ -87,8 +87,8 @@ class Page:
 
     def __init__(self) -> None:
         self._words = {lang: Words(lang) for lang in LANGUAGES}
-        self._watch = Watch()
-        self._front: tuple[float, Front] | None = None
+        self._watch = DeletionWatch()
+        self._front: tuple[float, StoreSummary] | None = None
         self._looking = asyncio.Lock()
         self._env = Environment(
             loader=PackageLoader("trinch.server.web"),
@@ -110,7 +110,7 @@ class Page:
         try:
             as_of = _moment(until, front)
             if question and readable:
-                asked = v1.asked(question, earlier=earlier, where="", as_of=as_of)
+                asked = v1.parse_question(question, earlier=earlier, where="", as_of=as_of)
                 state = state_of(request)
                 answer = await state.answer_pool.run(serialize.answered, asked, state.language_model)
         except Problem as error:
@@ -143,25 +143,25 @@ class Page:
 
     async def watch(self, request: Request) -> Response:
         """Server-sent events `gone`: the keys of posts that may not be shown any more."""
-        given = await codec.body(request, Visible)
+        given = await codec.read_body(request, Visible)
         return codec.EventStream(self._gone(request, given.keys))
 
     async def _gone(self, request: Request, keys: list[str]) -> AsyncIterator[bytes]:
         state = state_of(request)
         try:
             async for left in self._watch.gone(state.search_pool, keys, state.stopping):
-                yield codec.event({"keys": left}, "gone")
+                yield codec.sse_event({"keys": left}, "gone")
         except Problem as problem:
-            yield codec.event(problem.body, "error")
+            yield codec.sse_event(problem.body, "error")
 
-    async def _known(self, request: Request) -> Front:
+    async def _known(self, request: Request) -> StoreSummary:
         async with self._looking:  # one look for all who come at once
-            if self._front is None or time.monotonic() - self._front[0] > FRESH:
+            if self._front is None or time.monotonic() - self._front[0] > SUMMARY_SECONDS:
                 try:
                     self._front = time.monotonic(), await state_of(request).search_pool.run(_front)
                 except Problem:  # too busy: what was known before, or a page without the dial
                     now = int(time.time())
-                    return self._front[1] if self._front else Front(now, now, [])
+                    return self._front[1] if self._front else StoreSummary(now, now, [])
             return self._front[1]
 
 
@@ -175,22 +175,22 @@ def routes() -> list[BaseRoute]:
     ]
 
 
-def _moment(text: str, front: Front) -> int | None:
+def _moment(text: str, front: StoreSummary) -> int | None:
     """The `as_of` of a link or of the slider, whose right end means now. Raises Problem."""
     if re.fullmatch(r"\d{1,12}", text):
         return None if int(text) >= front.last else int(text) * 1_000_000
-    return v1.moment(text) if text else None
+    return v1.parse_as_of(text) if text else None
 
 
-def _front(store: Store) -> Front:
+def _front(store: Store) -> StoreSummary:
     days = list(store.index.days())
     now = int(time.time())
     if not days:
-        return Front(now, now, [])
+        return StoreSummary(now, now, [])
     first, last = (
         int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) for day in (days[0], days[-1])
     )
-    return Front(first, max(first + 1, min(last + _DAY, now)), _tags(store))
+    return StoreSummary(first, max(first + 1, min(last + _DAY, now)), _tags(store))
 
 
 def _tags(store: Store) -> list[str]:
