@@ -25,7 +25,7 @@ POSTS = 300
 
 def frames() -> list[bytes]:
     writer, written = JetstreamFrames(), []
-    for event in stream(5, posts=POSTS, network="bluesky", happenings=False):
+    for event in stream(5, posts=POSTS, network="bluesky", incidents=False):
         try:
             written.append(writer.frame(event))
         except ValueError:  # a relay does not tell that

@@ -223,7 +223,7 @@ def demo(data: Path | None, out: str, posts: int, steps: int) -> None:
     Example:
       trinch train demo --out runs/demo
     """
-    from trinch.training.demo_run import demo as run
+    from trinch.cli.train_demo import demo as run
 
     store = data or Path(out) / "store"
     if not store.exists():

@@ -1,7 +1,4 @@
-"""What the endpoints of one server share.
-
-Owns the bundle only. Knows nothing of what the parts do.
-"""
+"""The state that the endpoints of one server share."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -25,11 +22,11 @@ class AppState:
 
     data: Path
     search_pool: WorkerPool
-    """Short work: searches, look-ups."""
+    """Short tasks: searches, look-ups."""
     answer_pool: WorkerPool
-    """Long work: answers."""
+    """Long tasks: answers."""
     ingest_pool: WorkerPool
-    """Writing."""
+    """Writes to the log."""
     live: LiveStats
     keys: Keys
     audit: Audit
@@ -37,9 +34,9 @@ class AppState:
     children: list[Child]
     language_model: Setting | None = None
     """The language model that may rewrite answers."""
-    memory: ResponseStore = field(default_factory=ResponseStore)
+    responses: ResponseStore = field(default_factory=ResponseStore)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the server has been asked to end: streams without an end must end."""
+    """Set when the server shuts down: endless streams end."""
 
 
 def state_of(connection: HTTPConnection) -> AppState:

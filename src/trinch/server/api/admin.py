@@ -1,7 +1,4 @@
-"""Endpoints for those who run the server: health, readiness, metrics, keys, the OpenAPI document.
-
-Owns what "ready" means. Knows nothing of posts.
-"""
+"""Endpoints for operators: health, readiness, metrics, keys."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
@@ -26,7 +23,7 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def health(_: Request) -> Response:
-    """The process lives and answers."""
+    """The process responds."""
     return codec.Json({"status": "ok"})
 
 
@@ -67,14 +64,14 @@ def _gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], float]]:
 
 
 async def keys(request: Request) -> Response:
-    """GET: every key without its hash. POST: a new one, with its token, which is shown this once."""
+    """GET: every key without its hash. POST: make a key; its token is in this response only."""
     state = state_of(request)
     if request.method == "GET":
-        return codec.Json({"keys": [_shown(key) for key in state.keys.all()]})
+        return codec.Json({"keys": [_public_fields(key) for key in state.keys.all()]})
     given = await codec.read_body(request, NewKey)
     key, token = state.keys.add(given.name, given.scopes)
     state.audit.write(event="key made", key=key.id, scopes=list(key.scopes))
-    return codec.Json(_shown(key) | {"token": token}, 201)
+    return codec.Json(_public_fields(key) | {"token": token}, 201)
 
 
 async def revoke(request: Request) -> Response:
@@ -85,10 +82,10 @@ async def revoke(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _shown(key: msgspec.Struct) -> dict[str, object]:
-    shown: dict[str, object] = msgspec.to_builtins(key)
-    del shown["hash"]
-    return shown
+def _public_fields(key: msgspec.Struct) -> dict[str, object]:
+    fields: dict[str, object] = msgspec.to_builtins(key)
+    del fields["hash"]
+    return fields
 
 
 routes = [

@@ -1,7 +1,6 @@
-"""Posts sent by HTTP: lines in any format we read, acknowledged once they are durable.
+"""`POST /v1/ingest`: posts as lines in any supported format, acknowledged once they are durable.
 
-Owns the endpoint, its bounds and its waiting for the index. Sending the same lines again changes nothing, so a
-client that got no answer simply repeats. Knows nothing of formats.
+Sending the same lines again changes nothing, so a client that got no response repeats its request.
 """
 
 import asyncio
@@ -27,13 +26,13 @@ MAX_UPLOAD = 64_000_000
 """Bytes of one request."""
 
 MAX_REPORTED = 20
-"""Rejected lines that the response names; all of them are counted, and kept in `rejected.jsonl`."""
+"""Rejected lines listed in the response; all are counted, and stored in `rejected.jsonl`."""
 
-CHUNK = 500
-"""Lines between two looks at how far the index is behind."""
+BATCH_LINES = 500
+"""Lines stored at once; before each batch the lag of the index is checked."""
 
-PATIENCE = 20.0
-"""Seconds to wait for an index that is behind before the rest is refused."""
+INDEX_WAIT_SECONDS = 20.0
+"""Time to wait for an index that is behind before the rest is rejected."""
 
 
 class Ingest(msgspec.Struct):
@@ -43,14 +42,14 @@ class Ingest(msgspec.Struct):
 
 
 class RejectedLine(msgspec.Struct, frozen=True):
-    """A line that could not be read."""
+    """A line that could not be parsed."""
 
     line: int
     reason: str
 
 
 class IngestResult(msgspec.Struct):
-    """What became of the lines; all that was accepted is durable."""
+    """Counts of the lines; everything accepted is durable."""
 
     read: int = 0
     accepted: int = 0
@@ -69,18 +68,18 @@ async def ingest(request: Request) -> Response:
     ):
         raise Problem(415, "send lines as Content-Type: application/x-ndjson", code="unsupported_media_type")
     given, state = codec.read_query(request, Ingest), state_of(request)
-    done, lines, first = IngestResult(), list[bytes](), 1
+    result, lines, first_line = IngestResult(), list[bytes](), 1
     async for line in _lines(request):
         lines.append(line)
-        if len(lines) == CHUNK:
-            await _store_lines(state, given.format, lines, first, done)
-            first, lines = first + len(lines), []
-    await _store_lines(state, given.format, lines, first, done)
-    return codec.Json(done)
+        if len(lines) == BATCH_LINES:
+            await _store_lines(state, given.format, lines, first_line, result)
+            first_line, lines = first_line + len(lines), []
+    await _store_lines(state, given.format, lines, first_line, result)
+    return codec.Json(result)
 
 
 async def _lines(request: Request) -> AsyncIterator[bytes]:
-    """The lines of the body as they come. Raises Problem where it is too long or breaks off."""
+    """The lines of the body as they arrive. Raises Problem when it is too long or ends early."""
     rest, length = b"", 0
     try:
         async for chunk in request.stream():
@@ -101,37 +100,37 @@ async def _lines(request: Request) -> AsyncIterator[bytes]:
     yield rest
 
 
-async def _store_lines(state: AppState, format: str, lines: list[bytes], first: int, done: IngestResult) -> None:
-    """Make lines durable, at a pace the index can follow."""
+async def _store_lines(state: AppState, format: str, lines: list[bytes], first_line: int, result: IngestResult) -> None:
+    """Store lines durably, no faster than the index can follow."""
     waited = 0.0
     while state.live.behind() > BEHIND:
-        if waited >= PATIENCE:
-            reason = f"the index is behind; lines before {first} are durable, send the rest later"
+        if waited >= INDEX_WAIT_SECONDS:
+            reason = f"the index is behind; lines before {first_line} are durable, send the rest later"
             raise Problem(503, reason, code="behind", retry=5)
         await asyncio.sleep(0.1)
         waited += 0.1
-    state.live.newest_seq, totals, refused = await state.ingest_pool.run(_ingest_lines, state.data, format, lines, first)
+    state.live.newest_seq, totals, rejected = await state.ingest_pool.run(_ingest_lines, state.data, format, lines, first_line)
     for name in ("read", "accepted", "duplicates", "rejected", "deleted", "ignored"):
-        setattr(done, name, getattr(done, name) + getattr(totals, name))
-    done.rejects += refused[: MAX_REPORTED - len(done.rejects)]
+        setattr(result, name, getattr(result, name) + getattr(totals, name))
+    result.rejects += rejected[: MAX_REPORTED - len(result.rejects)]
 
 
 def _ingest_lines(
-    _: Store, data: Path, format: str, lines: list[bytes], first: int
+    _: Store, data: Path, format: str, lines: list[bytes], first_line: int
 ) -> tuple[int, Totals, list[RejectedLine]]:
-    """Parse, and acknowledge on return."""
-    parse, refused = parser(AUTO if format == "auto" else format), []
+    """Parse and store; everything is durable on return."""
+    parse, rejected = parser(AUTO if format == "auto" else format), []
     writer = Writer(data)
-    for number, line in enumerate(lines, first):
+    for number, line in enumerate(lines, first_line):
         if not line.strip():
             continue
         try:
             writer.take(parse(line))
         except Malformed as error:
-            refused.append(RejectedLine(number, str(error)))
+            rejected.append(RejectedLine(number, str(error)))
             writer.reject(Rejected("http", number, str(error), line))
     totals = writer.close()
-    return writer.last_seq, totals, refused
+    return writer.last_seq, totals, rejected
 
 
 routes = [Route("/v1/ingest", ingest, methods=["POST"])]

@@ -1,7 +1,6 @@
-"""OpenAI's Chat Completions, output_words so that its clients work unchanged.
+"""OpenAI's Chat Completions API, compatible with unchanged clients.
 
-Owns the request's options and the shapes of responses and chunks (docs/api.md says what is and is not honoured).
-Knows nothing of how questions are answered.
+Reads the request's options and builds responses and chunks; docs/api.md lists which options are supported.
 """
 
 import time
@@ -19,8 +18,8 @@ from trinch.server.http.errors import Problem
 from trinch.server.openai import client_tasks
 from trinch.server.openai.markdown import Piece, count_words
 from trinch.server.openai.messages import MODEL, Conversation, Message, models, new_id, question_of, user_messages
-from trinch.server.openai.stream import extras, retrieved_posts, told
-from trinch.service.ask import Asked
+from trinch.server.openai.stream import extras, retrieved_posts, text_pieces
+from trinch.service.ask import AskRequest
 
 STARTED = int(time.time())
 
@@ -34,7 +33,7 @@ class StreamOptions(msgspec.Struct):
 
 
 class Completion(Conversation, kw_only=True):
-    """A request. Sampling options are accepted and mean nothing: an answer depends on the posts alone."""
+    """A request. Sampling options are accepted and have no effect: an answer depends on the posts alone."""
 
     messages: Annotated[list[Message], msgspec.Meta(min_length=1, max_length=1000)]
     stream_options: StreamOptions | None = None
@@ -44,7 +43,7 @@ class Completion(Conversation, kw_only=True):
 
 
 class _Reply(NamedTuple):
-    """A piece of the text, with its annotations; the last piece is empty and carries what goes beside the text."""
+    """A piece of the text with its annotations; the last piece is empty and carries the fields beside the text."""
 
     text: str
     notes: list[dict[str, Any]]
@@ -62,12 +61,12 @@ async def completions(request: Request) -> Response:
         )  # fmt: skip
     if "audio" in given.modalities:
         raise Problem(400, "answers are text", param="modalities", code="unsupported_parameter")
-    said = user_messages(given, given.messages, "messages")
-    input_words, task = count_words(*said), client_tasks.run_task(said[-1])
+    texts = user_messages(given, given.messages, "messages")
+    input_words, task = count_words(*texts), client_tasks.run_task(texts[-1])
     if task:
         replies = _task_reply(task)
     else:
-        replies = _answer(state_of(request), given, question_of(given, said, "messages"), codec.base_url(request))
+        replies = _answer(state_of(request), given, question_of(given, texts, "messages"), codec.base_url(request))
     if given.stream:
         return codec.EventStream(_chunks(given, replies, input_words))
     parts = [part async for part in replies]
@@ -79,10 +78,10 @@ async def completions(request: Request) -> Response:
     return codec.Json(head | {"choices": [choice], "usage": _usage(input_words, text, given)} | parts[-1].extras)
 
 
-async def _answer(state: AppState, given: Completion, asked: Asked, base: str) -> AsyncIterator[_Reply]:
+async def _answer(state: AppState, given: Completion, asked: AskRequest, base: str) -> AsyncIterator[_Reply]:
     """An answer claim by claim, each looked up again just before it is sent."""
     shown: dict[str, Any] = {}
-    async for now, piece in told(state, asked, base):
+    async for now, piece in text_pieces(state, asked, base):
         shown = now
         if piece.text:
             yield _Reply(piece.text, _annotations(piece), {})
@@ -96,7 +95,7 @@ async def _task_reply(text: str) -> AsyncIterator[_Reply]:
 
 
 async def _chunks(given: Completion, replies: AsyncIterator[_Reply], input_words: int) -> AsyncIterator[bytes]:
-    """The same as a stream, a chunk for each piece."""
+    """The reply as a stream, a chunk for each piece."""
     head = _head(new_id("chatcmpl-"), "chat.completion.chunk")
     counted = given.stream_options is not None and given.stream_options.include_usage
 
@@ -137,8 +136,8 @@ def _annotations(piece: Piece) -> list[dict[str, Any]]:
 
 
 def _usage(input_words: int, text: str, given: Completion) -> dict[str, Any]:
-    said = count_words(text)
-    usage: dict[str, Any] = {"prompt_tokens": input_words, "completion_tokens": said, "total_tokens": input_words + said}
+    output_words = count_words(text)
+    usage: dict[str, Any] = {"prompt_tokens": input_words, "completion_tokens": output_words, "total_tokens": input_words + output_words}
     return usage | ({"num_search_queries": 1} if given.wants_sources else {})
 
 

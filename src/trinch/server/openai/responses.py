@@ -1,8 +1,7 @@
-"""OpenAI's Responses, output_words so that its clients work unchanged, with xAI's `x_search` among the tools.
+"""OpenAI's Responses API, compatible with unchanged clients, with xAI's `x_search` among the tools.
 
-Owns the request's options and the shapes of responses, items and events. Of a response only what was asked is
-saved_sources, in memory: fetched later it is answered again as of the same time, so that no deleted post lives on in
-one. Knows nothing of how questions are answered.
+Of a response only its request is stored, in memory (`response_store.py`): fetched later, it is answered again as of the
+same time, so that no deleted post survives in it.
 """
 
 import time
@@ -21,8 +20,8 @@ from trinch.server.openai import client_tasks
 from trinch.server.openai.markdown import Piece, post_url, count_words
 from trinch.server.openai.messages import MODEL, Conversation, Message, new_id, question_of, user_messages
 from trinch.server.openai.search_filters import Tool
-from trinch.server.openai.stream import extras, retrieved_posts, visible_posts, told
-from trinch.service.ask import Asked
+from trinch.server.openai.stream import extras, retrieved_posts, visible_posts, text_pieces
+from trinch.service.ask import AskRequest
 from trinch.service.conversation import CONTEXT
 from trinch.store.query import parse_time
 
@@ -36,7 +35,7 @@ class Text(msgspec.Struct):
 
 
 class ResponseRequest(Conversation, kw_only=True):
-    """A request. Sampling options are accepted and mean nothing: an answer depends on the posts alone."""
+    """A request. Sampling options are accepted and have no effect: an answer depends on the posts alone."""
 
     input: str | Annotated[list[Message], msgspec.Meta(min_length=1, max_length=1000)]
     previous_response_id: str | None = None
@@ -53,17 +52,17 @@ class ResponseRequest(Conversation, kw_only=True):
 
 
 class _Turn(NamedTuple):
-    """All that one response is made from; as JSON, what is saved_sources of it."""
+    """All that one response is made from; as JSON, what is remembered of it."""
 
     given: ResponseRequest
-    asked: Asked
-    said: list[str]
+    asked: AskRequest
+    texts: list[str]
     base: str
     head: dict[str, Any]
     key: str | None
-    """Of whom it is: nobody with another key may go on from it, fetch or forget it."""
+    """Its owner: only this key may continue from it, fetch or delete it."""
     task: str | None = None
-    """What is said instead of an answer (`client_tasks.py`)."""
+    """The reply to a client's task, in place of an answer (`client_tasks.py`)."""
 
 
 class Retrieve(msgspec.Struct):
@@ -86,30 +85,30 @@ async def create(request: Request) -> Response:
     messages = [Message("user", content=given.input)] if isinstance(given.input, str) else given.input
     before: list[str] = []
     if given.previous_response_id:
-        before = _decoded(state.responses.load(given.previous_response_id, key, "previous_response_id")).said
-    said = (before + user_messages(given, messages, "input"))[-CONTEXT:]
-    task = client_tasks.run_task(said[-1])
-    asked = Asked("", "", "", None) if task else question_of(given, said, "input")
-    turn = _Turn(given, asked, said, codec.base_url(request), _head(given), key, task)
+        before = _decode(state.responses.load(given.previous_response_id, key, "previous_response_id")).texts
+    texts = (before + user_messages(given, messages, "input"))[-CONTEXT:]
+    task = client_tasks.run_task(texts[-1])
+    asked = AskRequest("", "", "", None) if task else question_of(given, texts, "input")
+    turn = _Turn(given, asked, texts, codec.base_url(request), _head(given), key, task)
     return await _respond(state, turn, given.stream)
 
 
 _REFUSED = {
-    "background": "cannot answer in the background",
-    "conversation": "conversations are not kept here: go on with previous_response_id",
-    "prompt": "there are no stored prompts: put the question into input",
+    "background": "background responses are not supported",
+    "conversation": "conversations are not stored: continue with previous_response_id",
+    "prompt": "stored prompts are not supported: put the question into input",
 }
 
-_decoded = msgspec.json.Decoder(_Turn).decode
+_decode = msgspec.json.Decoder(_Turn).decode
 
 
 async def retrieve_or_delete(request: Request) -> Response:
-    """A response once more: its question, answered as of the same time from what may be shown now. Or its end."""
+    """GET: the response, answered again as of the same time from the posts visible now. DELETE: remove it."""
     state, id, key = state_of(request), request.path_params["id"], request.state.key
     if request.method == "DELETE":
         state.responses.delete(id, key)
         return codec.Json({"id": id, "object": "response", "deleted": True})
-    given, turn = codec.read_query(request, Retrieve, allow_unknown=True), _decoded(state.responses.load(id, key))
+    given, turn = codec.read_query(request, Retrieve, allow_unknown=True), _decode(state.responses.load(id, key))
     return await _respond(state, turn._replace(base=codec.base_url(request)), given.stream)
 
 
@@ -167,7 +166,9 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
     also: list[dict[str, Any]] = []
     linked = "inline_citations" in turn.given.include
     begun = False
-    async for now, piece in _task_reply(turn.task) if turn.task else told(state, turn.asked, turn.base, linked):
+    async for now, piece in (
+        _task_reply(turn.task) if turn.task else text_pieces(state, turn.asked, turn.base, linked)
+    ):
         if not begun and not turn.task:
             if turn.given.wants_all or _SOURCES in turn.given.include:
                 also = await retrieved_posts(state, turn.asked, now, turn.given.most_sources)
@@ -194,7 +195,7 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
     if not turn.task:
         also = await visible_posts(state, also, shown)
         search = _completed_search(search, shown, also, turn)
-    input_words, output_words = count_words(*turn.said), count_words(part["text"])
+    input_words, output_words = count_words(*turn.texts), count_words(part["text"])
     ended = head["completed_at"] or int(time.time())
     done = head | {"status": "completed", "completed_at": ended}
     done |= {
@@ -228,7 +229,7 @@ _SOURCES = "web_search_call.action.sources"
 def _completed_search(
     search: dict[str, Any], shown: dict[str, Any], also: list[dict[str, Any]], turn: _Turn
 ) -> dict[str, Any]:
-    """The search, done; with all that it found where the client asked for that, the cited first."""
+    """The search item when done; with its sources where the client asked for them, the cited ones first."""
     action = search["action"]
     if _SOURCES in turn.given.include:
         cited = {source["key"] for source in shown["sources"]}
@@ -245,7 +246,7 @@ def _annotations(piece: Piece) -> list[dict[str, Any]]:
 
 
 def _head(given: ResponseRequest) -> dict[str, Any]:
-    """A response before anything has come of it."""
+    """A response before its answer."""
     return {
         "id": new_id("resp_"),
         "object": "response",
@@ -268,7 +269,7 @@ def _head(given: ResponseRequest) -> dict[str, Any]:
         "temperature": 0.0,
         "text": {"format": {"type": "text"}},
         "tool_choice": given.tool_choice or "auto",
-        "tools": [_as_given(tool) for tool in given.tools if "search" in tool.type],
+        "tools": [_given_options(tool) for tool in given.tools if "search" in tool.type],
         "top_p": 1.0,
         "truncation": "disabled",
         "usage": None,
@@ -276,8 +277,8 @@ def _head(given: ResponseRequest) -> dict[str, Any]:
     }
 
 
-def _as_given(tool: Tool) -> dict[str, Any]:
-    """A search tool with the options that were given."""
+def _given_options(tool: Tool) -> dict[str, Any]:
+    """A search tool with only the options that were given."""
     return {name: value for name, value in msgspec.to_builtins(tool).items() if value not in (None, [])}
 
 

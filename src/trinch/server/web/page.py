@@ -112,7 +112,7 @@ class Page:
             if question and readable:
                 asked = v1.parse_question(question, earlier=earlier, where="", as_of=as_of)
                 state = state_of(request)
-                answer = await state.answer_pool.run(serialize.answered, asked, state.language_model)
+                answer = await state.answer_pool.run(serialize.answer_json, asked, state.language_model)
         except Problem as error:
             status, problem = error.status, error.message
         lang = given.get("lang") or request.cookies.get("lang") or ""
