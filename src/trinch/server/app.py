@@ -29,6 +29,7 @@ from trinch.server.openai import chat_completions, responses
 from trinch.server.web import page
 from trinch.server.workers.supervisor import Child
 from trinch.server.workers.worker_pool import WorkerPool
+from trinch.sources.address import without_credentials
 
 log = logging.getLogger("trinch.server")
 
