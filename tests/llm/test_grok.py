@@ -16,7 +16,7 @@ from tokenizers import AddedToken, models
 from tokenizers import Tokenizer as HFTokenizer
 from tokenizers.pre_tokenizers import ByteLevel
 
-from tests.answers.fake import FERRY, NOISE, FakeOcean, us
+from tests.answers.fake import FERRY, NOISE, FakeCorpus, us
 from trinch.answers.answer import answer
 from trinch.answers.rewrite import rewritten
 from trinch.llm.interface import LLMError, Message, Setting
@@ -119,7 +119,7 @@ def test_torch_that_gives_up_is_told(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_behind_an_answer_it_proves_nothing_and_the_quotes_stay(folder: Path) -> None:
-    store, as_of = FakeOcean(FERRY + NOISE), us("2031-05-02T21:00+00:00")
+    store, as_of = FakeCorpus(FERRY + NOISE), us("2031-05-02T21:00+00:00")
     before = answer(store, "how many people died in Port Halden", as_of)
     given = rewritten(store, before, partial(open_model, Setting(str(folder), "my grok")))
     assert given.claims == before.claims
