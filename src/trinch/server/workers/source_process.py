@@ -1,6 +1,7 @@
-"""One live source, drunk in a process of its own until standard input closes. Prints every change of its state.
+"""The process of one live source: `python -m trinch.server.workers.source_process DIR`.
 
-Run as `python -m trinch.server.workers.source_process DIR URL`. Knows nothing of the server beside it.
+Reads the address of the source from the first line of standard input, since arguments show in process lists and an
+address may hold credentials. Ingests until standard input closes; prints every change of its state.
 """
 
 import asyncio
