@@ -18,6 +18,7 @@ import click
 import trinch
 from trinch.cli import console
 from trinch.cli.options import as_of_option, data_option, json_option, model_options, model_setting
+from trinch.posts import formats
 from trinch.posts.times import iso
 
 # Our matrices are small: numpy's threads would burn as much again in waiting for each other.
@@ -82,13 +83,22 @@ def main() -> None:
     "format",
     default="auto",
     show_default=True,
-    type=click.Choice(["auto", "jsonl", "x", "jetstream"]),
+    type=click.Choice(formats.names()),
     help="Wire format; auto looks at each line.",
+)
+@click.option(
+    "--map",
+    "columns",
+    multiple=True,
+    metavar="FIELD=COLUMN,...",
+    help="Columns of a table (CSV, TSV, Parquet) for fields of a post, as text=content,created_at=date.",
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if anything was rejected.")
 @data_option
 @json_option
-def ingest(paths: tuple[str, ...], format: str, strict: bool, data: Path, as_json: bool) -> None:
+def ingest(
+    paths: tuple[str, ...], format: str, columns: tuple[str, ...], strict: bool, data: Path, as_json: bool
+) -> None:
     """Drink files of posts: JSON lines of X (v2, v1.1, compliance), Jetstream or our own, plain, .gz or .zst.
 
     "-" is standard input. What cannot be read is counted and kept in DIR/rejected.jsonl.
@@ -99,15 +109,21 @@ def ingest(paths: tuple[str, ...], format: str, strict: bool, data: Path, as_jso
       zstdcat archive.zst | trinch ingest -
     """
     from trinch.service.ingest import Stopped, ingest
+    from trinch.sources import tables
 
     for path in paths:
         if path != "-" and (not Path(path).exists() or Path(path).is_dir()):
             console.fail(f"no such file: {path}", 2)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: nothing read is lost
+    pairs = [pair.partition("=") for text in columns for pair in text.split(",")]
+    for field, _, column in pairs:
+        if field not in tables.FIELDS or not column:
+            console.fail(f"--map: {field!r} is no field of a post, or has no column; write FIELD=COLUMN", 2)
+    mapping = {field: column for field, _, column in pairs}
     stopped = ""
     try:
         with console.progress("drinking", not as_json) as progress:
-            totals = ingest(data, paths, format, progress)
+            totals = ingest(data, paths, format, progress, mapping)
     except Stopped as early:
         stopped, totals = str(early), early.totals
     if as_json:

@@ -52,8 +52,8 @@ def serve(
       trinch keys new team && trinch serve --host 0.0.0.0 --no-listen
       trinch serve --model http://127.0.0.1:8080/v1
     """
-    from trinch.server.http.keys import Keys
     from trinch.server.http.access import access_rules
+    from trinch.server.http.keys import Keys
     from trinch.server.run import run, saved_sources
 
     language_model = model_setting(where, model_name)

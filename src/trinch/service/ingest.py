@@ -1,18 +1,17 @@
-"""Drinking files: every line of every path becomes acknowledged events, or is set aside with its place.
+"""Ingest files: every text of every path becomes acknowledged events, or a reject with its place."""
 
-Owns the loop over files and the indexer beside it. Knows nothing of formats (`sources/files.py`).
-"""
-
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from trinch.posts.notes import Notes
 from trinch.posts.schema import Event
 from trinch.sources import files
+from trinch.sources.rejects import Reject
 from trinch.store import indexer
 from trinch.store.writer import Rejected, Totals, Writer
 
-TELL_EVERY = 5000
-"""Lines between two words of progress."""
+REPORT_EVERY = 5000
+"""Lines between two reports of progress."""
 
 
 def ingest(
@@ -20,8 +19,10 @@ def ingest(
     paths: Sequence[str],
     format: str = "auto",
     progress: Callable[[int], None] = lambda _: None,
+    columns: Mapping[str, str] | None = None,
 ) -> Totals:
-    """Drink the files in order; returns when all is durable and searchable.
+    """Ingest the files in order; returns when all is durable and searchable. `columns` maps fields of a post to
+    columns of tables.
 
     Raises Stopped where that ended early, by an interrupt or by a file that cannot be read: what was read until
     then is durable and searchable all the same. OSError or sqlite3.Error where the store cannot be written.
@@ -29,28 +30,29 @@ def ingest(
     data.mkdir(parents=True, exist_ok=True)
     stopped = ""
     with indexer.running(data) as process:
-        writer = Writer(data, process)
+        writer, notes = Writer(data, process), Notes()
         try:
             for path in paths:
-                for item in _items(path, format):
-                    if isinstance(item, files.Reject):
+                for item in _items(path, format, notes, columns):
+                    if isinstance(item, Reject):
                         writer.reject(Rejected(item.file, item.line, item.reason, item.raw))
                     else:
                         writer.take(item)
-                    if writer.totals.read % TELL_EVERY == 0:
+                    if writer.totals.read % REPORT_EVERY == 0:
                         progress(writer.totals.read)
         except _Unreadable as error:
             stopped = str(error)
         except KeyboardInterrupt:
             stopped = "interrupted"
         totals = writer.close()
+        totals.forgiven = dict(notes.forgiven)
     if stopped:
         raise Stopped(stopped, totals)
     return totals
 
 
 class Stopped(Exception):
-    """Not everything was read; `totals` tells what became of what was."""
+    """Not everything was read; `totals` counts what was."""
 
     def __init__(self, reason: str, totals: Totals) -> None:
         super().__init__(reason, totals)  # both, so that it can be pickled
@@ -66,8 +68,10 @@ class _Unreadable(Exception):
     pass
 
 
-def _items(path: str, format: str) -> Iterator[list[Event] | files.Reject]:
+def _items(
+    path: str, format: str, notes: Notes, columns: Mapping[str, str] | None
+) -> Iterator[list[Event] | Reject]:
     try:
-        yield from files.events(path, format)
+        yield from files.events(path, format, notes=notes, columns=columns)
     except OSError as error:
         raise _Unreadable(f"cannot read {path}: {error.strerror or error}") from None

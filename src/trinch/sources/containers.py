@@ -72,7 +72,7 @@ class _Chunks:
         self.chunks, self.rest = chunks, b""
 
     def read1(self, size: int = -1, /) -> bytes:
-        chunk = self.rest or next(self.chunks, b"")
+        chunk = self.rest or next((one for one in self.chunks if one), b"")
         self.rest = chunk[size:] if size >= 0 else b""
         return chunk[:size] if size >= 0 else chunk
 
@@ -206,7 +206,7 @@ def _tar(stream: _Chunks, depth: int) -> Iterator[Member]:
     with tarfile.open(fileobj=stream, mode="r|") as archive:  # type: ignore[call-overload]  # `read` is all it needs
         for one in archive:
             if one.isfile() and not _skipped(one.name) and (member := archive.extractfile(one)):
-                yield from _members(member, one.name, depth)  # type: ignore[arg-type]  # has `read1`
+                yield from _members(member, one.name, depth)
 
 
 _ARCHIVE_POSTS = (

@@ -1,7 +1,7 @@
 """Entries of RSS, Atom and JSON Feed as posts of the network `feed`. XML is read by feedparser."""
 
+from calendar import timegm
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,9 +69,7 @@ def _event(entry: Any, feed: Any, home: str) -> Event | None:
     if not whole:
         return None
     parsed = entry.get("published_parsed") or entry.get("updated_parsed")
-    created_at = (
-        times.UNDATED if parsed is None else int(datetime(*parsed[:6], tzinfo=UTC).timestamp()) * 1_000_000
-    )
+    created_at = times.UNDATED if parsed is None else timegm(parsed) * 1_000_000
     media = [
         kind
         for one in entry.get("enclosures") or ()

@@ -6,19 +6,20 @@ several texts is cut between them. No more than `MAX_LINE` of one text is held, 
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from trinch.posts.wire import MAX_LINE
 from trinch.sources.rejects import Reject
 
 Numbered = tuple[int, bytes]
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
 """A string (one that is cut goes to the end) or a bracket."""
 
 _LONG = 2**20
 """Bytes of a line from which on its texts are cut out as they come."""
 
-_PREFIX = re.compile(rb"(?:\xef\xbb\xbf|[\x1e\x00 \t\r,;])*(?:window\.[\w.]+\s*=\s*)?(?:\xef\xbb\xbf|[ \t])*")
+_PREFIX = re.compile(rb"(?:\xef\xbb\xbf|[\x1e\x00 \t\r,;]++)*+(?:window\.[\w.]+\s*=\s*)?(?:\xef\xbb\xbf|[ \t])*")
 """What may stand before a JSON text: byte order marks, record separators (RFC 7464), commas, X's archive's names."""
 
 
@@ -31,6 +32,7 @@ def lines(file: str, chunks: Iterator[bytes]) -> Iterator[Numbered | Reject]:
     """Numbered lines without their newline, the last one also where it has none. Elements that a very long line
     holds come one by one, with the line's number."""
     number, rest, skipping = 1, b"", False
+    due = _LONG  # when the line is next scanned: at twice its length, so that the work is linear
     for chunk in chunks:
         found = (rest + chunk).split(b"\n")
         rest = found.pop()
@@ -42,9 +44,12 @@ def lines(file: str, chunks: Iterator[bytes]) -> Iterator[Numbered | Reject]:
             else:
                 yield number, line
             number += 1
-        if len(rest) > _LONG and not skipping:
+        if len(rest) > due and not skipping:
             parts, rest = _long(file, number, rest, last=False)
             yield from parts
+            due = max(_LONG, 2 * len(rest))
+        elif len(rest) <= _LONG:
+            due = _LONG
         if len(rest) > MAX_LINE:
             yield too_long(file, number, rest)
             rest, skipping = b"", True
@@ -97,9 +102,7 @@ def split(text: bytes) -> list[bytes]:
     spans = list(_spans(text))
     if len(spans) < 2:
         return []
-    between = text[: spans[0][0]] + b"".join(
-        text[a:b] for (_, a), (b, _) in zip(spans, spans[1:], strict=False)
-    )
+    between = text[: spans[0][0]] + b"".join(text[a:b] for (_, a), (b, _) in pairwise(spans))
     return (
         []
         if (between + text[spans[-1][1] :]).strip(b" \t\r\n,;[]\x1e\x00")

@@ -53,10 +53,8 @@ _X_COLUMNS = {"tweet_id", "tweet", "retweet_count", "retweets_count", "screen_na
 
 def is_table(place: str, first: bytes) -> bool:
     """Whether a file is Parquet by its first bytes, or CSV or TSV by its name."""
-    return (
-        first[:4] == b"PAR1"
-        or (PurePath(place.lower()).suffix in (".csv", ".tsv")
-        and first.lstrip()[:1] not in (b"{", b"["))
+    return first[:4] == b"PAR1" or (
+        PurePath(place.lower()).suffix in (".csv", ".tsv") and first.lstrip()[:1] not in (b"{", b"[")
     )
 
 
@@ -109,7 +107,7 @@ def _delimited(place: str, first: bytes, chunks: Iterator[bytes]) -> Iterator[Ma
     csv.field_size_limit(2**24)
     text = io.TextIOWrapper(io.BufferedReader(_Raw(chunks)), "utf-8", errors="replace", newline="")
     for row in csv.DictReader(text, delimiter=delimiter):
-        row.pop(None, None)  # type: ignore[call-overload]  # cells beyond the header
+        row.pop(None, None)  # cells beyond the header
         yield row
 
 
