@@ -120,7 +120,6 @@ def test_an_event_line_as_a_person_writes_it() -> None:
         ({"kind": "account_renamed", "platform": "x", "author_id": "6"}, "author"),
         ({"kind": "reacted", "platform": "x", "id": "5", "record": "r", "what": "wink"}, "what"),
         ({"kind": "unreacted", "platform": "x"}, "record"),
-        ({"kind": "deleted", "platform": "x", "id": "5", "at": "soon"}, "at"),
     ],
 )
 def test_complaints_name_the_field(value: object, field: str) -> None:

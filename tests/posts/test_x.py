@@ -63,9 +63,8 @@ def test_a_stream_line() -> None:
 
 
 def test_the_barest_post() -> None:
-    before = times.now()
     bare = post({"data": {"id": "20", "text": "just setting up"}})
-    assert before <= bare.created_at <= times.now()
+    assert bare.created_at == times.UNDATED
     assert (bare.lang, bare.url, bare.likes) == ("und", "https://x.com/i/status/20", None)
     assert post({"data": {"id": str(ID), "text": ""}}).created_at == AT
 
@@ -131,7 +130,8 @@ def test_an_edit_replaces_what_came_before() -> None:
     assert isinstance(edited, Edited)
     assert edited.replaces == tuple(history[:-1])
     older = one(x_line(x_tweet(ID - 2**31, created_at=None, edit_history_tweet_ids=history)))
-    assert isinstance(older, Created)
+    assert isinstance(older, Edited)
+    assert older.replaces == (history[0],)
 
 
 def test_withheld_posts_and_authors_are_hidden() -> None:
@@ -195,16 +195,11 @@ def test_what_is_no_post_is_nothing(value: object) -> None:
     ("value", "field"),
     [
         (x_line(x_tweet(id="ID")), "data.id"),
-        (x_line(x_tweet(created_at="soon")), "data.created_at"),
         (x_line(x_tweet(text=5)), "data.text"),
         ({"data": {**x_tweet(), "text": None}}, "data.text"),
-        (x_line(x_tweet(entities={"urls": [{"expanded_url": 5}]})), "data.entities.urls[0].expanded_url"),
         (x_line(tweets=[{**x_tweet(5), "id": "five"}]), "includes.tweets.id"),
-        (x_line(x_tweet(public_metrics={"like_count": 2**70})), "data.public_metrics.like_count"),
-        (v1_status(created_at="2025-03-12T18:39:19Z"), "created_at"),
         (v1_status(retweeted_status=v1_status(id_str="x")), "retweeted_status.id_str"),
         ({"data": {"delete": {"tweet": {"id": None}}}}, "delete"),
-        ({"user_delete": {"id": 5, "timestamp_ms": "now"}}, "user_delete.timestamp_ms"),
         ({"colour": "red"}, "colour"),
         ("text", "the line"),
     ],

@@ -230,7 +230,7 @@ def _page(line: bytes, found: Fields, notes: Notes | None) -> list[Event]:
         if (events := _compliance(inner, notes)) is not None:
             return events
         if "text" in inner:
-            return x_v2.events([decode(_TWEET, data, notes)], includes, "data", notes)
+            return x_v2.events([_tweet(data, notes)], includes, "data", notes)
         if (posts := x_exports.web_posts(data, notes)) is not None:
             return posts
         _check_other(inner, "data")
@@ -242,6 +242,13 @@ def _page(line: bytes, found: Fields, notes: Notes | None) -> list[Event]:
             return _no_post({key: value for key, value in found.items() if key != "data"})
         return x_v2.events([], includes, "data", notes)
     return x_v2.events(_tweets(decode(_ITEMS, data), notes), includes, "data", notes)
+
+
+def _tweet(data: bytes, notes: Notes | None) -> x_v2.Tweet:
+    try:
+        return decode(_TWEET, data, notes)
+    except Malformed as error:
+        raise Malformed(f"data.{error}") from None
 
 
 def _includes(found: Fields, notes: Notes | None) -> x_v2.Includes | None:
