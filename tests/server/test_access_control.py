@@ -17,10 +17,11 @@ from starlette.types import Receive, Scope, Send
 from tests.server.running import Running
 from trinch.cli.serve import keys as keys_command
 from trinch.cli.serve import serve as serve_command
+from trinch.server.http.access import AccessControl, access_rules
 from trinch.server.http.audit import Audit
 from trinch.server.http.keys import Keys
 from trinch.server.http.metrics import Metrics
-from trinch.server.http.middleware import Middleware, access_rules
+from trinch.server.http.middleware import Middleware
 
 POST = {
     "platform": "x",
@@ -54,9 +55,12 @@ def test_without_a_key_only_loopback(tmp_path: Path) -> None:
         access_rules("0.0.0.0", keys=False)
     refused = CliRunner().invoke(serve_command, ["--host", "0.0.0.0", "--data", str(tmp_path), "--no-listen"])
     assert refused.exit_code == 2
-    assert access_rules("127.0.0.1", keys=False).keyless
-    assert not access_rules("127.0.0.1", keys=True, require_keys=True).keyless
-    assert not access_rules("0.0.0.0", keys=True).keyless
+    assert len(access_rules("127.0.0.1", keys=False).token or "") >= 32
+    assert access_rules("127.0.0.1", keys=True, require_keys=True).token is None
+    assert access_rules("0.0.0.0", keys=True).token is None
+    assert access_rules("0.0.0.0", keys=False, token="t" * 16).token == "t" * 16
+    with pytest.raises(ValueError, match="TRINCH_TOKEN"):
+        access_rules("127.0.0.1", keys=False, token="short")
 
 
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
@@ -146,12 +150,12 @@ def test_a_key_has_a_rate(tmp_path: Path) -> None:
         await PlainTextResponse("in")(scope, receive, send)
 
     keys = Keys(tmp_path)
-    door = access_rules("0.0.0.0", keys=True, rate=1.5)
-    guard = Middleware(app, door, keys, Audit(tmp_path), Metrics(), lambda scope: "any")
+    control = AccessControl(access_rules("0.0.0.0", keys=True, rate=1.5), keys)
+    guarded = Middleware(app, control, Audit(tmp_path), Metrics(), lambda scope: "any")
     tokens = [keys.add(name, ["read"])[1] for name in ("fast", "slow")]
 
     async def ask() -> list[httpx.Response]:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url="http://any") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://any") as client:
             return [
                 await client.get("/v1/models", headers=bearer(token))
                 for token in [tokens[0]] * 5 + [tokens[1]]

@@ -28,7 +28,9 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
             await send({"type": "http.response.body", "body": BLOCK, "more_body": True})  # type: ignore[operator]
         await send({"type": "http.response.body", "body": b"ok"})  # type: ignore[operator]
 
-    config = uvicorn.Config(app, http=connection_limits.LimitedConnection, ws="none", lifespan="off", log_level="error")  # type: ignore[arg-type]
+    config = uvicorn.Config(
+        app, http=connection_limits.LimitedConnection, ws="none", lifespan="off", log_level="error"
+    )  # type: ignore[arg-type]
     running = uvicorn.Server(config)
     opened = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=lambda: asyncio.run(running.serve([opened])))

@@ -8,16 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from tests.server.running import Running
 from trinch.server.run import saved_sources
-from trinch.service.listen import JETSTREAM
 from trinch.simulator.network import stream
 from trinch.simulator.wire_jetstream import JetstreamFrames
+from trinch.sources.jetstream_client import JETSTREAM
 from trinch.store.writer import Writer
 
 POSTS = 300
@@ -61,17 +60,17 @@ def test_a_source_is_drunk_resumed_and_shown(jetstream: tuple[str, list[str]], t
     url, asked = jetstream
     with Running(tmp_path / "store", "--listen", url, listening=True) as running:
         deadline = time.monotonic() + 20
-        while httpx.get(f"{running.url}/v1/stats").json()["posts"] < POSTS * 0.9:
-            assert time.monotonic() < deadline, running.said()
+        while running.get("/v1/stats").json()["posts"] < POSTS * 0.9:
+            assert time.monotonic() < deadline, running.output()
             time.sleep(0.1)
-        with httpx.stream("GET", f"{running.url}/v1/live", timeout=10) as response:
+        with running.stream("/v1/live", timeout=10) as response:
             for line in response.iter_lines():
                 live = json.loads(line.removeprefix("data: ")) if line.startswith("data: ") else {}
                 if live.get("events_per_second"):
                     break
         (source,) = live["sources"]
         assert source["name"] == url
-        assert source["state"] in ("connected", "drinking")
+        assert source["state"] in ("connected", "ingesting")
         assert live["lag_seconds"] >= 0
         status, took = running.stop()
     assert (status, took < 5) == (0, True)

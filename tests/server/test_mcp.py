@@ -9,13 +9,15 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.server.running import Running
-from tests.server.test_native import AS_OF, DEAD
+from tests.server.running import AUTH, Running
+from tests.server.test_v1 import AS_OF, DEAD
 
 mcp = pytest.importorskip("mcp", reason="needs the mcp package (mcp extra)")
+httpx2 = pytest.importorskip("httpx2", reason="needs the mcp package (mcp extra)")
 
 from mcp import StdioServerParameters, stdio_client  # noqa: E402  # after the skip
 from mcp.client import Client  # noqa: E402
+from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 
 
 async def tried(client: Any) -> None:
@@ -55,7 +57,10 @@ async def tried(client: Any) -> None:
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_over_http(server: Running, mode: str) -> None:
     async def run() -> None:
-        async with Client(f"{server.url}/mcp", mode=mode) as client:
+        async with (
+            httpx2.AsyncClient(headers=AUTH) as http,
+            Client(streamable_http_client(f"{server.url}/mcp", http_client=http), mode=mode) as client,
+        ):
             await tried(client)
 
     anyio.run(run)

@@ -3,6 +3,7 @@
 Owns their options and what they print. Knows nothing of how anything is served.
 """
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import click
 
 from trinch.cli import console
 from trinch.cli.options import data_option, json_option, model_options, model_setting
-from trinch.service.listen import JETSTREAM
+from trinch.sources.jetstream_client import JETSTREAM
 
 
 @click.command()
@@ -24,7 +25,11 @@ from trinch.service.listen import JETSTREAM
     "before; a new one drinks Bluesky.",
 )  # fmt: skip
 @click.option("--no-listen", is_flag=True, help="Drink nothing live.")
-@click.option("--require-keys", is_flag=True, help="Ask for a key on loopback too.")
+@click.option("--require-keys", is_flag=True, help="Accept keys only: no start-up token.")
+@click.option(
+    "--unix-socket", type=click.Path(path_type=Path), metavar="PATH",
+    help="Listen on this Unix socket instead of a port. While there is no key, whoever may open it may do everything.",
+)  # fmt: skip
 @click.option(
     "--allow-host", multiple=True, metavar="NAME", help="Another name by which browsers call this server."
 )
@@ -39,12 +44,14 @@ from trinch.service.listen import JETSTREAM
 @model_options
 @data_option
 def serve(
-    host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, allow_host: tuple[str, ...],
-    cors: tuple[str, ...], rate: float, where: str | None, model_name: str | None, data: Path,
+    host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, unix_socket: Path | None,
+    allow_host: tuple[str, ...], cors: tuple[str, ...], rate: float, where: str | None, model_name: str | None,
+    data: Path,
 ) -> None:  # fmt: skip
     """Drink, answer and show: the API, MCP at /mcp, and the page at /.
 
-    Without a key it listens on this machine only; make keys before you open it to others.
+    Without a key it listens on this machine only, and asks for the token in the address it prints (or in
+    TRINCH_TOKEN, if you set that); make keys before you open it to others.
 
     \b
     Example:
@@ -52,35 +59,52 @@ def serve(
       trinch keys new team && trinch serve --host 0.0.0.0 --no-listen
       trinch serve --model http://127.0.0.1:8080/v1
     """
+    from trinch.server.http.access import access_rules
     from trinch.server.http.keys import Keys
-    from trinch.server.http.middleware import access_rules
-    from trinch.server.run import saved_sources, run
+    from trinch.server.run import run, saved_sources
+    from trinch.sources.address import has_credentials, without_credentials
 
     language_model = model_setting(where, model_name)
+    if any(has_credentials(source) for source in listen) and _given_as_option("listen"):
+        console.fail(
+            "options can be read in the list of processes: put an address with credentials into TRINCH_LISTEN",
+            2,
+        )
     urls = [] if no_listen else [_address(source) for source in listen] or saved_sources(data)
+    has_keys = bool(Keys(data).all())
+    token = os.environ.get("TRINCH_TOKEN") or None
     try:
-        door = access_rules(
-            host,
-            bool(Keys(data).all()),
+        access = access_rules(
+            "127.0.0.1" if unix_socket else host,
+            has_keys,
             allow_hosts=allow_host,
             origins=cors,
             rate=rate,
             require_keys=require_keys,
+            token=token,
+            unix_socket=unix_socket is not None,
         )
     except ValueError as error:
         console.fail(str(error), 2)
 
-    def tell(address: str) -> None:
+    def started(address: str) -> None:
+        if access.token and not token and not has_keys:
+            address = f"{address}/?token={access.token}"
         console.err.print(f"[bold]{address}[/]  (store: {data}; stop with Ctrl-C)", soft_wrap=True)
-        console.err.print(
-            "drinking: " + (", ".join(urls) or "nothing live (--listen jetstream)"), soft_wrap=True
-        )
+        shown = ", ".join(without_credentials(url) for url in urls)
+        console.err.print(f"ingesting: {shown or 'nothing live (--listen jetstream)'}", soft_wrap=True)
 
     try:
-        status = run(data, host, port, door, urls, tell, language_model)
+        status = run(data, host, port, access, urls, started, language_model, unix_socket)
     except OSError as error:
-        console.fail(f"cannot listen on {host} port {port}: {error.strerror or error}", 1)
+        place = unix_socket or f"{host} port {port}"
+        console.fail(f"cannot listen on {place}: {error.strerror or error}", 1)
     raise SystemExit(status)
+
+
+def _given_as_option(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _address(source: str) -> str:

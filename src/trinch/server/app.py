@@ -19,11 +19,11 @@ from trinch.llm.interface import Setting
 from trinch.server.api import admin, openapi, upload, v1
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.app_state import AppState
+from trinch.server.http.access import AccessControl, AccessRules
 from trinch.server.http.audit import Audit
 from trinch.server.http.errors import Problem
 from trinch.server.http.keys import Keys
 from trinch.server.http.metrics import Metrics
-from trinch.server.http.access import AccessControl, AccessRules
 from trinch.server.http.middleware import Middleware
 from trinch.server.openai import chat_completions, responses
 from trinch.server.web import page
@@ -149,7 +149,10 @@ async def _problem(_: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     """Starlette's own errors: no such path, method not allowed."""
     assert isinstance(error, HTTPException)
-    reason = {404: f"no such path: {request.url.path[:200]}", 405: f"{request.method} is not allowed on this path"}
+    reason = {
+        404: f"no such path: {request.url.path[:200]}",
+        405: f"{request.method} is not allowed on this path",
+    }
     response = Problem(error.status_code, reason.get(error.status_code, error.detail)).response()
     response.headers.update(error.headers or {})
     return response

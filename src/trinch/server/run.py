@@ -21,7 +21,7 @@ from trinch.server.app import build
 from trinch.server.app_state import AppState
 from trinch.server.http.access import AccessRules
 from trinch.server.http.connection_limits import CONNECTIONS, HEAD_SECONDS, LimitedConnection
-from trinch.service.listen import JETSTREAM
+from trinch.sources.jetstream_client import JETSTREAM
 from trinch.store.store import Store
 
 DRAIN_SECONDS = 4

@@ -9,7 +9,7 @@ from typing import Any
 
 from trinch.posts.schema import Created, Edited
 from trinch.posts.times import iso, now
-from trinch.server.http.codec import event
+from trinch.server.http.codec import sse_event
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.store.store import Store
 from trinch.store.text_index import read_position
@@ -65,7 +65,7 @@ class LiveStats:
         """The statistics as one server-sent event a second, until the server stops."""
         while not stopping.is_set():
             if self.current:
-                yield event(self.current, "live")
+                yield sse_event(self.current, "live")
             async with self._changed:
                 await self._changed.wait()
 

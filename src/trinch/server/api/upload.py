@@ -85,11 +85,7 @@ async def _lines(request: Request) -> AsyncIterator[bytes]:
         async for chunk in request.stream():
             length += len(chunk)
             *whole, rest = (rest + chunk).split(b"\n")
-            if (
-                length > MAX_UPLOAD
-                or len(rest) > MAX_LINE
-                or any(len(line) > MAX_LINE for line in whole)
-            ):
+            if length > MAX_UPLOAD or len(rest) > MAX_LINE or any(len(line) > MAX_LINE for line in whole):
                 raise Problem(
                     413, f"at most {MAX_UPLOAD:,} bytes, and {MAX_LINE:,} in a line", code="body_too_large"
                 )
@@ -100,7 +96,9 @@ async def _lines(request: Request) -> AsyncIterator[bytes]:
     yield rest
 
 
-async def _store_lines(state: AppState, format: str, lines: list[bytes], first_line: int, result: IngestResult) -> None:
+async def _store_lines(
+    state: AppState, format: str, lines: list[bytes], first_line: int, result: IngestResult
+) -> None:
     """Store lines durably, no faster than the index can follow."""
     waited = 0.0
     while state.live.behind() > BEHIND:
@@ -109,7 +107,9 @@ async def _store_lines(state: AppState, format: str, lines: list[bytes], first_l
             raise Problem(503, reason, code="behind", retry=5)
         await asyncio.sleep(0.1)
         waited += 0.1
-    state.live.newest_seq, totals, rejected = await state.ingest_pool.run(_ingest_lines, state.data, format, lines, first_line)
+    state.live.newest_seq, totals, rejected = await state.ingest_pool.run(
+        _ingest_lines, state.data, format, lines, first_line
+    )
     for name in ("read", "accepted", "duplicates", "rejected", "deleted", "ignored"):
         setattr(result, name, getattr(result, name) + getattr(totals, name))
     result.rejects += rejected[: MAX_REPORTED - len(result.rejects)]

@@ -76,7 +76,9 @@ def parse_as_of(text: str | None) -> int | None:
 
 def question_from(given: Ask | Evidence) -> AskRequest:
     """The question of a request. Raises Problem for operators that cannot be read."""
-    return parse_question(given.question, earlier=given.earlier, where=given.where, as_of=parse_as_of(given.as_of))
+    return parse_question(
+        given.question, earlier=given.earlier, where=given.where, as_of=parse_as_of(given.as_of)
+    )
 
 
 def parse_question(text: str, *, earlier: list[str], where: str, as_of: int | None) -> AskRequest:
@@ -141,7 +143,9 @@ async def post(request: Request) -> Response:
 
 async def visible(request: Request) -> Response:
     given = await codec.read_body(request, Visible)
-    shown = await state_of(request).search_pool.run(serialize.visible_keys, given.keys, parse_as_of(given.as_of))
+    shown = await state_of(request).search_pool.run(
+        serialize.visible_keys, given.keys, parse_as_of(given.as_of)
+    )
     return codec.Json({"visible": shown})
 
 

@@ -126,7 +126,9 @@ class AccessControl:
         if given:
             raise Problem(401, "this key is not known; it may have been revoked", code="invalid_api_key")
         if in_query:
-            raise Problem(401, "this token is not valid here: " + self._how_to_authenticate(), code="invalid_token")
+            raise Problem(
+                401, "this token is not valid here: " + self._how_to_authenticate(), code="invalid_token"
+            )
         return Access()
 
     def _find_key(self, given: str) -> Key | None:
@@ -140,7 +142,9 @@ class AccessControl:
 
     def _how_to_authenticate(self) -> str:
         if self.rules.token and not self.keys.all():
-            return "open the address that `trinch serve` printed, or send its token as Authorization: Bearer …"
+            return (
+                "open the address that `trinch serve` printed, or send its token as Authorization: Bearer …"
+            )
         return "a key is needed: Authorization: Bearer trinch-…"
 
 

@@ -99,7 +99,9 @@ class LimitedConnection(H11Protocol):
         """Refuse what is not HTTP, is ambiguous, or has a head beyond 64 kB, and close the connection. What still
         arrives is dropped for a while: a reset would take the response away from the client."""
         self._refused = True
-        if self._is_responding():  # the bad bytes follow a request that is being served: its response is the last
+        if (
+            self._is_responding()
+        ):  # the bad bytes follow a request that is being served: its response is the last
             self.cycle.keep_alive = False
             return
         reason = "this is not HTTP, is ambiguous, or its head is longer than 64 kB"

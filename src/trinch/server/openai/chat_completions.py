@@ -17,7 +17,15 @@ from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.server.openai import client_tasks
 from trinch.server.openai.markdown import Piece, count_words
-from trinch.server.openai.messages import MODEL, Conversation, Message, models, new_id, question_of, user_messages
+from trinch.server.openai.messages import (
+    MODEL,
+    Conversation,
+    Message,
+    models,
+    new_id,
+    question_of,
+    user_messages,
+)
 from trinch.server.openai.stream import extras, retrieved_posts, text_pieces
 from trinch.service.ask import AskRequest
 
@@ -66,7 +74,9 @@ async def completions(request: Request) -> Response:
     if task:
         replies = _task_reply(task)
     else:
-        replies = _answer(state_of(request), given, question_of(given, texts, "messages"), codec.base_url(request))
+        replies = _answer(
+            state_of(request), given, question_of(given, texts, "messages"), codec.base_url(request)
+        )
     if given.stream:
         return codec.EventStream(_chunks(given, replies, input_words))
     parts = [part async for part in replies]
@@ -75,7 +85,9 @@ async def completions(request: Request) -> Response:
     message = {"role": "assistant", "content": text, "refusal": None, "annotations": notes}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     head = _head(new_id("chatcmpl-"), "chat.completion")
-    return codec.Json(head | {"choices": [choice], "usage": _usage(input_words, text, given)} | parts[-1].extras)
+    return codec.Json(
+        head | {"choices": [choice], "usage": _usage(input_words, text, given)} | parts[-1].extras
+    )
 
 
 async def _answer(state: AppState, given: Completion, asked: AskRequest, base: str) -> AsyncIterator[_Reply]:
@@ -94,7 +106,9 @@ async def _task_reply(text: str) -> AsyncIterator[_Reply]:
     yield _Reply("", [], {"trinch": None})
 
 
-async def _chunks(given: Completion, replies: AsyncIterator[_Reply], input_words: int) -> AsyncIterator[bytes]:
+async def _chunks(
+    given: Completion, replies: AsyncIterator[_Reply], input_words: int
+) -> AsyncIterator[bytes]:
     """The reply as a stream, a chunk for each piece."""
     head = _head(new_id("chatcmpl-"), "chat.completion.chunk")
     counted = given.stream_options is not None and given.stream_options.include_usage
@@ -137,7 +151,11 @@ def _annotations(piece: Piece) -> list[dict[str, Any]]:
 
 def _usage(input_words: int, text: str, given: Completion) -> dict[str, Any]:
     output_words = count_words(text)
-    usage: dict[str, Any] = {"prompt_tokens": input_words, "completion_tokens": output_words, "total_tokens": input_words + output_words}
+    usage: dict[str, Any] = {
+        "prompt_tokens": input_words,
+        "completion_tokens": output_words,
+        "total_tokens": input_words + output_words,
+    }
     return usage | ({"num_search_queries": 1} if given.wants_sources else {})
 
 

@@ -87,7 +87,9 @@ def question_of(given: Conversation, texts: list[str], param: str) -> AskRequest
             code="context_length_exceeded",
         )
     earlier = [text for text in texts[:-1] if len(text) <= MAX_QUESTION]  # longer ones got an error then
-    return parse_question(texts[-1], earlier=earlier, where=filters_to_query(given), as_of=parse_as_of(given.trinch.as_of))
+    return parse_question(
+        texts[-1], earlier=earlier, where=filters_to_query(given), as_of=parse_as_of(given.trinch.as_of)
+    )
 
 
 _CALLS = ("function", "custom", "mcp")

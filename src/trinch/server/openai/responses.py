@@ -17,10 +17,10 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.server.openai import client_tasks
-from trinch.server.openai.markdown import Piece, post_url, count_words
+from trinch.server.openai.markdown import Piece, count_words, post_url
 from trinch.server.openai.messages import MODEL, Conversation, Message, new_id, question_of, user_messages
 from trinch.server.openai.search_filters import Tool
-from trinch.server.openai.stream import extras, retrieved_posts, visible_posts, text_pieces
+from trinch.server.openai.stream import extras, retrieved_posts, text_pieces, visible_posts
 from trinch.service.ask import AskRequest
 from trinch.service.conversation import CONTEXT
 from trinch.store.query import parse_time
@@ -108,7 +108,10 @@ async def retrieve_or_delete(request: Request) -> Response:
     if request.method == "DELETE":
         state.responses.delete(id, key)
         return codec.Json({"id": id, "object": "response", "deleted": True})
-    given, turn = codec.read_query(request, Retrieve, allow_unknown=True), _decode(state.responses.load(id, key))
+    given, turn = (
+        codec.read_query(request, Retrieve, allow_unknown=True),
+        _decode(state.responses.load(id, key)),
+    )
     return await _respond(state, turn._replace(base=codec.base_url(request)), given.stream)
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from trinch.server.app_state import AppState
-from trinch.server.openai.markdown import Piece, post_url, no_evidence_text, piece_of, post_title
+from trinch.server.openai.markdown import Piece, no_evidence_text, piece_of, post_title, post_url
 from trinch.server.openai.search_filters import Filters
 from trinch.service import serialize, volume
 from trinch.service.ask import AskRequest
@@ -33,14 +33,18 @@ async def text_pieces(
             yield update.answer, Piece("", [])
 
 
-async def retrieved_posts(state: AppState, asked: AskRequest, shown: dict[str, Any], most: int) -> list[dict[str, Any]]:
+async def retrieved_posts(
+    state: AppState, asked: AskRequest, shown: dict[str, Any], most: int
+) -> list[dict[str, Any]]:
     """The posts that an answer was chosen from, best first."""
     return await state.answer_pool.run(
         volume.retrieved_posts, asked._replace(as_of=parse_time(shown["as_of"])), most
     )
 
 
-async def visible_posts(state: AppState, retrieved: list[dict[str, Any]], shown: dict[str, Any]) -> list[dict[str, Any]]:
+async def visible_posts(
+    state: AppState, retrieved: list[dict[str, Any]], shown: dict[str, Any]
+) -> list[dict[str, Any]]:
     """Those of the retrieved posts that are still visible: a stream takes as long as the client takes to read."""
     keys = [post["key"] for post in retrieved]
     left = (

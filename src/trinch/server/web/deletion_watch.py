@@ -80,4 +80,6 @@ def _changes(store: Store, checked: int, positions: Positions) -> tuple[int, Pos
     if position == checked:
         return position, {}
     shown = store.log.visible([seq for seqs in positions.values() for seq in seqs])
-    return position, _positions(store, [key for key, seqs in positions.items() if shown.keys().isdisjoint(seqs)])
+    return position, _positions(
+        store, [key for key, seqs in positions.items() if shown.keys().isdisjoint(seqs)]
+    )

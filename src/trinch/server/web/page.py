@@ -96,7 +96,12 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._env.globals |= {"split_marked": split_marked, "quoted_spans": quoted_spans, "web_url": web_url, "host_name": host_name}
+        self._env.globals |= {
+            "split_marked": split_marked,
+            "quoted_spans": quoted_spans,
+            "web_url": web_url,
+            "host_name": host_name,
+        }
 
     async def index(self, request: Request) -> Response:
         """The page; with `?q=` it holds the answer. `as_of` is a time or seconds since 1970."""
