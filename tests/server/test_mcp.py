@@ -46,7 +46,7 @@ async def tried(client: Any) -> None:
         ("search", {"query": "from:"}, "from: needs a value"),
         ("search", {"query": "x", "as_of": "soon"}, "cannot read the time"),
         ("search", {"query": "x", "limit": 100_000}, "limit"),
-        ("fetch", {"id": "x:nothing"}, "no post"),
+        ("fetch", {"id": "x:nothing"}, "no visible post"),
         ("ask", {"question": "x", "where": "("}, "never closed"),
     ):
         failed = await client.call_tool(name, arguments)

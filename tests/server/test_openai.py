@@ -240,9 +240,15 @@ def test_older_search_parameters(client: Any) -> None:
 
 def test_llm_asks_and_goes_on(server: Running, tmp_path: Path) -> None:
     pytest.importorskip("llm", reason="needs the llm package")
-    models = {"model_id": "trinch", "model_name": "trinch", "api_base": f"{server.url}/v1"}
+    models = {
+        "model_id": "trinch",
+        "model_name": "trinch",
+        "api_base": f"{server.url}/v1",
+        "api_key_name": "trinch",
+    }
     (tmp_path / "extra-openai-models.yaml").write_text(json.dumps([models]))  # JSON is YAML
-    surroundings = os.environ | {"LLM_USER_PATH": str(tmp_path), "OPENAI_API_KEY": TOKEN}
+    (tmp_path / "keys.json").write_text(json.dumps({"trinch": TOKEN}))
+    surroundings = os.environ | {"LLM_USER_PATH": str(tmp_path)}
 
     def llm(*words: str) -> str:
         command = [sys.executable, "-m", "llm", "-m", "trinch", *words]

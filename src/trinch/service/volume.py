@@ -6,7 +6,7 @@ Owns the buckets. The evidence is the same that answers are made of (`answers/re
 import time
 from typing import Any
 
-from trinch.answers.evidence import Source, authors
+from trinch.answers.evidence import PostGroup, authors
 from trinch.answers.question import understand
 from trinch.answers.retrieval import gather
 from trinch.posts.times import iso
@@ -44,7 +44,7 @@ def retrieved_posts(store: Store, asked: AskRequest, most: int) -> list[dict[str
     return [post_json(source.best) for source in _gathered(store, asked)[:most]]
 
 
-def _gathered(store: Store, asked: AskRequest) -> tuple[Source, ...]:
+def _gathered(store: Store, asked: AskRequest) -> tuple[PostGroup, ...]:
     sea = FilteredStore(store, asked.where) if asked.where else store
     moment = time.time_ns() // 1000 if asked.as_of is None else asked.as_of
     gathered = gather(understand(asked.question, moment, sea), sea, moment)
