@@ -68,10 +68,14 @@ class Visible(msgspec.Struct, forbid_unknown_fields=True):
 
 def parse_as_of(text: str | None) -> int | None:
     """An `as_of` in microseconds since 1970. Raises Problem."""
+    if not text:
+        return None
     try:
-        return parse_time(text) if text else None
+        moment = parse_time(text)
+        iso(moment)  # what is outside the years 1 to 9999 in UTC cannot be written
     except (ValueError, OverflowError) as error:
-        raise Problem(400, str(error), param="as_of", code="bad_time") from None
+        raise Problem(400, f"cannot use this time: {error}", param="as_of", code="bad_time") from None
+    return moment
 
 
 def question_from(given: Ask | Evidence) -> AskRequest:
