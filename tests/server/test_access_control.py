@@ -1,4 +1,4 @@
-"""Keys, hosts, origins, rates and bounds, at a real server's door."""
+"""Tokens, keys, hosts, origins, rates and limits, against a real server."""
 
 import asyncio
 import hashlib

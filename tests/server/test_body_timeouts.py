@@ -1,4 +1,4 @@
-"""Whoever dawdles over a body is told so and cut off, through a real socket; the others notice nothing."""
+"""A client that is slow with its body gets 408 and is disconnected, through a real socket; others are not held up."""
 
 import asyncio
 import socket
@@ -33,7 +33,7 @@ ended = threading.Event()
 
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """The door and its readers of bodies, with short patience."""
+    """The middleware and the readers of bodies, with short time limits."""
     monkeypatch.setattr(middleware, "PAUSE_SECONDS", PAUSE)
     monkeypatch.setattr(middleware, "BODY_SECONDS", WHOLE)
     monkeypatch.setattr(connection_limits, "WRITE_SECONDS", PAUSE)
@@ -41,7 +41,7 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
     async def takes(request: Request) -> Response:
         return codec.Json(await codec.read_body(request, dict))
 
-    async def drinks(request: Request) -> Response:
+    async def takes_lines(request: Request) -> Response:
         return codec.Json([line.decode() async for line in upload._lines(request)])
 
     async def problem(_: Request, error: Exception) -> Response:
@@ -66,7 +66,7 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
         Route("/", here),
         Route("/endless", endless),
         Route("/json", takes, methods=["POST"]),
-        Route("/lines", drinks, methods=["POST"]),
+        Route("/lines", takes_lines, methods=["POST"]),
     ]
     app = middleware.Middleware(
         Starlette(routes=routes, exception_handlers={Problem: problem}),

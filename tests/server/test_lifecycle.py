@@ -97,18 +97,18 @@ def test_stopped_it_waits_for_no_log_that_another_writes_to(data: Path) -> None:
         log.execute("BEGIN IMMEDIATE")
         line = '{"platform": "x", "id": "1", "created_at": "2026-01-01T00:00:00Z", "text": "zanzibar"}'
         kind = {"Content-Type": "application/x-ndjson"}
-        told: list[httpx.Response] = []
+        responses: list[httpx.Response] = []
 
         def ingest() -> None:
             with contextlib.suppress(httpx.HTTPError):
-                told.append(running.post("/v1/ingest", content=line, headers=kind, timeout=30))
+                responses.append(running.post("/v1/ingest", content=line, headers=kind, timeout=30))
 
         sending = threading.Thread(target=ingest)
         sending.start()
         wait_until("the line is in", 10, lambda: "} 1" in metric(running.url, "ingest"))
         status, took = running.stop()
         sending.join()
-    assert (status, [answer for answer in told if answer.status_code == 200]) == (0, [])
+    assert (status, [answer for answer in responses if answer.status_code == 200]) == (0, [])
     assert took < 5.5
     log.execute("ROLLBACK")
 

@@ -1,4 +1,4 @@
-"""What the official client is told, held against its own types, strictly; and its helpers, unchanged."""
+"""Responses and events, checked against its own types, strictly; and its helpers, unchanged."""
 
 import json
 import shutil

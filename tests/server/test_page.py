@@ -220,24 +220,24 @@ def test_the_watch_tells_what_goes_and_only_that(tmp_path: Path) -> None:
     store.ingest([Deleted(at=2_000_000, network="n", id="4")])
 
     async def look() -> list[list[str]]:
-        pool, stopping, told = WorkerPool(tmp_path, 1, 10), asyncio.Event(), []
+        pool, stopping, reported = WorkerPool(tmp_path, 1, 10), asyncio.Event(), []
         watch = DeletionWatch()
         first = watch.gone(pool, ["n:0", "n:1", "n:2", "n:4", "n:never"], stopping)
         second = watch.gone(pool, ["n:1", "n:3"], stopping)
-        told += [await anext(first), await anext(second)]
+        reported += [await anext(first), await anext(second)]
         store.ingest([Edited(at=3_000_000, network="n", post=_post("0", "edited"))])
         store.ingest([Deleted(at=3_000_000, network="n", id="1")])
         async with asyncio.timeout(5):
-            told += await asyncio.gather(anext(first), anext(second))
+            reported += await asyncio.gather(anext(first), anext(second))
         store.ingest([Deleted(at=4_000_000, network="n", id="0")])
         async with asyncio.timeout(5):
-            told += [await anext(first)]
+            reported += [await anext(first)]
         stopping.set()
         async with asyncio.timeout(5):
-            told += [[key for keys in [k async for k in second] for key in keys]]
+            reported += [[key for keys in [k async for k in second] for key in keys]]
         await first.aclose()
         pool.close()
-        return told
+        return reported
 
     assert asyncio.run(look()) == [["n:4", "n:never"], [], ["n:1"], ["n:1"], ["n:0"], []]
 
