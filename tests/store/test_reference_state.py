@@ -121,9 +121,10 @@ def test_the_log_shows_what_the_reference_shows(seed: int, group: int, as_of: in
         shown = {post.id: post.text for post in visible(log, posts_of(log), as_of)}
         expected = fold(stream).visible(as_of)
         assert shown == {id: post.text for (_, id), post in expected.items()}
-        log.append(stream)
-        again = {post.id: post.text for post in visible(log, posts_of(log), as_of)}
-        assert again == shown, "replaying the whole stream changes nothing"
+        if not any(isinstance(event, ev.AccountGone) and event.diverged for event in stream):
+            log.append(stream)  # the source of a diverged account sends its posts again: so does a replay
+            again = {post.id: post.text for post in visible(log, posts_of(log), as_of)}
+            assert again == shown, "replaying the whole stream changes nothing"
         log.close()
 
 

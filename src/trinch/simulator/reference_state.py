@@ -141,6 +141,8 @@ class State:
             self._store(family, event, 0)
 
     def _edited(self, event: Edited) -> None:
+        if self._refused(event) and not (event.replaces or event.replaced_by):
+            return
         ids = (*event.replaces, event.post.id, *event.replaced_by)
         family = self._union([self._family((event.network, id)) for id in ids])
         if family.deleted or self._refused(event):

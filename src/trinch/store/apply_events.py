@@ -157,6 +157,8 @@ class EventApplier:
 
     def _edited(self, event: ev.Edited) -> str:
         network, post = event.network, event.post
+        if self._gone and self._refused(event) and not (event.replaces or event.replaced_by):
+            return "ignored"
         self._flush()
         ids = list(dict.fromkeys((*event.replaces, post.id, *event.replaced_by)))
         keys = [key_of(network, id) for id in ids]
