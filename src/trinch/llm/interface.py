@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from trinch.errors import TrinchError
+
 Role = Literal["system", "user", "assistant"]
 Trouble = Literal[
     "address", "refused", "unreachable", "timeout", "server", "malformed", "truncated", "too_long"
@@ -33,7 +35,7 @@ class Setting(msgspec.Struct, frozen=True):
     """Longest time for one completion, everything included."""
 
 
-class LLMError(Exception):
+class LLMError(TrinchError):
     """A model that gave nothing usable. The text is for people and never holds a key; `code` is for machines."""
 
     def __init__(self, code: Trouble, message: str) -> None:

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trinch.errors import TrinchError
 from trinch.model.config import CONFIGS, GrokConfig
 from trinch.model.parity import translate_haiku
 
@@ -33,7 +34,7 @@ _DTYPES = {
 }
 
 
-class CheckpointError(ValueError):
+class CheckpointError(TrinchError, ValueError):
     """The checkpoint is not what it should be; the message names the file or the tensor."""
 
 

@@ -1,15 +1,13 @@
-"""Live sources over WebSocket: today Bluesky's Jetstream, v1 and v2.
+"""Ingest a live stream over WebSocket: Bluesky's Jetstream, v1 and v2.
 
-Owns connecting, resuming and reconnecting. The cursor is stored in the same transaction as the events that it
-covers; a reconnect asks for a little more than was missed, and the log drops what it knows. Knows nothing of
-what a frame means (`posts/jetstream.py`).
+The cursor is stored in the same transaction as the events that it covers. A reconnect asks for a little more than
+was missed, and the log drops the duplicates.
 
 Back-off after a failure: 0.25 s, doubling to 30 s, with jitter; reset by the first frame.
 """
 
 import asyncio
 import random
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 from websockets.typing import Subprotocol
 
+from trinch.errors import TrinchError
 from trinch.posts import jetstream
 from trinch.posts.schema import Malformed
 from trinch.store import indexer
@@ -32,14 +31,14 @@ REWIND = 5_000_000
 """Microseconds asked for again on reconnecting to v1: its cursor is a time, and ordering is only approximate."""
 
 LINGER = 0.1
-"""Seconds a frame may wait for company before it is acknowledged."""
+"""Seconds for which frames are collected before they are acknowledged together."""
 
 LARGEST = 4_000_000
 """Bytes of one frame; a larger one closes the connection."""
 
 
-class Disconnected(Exception):
-    """The stream ended or could not be had; worth another try."""
+class Disconnected(TrinchError):
+    """The stream ended or could not be opened; another attempt may succeed."""
 
 
 class _Payload(msgspec.Struct):
@@ -47,7 +46,7 @@ class _Payload(msgspec.Struct):
 
 
 class _Position(msgspec.Struct):
-    """Where in the stream a frame stands."""
+    """The position of a frame in its stream."""
 
     time_us: int | None = None
     payload: _Payload | None = None
@@ -57,7 +56,7 @@ _position = msgspec.json.Decoder(_Position).decode
 
 
 def cursor_of(frame: bytes) -> str | None:
-    """The cursor behind a frame: microseconds on v1, a sequence number on v2."""
+    """The cursor after a frame: microseconds on v1, a sequence number on v2."""
     try:
         place = _position(frame)
     except msgspec.DecodeError:
@@ -67,7 +66,7 @@ def cursor_of(frame: bytes) -> str | None:
 
 
 def address(url: str, cursor: str | None) -> str:
-    """The URL to connect to: only posts, likes and reposts, from the cursor on (v1: a little earlier)."""
+    """The URL to connect to: posts, likes and reposts only, from the cursor on (v1: REWIND earlier)."""
     parts = urlsplit(url)
     v2 = parts.path.startswith("/xrpc/")
     query = [
@@ -82,7 +81,7 @@ def address(url: str, cursor: str | None) -> str:
 
 
 def source_name(url: str) -> str:
-    """Under what name the cursor is kept. Sequence numbers of v2 belong to one server."""
+    """The name under which the cursor is stored; per server, since sequence numbers of v2 belong to one server."""
     parts = urlsplit(url)
     return f"jetstream:{parts.netloc}{parts.path}"
 
@@ -95,7 +94,7 @@ async def listen(
     until: Callable[[Totals], bool] = lambda _: False,
     report: Callable[[Totals, str], None] = lambda _totals, _state: None,
 ) -> Totals:
-    """Drink from a Jetstream until stopped, or until `until` says enough. `report` hears of every change."""
+    """Ingest a Jetstream until `stop` is set or `until` returns true. Calls `report` at every change of state."""
     writer = Writer(data)
     source = source_name(url)
     delay = 0.25
@@ -111,14 +110,14 @@ async def listen(
         except (OSError, TimeoutError, WebSocketException, Disconnected) as error:
             if writer.totals.read > before:
                 delay = 0.25
-            report(writer.totals, f"lost the connection ({_reason(error)}); again in {delay:.1f} s")
+            report(writer.totals, f"lost the connection ({_reason(error)}); next attempt in {delay:.1f} s")
             await _sleep(stop, delay * random.uniform(0.8, 1.2))
             delay = min(30.0, delay * 2)
     return writer.close()
 
 
 async def _connected(url: str, stop: asyncio.Event) -> ClientConnection | None:
-    """An open connection, or None when told to stop before there is one. Raises where there can be none."""
+    """An open connection, or None if `stop` is set first. Raises OSError or WebSocketException on failure."""
     protocols = [Subprotocol("xrpc.v1.json")] if urlsplit(url).path.startswith("/xrpc/") else None
 
     async def open() -> ClientConnection:
@@ -142,7 +141,7 @@ async def _session(
     until: Callable[[Totals], bool],
     report: Callable[[Totals, str], None],
 ) -> None:
-    """One connection until it breaks or we have enough; all it brought is acknowledged. Raises on a broken one."""
+    """Read one connection until it breaks, `stop` is set or `until` returns true; acknowledge all that was read."""
     stopping = asyncio.create_task(stop.wait())
     oldest = 0.0
     waiting: asyncio.Task[str | bytes] | None = None
@@ -156,7 +155,7 @@ async def _session(
                 oldest = oldest or time.monotonic()
             if oldest and time.monotonic() - oldest >= LINGER:
                 writer.flush()
-                report(writer.totals, "drinking")
+                report(writer.totals, "ingesting")
                 oldest = 0.0
     finally:
         writer.flush()
@@ -186,27 +185,21 @@ async def _sleep(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def listen_until(
+async def listen_until(
     data: Path,
     url: str,
+    *,
+    stop: asyncio.Event,
     seconds: float | None = None,
     posts: int | None = None,
-    report: Callable[[Totals, str], None] | None = None,
+    report: Callable[[Totals, str], None] = lambda _totals, _state: None,
 ) -> Totals:
-    """Listen, with an indexer beside, until interrupted or until so much time or so many events are in."""
-    deadline = None if seconds is None else time.monotonic() + seconds
+    """Ingest and index a Jetstream until `stop` is set, or for so many seconds, or until so many events are in."""
 
     def enough(totals: Totals) -> bool:
-        late = deadline is not None and time.monotonic() >= deadline
-        return late or (posts is not None and totals.accepted >= posts)
+        return posts is not None and totals.accepted >= posts
 
-    async def run() -> Totals:
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        if deadline is not None:
-            asyncio.get_running_loop().call_later(seconds or 0, stop.set)
-        return await listen(data, url, stop=stop, until=enough, report=report or (lambda *_: None))
-
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, stop.set)
     with indexer.running(data):
-        return asyncio.run(run())
+        return await listen(data, url, stop=stop, until=enough, report=report)

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trinch.errors import TrinchError
 from trinch.posts.schema import AccountGone, Created, Edited
 from trinch.store.log import Entry, Log
 from trinch.store.text_index import TextIndex
@@ -28,7 +29,7 @@ IDLE = 0.02
 """Seconds between two looks at a quiet log."""
 
 
-class IndexerStopped(ChildProcessError):
+class IndexerStopped(TrinchError, ChildProcessError):
     """The process that indexes failed."""
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from trinch.errors import TrinchError
 from trinch.posts.text import tokens
 from trinch.posts.times import LATEST, SNOWFLAKE_EPOCH_MS
 
@@ -23,7 +24,7 @@ MAX_LENGTH = 4096
 MAX_DEPTH = 32
 
 
-class QueryError(ValueError):
+class QueryError(TrinchError, ValueError):
     """A query that cannot be read; `position` is the offset of the trouble."""
 
     def __init__(self, reason: str, query: str, position: int) -> None:

@@ -11,8 +11,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from trinch.errors import TrinchError
 
-class SettingsError(ValueError):
+
+class SettingsError(TrinchError, ValueError):
     """A setting that cannot be. The message names the field and says what would do."""
 
 
