@@ -80,7 +80,7 @@ def _reachable() -> bool:
     from websockets.asyncio.client import connect
     from websockets.exceptions import WebSocketException
 
-    from trinch.service.listen import JETSTREAM, address
+    from trinch.sources.jetstream_client import JETSTREAM, address
 
     async def first_frame() -> None:
         async with asyncio.timeout(CONNECT_SECONDS), connect(address(JETSTREAM, None)) as socket:
@@ -95,12 +95,13 @@ def _reachable() -> bool:
 
 def _ingest_live(folder: Path) -> None:
     from trinch.cli.interrupts import run_until_interrupted
-    from trinch.service.listen import JETSTREAM, listen_until
+    from trinch.service.listen import listen_until
+    from trinch.sources.jetstream_client import Jetstream
 
     console.out().print(f"Ingesting the live Bluesky stream for {LISTEN_SECONDS:.0f} seconds …")
     report = console.live_line()
     run_until_interrupted(
-        lambda stop: listen_until(folder, JETSTREAM, stop=stop, seconds=LISTEN_SECONDS, report=report)
+        lambda stop: listen_until(folder, Jetstream(), stop=stop, seconds=LISTEN_SECONDS, report=report)
     )
     console.out().print()
 

@@ -26,14 +26,15 @@ def listen(
       trinch listen jetstream --url wss://jetstream1.us-west.bsky.network/subscribe --seconds 60
     """
     from trinch.cli.interrupts import run_until_interrupted
-    from trinch.service.listen import JETSTREAM, listen_until
+    from trinch.service.listen import listen_until
+    from trinch.sources.jetstream_client import JETSTREAM, Jetstream
 
     if url and not url.startswith(("ws://", "wss://")):
         console.fail(f"--url: {url} is not a WebSocket address; write wss://…", 2)
     report = (lambda *_: None) if as_json else console.live_line()
     totals = run_until_interrupted(
         lambda stop: listen_until(
-            data, url or JETSTREAM, stop=stop, seconds=seconds, posts=posts, report=report
+            data, Jetstream(url or JETSTREAM), stop=stop, seconds=seconds, posts=posts, report=report
         )
     )
     if as_json:

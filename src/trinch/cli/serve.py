@@ -54,14 +54,14 @@ def serve(
       trinch keys new team && trinch serve --host 0.0.0.0 --no-listen
       trinch serve --model http://127.0.0.1:8080/v1
     """
+    from trinch.server.http.access import access_rules
     from trinch.server.http.keys import Keys
-    from trinch.server.http.middleware import rules
-    from trinch.server.run import remembered, run
+    from trinch.server.run import run, saved_sources
 
     language_model = model_setting(model, model_name)
-    urls = [] if no_listen else [_address(source) for source in listen] or remembered(data)
+    urls = [] if no_listen else [_address(source) for source in listen] or saved_sources(data)
     try:
-        access = rules(
+        access = access_rules(
             host,
             bool(Keys(data).all()),
             allow_hosts=allow_host,
@@ -86,7 +86,7 @@ def serve(
 
 def _address(source: str) -> str:
     """The WebSocket address of a live source."""
-    from trinch.service.listen import JETSTREAM
+    from trinch.sources.jetstream_client import JETSTREAM
 
     if source == "jetstream":
         return JETSTREAM

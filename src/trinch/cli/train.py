@@ -85,7 +85,8 @@ def train(
     if measure:
         actions.measure(settings, Path(measure), say)
     else:
-        actions.pretrain(settings, say)
+        with stop_on_sigterm() as stop:
+            actions.pretrain(settings, say, stop)
 
 
 def _with_default_data(settings: Settings) -> Settings:
@@ -113,10 +114,10 @@ def _tuned(base: Path, out: str, mesh: str | None, lr: float, **options: int | N
     """Settings of a run that continues another: its settings, overridden by the options given."""
     from trinch.training import actions
 
-    raw = msgspec.to_builtins(actions.settings_of(base))
+    raw = msgspec.to_builtins(actions.run_settings(base))
     given = {name: value for name, value in options.items() if value is not None}
     raw |= given | {"out": out, "mesh": {key.removeprefix("mesh__"): n for key, n in _mesh(mesh).items()}}
-    raw["optimizer"] |= {"lr": lr, "warmup": min(20, int(raw["steps"]) // 10)}
+    raw["optimizer"] |= {"lr": lr, "muon_lr": 0.0, "warmup": min(20, int(raw["steps"]) // 10)}
     return settings_from(raw, "options")
 
 
@@ -149,7 +150,8 @@ def sft(run: Path, file: Path, out: str, mesh: str | None, lr: float, **options:
     """
     from trinch.training import actions
 
-    actions.fine_tune(_tuned(run, out, mesh, lr, **options), run, file, say)
+    with stop_on_sigterm() as stop:
+        actions.fine_tune(_tuned(run, out, mesh, lr, **options), run, file, say, stop)
 
 
 @train.command()
@@ -168,7 +170,8 @@ def dpo(
     """
     from trinch.training import actions
 
-    actions.prefer(_tuned(run, out, mesh, lr, **options), run, file, beta, say)
+    with stop_on_sigterm() as stop:
+        actions.preference_tune(_tuned(run, out, mesh, lr, **options), run, file, beta, say, stop)
 
 
 @train.command()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trinch.answers.evidence import Source, authors
+from trinch.answers.evidence import PostGroup, authors
 from trinch.answers.question import understand
 from trinch.answers.retrieval import gather
 from trinch.posts.times import iso, now
@@ -40,7 +40,7 @@ def retrieved_posts(store: Store, request: AskRequest, most: int) -> list[dict[s
     return [post_json(source.best) for source in _gathered(store, request)[:most]]
 
 
-def _gathered(store: Store, request: AskRequest) -> tuple[Source, ...]:
+def _gathered(store: Store, request: AskRequest) -> tuple[PostGroup, ...]:
     part = filtered(store, request.where)
     moment = now() if request.as_of is None else request.as_of
     gathered = gather(understand(request.question, moment, part), part, moment)

@@ -1,14 +1,13 @@
-"""Telling an answer to a chat client: whole, or piece by piece with a last look at the log before each.
+"""The text of an answer for chat clients, piece by piece, and the fields beside it.
 
-Owns the order of those looks and what goes beside the text: the typed answer and, on request, lists of sources.
-Knows nothing of the envelopes around it.
+These are the typed answer and, on request, the lists of sources in Perplexity's and xAI's shape.
 """
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 from trinch.server.app_state import AppState
-from trinch.server.openai.markdown import Piece, address, nothing, piece_of, title
+from trinch.server.openai.markdown import Piece, no_evidence_text, piece_of, post_title, post_url
 from trinch.server.openai.search_filters import Filters
 from trinch.service import serialize, volume
 from trinch.service.ask import AskRequest
@@ -30,34 +29,38 @@ async def text_pieces(
             yield update.answer, piece
         else:
             if not length:
-                yield update.answer, Piece(nothing(asked.text), [])
+                yield update.answer, Piece(no_evidence_text(asked.text), [])
             yield update.answer, Piece("", [])
 
 
-async def seen(state: AppState, asked: AskRequest, shown: dict[str, Any], most: int) -> list[dict[str, Any]]:
+async def retrieved_posts(
+    state: AppState, asked: AskRequest, shown: dict[str, Any], most: int
+) -> list[dict[str, Any]]:
     """The posts that an answer was chosen from, best first."""
     return await state.answer_pool.run(
         volume.retrieved_posts, asked._replace(as_of=parse_time(shown["as_of"])), most
     )
 
 
-async def still(state: AppState, also: list[dict[str, Any]], shown: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those of the posts seen that may be shown now: telling takes as long as a client takes to read."""
-    keys = [post["key"] for post in also]
+async def visible_posts(
+    state: AppState, retrieved: list[dict[str, Any]], shown: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Those of the retrieved posts that are still visible: a stream takes as long as the client takes to read."""
+    keys = [post["key"] for post in retrieved]
     left = (
         await state.search_pool.run(serialize.visible_keys, keys, parse_time(shown["as_of"])) if keys else []
     )
-    return [post for post in also if post["key"] in left]
+    return [post for post in retrieved if post["key"] in left]
 
 
 def extras(given: Filters, shown: dict[str, Any], also: list[dict[str, Any]], base: str) -> dict[str, Any]:
-    """The typed answer, and the lists of sources where they are asked for."""
-    return {"trinch": shown} | (sources(shown, also, base) if given.wants_sources else {})
+    """The fields beside the text: the typed answer and, on request, the lists of sources."""
+    return {"trinch": shown} | (source_lists(shown, also, base) if given.wants_sources else {})
 
 
-def sources(shown: dict[str, Any], also: list[dict[str, Any]], base: str) -> dict[str, Any]:
-    """Perplexity's and xAI's lists: the sources in the order of the markers, then what else was seen. One that was
-    taken back since its marker was sent leaves its place empty."""
+def source_lists(shown: dict[str, Any], also: list[dict[str, Any]], base: str) -> dict[str, Any]:
+    """Perplexity's and xAI's lists: the sources in the order of the markers, then the other retrieved posts. One that
+    was deleted after its marker was sent leaves an empty entry."""
     cited = {source["n"]: source for source in shown["sources"]}
     keys = {source["key"] for source in cited.values()}
     posts = [cited.get(n) for n in range(1, max(cited, default=0) + 1)]
@@ -70,8 +73,8 @@ def _result(post: dict[str, Any] | None, base: str) -> dict[str, Any]:
         return {"title": "", "url": "", "date": None, "last_updated": None, "snippet": ""}
     day = post["created_at"][:10]
     return {
-        "title": title(post),
-        "url": address(post, base),
+        "title": post_title(post),
+        "url": post_url(post, base),
         "date": day,
         "last_updated": day,
         "snippet": post["text"],

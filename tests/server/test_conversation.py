@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trinch.server.http.errors import Problem
-from trinch.server.openai.markdown import escaped, piece_of
+from trinch.server.openai.markdown import escape_markdown, piece_of
 from trinch.server.openai.search_filters import Extension, Filters, SearchParameters, Tool, XSource, where
 from trinch.store.query import parse
 
@@ -81,14 +81,14 @@ def test_what_cannot_be_honoured_is_refused(filters: Filters) -> None:
     ],
 )
 def test_posts_are_shown_as_typed(text: str, shown: str) -> None:
-    assert escaped(text) == shown
+    assert escape_markdown(text) == shown
 
 
 @given(st.text(max_size=80))
 def test_escaping_adds_backslashes_and_nothing_else(text: str) -> None:
-    undone = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escaped(text))
+    undone = re.sub(r"\\([!-/:-@\[-`{-~])", r"\1", escape_markdown(text))
     assert undone == text
-    assert not re.search(r"(?<!\\)(?:\\\\)*[\[\]<`*]", escaped(text))
+    assert not re.search(r"(?<!\\)(?:\\\\)*[\[\]<`*]", escape_markdown(text))
 
 
 def test_offsets_are_of_the_sentence_in_the_text() -> None:
