@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from inspect import cleandoc
 from pathlib import Path
 
 import click
@@ -29,7 +30,7 @@ def reference() -> str:
 
 def section(path: str, command: click.Command) -> str:
     """What a command does, its example and its options."""
-    text, _, example = (command.help or "").partition("\n\n\b\nExample")
+    text, _, example = cleandoc(command.help or "").partition("\n\n\b\nExample")
     usage = " ".join([path, *map(_argument, _of(command, click.Argument))])
     lines = [f"## {path}", "", f"`{usage}`", "", text.strip(), "", "```", *_example_lines(example), "```", ""]
     options = _of(command, click.Option)
@@ -53,14 +54,14 @@ def _argument(argument: click.Parameter) -> str:
 
 
 def _example_lines(example: str) -> list[str]:
-    return [line.strip() for line in example.splitlines()[1:] if line.strip()]
+    return [line.strip() for line in example.splitlines()[1:]]
 
 
 def _row(option: click.Parameter) -> str:
     assert isinstance(option, click.Option)
     names = " / ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     if not option.is_flag:
-        names = f"`{option.opts[0]} {option.metavar or option.type.get_metavar(option, None) or option.type.name.upper()}`"  # type: ignore[call-arg]
+        names = f"`{option.opts[0]} {option.make_metavar(click.Context(main)).replace(' RANGE', '')}`"
     extra = []
     if option.required:
         extra.append("required")
@@ -70,7 +71,8 @@ def _row(option: click.Parameter) -> str:
         default = option.default
         extra.append(f"default {' '.join(default) if isinstance(default, list | tuple) else default}")
     more = f" ({'; '.join(extra)})" if extra else ""
-    return f"| {names} | {option.help or ''}{more} |".replace("|URL", "\\|URL")
+    cells = (names, f"{option.help or ''}{more}")
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 if __name__ == "__main__":

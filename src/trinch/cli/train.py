@@ -13,6 +13,7 @@ import msgspec
 from trinch.cli.group import CommandGroup
 from trinch.cli.options import default_data
 from trinch.training.settings import Settings, SettingsError, read_settings, settings_from
+from trinch.training.stop_signal import stop_on_sigterm
 
 
 class TrainGroup(CommandGroup):
