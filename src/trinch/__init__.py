@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trinch.answers.types import Answer, Citation, Claim, Source
+    from trinch.answers.types import Answer, Citation, CitedPost, Claim
     from trinch.errors import TrinchError
     from trinch.posts.schema import (
         AccountGone,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
-    "trinch.answers.types": ("Answer", "Citation", "Claim", "Source"),
+    "trinch.answers.types": ("Answer", "Citation", "CitedPost", "Claim"),
     "trinch.errors": ("TrinchError",),
     "trinch.posts.schema": (
         "AccountGone",
@@ -69,6 +69,7 @@ __all__ = [
     "AccountHidden",
     "Answer",
     "Citation",
+    "CitedPost",
     "Claim",
     "CountsChanged",
     "Created",
@@ -82,7 +83,6 @@ __all__ = [
     "QueryError",
     "QuestionError",
     "Session",
-    "Source",
     "Stats",
     "Stopped",
     "Totals",

@@ -1,5 +1,6 @@
 """`trinch serve`, `trinch keys` and `trinch mcp`: the server, its API keys, and MCP over standard input and output."""
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +22,11 @@ from trinch.cli.options import data_option, json_option, model_options, model_se
     "has listened to before; Bluesky for a new store.",
 )  # fmt: skip
 @click.option("--no-listen", is_flag=True, help="Ingest no live source.")
-@click.option("--require-keys", is_flag=True, help="Require a key on loopback too.")
+@click.option("--require-keys", is_flag=True, help="Accept keys only: no start-up token.")
+@click.option(
+    "--unix-socket", type=click.Path(path_type=Path), metavar="PATH",
+    help="Listen on this Unix socket instead of a port. Without keys, everyone who can open it has full access.",
+)  # fmt: skip
 @click.option(
     "--allow-host",
     multiple=True,
@@ -41,12 +46,14 @@ from trinch.cli.options import data_option, json_option, model_options, model_se
 @model_options
 @data_option
 def serve(
-    host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, allow_host: tuple[str, ...],
-    cors: tuple[str, ...], rate: float, model: str | None, model_name: str | None, data: Path,
+    host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, unix_socket: Path | None,
+    allow_host: tuple[str, ...], cors: tuple[str, ...], rate: float, model: str | None, model_name: str | None,
+    data: Path,
 ) -> None:  # fmt: skip
     """Serve the API, MCP at /mcp and the web page at /, and ingest live sources.
 
-    Without keys it accepts connections from this machine only: create keys before you open it to others.
+    Without keys it accepts connections from this machine only, with the token in the address that it prints (or the
+    one in TRINCH_TOKEN); create keys before you open it to others.
 
     \b
     Example:
@@ -57,31 +64,51 @@ def serve(
     from trinch.server.http.access import access_rules
     from trinch.server.http.keys import Keys
     from trinch.server.run import run, saved_sources
+    from trinch.sources.address import has_credentials, without_credentials
 
     language_model = model_setting(model, model_name)
+    if any(has_credentials(source) for source in listen) and _given_as_option("listen"):
+        console.fail(
+            "options are visible in the list of processes: put an address with credentials into TRINCH_LISTEN",
+            2,
+        )
     urls = [] if no_listen else [_address(source) for source in listen] or saved_sources(data)
+    has_keys = bool(Keys(data).all())
+    token = os.environ.get("TRINCH_TOKEN") or None
     try:
         access = access_rules(
-            host,
-            bool(Keys(data).all()),
+            "127.0.0.1" if unix_socket else host,
+            has_keys,
             allow_hosts=allow_host,
             origins=cors,
             rate=rate,
             require_keys=require_keys,
+            token=token,
+            unix_socket=unix_socket is not None,
         )
     except ValueError as error:
         console.fail(str(error), 2)
 
-    def show_address(address: str) -> None:
+    def started(address: str) -> None:
+        if access.token and not token and not has_keys:
+            address = f"{address}/?token={access.token}"
         console.err().print(f"[bold]{address}[/]  (store: {data}; stop with Ctrl-C)", soft_wrap=True)
-        sources = ", ".join(urls) or "no live source (see --listen)"
-        console.err().print(f"ingesting: {console.escape(sources)}", soft_wrap=True)
+        shown = ", ".join(without_credentials(url) for url in urls)
+        console.err().print(
+            f"ingesting: {console.escape(shown) or 'no live source (see --listen)'}", soft_wrap=True
+        )
 
     try:
-        status = run(data, host, port, access, urls, show_address, language_model)
+        status = run(data, host, port, access, urls, started, language_model, unix_socket)
     except OSError as error:
-        console.fail(f"cannot listen on {host} port {port}: {error.strerror or error}", 1)
+        place = unix_socket or f"{host} port {port}"
+        console.fail(f"cannot listen on {place}: {error.strerror or error}", 1)
     raise SystemExit(status)
+
+
+def _given_as_option(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _address(source: str) -> str:
