@@ -18,7 +18,6 @@ import pytest
 from cluster_plans import grok, plan, plans
 from hypothesis import given, settings
 
-from trinch.cli.plan_serve import plan_serving, write_serving
 from trinch.model.config import CONFIGS
 from trinch.planner.launch import engine_arguments, kubernetes, oci_terraform, slurm
 from trinch.planner.launch import trainer_settings as own
@@ -26,6 +25,7 @@ from trinch.planner.perf.hardware import PlanError, gpu
 from trinch.planner.perf.layout import Layout, Plan
 from trinch.planner.perf.serving import Demand
 from trinch.planner.perf.workload import workload
+from trinch.planner.serving_plan import plan_serving, write_serving
 from trinch.training.settings import read_settings
 from trinch.training.slurm_script import time_limit
 

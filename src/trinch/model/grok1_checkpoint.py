@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trinch.errors import TrinchError
 from trinch.model.config import CONFIGS, GrokConfig
 from trinch.model.parity import translate_haiku
 
@@ -32,7 +33,7 @@ _DTYPES = {
 }
 
 
-class CheckpointError(ValueError):
+class CheckpointError(TrinchError, ValueError):
     """An invalid checkpoint; the message names the file or the tensor."""
 
 

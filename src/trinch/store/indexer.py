@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trinch.errors import TrinchError
 from trinch.posts.schema import AccountGone, Created, Edited
 from trinch.store.database import DATABASE, StoreError
 from trinch.store.log import Entry, Log
@@ -33,7 +34,7 @@ IDLE = 0.02
 _logger = logging.getLogger(__name__)
 
 
-class IndexerStopped(ChildProcessError):
+class IndexerStopped(TrinchError, ChildProcessError):
     """The process that indexes failed."""
 
 
