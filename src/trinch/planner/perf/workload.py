@@ -60,6 +60,8 @@ class Workload:
     sinks: bool = False
     positions: int = 0
     mtp_layers: int = 0
+    activation: str = "silu"
+    rope_theta: float = 10_000.0
 
     @property
     def mla(self) -> bool:
@@ -209,6 +211,8 @@ def of_grok(name: str, config: GrokConfig, seq_len: int = 8192) -> Workload:
         moe_layers=config.num_layers,
         dense_residual=config.intermediate_size > 0,
         norms=4,
+        activation="gelu",
+        rope_theta=config.rope_theta,
     )
 
 
