@@ -3,7 +3,6 @@
 The formats themselves are in `grok1_checkpoint` and `hf_checkpoint`.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +15,7 @@ from trinch.model import grok1_checkpoint, hf_checkpoint
 from trinch.model.config import CONFIGS, GrokConfig
 from trinch.model.grok import Grok
 from trinch.model.grok1_checkpoint import CheckpointError as CheckpointError
+from trinch.model.hf_config import config_from_hf, read_config_json
 
 Format = Literal["grok-1 pickles", "safetensors"]
 
@@ -35,11 +35,7 @@ def read_config(folder: Path) -> GrokConfig:
     """Configuration of the checkpoint in `folder`."""
     if find_format(folder) == "grok-1 pickles":
         return grok1_checkpoint.infer_config(folder)
-    try:
-        values = json.loads((folder / "config.json").read_text())
-    except ValueError as error:
-        raise CheckpointError(f"{folder / 'config.json'}: {error}") from None
-    return hf_checkpoint.config_from_hf(values)
+    return config_from_hf(read_config_json(folder / "config.json"))
 
 
 def read_tensors(
@@ -79,14 +75,16 @@ def save(model: Grok, folder: Path, dtype: torch.dtype = torch.bfloat16) -> None
 
 
 def describe(name_or_folder: str) -> dict[str, Any]:
-    """Architecture, exact parameters (total, active, by part) and bytes of a known model or a checkpoint.
+    """Architecture, exact parameters (total, active, by part) and bytes of a known model, checkpoint or config.json.
 
-    For a checkpoint also what is on disk. Raises CheckpointError if it is neither.
+    For a checkpoint also what is on disk. Raises CheckpointError if it is none of these.
     """
     folder = Path(name_or_folder)
     stored: dict[str, Any] = {}
     if name_or_folder in CONFIGS:
         config = CONFIGS[name_or_folder]
+    elif folder.is_file():
+        config = config_from_hf(read_config_json(folder))
     elif folder.is_dir():
         config = read_config(folder)
         form = find_format(folder)
@@ -94,7 +92,9 @@ def describe(name_or_folder: str) -> dict[str, Any]:
         size = sum(x.stat().st_size for x in files)
         stored = {"checkpoint": {"format": form, "files": len(files), "bytes": size}}
     else:
-        raise CheckpointError(f"{name_or_folder!r} is neither a folder nor one of {', '.join(CONFIGS)}")
+        raise CheckpointError(
+            f"{name_or_folder!r} is neither a folder, a config.json nor one of {', '.join(CONFIGS)}"
+        )
     total, active = config.num_parameters, config.num_active_parameters
     return {
         "name": name_or_folder,
