@@ -83,20 +83,32 @@ def inspect(name_or_path: str, as_json: bool) -> None:
 
     if name_or_path in CONFIGS:
         facts = describe_config(name_or_path, CONFIGS[name_or_path])
-    elif Path(name_or_path).is_dir():
-        _need_torch()
-        from trinch.model.load import CheckpointError, describe_checkpoint
-
-        try:
-            facts = describe_checkpoint(Path(name_or_path))
-        except CheckpointError as error:
-            raise click.UsageError(str(error)) from None
     else:
-        raise click.UsageError(f"{name_or_path!r} is neither a folder nor one of {', '.join(CONFIGS)}")
+        facts = _describe_grok(Path(name_or_path))
     if as_json:
         click.echo(json.dumps(facts))
     else:
         _print(facts)
+
+
+def _describe_grok(path: Path) -> dict[str, Any]:
+    """Facts of a Grok in a folder, or of its config.json alone."""
+    from trinch.model.config import CONFIGS
+    from trinch.model.describe import describe_config
+
+    if not path.exists():
+        known = ", ".join(CONFIGS)
+        raise click.UsageError(f"{str(path)!r} is neither a folder, a config.json nor one of {known}")
+    _need_torch()
+    from trinch.model.hf_config import config_from_hf, read_config_json
+    from trinch.model.load import CheckpointError, describe_checkpoint
+
+    try:
+        if path.is_file():
+            return describe_config(str(path), config_from_hf(read_config_json(path)))
+        return describe_checkpoint(path)
+    except CheckpointError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def other_model(name_or_path: str) -> dict[str, Any] | None:
