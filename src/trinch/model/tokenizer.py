@@ -28,6 +28,20 @@ SPLIT = (
 
 _ROLES = {"system": "System:", "user": "Human:", "assistant": "Assistant:"}
 
+CHAT_TEMPLATE = (
+    "{%- set roles = {'system': 'System:', 'user': 'Human:', 'assistant': 'Assistant:'} -%}"
+    "{%- for message in messages -%}"
+    "{%- if message['role'] not in roles -%}"
+    "{{- raise_exception('role ' ~ message['role'] ~ ' is none of system, user, assistant') -}}"
+    "{%- endif -%}"
+    "{%- set content = message['content'].replace('<|separator|>', '') -%}"
+    "{%- if message['role'] != 'assistant' -%}{%- set content = content.strip() -%}{%- endif -%}"
+    "{{- ('' if loop.first else '\n\n') ~ roles[message['role']] ~ ' ' ~ content ~ '<|separator|>' -}}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- ('\n\n' if messages else '') ~ 'Assistant:' -}}{%- endif -%}"
+)
+"""Grok-2's conversation format in Jinja, as `render_chat` writes it."""
+
 
 class TokenizerError(TrinchError, ValueError):
     """An invalid tokenizer file."""
@@ -76,6 +90,25 @@ class Tokenizer:
     def save(self, path: Path) -> None:
         """Write `tokenizer.json` (give the folder or the file)."""
         self._tokenizer.save(str(path / "tokenizer.json" if path.is_dir() else path))
+
+    def save_for_transformers(self, folder: Path, max_positions: int) -> None:
+        """Write `tokenizer.json` and what `transformers.AutoTokenizer` needs beside it: the class, the special tokens
+        and the chat template."""
+        self.save(folder)
+        special = {"pad_token": PAD, "eos_token": EOS, "additional_special_tokens": [SEPARATOR]}
+        config = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": max_positions,
+            "clean_up_tokenization_spaces": False,
+            "add_bos_token": False,
+            "add_eos_token": False,
+            "chat_template": CHAT_TEMPLATE,
+            **special,
+        }
+        texts = {"tokenizer_config.json": config, "special_tokens_map.json": special}
+        for name, values in texts.items():
+            (folder / name).write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+        (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, "utf-8")
 
     def encode_chat(
         self, messages: Iterable[Mapping[str, str]], *, answer: bool = True

@@ -14,7 +14,6 @@ import zlib
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from math import prod
 from typing import TypeVar, cast
 
 import torch
@@ -33,8 +32,6 @@ from trinch.training.experts import parallelize_experts
 from trinch.training.settings import Mesh, Settings, SettingsError
 
 T = TypeVar("T")
-MAX_IMBALANCE = 1.05
-"""Largest allowed `shard_imbalance`: the fullest process decides how much memory all need."""
 COLUMNS = ("attn.q_proj", "attn.k_proj", "attn.v_proj", "mlp.gate_proj", "mlp.up_proj")
 ROWS = ("attn.o_proj", "mlp.down_proj")
 
@@ -161,36 +158,6 @@ def check_layout(config: GrokConfig, shape: Mesh, settings: Settings) -> None:
     for name, ways, whole, what, divides in wanted:
         if ways > whole or (divides and whole % ways):
             raise SettingsError(f"{name} is {ways}, which does not split {whole} {what}")
-
-    if (imbalance := shard_imbalance(config, shape)) > MAX_IMBALANCE:
-        raise SettingsError(
-            f"mesh.shard is {shape.shard} (x expert {shape.expert}): the fullest process would hold {imbalance:.2f} "
-            f"times its even share of the parameters; choose a number that divides the model's sizes, and use "
-            f"mesh.replicate for the rest"
-        )
-
-
-def shard_imbalance(config: GrokConfig, shape: Mesh) -> float:
-    """Parameters of the fullest process of a stage as a multiple of an even share, of `shard_dimension`'s choices."""
-    fullest = even = 0.0
-    for name, sizes in config.parameter_shapes().items():
-        left, ways = list(sizes), shape.shard * shape.expert
-        taken = set()
-        if ".experts." in name:
-            ways = shape.shard
-            cuts = {0: shape.expert, 1 if name.endswith("down") else 2: shape.tensor}
-        else:
-            module = name.removesuffix(".weight")
-            cuts = {0: shape.tensor} if module.endswith(COLUMNS) else {}
-            cuts |= {1: shape.tensor} if module.endswith(ROWS) else {}
-        for d, cut in cuts.items():
-            left[d] //= cut
-            taken |= {d} if cut > 1 else set()
-        free = [d for d in range(len(left)) if d not in taken]
-        d = next((d for d in free if left[d] % ways == 0), free[0])
-        even += prod(left) / ways
-        fullest += prod(left) / left[d] * -(-left[d] // ways)
-    return fullest / even
 
 
 def stage_layers(config: GrokConfig, shape: Mesh, stage: int) -> range:
