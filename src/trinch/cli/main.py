@@ -25,6 +25,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 ROOMS = {
+    "check": ("trinch.cli.maintenance", "Check a store for damage, and repair it."),
+    "rebuild": ("trinch.cli.maintenance", "Build the index again from the log."),
+    "backup": ("trinch.cli.maintenance", "Copy a store, also while it is in use."),
+    "restore": ("trinch.cli.maintenance", "Bring a store back from a backup."),
+    "erase": ("trinch.cli.maintenance", "Erase posts for good, with a certificate."),
     "serve": ("trinch.cli.serve", "Serve the API and the page, and drink from the given sources."),
     "keys": ("trinch.cli.serve", "Make, list and revoke keys of the API."),
     "mcp": ("trinch.cli.serve", "Speak the Model Context Protocol on standard input and output."),
