@@ -131,7 +131,7 @@ def run_corruptions(original: Path, folder: Path, first: int, number: int) -> No
 
 
 def test_random_corruptions_are_detected_and_repaired(original: Path, tmp_path: Path) -> None:
-    run_corruptions(original, tmp_path, 0, 60)
+    run_corruptions(original, tmp_path, 0, 12)
 
 
 @pytest.mark.long

@@ -208,7 +208,7 @@ def _recover_log(path: Path) -> tuple[Path, int]:
         db.text_factory = bytes
         log.append(list(_deleted_ids(db)))  # first, so that nothing deleted comes back
         batch: list[Event] = []
-        for body in _readable_bodies(db):
+        for body in _readable_bodies(db, kept.stat().st_size):
             try:
                 batch.append(_decode(body))
             except (msgspec.DecodeError, TypeError):
@@ -236,13 +236,16 @@ def _deleted_ids(db: sqlite3.Connection) -> Iterator[Event]:
             yield Deleted(at=now(), network=network, id=id)
 
 
-def _readable_bodies(db: sqlite3.Connection) -> Iterator[bytes]:
-    """The bodies of all events that can be read, in order; a damaged page is skipped by halving the range."""
+def _readable_bodies(db: sqlite3.Connection, size: int) -> Iterator[bytes]:
+    """The bodies of all events that can be read, in order; a damaged page is skipped by halving the range.
+
+    `size` of the file in bytes limits how many events there can be if the database does not say."""
     try:
         (last,) = db.execute("SELECT max(seq) FROM events").fetchone()
     except sqlite3.DatabaseError:
         last = None
-    ranges = [(1, int(last) if isinstance(last, int) else 1 << 24)]
+    most = size // 16 + 1  # an event takes more bytes than that
+    ranges = [(1, min(last, most) if isinstance(last, int) else most)]
     while ranges:
         first, end = ranges.pop()
         sql = f"SELECT body, crc FROM events WHERE seq BETWEEN {first} AND {end} ORDER BY seq"
