@@ -130,6 +130,7 @@ def _check_index(folder: Path, identity: str, report: Report) -> None:
         problem("meta.json", "damaged")
         return
     report.indexed = sum(docs - (deletes or {}).get("num_deleted_docs", 0) for _, docs, deletes in segments)
+    seen: dict[int, str] = {}
     for name, _, deletes in segments:
         endings = ["term", "idx", "pos", "fast", "fieldnorm", "store"]
         endings += [f"{deletes['opstamp']}.del"] if deletes else []
@@ -139,6 +140,8 @@ def _check_index(folder: Path, identity: str, report: Report) -> None:
                 problem(file.name, "missing")
             elif not _has_valid_footer(file):
                 problem(file.name, "damaged (checksum)")
+            elif seen.setdefault(zlib.crc32(file.read_bytes()), ending) != ending:
+                problem(file.name, "a copy of another file of the index")
     level = read_position(folder) == report.events
     if level and not report.problems and report.indexed != report.posts:
         problem("meta.json", f"holds {report.indexed:,} posts, the log {report.posts:,}")

@@ -103,6 +103,19 @@ def _writer_lock(path: Path, trouble: Exception) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _panics_as_errors(path: Path) -> Iterator[None]:
+    """Tantivy panics on some damaged files; in Python that is not even an Exception. Raises StoreError instead."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise StoreError(
+            f"the index in {path} is damaged ({error}). Nothing is lost: `trinch rebuild` makes it again from the log"
+        ) from None
+
+
 class TextIndex:
     """The index in a folder; readable by many processes while one writes."""
 
@@ -272,7 +285,8 @@ class TextIndex:
         searcher = self._searcher()
         limit = max(1, min(limit, searcher.num_docs))  # tantivy allocates room for `limit`
         order = "at" if latest else None
-        hits = searcher.search(query, limit=limit, count=False, order_by_field=order).hits
+        with _panics_as_errors(self._path):
+            hits = searcher.search(query, limit=limit, count=False, order_by_field=order).hits
         addresses = [address for _, address in hits]
         seqs = searcher.fast_field_values("seq", addresses)
         times = [key for key, _ in hits] if latest else searcher.fast_field_values("at", addresses)
