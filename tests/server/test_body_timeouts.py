@@ -17,6 +17,7 @@ from starlette.routing import Route
 from tests.server.test_connection_limits import closed, served
 from trinch.server.api import upload
 from trinch.server.http import codec, connection_limits, middleware
+from trinch.server.http.access import AccessControl, access_rules
 from trinch.server.http.audit import Audit
 from trinch.server.http.errors import Problem
 from trinch.server.http.keys import Keys
@@ -69,8 +70,9 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
     ]
     app = middleware.Middleware(
         Starlette(routes=routes, exception_handlers={Problem: problem}),
-        middleware.access_rules("127.0.0.1", keys=False, allow_hosts=["x"]),
-        Keys(tmp_path),
+        AccessControl(
+            access_rules("127.0.0.1", keys=False, allow_hosts=["x"], unix_socket=True), Keys(tmp_path)
+        ),
         Audit(tmp_path),
         Metrics(),
         lambda _: "test",

@@ -41,7 +41,7 @@ def model() -> Iterator[Server]:
 def http(model: Server, sample_data: Path) -> Iterator[httpx.Client]:
     with (
         Running(sample_data, "--model", model.url("good"), "--model-name", "wordsmith") as running,
-        httpx.Client(base_url=running.url, timeout=30) as client,
+        running.client() as client,
     ):
         yield client
 
@@ -101,13 +101,11 @@ def test_what_went_wrong_inside_is_for_the_log_only(sample_data: Path, model: Se
     with Running(
         shutil.copytree(sample_data, tmp_path / "store"), "--model", model.url("500"), "--model-name", "m"
     ) as running:
-        answer = httpx.get(
-            f"{running.url}/v1/ask", params={"question": QUESTION, "as_of": AS_OF}, timeout=30
-        ).json()
+        answer = running.get("/v1/ask", params={"question": QUESTION, "as_of": AS_OF}, timeout=30).json()
         assert answer["outcome"] == "answer"
         assert (answer["writer"]["error"], answer["writer"]["written"]) == ("server", 0)
         assert str(model.port) not in str(answer["writer"])
-        assert f"127.0.0.1:{model.port}/500/v1 failed (status 500)" in running.said()
+        assert f"127.0.0.1:{model.port}/500/v1 failed (status 500)" in running.output()
 
 
 def trinch(data: Path, *arguments: str, key: str = "") -> subprocess.CompletedProcess[str]:

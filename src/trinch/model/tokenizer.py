@@ -14,6 +14,8 @@ from typing import Any
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers
 from tokenizers import Tokenizer as _Tokenizer
 
+from trinch.errors import TrinchError
+
 PAD, SEPARATOR, EOS = "<|pad|>", "<|separator|>", "<|eos|>"
 SPECIAL_TOKENS = (PAD, SEPARATOR, EOS)
 """Of Grok-2, with the ids 0, 1 and 2."""
@@ -27,7 +29,7 @@ SPLIT = (
 _ROLES = {"system": "System:", "user": "Human:", "assistant": "Assistant:"}
 
 
-class TokenizerError(ValueError):
+class TokenizerError(TrinchError, ValueError):
     """An invalid tokenizer file."""
 
 
@@ -129,7 +131,9 @@ def load_tokenizer(path: Path) -> Tokenizer:
             )
             raise TokenizerError(f"{path}: none of {', '.join(names)} here{hint}")
         path = found
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
+    if text.startswith("version https://git-lfs.github.com/"):
+        raise TokenizerError(f"{path}: a Git LFS pointer, not the file itself: run `git lfs pull` there")
     try:
         if path.name.endswith(".tok.json"):
             return Tokenizer(_from_ranks(json.loads(text)))

@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from trinch.errors import TrinchError
+
 
 class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One version of one post, in the same shape whatever network it came from.
@@ -168,5 +170,5 @@ Event: TypeAlias = (
 )
 
 
-class Malformed(ValueError):
+class Malformed(TrinchError, ValueError):
     """A line that is not what its format says. The message is for people and names the field."""

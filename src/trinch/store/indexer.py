@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trinch.errors import TrinchError
 from trinch.posts.schema import AccountGone, Created, Edited
 from trinch.store.database import DATABASE, StoreError
 from trinch.store.log import Entry, Log
@@ -40,7 +41,7 @@ _REQUEST = "purge"
 """File in the folder of the index that asks its writer to purge now."""
 
 
-class IndexerStopped(ChildProcessError):
+class IndexerStopped(TrinchError, ChildProcessError):
     """The process that indexes failed."""
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from trinch.errors import TrinchError
 from trinch.posts.text import tokens
 from trinch.posts.times import LATEST, SNOWFLAKE_EPOCH_MS
 
@@ -28,7 +29,7 @@ MAX_TERMS = 200
 """Words, phrases and operators of a query."""
 
 
-class QueryError(ValueError):
+class QueryError(TrinchError, ValueError):
     """A query that cannot be parsed; `position` is the offset of the error."""
 
     def __init__(self, reason: str, query: str, position: int) -> None:

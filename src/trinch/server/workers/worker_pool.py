@@ -94,7 +94,7 @@ class WorkerPool:
             return await asyncio.shield(reply)
         except asyncio.CancelledError:
             if self._cpu_seconds is not None:
-                loop.call_later(CANCEL_SECONDS, lambda: reply.done() or worker.kill())
+                loop.call_later(CANCEL_SECONDS, self._kill_unless_done, worker, reply)
             raise
 
     def _exchange(self, worker: "_Worker", task: bytes) -> Any:
@@ -105,6 +105,11 @@ class WorkerPool:
         if not succeeded:
             raise value
         return value
+
+    @staticmethod
+    def _kill_unless_done(worker: "_Worker", reply: "asyncio.Future[Any]") -> None:
+        if not reply.done():
+            worker.kill()
 
     def _release(self, worker: "_Worker") -> None:
         self.busy -= 1
