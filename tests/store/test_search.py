@@ -376,6 +376,31 @@ def test_posts_made_to_take_forever_do_not(tmp_path: Path, more: dict[str, objec
     assert len(store.search("joined")) == 1
 
 
+def test_double_negation_uses_the_index(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    look, limits = store.index.search, list[int]()
+
+    def search(query: Query, limit: int, *, latest: bool = False) -> list[Found]:
+        found = look(query, limit, latest=latest)
+        limits.append(len(found))
+        return found
+
+    monkeypatch.setattr(store.index, "search", search)
+    assert store.search('-(-"zzzqqq nothing")') == []
+    assert limits == [0], "no candidate is evaluated"
+    assert len(store.search("-(-(-(-storm)) -calm)", limit=50)) == 3  # storm OR calm
+
+
+def test_a_search_ends_with_its_budget_and_says_so(store: Store) -> None:
+    whole, cut = store.search("storm"), store.search("storm", budget_ms=0)
+    assert (len(whole), whole.partial) == (3, False)
+    assert (len(cut), cut.partial) == (0, True)
+
+
+def test_a_query_of_too_many_parts_is_an_error(store: Store) -> None:
+    with pytest.raises(QueryError, match="more than 200"):
+        store.search(" ".join(["a"] * 201))
+
+
 def test_bad_queries_are_errors(store: Store) -> None:
     with pytest.raises(QueryError):
         store.search('"never closed')

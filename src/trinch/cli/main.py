@@ -17,6 +17,7 @@ from trinch.cli.demo import demo
 from trinch.cli.group import CommandGroup
 from trinch.cli.ingest import ingest
 from trinch.cli.listen import listen
+from trinch.cli.maintenance import backup, check, erase, rebuild, restore
 from trinch.cli.model import model
 from trinch.cli.plan import plan
 from trinch.cli.search import search
@@ -37,7 +38,10 @@ class Main(CommandGroup):
         except BrokenPipeError:
             raise  # click ends quietly: the reader of our output has closed it
         except sqlite3.Error as error:
-            console.fail(f"the store cannot be read or written: {error}; acknowledged posts are safe", 1)
+            console.fail(
+                f"the store cannot be read or written: {error}; `trinch check --repair` recovers what it still holds",
+                1,
+            )
         except OSError as error:
             console.fail(str(error), 1)
 
@@ -57,6 +61,8 @@ def main() -> None:
 
 
 for command in (ingest, listen, search, ask, stats, demo, serve, keys, mcp, plan, model, train):
+    main.add_command(command)
+for command in (check, rebuild, backup, restore, erase):
     main.add_command(command)
 
 

@@ -12,6 +12,7 @@ before, time included, is a duplicate, so that replaying a part of the stream ch
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
+from zlib import crc32
 
 import msgspec
 
@@ -40,7 +41,7 @@ class EventApplier:
         self._known: dict[str, int | None] = {}
         """Keys of posts in the store → position of the newest version, None if deleted."""
         self._alias: dict[str, str] = {}
-        self._new_events: list[tuple[int, int, bytes, str | None]] = []
+        self._new_events: list[tuple[int, int, bytes, str | None, int]] = []
         self._new_posts: dict[str, int] = {}
         self._gone: dict[str, int] = {}
         """Accounts that are gone → posts from before this time are refused."""
@@ -91,7 +92,7 @@ class EventApplier:
     def _flush(self) -> None:
         """Write what was collected to the tables."""
         self._db.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", self._new_posts.items())
-        self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", self._new_events)
+        self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", self._new_events)
         self._counts.flush()
         self._new_posts.clear()
         self._new_events.clear()
@@ -99,7 +100,8 @@ class EventApplier:
     def _write(self, event: ev.Event, refs: Sequence[int] = ()) -> int:
         """Append an event to the log; a time in the future counts as now. Returns its position."""
         seq, at = self.next_seq, self._time(event)
-        self._new_events.append((seq, at, _encode(event), _encode(refs).decode() if refs else None))
+        body = _encode(event)
+        self._new_events.append((seq, at, body, _encode(refs).decode() if refs else None, crc32(body)))
         self.next_seq += 1
         return seq
 
@@ -219,7 +221,9 @@ class EventApplier:
         for key in families.merge(self._db, root, keys):
             self._counts.forget(key)
         seqs = families.positions(self._db, [root])
-        self._db.executemany("UPDATE events SET body = NULL WHERE seq = ?", [(seq,) for seq in seqs])
+        self._db.executemany(
+            "UPDATE events SET body = NULL, crc = NULL WHERE seq = ?", [(seq,) for seq in seqs]
+        )
         self._db.execute("DELETE FROM superseded WHERE key = ?", (root,))
         self._counts.forget(root)
         self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, NULL)", (root,))

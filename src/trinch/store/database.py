@@ -9,6 +9,8 @@ import uuid
 from importlib.resources import files
 from pathlib import Path
 
+from trinch.errors import TrinchError
+
 DATABASE = "ocean.db"
 """File name of the log inside the folder of a store."""
 
@@ -26,7 +28,7 @@ _SETTINGS = (
 )
 
 
-class StoreError(OSError):
+class StoreError(TrinchError, OSError):
     """A store that cannot be used; the message says what is safe and what to do."""
 
 

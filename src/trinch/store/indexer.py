@@ -34,6 +34,13 @@ IDLE = 0.02
 _logger = logging.getLogger(__name__)
 
 
+PURGE_EVERY = 20 * 3600
+"""Seconds after which deleted posts are removed from the files of a running index: within a day of their event."""
+
+_REQUEST = "purge"
+"""File in the folder of the index that asks its writer to purge now."""
+
+
 class IndexerStopped(TrinchError, ChildProcessError):
     """The process that indexes failed."""
 
@@ -114,10 +121,13 @@ def follow(data: Path, stop: threading.Event) -> None:
     """Keep the index level until `stop` is set, then up to the end of the log; wait for another writer's turn."""
     log, index = Log(data / DATABASE), TextIndex(data / INDEX)
     if _wait_to_write(log, index, stop):
-        position = _start(log, index)
+        position, purged = _start(log, index), time.monotonic()
         while not stop.is_set():
             following = step(log, index, position)
             if following == position:
+                if log.last_seq < position:  # a backup was restored
+                    following = _start(log, index)
+                purged = _maintain(log, index, data, purged)
                 time.sleep(IDLE)
             position = following
         last = log.last_seq
@@ -125,6 +135,37 @@ def follow(data: Path, stop: threading.Event) -> None:
             position = step(log, index, position)
         index.close()
     log.close()
+
+
+def request_purge(data: Path) -> None:
+    """Ask whoever writes the index to remove deleted posts from its files now."""
+    (data / INDEX / _REQUEST).touch()
+
+
+def purge_if_requested(log: Log, index: TextIndex, data: Path) -> bool:
+    """Purge if that is requested and no other process is the writer. Returns whether no request is left."""
+    request = data / INDEX / _REQUEST
+    if request.exists() and index.try_write():
+        position = _start(log, index)
+        while (following := step(log, index, position)) != position:
+            position = following
+        index.purge(log.versions)
+        request.unlink(missing_ok=True)
+        index.close()
+    return not request.exists()
+
+
+def _maintain(log: Log, index: TextIndex, data: Path, purged: float) -> float:
+    """What a running indexer does when it is idle: purge when asked to, and once in PURGE_EVERY.
+
+    Returns the time of the last purge."""
+    request = data / INDEX / _REQUEST
+    if request.exists() or time.monotonic() - purged > PURGE_EVERY:
+        index.purge(log.versions)
+        log.checkpoint()
+        request.unlink(missing_ok=True)
+        return time.monotonic()
+    return purged
 
 
 def _wait_to_write(log: Log, index: TextIndex, stop: threading.Event) -> bool:

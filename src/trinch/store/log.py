@@ -100,9 +100,19 @@ class Log:
                 if isinstance(event, Created | Edited):
                     if (event.network, event.post.author_id) != (network, author_id):
                         continue
-                    self._db.execute("UPDATE events SET body = NULL WHERE seq = ?", (seq,))
+                    self._db.execute("UPDATE events SET body = NULL, crc = NULL WHERE seq = ?", (seq,))
                 empty.append(seq)
         return empty
+
+    def erase_handles(self, accounts: Iterable[str]) -> None:
+        """Erase the changes of name of some accounts (keys)."""
+        with self._transaction():
+            for account in accounts:
+                self._db.execute(
+                    "UPDATE events SET body = NULL, crc = NULL WHERE seq IN (SELECT seq FROM handles WHERE key = ?)",
+                    (account,),
+                )
+                self._db.execute("DELETE FROM handles WHERE key = ?", (account,))
 
     def checkpoint(self) -> bool:
         """Merge the write-ahead log into the file and empty it; erased bytes are then in neither.

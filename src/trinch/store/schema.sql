@@ -12,7 +12,8 @@ CREATE TABLE IF NOT EXISTS events (
     seq  INTEGER PRIMARY KEY,
     at   INTEGER NOT NULL,          -- when it happened, UTC microseconds
     body BLOB,                      -- the event as JSON; NULL once erased
-    refs TEXT                       -- positions of the posts it erases or whose counts it changes, JSON list
+    refs TEXT,                      -- positions of the posts it erases or whose counts it changes, JSON list
+    crc  INTEGER                    -- CRC-32 of the body; NULL for events of release 0.1.0
 );
 
 -- When each group of events was acknowledged. Counts inside a post were seen then, not when it was written.

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import tantivy
 from tantivy import Query
 
@@ -100,6 +101,19 @@ def _writer_lock(path: Path, trouble: Exception) -> Iterator[None]:
             reason = f"the index in {path} cannot be used ({trouble}), and another process is writing to it"
             raise StoreError(f"{reason}: end that process, then try again") from None
         yield
+
+
+@contextmanager
+def _panics_as_errors(path: Path) -> Iterator[None]:
+    """Tantivy panics on some damaged files; in Python that is not even an Exception. Raises StoreError instead."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise StoreError(
+            f"the index in {path} is damaged ({error}). Nothing is lost: `trinch rebuild` makes it again from the log"
+        ) from None
 
 
 class TextIndex:
@@ -209,6 +223,41 @@ class TextIndex:
         self._open_writer().delete_all_documents()
         self.commit(0)
 
+    def purge(self, current: Callable[[list[int]], dict[int, Version]]) -> int:
+        """Remove the terms of deleted documents from the files of the index. Returns how many were rewritten.
+
+        A segment with deleted documents keeps their terms until it is merged. Tantivy's Python binding cannot force
+        a merge, so the other documents of such segments are indexed anew from the log: the old segment is then
+        empty, and its files are deleted."""
+        writer = self._open_writer()
+        writer.commit()
+        seqs = self._in_segments_with_deletions()
+        for start in range(0, len(seqs), 4000):
+            for version in current(seqs[start : start + 4000]).values():
+                writer.delete_documents_by_term("seq", version.seq)
+                writer.add_document(document(*version))
+        writer.commit()
+        writer.wait_merging_threads()
+        self._writer = None
+        if self.try_write():
+            self._open_writer().garbage_collect_files()
+        return len(seqs)
+
+    def _in_segments_with_deletions(self) -> list[int]:
+        """Positions of the remaining documents of segments from which others were deleted."""
+        segments = msgspec.json.decode(self._meta.read_bytes())["segments"]
+        touched = {
+            place
+            for place, segment in enumerate(segments)
+            if (segment["deletes"] or {}).get("num_deleted_docs", 0)
+        }
+        if not touched:
+            return []
+        searcher = self._searcher()
+        hits = searcher.search(Query.all_query(), limit=max(1, searcher.num_docs), count=False).hits
+        addresses = [address for _, address in hits if address.segment_ord in touched]
+        return [int(seq or 0) for seq in searcher.fast_field_values("seq", addresses)]
+
     def close(self) -> None:
         """Let another process write. Merges that are under way are finished first."""
         if self._writer is not None:
@@ -236,7 +285,8 @@ class TextIndex:
         searcher = self._searcher()
         limit = max(1, min(limit, searcher.num_docs))  # tantivy allocates room for `limit`
         order = "at" if latest else None
-        hits = searcher.search(query, limit=limit, count=False, order_by_field=order).hits
+        with _panics_as_errors(self._path):
+            hits = searcher.search(query, limit=limit, count=False, order_by_field=order).hits
         addresses = [address for _, address in hits]
         seqs = searcher.fast_field_values("seq", addresses)
         times = [key for key, _ in hits] if latest else searcher.fast_field_values("at", addresses)
@@ -244,6 +294,10 @@ class TextIndex:
         return [
             Found(int(s or 0), int(t or 0), score) for s, t, score in zip(seqs, times, scores, strict=True)
         ]
+
+    def all_positions(self, query: Query | None) -> list[int]:
+        """Positions of all candidates of a query; of all documents if it is None."""
+        return [found.seq for found in self.search(query or Query.all_query(), max(1, self.count()))]
 
     def count(self) -> int:
         """Number of documents."""

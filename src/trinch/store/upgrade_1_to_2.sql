@@ -1,4 +1,5 @@
 -- From the schema of release 0.1.0: hiding, accounts and handles keep every event instead of the latest one.
+ALTER TABLE events ADD COLUMN crc INTEGER;
 ALTER TABLE hidden RENAME TO hidden_1;
 ALTER TABLE accounts_hidden RENAME TO accounts_hidden_1;
 ALTER TABLE accounts_gone RENAME TO accounts_gone_1;
