@@ -24,7 +24,7 @@ from trinch.model import grok1_checkpoint
 from trinch.model import load as checkpoint
 from trinch.model.config import CONFIGS
 from trinch.model.grok import Grok
-from trinch.model.hf_checkpoint import config_from_hf, config_to_hf
+from trinch.model.hf_config import config_from_hf, config_to_hf
 from trinch.model.load import CheckpointError, load, read_config, save
 
 GROK2 = SPEC | {"expert_width": 16, "mlp_width": 24}

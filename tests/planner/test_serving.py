@@ -179,7 +179,7 @@ def test_the_verb_prints_json_and_writes_files(tmp_path) -> None:  # type: ignor
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)
     assert found["best"]["gpus"] == found["best"]["replicas"] * 8
-    assert {path.name for path in tmp_path.iterdir()} == {"serve-sglang.sh", "serve-vllm.sh", "serving.yaml"}
+    assert {path.name for path in tmp_path.iterdir()} == {"serve-sglang.sh", "serving.yaml"}
     assert "TTFT" in CliRunner().invoke(serve, args).output
 
 

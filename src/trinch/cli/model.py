@@ -66,7 +66,7 @@ def parity(ctx: click.Context, file: Path, dtype: str, as_json: bool) -> None:
 @click.argument("name_or_path")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def inspect(name_or_path: str, as_json: bool) -> None:
-    """Show the architecture, exact parameters and bytes of grok-1, grok-2, tiny, small or a checkpoint.
+    """Show architecture, exact parameters and bytes of grok-1, grok-2, tiny, small, a checkpoint or a config.json.
 
     \b
     Example:
@@ -76,22 +76,54 @@ def inspect(name_or_path: str, as_json: bool) -> None:
     from trinch.model.config import CONFIGS
     from trinch.model.describe import describe_config
 
+    other = other_model(name_or_path)
+    if other is not None:
+        click.echo(json.dumps(other) if as_json else "\n".join(f"{k:<22} {v}" for k, v in other.items()))
+        return
+
     if name_or_path in CONFIGS:
         facts = describe_config(name_or_path, CONFIGS[name_or_path])
-    elif Path(name_or_path).is_dir():
-        _need_torch()
-        from trinch.model.load import CheckpointError, describe_checkpoint
-
-        try:
-            facts = describe_checkpoint(Path(name_or_path))
-        except CheckpointError as error:
-            raise click.UsageError(str(error)) from None
     else:
-        raise click.UsageError(f"{name_or_path!r} is neither a folder nor one of {', '.join(CONFIGS)}")
+        facts = _describe_grok(Path(name_or_path))
     if as_json:
         click.echo(json.dumps(facts))
     else:
         _print(facts)
+
+
+def _describe_grok(path: Path) -> dict[str, Any]:
+    """Facts of a Grok in a folder, or of its config.json alone."""
+    from trinch.model.config import CONFIGS
+    from trinch.model.describe import describe_config
+
+    if not path.exists():
+        known = ", ".join(CONFIGS)
+        raise click.UsageError(f"{str(path)!r} is neither a folder, a config.json nor one of {known}")
+    _need_torch()
+    from trinch.model.hf_config import config_from_hf, read_config_json
+    from trinch.model.load import CheckpointError, describe_checkpoint
+
+    try:
+        if path.is_file():
+            return describe_config(str(path), config_from_hf(read_config_json(path)))
+        return describe_checkpoint(path)
+    except CheckpointError as error:
+        raise click.UsageError(str(error)) from None
+
+
+def other_model(name_or_path: str) -> dict[str, Any] | None:
+    """Facts of any Hugging Face configuration but Grok's, read without torch; None for everything else."""
+    path = Path(name_or_path)
+    if not (path / "config.json" if path.is_dir() else path).is_file():
+        return None
+    from trinch.planner.perf.hardware import PlanError
+    from trinch.planner.perf.hf_config import is_grok
+    from trinch.planner.perf.workload import workload
+
+    try:
+        return None if is_grok(path) else workload(name_or_path).facts()
+    except PlanError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _print(facts: dict[str, Any]) -> None:

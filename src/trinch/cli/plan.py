@@ -6,13 +6,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trinch.cli.group import CommandGroup
 from trinch.cli.plan_options import options_of, run_options, summary
 from trinch.cli.plan_serve import serve
+
+if TYPE_CHECKING:
+    from trinch.planner.perf.workload import Workload
 
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -234,6 +237,7 @@ def train(
             batch,
         )
         best, data = found.best, found.as_dict()
+        data |= {name: value for name, value in best.workload.facts().items() if name != "model"}
         sections = complete(best, options_of(run))
         files = [str(path) for path in write_out(best, sections, out, data)] if out else []
     if as_json:
@@ -241,6 +245,7 @@ def train(
         return
     low, high = (seconds * best.steps / 86400 for seconds in best.band_s)
     click.echo(f"{best.workload.name} on {best.n_gpus:,} of {gpu_count(gpus):,} {best.machine.gpu.name}")
+    click.echo(f"  model      {parameters_line(best.workload)}")
     click.echo(f"  layout     {best.layout.label()}, {best.layout.global_batch} sequences a step")
     span = f"{best.band_s[0]:.3g} to {best.band_s[1]:.3g}"
     click.echo(f"  step       {best.step_time_s:.3g} s ({span}), MFU {best.mfu:.1%}")
@@ -262,6 +267,19 @@ def train(
         ("part", "s", "share"),
         list(best.breakdown_s.items()),
         lambda item: (item[0].replace("_", " "), f"{item[1]:.4f}", f"{item[1] / best.step_time_s:.1%}"),
+    )
+
+
+def parameters_line(work: "Workload") -> str:
+    """Counts of a model for people: 15.52 B parameters, 49,152 bytes of cache a token."""
+    total, active = work.parameters(), work.active_parameters()
+    some = f", {active / 1e9:,.2f} B active" if active < total else ""
+    windows = (
+        f", {work.window_layers} of {work.layers} layers see {work.window:,} tokens" if work.window else ""
+    )
+    return (
+        f"{total / 1e9:,.2f} B parameters{some}, "
+        f"{work.kv_bytes_per_token():,.0f} bytes of cache a token{windows}"
     )
 
 

@@ -3,7 +3,6 @@
 The formats themselves are in `grok1_checkpoint` and `hf_checkpoint`.
 """
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from trinch.model.config import GrokConfig
 from trinch.model.describe import describe_config
 from trinch.model.grok import Grok
 from trinch.model.grok1_checkpoint import CheckpointError as CheckpointError
+from trinch.model.hf_config import config_from_hf, read_config_json
 
 Format = Literal["grok-1 pickles", "safetensors"]
 
@@ -35,11 +35,7 @@ def read_config(folder: Path) -> GrokConfig:
     """Configuration of the checkpoint in `folder`."""
     if find_format(folder) == "grok-1 pickles":
         return grok1_checkpoint.infer_config(folder)
-    try:
-        values = json.loads((folder / "config.json").read_text())
-    except ValueError as error:
-        raise CheckpointError(f"{folder / 'config.json'}: {error}") from None
-    return hf_checkpoint.config_from_hf(values)
+    return config_from_hf(read_config_json(folder / "config.json"))
 
 
 def read_tensors(

@@ -131,7 +131,9 @@ def load_tokenizer(path: Path) -> Tokenizer:
             )
             raise TokenizerError(f"{path}: none of {', '.join(names)} here{hint}")
         path = found
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
+    if text.startswith("version https://git-lfs.github.com/"):
+        raise TokenizerError(f"{path}: a Git LFS pointer, not the file itself: run `git lfs pull` there")
     try:
         if path.name.endswith(".tok.json"):
             return Tokenizer(_from_ranks(json.loads(text)))

@@ -3,7 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from trinch.planner.launch import engine_arguments, kubernetes
+from trinch.planner.launch import kubernetes
+from trinch.planner.launch.sglang import sglang
+from trinch.planner.launch.shell import safe, wrapped
 from trinch.planner.ops import cost
 from trinch.planner.ops.tables import table
 from trinch.planner.perf.hardware import Gpu, PlanError
@@ -49,6 +51,7 @@ def plan_serving(
         "gpu": chip.name,
         "demand": {name: getattr(demand, name) for name in demand.__slots__},
         "usd_per_gpu_hour": usd,
+        "kv_bytes": 1.0 if kv == "fp8" else 2.0,
         "best": ways[0].as_dict() | {"band": _band(ways[0], error.value)},
         "others": [way.as_dict() for way in ways[1:6]],
         "error_80": error.as_dict(),
@@ -63,26 +66,22 @@ def _band(served: Served, error: float) -> dict[str, list[float]]:
 
 
 def write_serving(found: dict[str, Any], out: Path, chip: Gpu) -> list[Path]:
-    """serve-sglang.sh, serve-vllm.sh and, where a replica fits a node and mixes its phases, serving.yaml."""
+    """Write serve-sglang.sh and, where a replica fits a node and mixes its phases, serving.yaml."""
     fields = {name: found["best"][name] for name in Served.__slots__}
     served, demand = Served(**fields), found["demand"]
-    length = demand["prompt"] + demand["answer"]
+    length, kv_bytes = demand["prompt"] + demand["answer"], found["kv_bytes"]
     head = (
-        f"#!/bin/bash\n# One replica of {engine_arguments.safe(found['model'])} on {served.tp * served.pp} "
+        f"#!/bin/bash\n# One replica of {safe(found['model'])} on {served.tp * served.pp} "
         f"{found['gpu']}; "
         f"{served.replicas} to decode{_prefill(served)}.\nset -euo pipefail\n"
         ': "${MODEL:?set MODEL to the folder of the weights}"\nexec '
     )
     texts = {
         "serve-sglang.sh": head
-        + engine_arguments.wrapped(
-            "python3 -m sglang.launch_server", engine_arguments.sglang(served, found["model"], length)
-        ),
-        "serve-vllm.sh": head
-        + engine_arguments.wrapped('vllm serve "$MODEL"', engine_arguments.vllm(served, length)),
+        + wrapped("python3 -m sglang.launch_server", sglang(served, found["model"], length, kv_bytes)),
     }
     if served.mode == "mixed" and served.tp * served.pp <= chip.gpus_per_node:
-        objects = kubernetes.serving(served, found["model"], length, chip.gpus_per_node)
+        objects = kubernetes.serving(served, found["model"], length, chip.gpus_per_node, kv_bytes)
         texts["serving.yaml"] = kubernetes.to_yaml(*objects).rstrip("\n")
     try:
         out.mkdir(parents=True, exist_ok=True)
