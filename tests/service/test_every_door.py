@@ -1,10 +1,12 @@
 """The same requests through the command line, HTTP, Chat Completions, MCP and Python give the same answers."""
 
-import asyncio
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import anyio
 import httpx
 import pytest
 from click.testing import CliRunner
@@ -64,7 +66,8 @@ def seen(answer: dict[str, Any]) -> Seen:
 
 
 def by_command(data: Path, request: Request) -> Seen:
-    arguments = ["ask", *request.question.split(), "--json", "--data", str(data), "--where", request.where]
+    words = [request.question] if " -" in request.question else request.question.split()
+    arguments = ["ask", *words, "--json", "--data", str(data), "--where", request.where]
     arguments += [word for text in request.earlier for word in ("--earlier", text)]
     arguments += ["--as-of", request.as_of] if request.as_of else []
     result = CliRunner().invoke(main, arguments)
@@ -130,26 +133,33 @@ def test_requests_differ_in_their_answers(sample_data: Path) -> None:
 def test_mcp_gives_the_same_answer(sample_data: Path) -> None:
     """MCP has no conversation: its assistant writes whole questions."""
     pytest.importorskip("mcp")
-    from mcp import Client
+    from mcp import StdioServerParameters, stdio_client
+    from mcp.client import Client
 
-    from trinch.server.mcp import server
-    from trinch.server.workers.worker_pool import WorkerPool
+    command = ["-m", "trinch.cli.main", "mcp", "--data", str(sample_data)]
+    parameters = StdioServerParameters(command=sys.executable, args=command, env=dict(os.environ))
 
     async def answers() -> list[Seen]:
-        search_pool, answer_pool = WorkerPool(sample_data, 1, line=50), WorkerPool(sample_data, 1, line=50)
         found = []
-        try:
-            async with Client(server(search_pool, answer_pool)) as client:
-                for request in REQUESTS:
-                    if not request.earlier:
-                        arguments = {"question": request.question, "where": request.where}
-                        arguments |= {"as_of": request.as_of} if request.as_of else {}
-                        result = await client.call_tool("ask", arguments)
-                        found.append(seen(result.structured_content))
-        finally:
-            search_pool.close()
-            answer_pool.close()
+        async with Client(stdio_client(parameters)) as client:
+            for request in REQUESTS:
+                if not request.earlier:
+                    arguments = {"question": request.question, "where": request.where}
+                    arguments |= {"as_of": request.as_of} if request.as_of else {}
+                    result = await client.call_tool("ask", arguments)
+                    found.append(seen(result.structured_content))
         return found
 
     expected = [by_python(sample_data, request) for request in REQUESTS if not request.earlier]
-    assert asyncio.run(answers()) == expected
+    assert anyio.run(answers) == expected
+
+
+def test_an_empty_question_is_refused_by_every_interface(sample_data: Path, http: httpx.Client) -> None:
+    for arguments in ([], [""], [" ", " "]):
+        result = CliRunner().invoke(main, ["ask", *arguments, "--data", str(sample_data)])
+        assert result.exit_code == 2
+        assert "the question is empty" in result.stderr
+    with trinch.open(sample_data) as t, pytest.raises(trinch.QuestionError):
+        t.ask(" ")
+    answer = http.post("/v1/ask", json={"question": "  "})
+    assert (answer.status_code, answer.json()["error"]["param"]) == (400, "question")
