@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trinch.cli.group import CommandGroup
-from trinch.cli.plan_options import options_of, run_options, summary
+from trinch.cli.plan_options import check_ramp, exit_if_missed, options_of, run_options, summary
 from trinch.cli.plan_serve import serve
 
 if TYPE_CHECKING:
@@ -238,10 +238,13 @@ def train(
         )
         best, data = found.best, found.as_dict()
         data |= {name: value for name, value in best.workload.facts().items() if name != "model"}
-        sections = complete(best, options_of(run))
+        chosen = options_of(run)
+        check_ramp(chosen, gpu_count(gpus))
+        sections = complete(best, chosen)
         files = [str(path) for path in write_out(best, sections, out, data)] if out else []
     if as_json:
         click.echo(json.dumps({**data, **sections, "files": files}))
+        exit_if_missed(sections)
         return
     low, high = (seconds * best.steps / 86400 for seconds in best.band_s)
     click.echo(f"{best.workload.name} on {best.n_gpus:,} of {gpu_count(gpus):,} {best.machine.gpu.name}")
@@ -268,6 +271,7 @@ def train(
         list(best.breakdown_s.items()),
         lambda item: (item[0].replace("_", " "), f"{item[1]:.4f}", f"{item[1] / best.step_time_s:.1%}"),
     )
+    exit_if_missed(sections)
 
 
 def parameters_line(work: "Workload") -> str:

@@ -1,6 +1,7 @@
 """The options of `trinch plan train` about the run after the layout, and the summary of its result."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,33 @@ def options_of(given: dict[str, Any]) -> "Options":
 
     dates = {name: parse_date(given[name]) if given.get(name) else None for name in ("start", "by")}
     return Options(**(given | dates))
+
+
+def check_ramp(chosen: "Options", gpus: int) -> None:
+    """Raise PlanError where the deliveries of --ramp do not end at the GPUs of --gpus."""
+    from trinch.planner.ops.schedule import parse_ramp
+    from trinch.planner.perf.hardware import PlanError
+
+    if not chosen.ramp:
+        return
+    most = max(step.gpus for step in parse_ramp(chosen.ramp, chosen.start or date.today()))
+    if most != gpus:
+        raise PlanError(f"--ramp delivers {most:,} GPUs and --gpus is {gpus:,}: make them equal")
+
+
+def exit_if_missed(sections: "Sections") -> None:
+    """Exit with status 1 where the plan more likely than not misses its deadline, or exceeds the site's power."""
+    when, power = sections["calendar"], sections["power"]
+    missed = []
+    if when["probability"] is not None and when["probability"] < 0.5:
+        missed.append(f"the deadline {when['deadline']} is met with {when['probability']:.0%} only")
+    if not power["fits"]:
+        missed.append(
+            f"the peak of {power['peak_mw']:,.1f} MW exceeds the site's {power['limit_mw']:,.0f} MW"
+        )
+    if missed:
+        click.echo(f"not met: {'; '.join(missed)}", err=True)
+        raise SystemExit(1)
 
 
 def summary(sections: "Sections") -> list[tuple[str, str]]:
