@@ -58,6 +58,7 @@ class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     replies: Count = None
     quotes: Count = None
     replaces: Texts = None
+    replaced_by: Texts = None
     reason: Essential = None
     diverged: bool | None = None
     record: Text = None
@@ -81,10 +82,11 @@ def parse(line: bytes, notes: Notes | None = None, _: object = None) -> list[Eve
         post = _post(row, network, notes)
         at = None if row.kind is None else moment(row.at, "at", notes)
         if at is None:
-            at = times.now() if post.created_at == times.UNDATED else post.created_at
+            at = post.created_at
         if row.kind != "edited":
             return [Created(at=at, network=network, post=post)]
-        return [Edited(at=at, network=network, post=post, replaces=tuple(row.replaces or ()))]
+        older, newer = tuple(row.replaces or ()), tuple(row.replaced_by or ())
+        return [Edited(at=at, network=network, post=post, replaces=older, replaced_by=newer)]
     at = moment(row.at, "at", notes)
     return [_event(row, row.kind or "", times.now() if at is None else at, network)]
 
@@ -149,7 +151,7 @@ def _post(row: Row, network: str, notes: Notes | None) -> Post:
     return Post(
         network=network,
         id=id,
-        created_at=times.UNDATED if claimed is None else claimed,
+        created_at=times.now() if claimed is None else claimed,
         text=text,
         lang=lang,
         author_id=row.author_id or "",

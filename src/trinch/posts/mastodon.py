@@ -79,11 +79,10 @@ def events(status: Status, notes: Notes | None = None) -> list[Event]:
         raise Malformed("uri: missing from a post")
     found = events(status.reblog, notes) if status.reblog and not status.reblog.reblog else []
     post = _post(status, notes)
-    made = times.now() if post.created_at == times.UNDATED else post.created_at
     edited = moment(status.edited_at, "edited_at", notes)
     if edited is not None:
         return [*found, Edited(at=edited, network="mastodon", post=post)]
-    return [*found, Created(at=made, network="mastodon", post=post)]
+    return [*found, Created(at=post.created_at, network="mastodon", post=post)]
 
 
 def _post(status: Status, notes: Notes | None) -> Post:
@@ -96,7 +95,7 @@ def _post(status: Status, notes: Notes | None) -> Post:
     return Post(
         network="mastodon",
         id=status.uri,
-        created_at=times.UNDATED if created_at is None else created_at,
+        created_at=times.now() if created_at is None else created_at,
         text=text,
         lang=language(status.language),
         author_id=account.uri or account.url or account.acct,

@@ -67,7 +67,7 @@ def _events(thing: Thing, notes: Notes | None) -> list[Event]:
     post = Post(
         network="reddit",
         id=id,
-        created_at=times.UNDATED if created_at is None else created_at,
+        created_at=at,
         text="\n".join(parts),
         author_id=thing.author_fullname or "",
         author="" if thing.author in _GONE else thing.author or "",

@@ -11,6 +11,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from trinch.errors import TrinchError
+
 
 class Attached(msgspec.Struct, frozen=True):
     """Text that belongs to a post but is not in its own text."""
@@ -32,7 +34,7 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     network: str
     id: str
     created_at: int
-    """What the author claims; may be wrong. Events carry the time witnessed. `times.UNDATED` where there is none."""
+    """What the author claims; may be wrong. Events carry the time witnessed. The time of reading where the source has none."""
     text: str
     lang: str = "und"
     """ISO 639-1 code (BCP 47 primary subtag), `und` where unknown."""
@@ -80,10 +82,13 @@ class Created(_Event, frozen=True, tag="created"):
 
 
 class Edited(_Event, frozen=True, tag="edited"):
-    """A newer version of a post. `replaces` are all older ids (X gives an edit a new id; others keep it)."""
+    """A version of a post that was edited. X gives every version an id of its own; other networks keep the id."""
 
     post: Post
     replaces: tuple[str, ...] = ()
+    """All older ids of the post."""
+    replaced_by: tuple[str, ...] = ()
+    """Newer ids of the post, where the source names them."""
 
 
 class Deleted(_Event, frozen=True, tag="deleted"):
@@ -106,8 +111,8 @@ class Restored(_Event, frozen=True, tag="restored"):
 
 
 class AccountGone(_Event, frozen=True, tag="account_gone"):
-    """Erase all that this author posted before `at`. `diverged` means the source will send again what
-    still exists, so its ids are not barred."""
+    """Erase all posts of this author that precede this event in the log, and refuse late copies of posts from
+    before `at`. `diverged` means the source will send again what still exists, so nothing is refused."""
 
     author_id: str
     diverged: bool = False
@@ -175,5 +180,5 @@ Event: TypeAlias = (
 )
 
 
-class Malformed(ValueError):
+class Malformed(TrinchError, ValueError):
     """A line that does not conform to its format. The message is for people and names the field."""

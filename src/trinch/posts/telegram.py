@@ -105,10 +105,11 @@ def _events(message: Message, chat: str, notes: Notes | None) -> list[Event]:
         one.href or one.text for one in pieces if isinstance(one, Piece) and one.type in ("link", "text_link")
     ]
     answered = message.reply_to_message_id
+    at = times.now() if created_at is None else created_at
     post = Post(
         network="telegram",
         id=_id(chat, message.id),
-        created_at=times.UNDATED if created_at is None else created_at,
+        created_at=at,
         text=text,
         author_id=message.from_id or "",
         author_name=message.sender or "",
@@ -118,7 +119,6 @@ def _events(message: Message, chat: str, notes: Notes | None) -> list[Event]:
         media=("image",) if message.photo else ("video",) if message.media_type == "video_file" else (),
         attached=tuple(options),
     )
-    at = times.now() if created_at is None else created_at
     return [Created(at=at, network="telegram", post=post)]
 
 

@@ -75,14 +75,11 @@ def written(micros: int) -> str:
 
 def iso(micros: int | None) -> str | None:
     """RFC 3339, UTC: seconds where the time is whole, else microseconds; None where there is no time."""
-    if micros is None or micros == UNDATED:
+    if micros is None:
         return None
     text = written(micros)
     return text.replace(".000000Z", "Z")
 
-
-UNDATED = -(2**62)
-"""Stands for the time of a post that has none; outside of what any format can write."""
 
 _OTHER = re.compile(
     r"(\d{4})[-/](\d\d)[-/](\d\d)[Tt ]+(\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?\s*(UTC|GMT|[Zz]|[+-]\d\d(?::?\d\d)?)?",

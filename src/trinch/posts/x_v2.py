@@ -186,7 +186,7 @@ def events(
 
 def _events(tweet: Tweet, lookup: Lookup, where: str, notes: Notes | None) -> list[Event]:
     post = _post(tweet, lookup, where, notes)
-    at = post.created_at if post.created_at != times.UNDATED else times.now()
+    at = post.created_at
     events: list[Event] = [version(post, at, tweet.edit_history_tweet_ids)]
     if post.repost_of and (counts := tweet.public_metrics) and counts.retweet_count:
         # A repost shows the original's number of reposts, and zeros for the rest.
@@ -203,9 +203,11 @@ def _events(tweet: Tweet, lookup: Lookup, where: str, notes: Notes | None) -> li
 
 
 def version(post: Post, at: int, history: Sequence[str] | None) -> Event:
-    """A post whose edit history lists older ids replaces them, whether or not a newer version exists."""
-    if history and len(history) > 1 and post.id in history and (older := history.index(post.id)):
-        return Edited(at=at, network="x", post=post, replaces=tuple(history[:older]))
+    """The event of a version of a post; `history` lists the ids of all versions, oldest first."""
+    if history and len(history) > 1 and post.id in history:
+        place = history.index(post.id)
+        older, newer = tuple(history[:place]), tuple(history[place + 1 :])
+        return Edited(at=at, network="x", post=post, replaces=older, replaced_by=newer)
     return Created(at=at, network="x", post=post)
 
 
@@ -256,7 +258,7 @@ def _post(tweet: Tweet, lookup: Lookup, where: str, notes: Notes | None) -> Post
     return Post(
         network="x",
         id=id,
-        created_at=times.UNDATED if created_at is None else created_at,
+        created_at=times.now() if created_at is None else created_at,
         text=unescape(text),
         lang=language(tweet.lang),
         author_id=tweet.author_id or "",

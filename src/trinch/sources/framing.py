@@ -19,7 +19,9 @@ _TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)|[][{}]', re.DOTALL)
 _LONG = 2**20
 """Bytes of a line from which on its texts are cut out as they come."""
 
-_PREFIX = re.compile(rb"(?:\xef\xbb\xbf|[\x1e\x00 \t\r,;]++)*+(?:window\.[\w.]+\s*=\s*)?(?:\xef\xbb\xbf|[ \t])*")
+_PREFIX = re.compile(
+    rb"(?:\xef\xbb\xbf|[\x1e\x00 \t\r,;]++)*+(?:window\.[\w.]+\s*=\s*)?(?:\xef\xbb\xbf|[ \t])*"
+)
 """What may stand before a JSON text: byte order marks, record separators (RFC 7464), commas, X's archive's names."""
 
 
