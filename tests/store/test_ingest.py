@@ -157,7 +157,7 @@ def test_a_file_that_is_no_store_is_named(tmp_path: Path, verb: list[str]) -> No
     (tmp_path / "ocean.db").write_text("my diary of all that I saw at sea, which is no database")
     done = run(*verb, "--data", tmp_path, stdin=GOOD)
     assert done.returncode == 1
-    assert b"ocean.db: file is not a database" in done.stderr
+    assert b"file is not a database" in done.stderr
     assert b"Traceback" not in done.stderr
     assert "diary" in (tmp_path / "ocean.db").read_text()
 
