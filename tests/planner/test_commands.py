@@ -74,7 +74,7 @@ def test_train_in_words() -> None:
     [
         (("--model", "grok1", "--gpus", "20k", "--tokens", "10T"), "did you mean grok-1"),
         (("--model", "grok-1", "--gpus", "20k", "--tokens", "10"), "10T"),
-        (("--model", "grok-1", "--gpus", "20k", "--tokens", "ten"), "no count"),
+        (("--model", "grok-1", "--gpus", "20k", "--tokens", "ten"), "not a count"),
         (("--model", "grok-1", "--gpus", "0", "--tokens", "10T"), "whole number of GPUs"),
         (("--model", "grok-1", "--gpus", "20k", "--tokens", "10T", "--gpu", "h1000"), "did you mean h100"),
         (("--model", "grok-1", "--gpus", "20k", "--tokens", "10T", "--site", "ocy"), "did you mean oci"),
