@@ -69,6 +69,10 @@ def test_plain_gzip_zstandard_and_standard_input_are_ingested_alike(tmp_path: Pa
     hits = trinch_json("search", "ferry landed", "--data", tmp_path / "o")["hits"]
     assert [hit["id"] for hit in hits] == ["2"]
     assert set(hits[0]) == {
+        "at",
+        "author_name",
+        "key",
+        "network",
         "id",
         "url",
         "author",

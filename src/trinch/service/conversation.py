@@ -81,7 +81,8 @@ def _after(before: str, question: str) -> str:
         return f"{before.rstrip('?!.？。 ')} {question}"
     added = [word for word in _topic(before) if not said.issuperset(tokens(fold(word)))]
     asks_otherwise = said & _CUES or any(cue in folded for cue in lexicon.COUNT_CUES)
-    cue = next((c for c in lexicon.COUNT_CUES if c in fold(before)), "") if _COUNTED & said else ""
+    cues = [cue for cue in lexicon.COUNT_CUES if cue in fold(before)] if _COUNTED & said else []
+    cue = max(cues, key=len, default="")
     opening = f"{cue} " if cue and not asks_otherwise else ""
     return f"{opening}{_without_pointers(question, lang)} {' '.join(added)}".strip()
 
