@@ -49,15 +49,21 @@ def answer(store: Store, asked: AskRequest, writer: Setting | None = None) -> An
     """The answer to what was asked, from the posts that its operators let through; in a model's words where one is
     set and they pass the check."""
     sea = FilteredStore(store, asked.where) if asked.where else store
-    given = answer_to(sea, asked.question, asked.as_of)
+    given = answer_to(sea, asked.question, asked.as_of, only_author(asked.where))
     return rewritten(store, given, partial(open_model, writer)) if writer else given
+
+
+def only_author(where: str) -> str:
+    """The author that operators restrict a search to; empty where they name none or several."""
+    named = re.findall(r"(?<![-\w])from:@?([\w.-]+)", where)
+    return named[0] if len(set(named)) == 1 else ""
 
 
 class FilteredStore:
     """A store of only those posts that satisfy some operators."""
 
     def __init__(self, store: Store, where: str) -> None:
-        self._store, self._node = store, parse(where)
+        self._store, self._where, self._node = store, where, parse(where)
         self.num_posts, self.doc_freq = store.num_posts, store.doc_freq
 
     def retrieve(
@@ -66,6 +72,10 @@ class FilteredStore:
         """As `Store.retrieve`, within the restriction."""
         both = And((self._node, parse(where)))  # each within its bounds; as one text they might be too long
         return self._store.retrieve(text, limit=limit, as_of=as_of, where=both)
+
+    def search(self, query: str, *, limit: int, sort: str, as_of: int | None) -> list[Hit]:
+        """As `Store.search`, within the restriction."""
+        return self._store.search(f"({self._where}) {query}", limit=limit, sort=sort, as_of=as_of)
 
     def copies(self, hit: Found, *, as_of: int | None = None) -> list[Hit]:
         """As `Store.copies`, within the restriction."""
