@@ -44,6 +44,12 @@ def answer(store: Corpus, question: str, as_of: int | None = None, author: str =
     return checked(_within(drafted, request.max_words), retrieved, took)
 
 
+_BESIDE = {
+    "explain": "because cause caused reason blamed investigators",
+    "verify": "false fake hoax rumour denied not true confirmed",
+}
+"""Words looked for beside the names of the topic, by task."""
+
 Retrieved = dict[tuple[str, str], Hit]
 
 
@@ -92,7 +98,7 @@ def _drafted(request: Request, store: Corpus, moment: int) -> Draft:
         if not handle:
             named = f"{request.author} {request.topic}"
             request = request._replace(task="question", author="", question=understand(named, moment, store))
-    evidence = gather(request.question, store, moment, where)
+    evidence = gather(request.question, store, moment, where, _BESIDE.get(request.task, ""))
     if not evidence.enough:
         return Draft([], "", "not_enough_evidence")
     read = material(request, evidence, store, moment)
@@ -116,20 +122,32 @@ def _compared(request: Request, store: Corpus, moment: int) -> Draft:
     """Both sides one after the other, each under its name."""
     picked: list[Picked] = []
     numbers: list[str] = []
+    measure = _measured(request.text)
+    shared = [term.text for term in request.question.terms if term.role == "event"][:1]
+    task: Task = "question" if measure or request.wants else "opinions"
     for side in request.sides:
-        cue = request.text if request.question.kind == "count" or request.wants else side
-        asked = understand(cue, moment, store, topic=side, lang=request.question.lang)
-        task: Task = "opinions" if request.question.kind == "fact" and not request.wants else "question"
-        part = _drafted(
-            request._replace(task=task, question=asked, topic=side, limit=SIDE, yes_no=False), store, moment
-        )
+        asked = understand(side, moment, store, lang=request.question.lang)
+        if not any(term.role == "event" for term in asked.terms):
+            asked = understand(" ".join((side, *shared)), moment, store, lang=request.question.lang)
+        if measure:
+            asked = asked._replace(kind="count", measure=measure)
+        wanted = request._replace(task=task, question=asked, topic=side, limit=SIDE, yes_no=False)
+        part = _drafted(wanted, store, moment)
         picked += [p._replace(label=side) for p in part.picked[:SIDE]]
         numbers.append(part.headline)
     a, b = request.sides
     headline = lexicon.frame(request.lang, "comparison", a=a, b=b)
-    if request.question.kind == "count" and all(numbers):
-        headline += " " + lexicon.frame(request.lang, "compared_counts", a=a, b=b, x=numbers[0], y=numbers[1])
+    if measure and all(numbers):
+        headline += " " + lexicon.frame(
+            request.lang, "compared_counts", a=a, b=b, x=numbers[0].rstrip("."), y=numbers[1].rstrip(".")
+        )
     return Draft(picked, headline, "answer" if picked else "not_enough_evidence")
+
+
+def _measured(text: str) -> str:
+    """The first thing that a request says people are counted as; empty for none."""
+    found = (name for word in tokens(text) for name, members in lexicon.MEASURES.items() if word in members)
+    return next(found, "dead" if "tolls" in tokens(text) else "")
 
 
 def _refused(request: Request, store: Corpus, moment: int) -> Answer:
@@ -142,7 +160,9 @@ def _refused(request: Request, store: Corpus, moment: int) -> Answer:
     if unknown:
         headline = lexicon.frame(lang, "missing", missing=", ".join(unknown))
     else:
-        headline = lexicon.frame(lang, "missing_together", topic=" + ".join(term.text for term in terms))
+        headline = lexicon.frame(
+            lang, "missing_together", topic=" + ".join(t.text for t in terms if t.needed) or request.topic
+        )
     known = [term for term in terms if term.needed and _known(term, store)]
     hits = store.retrieve(" ".join(term.text for term in terms), limit=NEAREST * 5, as_of=moment)
     near = [group for group in collapse(hits) if group.first <= moment][:NEAREST]

@@ -64,7 +64,7 @@ class Material(NamedTuple):
 def material(request: Request, evidence: Evidence, corpus: Corpus, as_of: int) -> Material:
     """Read the evidence into candidates, reports of counts and scores."""
     found = [c for c in candidates(request.question, evidence) if not gives_orders(c)]
-    if not (request.question.period or request.author or request.task == "timeline"):
+    if not (request.question.period or request.task in ("said_by", "timeline")):
         found = newest_happening(found)
     told = reports(request.question, evidence, found)
     curves = present_states(told)
@@ -244,10 +244,26 @@ def _timeline(m: Material) -> Draft:
     )
     good = [i for i in order if m.scored.scores[i] >= 0.1 * m.scored.scores.max()]
     chosen: list[int] = []
-    for part in np.array_split(np.array(good, dtype=int), min(m.size(), len(good))):
-        chosen += pick(m.scored, 1, among=part.tolist(), chosen=chosen)
+    for part in (*_by_duration(m, good), *_by_number(m, good)):
+        if len(chosen) < m.size():
+            chosen += pick(m.scored, 1, among=part, chosen=chosen)
     chosen.sort(key=lambda i: (m.found[i].source.first, m.found[i].source.best.post.id))
     return _draft(m, [m.found[i] for i in chosen], m.frame("timeline", topic=m.topic))
+
+
+def _by_duration(m: Material, order: Sequence[int]) -> list[list[int]]:
+    """Candidates in time order, cut into half as many stretches of equal duration as there are to be lines."""
+    first, last = m.found[order[0]].source.first, m.found[order[-1]].source.first
+    parts: list[list[int]] = [[] for _ in range(max(2, m.size() // 2))]
+    for i in order:
+        share = (m.found[i].source.first - first) / max(last - first, 1)
+        parts[min(int(share * len(parts)), len(parts) - 1)].append(i)
+    return [part for part in parts if part]
+
+
+def _by_number(m: Material, order: Sequence[int]) -> list[list[int]]:
+    """Candidates in time order, cut into as many stretches of equally many as there are to be lines."""
+    return [part.tolist() for part in np.array_split(np.array(order, dtype=int), min(m.size(), len(order)))]
 
 
 def _latest(m: Material) -> Draft:
@@ -283,10 +299,11 @@ def sentiment(text: str) -> int:
 def _opinions(m: Material) -> Draft:
     """Both sides with a quote each, and their shares among the posts with a clear opinion."""
     signs = [sentiment(c.text) for c in m.found]
-    sides = {sign: [i for i, s in enumerate(signs) if s == sign] for sign in (1, -1, 0)}
+    spoken = [i for i, c in enumerate(m.found) if c.near >= HOLDS / 2 and not c.text.endswith("?")]
+    sides = {sign: [i for i in spoken if signs[i] == sign] for sign in (1, -1, 0)}
     half = max(1, (m.size() + 1) // 2)
-    liked = pick(m.scored, half, among=sides[1], worth=0.0)
-    disliked = pick(m.scored, half, among=sides[-1], chosen=liked, worth=0.0)
+    liked = pick(m.scored, half, among=sides[1])
+    disliked = pick(m.scored, half, among=sides[-1], chosen=liked)
     others = pick(m.scored, m.size() - len(liked) - len(disliked), among=sides[0], chosen=[*liked, *disliked])
     chosen = [*liked, *disliked, *others]
     labels = {1: m.frame("positive"), -1: m.frame("negative"), 0: m.frame("other")}
@@ -311,8 +328,19 @@ def _explain(m: Material) -> Draft:
 
 def _verify(m: Material) -> Draft:
     """The verdict with the number of posts on each side; denials first."""
-    said = [i for i, c in enumerate(m.found) if c.share >= HOLDS and not denies(c.text)]
-    against = [i for i, c in enumerate(m.found) if c.near >= HOLDS / 2 and denies(c.text)]
+    needed = [term for term in m.request.question.terms if term.needed]
+    about = [
+        i for i, c in enumerate(m.found) if all(not t.forms.isdisjoint(c.source.best.terms) for t in needed)
+    ]
+    against = [i for i in about if denies(m.found[i].text)]
+    said = [
+        i
+        for i in about
+        if m.found[i].share >= HOLDS
+        and i not in against
+        and lexicon.CONDITIONAL.isdisjoint(tokens(m.found[i].text))
+        and not m.found[i].text.rstrip("\"”'").endswith("?")
+    ]
     supporting = len({m.found[i].source.best.post.id for i in said})
     denying = len({m.found[i].source.best.post.id for i in against})
     if not supporting and not denying:
@@ -379,6 +407,6 @@ def _draft(
 def age_note(m: Material, groups: Sequence[PostGroup]) -> str:
     """A sentence on how old the newest evidence is, where it is old; empty where it is not."""
     newest = max((group.first for group in groups), default=m.as_of)
-    if m.as_of - newest < OLD or m.request.question.period or m.request.author:
+    if m.as_of - newest < OLD or m.request.question.period or m.request.task == "said_by":
         return ""
     return m.frame("old", time=minute(newest), days=(m.as_of - newest) // DAY)

@@ -8,6 +8,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import NamedTuple
 
@@ -28,6 +29,9 @@ WORTH = 0.15
 """A further span must score this share of the first."""
 ALIKE = 0.4
 """Two spans of different sources at least this alike (cosine) tell the same thing in their own words."""
+_RUN = re.compile(r"\b[A-ZÀ-Þ][\w'’.-]*(?: [A-ZÀ-Þ][\w'’.-]*)+")
+UNNAMED = 0.6
+"""What is left of the score of a span whose post does not hold a full name of the topic."""
 SPOKEN = 0.2
 """A span nearer than this speaks of the topic itself, not only its post."""
 ECHO = np.log2(1 + 3) / 3
@@ -135,7 +139,7 @@ def _cue(request: Request, text: str, names: dict[str, float]) -> float:
     if "magnitude" in request.wants:
         value *= 2.0 if _MAGNITUDE.search(text) else 0.4
     if request.task == "explain" or "manner" in request.wants:
-        value *= 0.7 + 0.5 * min(len(held & lexicon.CAUSE), 3)
+        value *= 0.4 + 0.6 * min(len(held & lexicon.CAUSE), 3)
     return value
 
 
@@ -168,7 +172,8 @@ def score(
     names = _names(question, found, weight_of)
     order = np.argsort(np.argsort(times, kind="stable"), kind="stable") / max(len(found) - 1, 1)
     fresh = question.newest or (request.yes_no and request.task == "question")
-    newness = np.where(fresh, 0.3 + 0.7 * order, 0.8 + 0.2 * order) * (0.5 + 0.5 * crowd)
+    least = 0.3 if fresh else 0.5 if request.task in ("explain", "verify") else 0.8
+    newness = (least + (1 - least) * order) * (0.5 + 0.5 * crowd)
     support = (0.25 + central) * newness * (0.55 + 0.45 * echoed)
     scores = np.array(
         [
@@ -187,9 +192,19 @@ def _relevance(request: Request, candidate: QuoteCandidate) -> float:
     relevance = (1 - own_share) * candidate.about + own_share * candidate.near
     if candidate.near < SPOKEN:
         relevance *= 0.3
+    names = full_names(request.topic)
+    if names and not any(name in fold(candidate.source.best.post.text) for name in names):
+        relevance *= UNNAMED
     if any(t.role == "event" and t.forms.isdisjoint(candidate.source.best.terms) for t in question.terms):
         relevance *= 0.5
     return relevance
+
+
+@lru_cache(maxsize=64)
+def full_names(topic: str) -> tuple[str, ...]:
+    """Names of several capitalised words in a topic, folded, also as one word as hashtags write them ("Xbox One")."""
+    found = [fold(run) for run in _RUN.findall(topic)]
+    return tuple(name for run in found for name in (run, run.replace(" ", "")))
 
 
 def _form(

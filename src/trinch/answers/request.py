@@ -9,7 +9,6 @@ from typing import Literal, NamedTuple, get_args
 
 from trinch.answers import lexicon
 from trinch.answers.question import Question, language, understand
-from trinch.answers.time_expressions import period
 from trinch.answers.types import Corpus
 from trinch.posts.text import fold, tokens
 
@@ -50,7 +49,6 @@ _STYLE = (
     *(f"into_{name}" for name in ("english", "french", "spanish", "german", "italian", "portuguese")),
 )
 _INTO = dict(zip(_STYLE[1:], ("en", "fr", "es", "de", "it", "pt"), strict=True))
-_SIDES = re.compile(r"(?i)\s*(?:\b(?:versus|vs|and|or|with|to|et|ou|y|o|und|oder|mit|e|con|com)\b\.?|,)\s*")
 _BRIEF = 2
 """Claims of an answer that was only asked to be shorter."""
 
@@ -103,54 +101,74 @@ def is_style(text: str) -> bool:
 
 def interpret(text: str, as_of: int, corpus: Corpus, author: str = "") -> Request:
     """Read a request asked as of `as_of` (microseconds). `author`: the only one whose posts are searched."""
-    folded = fold(text)
-    lang = language(tokens(folded))
-    cues_in = lang if lang in lexicon.COMPLETE else "en"
-    cues = lexicon.tasks(cues_in)
-    into = next(
-        (
-            code
-            for key, code in _INTO.items()
-            for lg in lexicon.COMPLETE
-            for p in lexicon.tasks(lg)[key]
-            if p.search(folded)
-        ),
-        "",
-    )
-    answer_lang = into or cues_in
     if kind := chat_kind(text):
-        spoken = (
-            next(code for code in lexicon.COMPLETE if _is_chat_in(text, code))
-            if lang not in lexicon.COMPLETE or not _is_chat_in(text, lang)
-            else lang
-        )
-        return Request(text, "chat", spoken, "", understand("", as_of, corpus), chat=kind)
-    plain = " ".join(folded.strip(" .!?¡¿,;:").split())
+        return Request(text, "chat", _chat_language(text), "", understand("", as_of, corpus), chat=kind)
+    bare, into = _without_language(text)
+    plain = " ".join(fold(bare).strip(" .!?¡¿,;:").split())
+    lang = language(tokens(plain))
+    lang = lang if lang in lexicon.COMPLETE else "en"
+    cues = lexicon.tasks(lang)
     if not author and any(pattern.fullmatch(plain) for pattern in cues["trends"]):
-        return Request(text, "trends", answer_lang, "", understand(text, as_of, corpus, topic=""))
-    task = _task(cues, plain, author)
-    limit, max_words = _sizes(cues, plain)
-    who = author or _who(cues, plain)
-    topic = _topic(text, cues, task, author)
-    sides = _sides(topic) if task == "comparison" else ()
-    if task == "comparison" and len(sides) != 2:
-        task, sides = "question", ()
-    wants = frozenset(
-        key for key in ("place", "person", "time", "magnitude", "manner") if _has(cues, key, plain)
-    )
-    question = understand(text, as_of, corpus, topic=topic, lang=cues_in)
+        return Request(text, "trends", into or lang, "", understand(bare, as_of, corpus, topic="", lang=lang))
+    wants = frozenset(key for key in _WANTS if _has(cues, key, plain))
     yes_no = _has(cues, "yes_no", plain)
-    if task == "question" and question.kind == "overview":
-        task = "summary"
-    if (
-        task == "question"
-        and len(plain.split()) <= 4
-        and question.kind == "fact"
-        and not (yes_no or wants)
-        and not text.rstrip().endswith("?")
-    ):
-        task = "summary"
-    return Request(text, task, answer_lang, topic, question, sides, limit, max_words, who, "", yes_no, wants)
+    task = _task(cues, plain, author)
+    sides = _sides(bare, cues) if task == "comparison" else ()
+    if task == "comparison" and not sides:
+        task = "question"
+    topic = _topic(bare, cues, task, author)
+    question = understand(bare, as_of, corpus, topic=topic, lang=lang)
+    if task == "question":
+        task = _task_of_question(question, plain, yes_no, bool(wants), bare.rstrip().endswith("?"))
+    if task in ("explain", "opinions"):
+        question = _of_names(question)
+    limit, max_words = _sizes(cues, plain)
+    who = "" if author else _who(cues, plain)
+    return Request(text, task, into or lang, topic, question, sides, limit, max_words, who, "", yes_no, wants)
+
+
+_WANTS = ("place", "person", "time", "magnitude", "manner")
+_BARE = 4
+"""A request of no more words, without a question in it, is a headline: it asks for a summary."""
+_ASIDE = 0.35
+"""What a common word weighs where a reason or an opinion is asked for: posts give those in words of their own."""
+
+
+def _task_of_question(question: Question, plain: str, yes_no: bool, wants: bool, asked: bool) -> Task:
+    if question.kind == "overview":
+        return "summary"
+    if question.kind == "fact" and yes_no:
+        return "verify"
+    bare = question.kind == "fact" and not (wants or asked) and len(plain.split()) <= _BARE
+    return "summary" if bare else "question"
+
+
+def _of_names(question: Question) -> Question:
+    """A question whose names and events count for more than its common words, where it has any."""
+    if not any(term.needed for term in question.terms):
+        return question
+    terms = [t if t.needed else t._replace(weight=_ASIDE * t.weight) for t in question.terms]
+    return question._replace(terms=tuple(terms))
+
+
+def _without_language(text: str) -> tuple[str, str]:
+    """A request without the words that ask for a language, and that language; empty where it asks for none."""
+    folded = fold(text)
+    for key, code in _INTO.items():
+        for lang in lexicon.COMPLETE:
+            for pattern in lexicon.tasks(lang)[key]:
+                if pattern.search(folded):
+                    left = tokens(pattern.sub(" ", folded))
+                    return " ".join(w for w in text.split() if all(t in left for t in tokens(w))), code
+    return text, ""
+
+
+def _chat_language(text: str) -> str:
+    """The language of small talk: of the words if any, else the first in which it is a phrase."""
+    said = language(tokens(fold(text)))
+    if said in lexicon.COMPLETE and _is_chat_in(text, said):
+        return said
+    return next(lang for lang in lexicon.COMPLETE if _is_chat_in(text, lang))
 
 
 def _is_chat_in(text: str, lang: str) -> bool:
@@ -223,6 +241,8 @@ def _topic(text: str, cues: dict[str, tuple[re.Pattern[str], ...]], task: Task, 
             and not any(_is_author(part, names) for part in parts)
         ):
             kept.append(word.strip(',;:!?¿¡"“”.') if word.strip(',;:!?¿¡"“”.') else word)
+    while kept and all(part in lexicon.ANY_STOPWORD for part in tokens(kept[0])):
+        kept.pop(0)
     return " ".join(kept)
 
 
@@ -231,19 +251,35 @@ def _is_author(word: str, names: set[str]) -> bool:
 
 
 def _cut(pattern: re.Pattern[str], folded: str) -> str:
-    """`folded` without what a cue matched; lookarounds aside, a named author goes with its cue."""
+    """`folded` without what a cue matched, but for its group `kept`."""
+    if "kept" in pattern.groupindex:
+        return pattern.sub(lambda found: f" {found['kept']} ", folded)
     return pattern.sub(" ", folded)
 
 
-def _sides(topic: str) -> tuple[str, ...]:
-    """The two topics that a comparison names; the words in front of the first are shared by both."""
-    parts = [part.strip(" :?") for part in _SIDES.split(topic)]
-    parts = [part for part in parts if any(word not in lexicon.ANY_STOPWORD for word in tokens(part))]
-    if len(parts) < 2:
-        return ()
-    return parts[0], parts[1]
+_SEPARATORS = re.compile(r"(?i)\s+(?:versus|vs|and|or|with|to|et|ou|y|o|und|oder|mit|e|con|com)\b\.?\s+|,\s+")
 
 
-def has_period(text: str, as_of: int) -> bool:
-    """Whether a request names a time."""
-    return period(fold(text), as_of) is not None
+def _sides(text: str, cues: dict[str, tuple[re.Pattern[str], ...]]) -> tuple[str, ...]:
+    """The two topics that a comparison names, without the words of comparing; empty where it does not name two."""
+    head = text.split(":")[0] if _SEPARATORS.search(text.split(":")[0]) else text
+    parts = []
+    for part in _SEPARATORS.split(head.strip(" ?!.")):
+        folded = fold(part)
+        for key in ("comparison", "opinions", "magnitude", "filler"):
+            for pattern in cues[key]:
+                folded = _cut(pattern, folded)
+        left = tokens(folded)
+        words = [
+            word.strip(",;:!?¿¡")
+            for word in part.split()
+            if tokens(word) and all(t in left for t in tokens(word))
+        ]
+        while words and all(t in lexicon.ANY_STOPWORD or t in _COUNTED for t in tokens(words[0])):
+            words.pop(0)
+        if words:
+            parts.append(" ".join(words))
+    return (parts[0], parts[1]) if len(parts) >= 2 else ()
+
+
+_COUNTED = frozenset().union(*lexicon.MEASURES.values()) | lexicon.TALLIES | frozenset({"tolls"})

@@ -199,7 +199,7 @@ def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     return min(held / sum(heaviest) * min(len(heaviest) / FEWEST, 1.0), 1.0)
 
 
-def gather(question: Question, store: Corpus, as_of: int, only: str = "") -> Evidence:
+def gather(question: Question, store: Corpus, as_of: int, only: str = "", beside: str = "") -> Evidence:
     """Retrieve and weigh the evidence for a question. Asks the store two to four times, once more where a bare year is named."""
     if not question.terms:
         return NOTHING
@@ -224,6 +224,9 @@ def gather(question: Question, store: Corpus, as_of: int, only: str = "") -> Evi
     crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
     kind = ORIGINALS if crowded else ""
     profile = _profile(question, anchors[:80], store) if len(anchors) >= 3 else {}
+    if beside:
+        named = " ".join(term.text for term in question.terms if term.needed) or text
+        hits += retrieve(f"{named} {beside}", LIMIT // 2, where)
     if profile or question.kind in ("count", "overview"):
         words = [term.text for term in question.terms] + list(profile)[:8]
         if question.measure in _MEASURE_WORDS:
