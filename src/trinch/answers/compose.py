@@ -14,6 +14,7 @@ from trinch.answers.contradictions import Denied, denied, denies, heard, paired,
 from trinch.answers.count_timeline import QUIET, CountState, Report, agrees
 from trinch.answers.counts import counted, course
 from trinch.answers.evidence import PostGroup
+from trinch.answers.question import Question
 from trinch.answers.ranking import DAY, Scored, pick, score
 from trinch.answers.render import minute
 from trinch.answers.request import Request
@@ -28,6 +29,8 @@ HOLDS = 0.7
 """Share of a claim's words that a span must hold to say the same."""
 OLD = 7 * DAY
 """Where the newest post is older than this, the answer says so."""
+COUNTING = 0.15
+"""Share of the posts on a topic that count the dead from which on an answer gives their number."""
 FEW = 3
 """Posts on a happening from which on an earlier one of the same name is left out."""
 
@@ -182,12 +185,19 @@ def _summary(m: Material) -> Draft:
     against = _against(m, chosen)
     chosen = replaced(chosen, against, m.request.question)
     state = m.curves["dead"][-1] if m.curves.get("dead") else None
-    if state and state.support >= 2:
+    if state and state.support >= 2 and _counts_matter(m):
         chosen = _with_count(m, chosen, state)
     ordered = paired(_in_time(chosen, state), against, m.request.question)
     return _draft(
         m, ordered[: m.size()], m.frame("summary", topic=m.topic), "conflicting" if against else "answer"
     )
+
+
+def _counts_matter(m: Material) -> bool:
+    """Whether the topic is a kind of event, or a part of its posts that cannot be overlooked counts the dead."""
+    stating = {c.source.best.post.id for c in m.found for f in c.figures if f.quantity == "dead"}
+    named = any(term.role == "event" for term in m.request.question.terms)
+    return named or len(stating) >= COUNTING * len({c.source.best.post.id for c in m.found})
 
 
 def _with_count(m: Material, chosen: list[QuoteCandidate], state: CountState) -> list[QuoteCandidate]:
@@ -337,6 +347,7 @@ def _verify(m: Material) -> Draft:
         i
         for i in about
         if m.found[i].share >= HOLDS
+        and _predicate(m.request.question, m.found[i]) >= HOLDS
         and i not in against
         and lexicon.CONDITIONAL.isdisjoint(tokens(m.found[i].text))
         and not m.found[i].text.rstrip("\"”'").endswith("?")
@@ -350,6 +361,14 @@ def _verify(m: Material) -> Draft:
     claims = pick(m.scored, m.size() - len(denials), among=said, chosen=denials)
     headline = m.frame(verdict, supporting=supporting, denying=denying)
     return _draft(m, [m.found[i] for i in [*denials, *claims]], headline, outcome)
+
+
+def _predicate(question: Question, candidate: QuoteCandidate) -> float:
+    """The share of what is claimed, by weight, that the post of a span holds, names left aside; 1 where that is all."""
+    said = [term for term in question.terms if term.role in ("word", "event")]
+    total = sum(term.weight for term in said)
+    held = frozenset(candidate.source.best.terms)
+    return sum(term.weight for term in said if not term.forms.isdisjoint(held)) / total if total else 1.0
 
 
 def _verdict(m: Material, supporting: int, denying: int, said: Sequence[int]) -> tuple[str, Outcome]:

@@ -24,6 +24,7 @@ PART_WEIGHT = 0.5
 RARE = 40
 """A word that more posts hold is spelled as it is meant."""
 RATIO = 30
+_KNOWN = frozenset().union(lexicon.ANY_CONCEPT, lexicon.PLACE_OF, *lexicon.MEASURES.values())
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _GOING_ON = ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo")
 _HAPPEN = [
@@ -59,7 +60,7 @@ class Term(NamedTuple):
     """How a name may be written: itself, and the same place in other languages."""
     role: str
     """`name`; `part` of a name that is often left out; `event`, a kind of happening (lexicon.CONCEPTS), its
-    forms being words of several languages; or `word`."""
+    forms being words of several languages; `word`; or `aside`, a word that posts need not hold."""
 
     @property
     def needed(self) -> bool:
@@ -155,7 +156,7 @@ def _with_phrases(folded: str) -> str:
 def corrected(word: str, corpus: Corpus) -> str:
     """`word`, or the word of the index that it is most likely a misspelling of: one letter added, lost, changed or
     swapped with its neighbour, and `RATIO` times as frequent. Words of fewer than five letters are left alone."""
-    if len(word) < 5 or not word.isascii() or not word.isalpha():
+    if len(word) < 5 or not word.isascii() or not word.isalpha() or word in _KNOWN:
         return word
     known = max(corpus.doc_freq(form) for form in query_terms(word))
     if known > RARE:

@@ -30,7 +30,7 @@ WORTH = 0.15
 ALIKE = 0.4
 """Two spans of different sources at least this alike (cosine) tell the same thing in their own words."""
 _RUN = re.compile(r"\b[A-ZÀ-Þ][\w'’.-]*(?: [A-ZÀ-Þ][\w'’.-]*)+")
-UNNAMED = 0.6
+UNNAMED = 0.35
 """What is left of the score of a span whose post does not hold a full name of the topic."""
 SPOKEN = 0.2
 """A span nearer than this speaks of the topic itself, not only its post."""
@@ -172,7 +172,7 @@ def score(
     names = _names(question, found, weight_of)
     order = np.argsort(np.argsort(times, kind="stable"), kind="stable") / max(len(found) - 1, 1)
     fresh = question.newest or (request.yes_no and request.task == "question")
-    least = 0.3 if fresh else 0.5 if request.task in ("explain", "verify") else 0.8
+    least = 0.3 if fresh else 0.5 if request.task in ("explain", "verify", "summary") else 0.8
     newness = (least + (1 - least) * order) * (0.5 + 0.5 * crowd)
     support = (0.25 + central) * newness * (0.55 + 0.45 * echoed)
     scores = np.array(

@@ -120,6 +120,10 @@ def interpret(text: str, as_of: int, corpus: Corpus, author: str = "") -> Reques
     question = understand(bare, as_of, corpus, topic=topic, lang=lang)
     if task == "question":
         task = _task_of_question(question, plain, yes_no, bool(wants), bare.rstrip().endswith("?"))
+    if task in ("explain", "verify"):
+        question = question._replace(
+            period=None, newest=task == "explain"
+        )  # a date names the happening, not when it was posted of
     if task in ("explain", "opinions"):
         question = _of_names(question)
     limit, max_words = _sizes(cues, plain)
@@ -147,7 +151,7 @@ def _of_names(question: Question) -> Question:
     """A question whose names and events count for more than its common words, where it has any."""
     if not any(term.needed for term in question.terms):
         return question
-    terms = [t if t.needed else t._replace(weight=_ASIDE * t.weight) for t in question.terms]
+    terms = [t if t.needed else t._replace(weight=_ASIDE * t.weight, role="aside") for t in question.terms]
     return question._replace(terms=tuple(terms))
 
 

@@ -43,6 +43,8 @@ PROFILE = 12
 HEAVIEST = 4
 """Words that a post need hold to be wholly about the topic."""
 
+FEWEST_ANCHORS = 5
+"""Fewer posts that hold what is asked do not show which other words belong to it."""
 FEWEST = 3
 """Where fewer words set the anchors apart, holding them all says less."""
 
@@ -223,10 +225,10 @@ def gather(question: Question, store: Corpus, as_of: int, only: str = "", beside
 
     crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
     kind = ORIGINALS if crowded else ""
-    profile = _profile(question, anchors[:80], store) if len(anchors) >= 3 else {}
+    profile = _profile(question, anchors[:80], store) if len(anchors) >= FEWEST_ANCHORS else {}
     if beside:
-        named = " ".join(term.text for term in question.terms if term.needed) or text
-        hits += retrieve(f"{named} {beside}", LIMIT // 2, where)
+        asked = " ".join(term.text for term in question.terms if term.needed) or text
+        hits += retrieve(f"{asked} {beside}", LIMIT // 2, where)
     if profile or question.kind in ("count", "overview"):
         words = [term.text for term in question.terms] + list(profile)[:8]
         if question.measure in _MEASURE_WORDS:

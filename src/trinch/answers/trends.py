@@ -23,7 +23,7 @@ from trinch.posts.text import query_terms, terms
 
 TOPICS = 6
 SLICES = 6
-PER_SLICE = 300
+PER_SLICE = 120
 """Posts sampled from each slice of the window, the newest of it; as many from each slice of the days before."""
 BEFORE = 3
 """How many times as long as the window the time before is that it is compared with."""
