@@ -15,12 +15,12 @@ from trinch.answers.count_timeline import QUIET, CountState, Report, agrees
 from trinch.answers.counts import counted, course
 from trinch.answers.evidence import PostGroup
 from trinch.answers.question import Question
-from trinch.answers.ranking import DAY, Scored, pick, score
+from trinch.answers.ranking import DAY, Scored, full_names, pick, score
 from trinch.answers.render import minute
 from trinch.answers.request import Request
 from trinch.answers.retrieval import Evidence
 from trinch.answers.types import Corpus, Outcome
-from trinch.posts.text import tokens
+from trinch.posts.text import fold, tokens
 
 SIZES = {"summary": 6, "timeline": 8, "opinions": 6, "list": 5, "said_by": 5, "latest": 5, "changes": 5}
 """Claims by task; `SIZE` for the others."""
@@ -111,7 +111,7 @@ def compose(m: Material) -> Draft:
         return Draft([], "", "not_enough_evidence")
     if m.request.question.kind == "count" and m.request.question.measure:
         draft = _toll_over_time(m) if m.request.task in ("timeline", "changes") else _count(m)
-        if draft.picked:
+        if draft.picked or m.request.task in ("question", "timeline", "changes"):
             return draft
     return _BY_TASK.get(m.request.task, _question)(m)
 
@@ -166,7 +166,7 @@ def _question(m: Material) -> Draft:
     chosen = replaced(chosen, against, m.request.question)
     lead = max(chosen[:3], key=lambda c: (c.share >= 0.999, -chosen.index(c)))
     ordered = paired([lead, *(c for c in chosen if c is not lead)], against, m.request.question)
-    return _draft(m, ordered[: m.size()], _attribution(m, ordered[0]), "conflicting" if against else "answer")
+    return _draft(m, ordered[: m.size()], _attribution(m, ordered[0]), "answer")
 
 
 def _attribution(m: Material, lead: QuoteCandidate) -> str:
@@ -187,9 +187,9 @@ def _summary(m: Material) -> Draft:
     state = m.curves["dead"][-1] if m.curves.get("dead") else None
     if state and state.support >= 2 and _counts_matter(m):
         chosen = _with_count(m, chosen, state)
-    ordered = paired(_in_time(chosen, state), against, m.request.question)
+    ordered = paired(_in_time(m, chosen, state), against, m.request.question)
     return _draft(
-        m, ordered[: m.size()], m.frame("summary", topic=m.topic), "conflicting" if against else "answer"
+        m, ordered[: m.size()], m.frame("summary", topic=m.topic), "answer"
     )
 
 
@@ -216,10 +216,11 @@ def _with_count(m: Material, chosen: list[QuoteCandidate], state: CountState) ->
     return chosen
 
 
-def _in_time(chosen: Sequence[QuoteCandidate], state: CountState | None) -> list[QuoteCandidate]:
+def _in_time(m: Material, chosen: Sequence[QuoteCandidate], state: CountState | None) -> list[QuoteCandidate]:
     """What a person needs first in front, the others earliest first; of several with one replaced number the first."""
     stating = [c for c in chosen if state and _states(c, state)]
-    lead = (stating or list(chosen))[0]
+    own = [c for c in stating if c.source.best.post.lang == m.request.question.lang]
+    lead = (own or stating or list(chosen))[0]
     told = {f.value for f in lead.figures if f.quantity == "dead"}
     kept = [lead]
     for candidate in sorted(
@@ -333,14 +334,19 @@ def _explain(m: Material) -> Draft:
         return Draft([], "", "not_enough_evidence")
     against = _against(m, chosen)
     ordered = paired(replaced(chosen, against, m.request.question), against, m.request.question)
-    return _draft(m, ordered[: m.size()], m.frame("explain"), "conflicting" if against else "answer")
+    return _draft(m, ordered[: m.size()], m.frame("explain"), "answer")
 
 
 def _verify(m: Material) -> Draft:
     """The verdict with the number of posts on each side; denials first."""
     needed = [term for term in m.request.question.terms if term.needed]
+    names = full_names(m.request.topic)
     about = [
-        i for i, c in enumerate(m.found) if all(not t.forms.isdisjoint(c.source.best.terms) for t in needed)
+        i
+        for i, c in enumerate(m.found)
+        if all(not t.forms.isdisjoint(c.source.best.terms) for t in needed)
+        and (not names or any(name in fold(c.source.best.post.text) for name in names))
+        and _predicate(m.request.question, c) >= HOLDS / 2
     ]
     against = [i for i in about if denies(m.found[i].text)]
     said = [

@@ -49,7 +49,8 @@ def _merged_keys(section: str) -> dict[str, frozenset[str]]:
 
 
 def _cues(key: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(cue for lang in COMPLETE for cue in LANGUAGES[lang]["cues"][key]))
+    found = {cue for lang in COMPLETE for cue in LANGUAGES[lang]["cues"][key]}
+    return tuple(sorted(found, key=lambda cue: (-len(cue), cue)))
 
 
 STOPWORDS = {lang: words(LANGUAGES[lang]["words"]["stopwords"]) for lang in COMPLETE}

@@ -52,6 +52,10 @@ def minute(at: int) -> str:
     return rfc3339(at)[:16].replace("T", " ") + " UTC"
 
 
+def _label(claim: Claim) -> str:
+    return f"{clean(claim.label)}: " if claim.label else ""
+
+
 def _weight(claim: Claim) -> str:
     """When it was said and by how many."""
     parts = [minute(claim.as_of)]
@@ -107,11 +111,15 @@ def _link(citation: Citation) -> str:
 
 def plain(answer: Answer) -> str:
     """The answer as text: sentences with [1] marks, date and authors, then the sources."""
-    if answer.outcome != "answer":
-        return f"{NOTHING} (as of {minute(answer.as_of)})"
+    if answer.outcome == "chat":
+        return clean(answer.answer)
+    if answer.outcome == "not_enough_evidence":
+        near = [f"  near: {clean(post.text)}" for post in answer.nearest]
+        return "\n".join([f"{clean(answer.headline) or NOTHING} (as of {minute(answer.as_of)})", *near])
     listed, marks = _numbered(answer)
-    lines = [
-        f"{clean(claim.text)} {''.join(f'[{n}]' for n in numbers)}  ({_weight(claim)})"
+    lines = [clean(answer.headline), ""] if answer.headline else []
+    lines += [
+        f"{_label(claim)}{clean(claim.text)} {''.join(f'[{n}]' for n in numbers)}  ({_weight(claim)})"
         for claim, numbers in zip(answer.claims, marks, strict=True)
     ]
     lines.append("")
@@ -126,12 +134,18 @@ def plain(answer: Answer) -> str:
 
 def terminal(answer: Answer) -> RenderableType:
     """The answer for rich: quotes in bold, marks and sources as links (OSC 8) where the post has an address."""
-    if answer.outcome != "answer":
-        return Text.assemble((NOTHING, "yellow"), (f" As of {minute(answer.as_of)}.", "dim"))
+    if answer.outcome == "chat":
+        return Text(clean(answer.answer))
+    if answer.outcome == "not_enough_evidence":
+        said = clean(answer.headline) or NOTHING
+        refusal = Text.assemble((said, "yellow"), (f" As of {minute(answer.as_of)}.", "dim"))
+        for post in answer.nearest:
+            refusal.append(f"\nnear: {clean(post.text)}", style="dim")
+        return refusal
     listed, marks = _numbered(answer)
-    body: list[RenderableType] = []
+    body: list[RenderableType] = [Text(clean(answer.headline)), Text("")] if answer.headline else []
     for claim, numbers in zip(answer.claims, marks, strict=True):
-        line = Text(clean(claim.text), style="bold")
+        line = Text(_label(claim) + clean(claim.text), style="bold")
         for number in numbers:
             line.append(f" [{number}]", style=_style("cyan", listed[number - 1]))
         line.append(f"  {_weight(claim)}", style="not bold dim")

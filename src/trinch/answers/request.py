@@ -228,10 +228,10 @@ def _sizes(cues: dict[str, tuple[re.Pattern[str], ...]], plain: str) -> tuple[in
 def _topic(text: str, cues: dict[str, tuple[re.Pattern[str], ...]], task: Task, author: str) -> str:
     """The words of a request that are left when its cues are taken out, as typed."""
     folded = fold(text)
-    used: Sequence[str] = ("filler", "shorter", *_INTO, task) if task != "question" else ("filler", "verify")
+    used: Sequence[str] = (task, "shorter", *_INTO) if task != "question" else ("verify",)
     if task in ("opinions", "comparison", "timeline", "list", "latest", "changes", "said_by"):
         used = (*used, "summary", "latest", "changes", "list", "opinions", "explain")
-    for key in dict.fromkeys(used):
+    for key in dict.fromkeys((*used, "filler")):
         for pattern in cues.get(key, ()):
             folded = _cut(pattern, folded)
     left = tokens(folded)

@@ -86,7 +86,7 @@ def _after(before: str, question: str) -> str:
     if own and not points_back and not lead:
         return (
             question
-            if _names(question, lang) or len(own) > SHORT
+            if _names(question, lang) or len(own) > SHORT or lang not in lexicon.COMPLETE
             else f"{question} {' '.join(_topic(before))}"
         )
     asks = bool(said & (_COUNTED | _CUES)) or any(cue in folded for cue in lexicon.COUNT_CUES)
