@@ -188,9 +188,7 @@ def _summary(m: Material) -> Draft:
     if state and state.support >= 2 and _counts_matter(m):
         chosen = _with_count(m, chosen, state)
     ordered = paired(_in_time(m, chosen, state), against, m.request.question)
-    return _draft(
-        m, ordered[: m.size()], m.frame("summary", topic=m.topic), "answer"
-    )
+    return _draft(m, ordered[: m.size()], m.frame("summary", topic=m.topic), "answer")
 
 
 def _counts_matter(m: Material) -> bool:

@@ -162,6 +162,8 @@ def priced(case: Case, chosen: Sequence[Layout], gpus: int, tokens: float, fit: 
                 band_s=band(step, width),
                 breakdown_s=breakdown,
                 memory_gb={name: float(value[i]) for name, value in memory.items()},
+                gradient_bytes=case.engine.gradient_bytes,
+                tp_overlap=case.engine.tp_overlap > 0,
             )
         )
     return plans

@@ -9,7 +9,7 @@ from typing import Any
 
 from trinch.posts.schema import Created, Edited
 from trinch.posts.times import iso, now
-from trinch.server.http.codec import event
+from trinch.server.http.codec import sse_event
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.store.store import Store
 from trinch.store.text_index import read_position
@@ -18,6 +18,9 @@ log = logging.getLogger("trinch.server")
 
 WINDOW = 10
 """Seconds over which the rate is averaged."""
+
+PROBE = "the"
+"""The search that is made at each update, so that `searched_at` is the time of the last one answered."""
 
 NEWEST = 500
 """Newest log entries that languages and lag are computed from."""
@@ -32,6 +35,7 @@ class LiveStats:
         self._changed = asyncio.Condition()
         self.current: dict[str, Any] = {}
         self.newest_seq = 0
+        self.searched_at = 0.0
         """The newest log position known to this server."""
 
     async def watch(self) -> None:
@@ -44,7 +48,8 @@ class LiveStats:
                 log.exception("the store cannot be read; trying again")
                 await asyncio.sleep(5.0)
                 continue
-            self._marks.append((loop.time(), found["events"]))
+            self.searched_at = loop.time()
+            self._marks.append((self.searched_at, found["events"]))
             (then, before), (present, events) = self._marks[0], self._marks[-1]
             rate = (events - before) / (present - then) if present > then else 0.0
             self.newest_seq = max(self.newest_seq, events)
@@ -65,12 +70,13 @@ class LiveStats:
         """The statistics as one server-sent event a second, until the server stops."""
         while not stopping.is_set():
             if self.current:
-                yield event(self.current, "live")
+                yield sse_event(self.current, "live")
             async with self._changed:
                 await self._changed.wait()
 
 
 def _collect(store: Store, known_events: int) -> dict[str, Any]:
+    store.search(PROBE, limit=1)
     clock, last = now(), store.log.last_seq
     behind = max(0, last - read_position(store.data / "text"))
     found: dict[str, Any] = {"at": iso(clock), "events": last, "posts": store.num_posts, "behind": behind}
