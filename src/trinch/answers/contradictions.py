@@ -18,6 +18,7 @@ from typing import NamedTuple
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate
 from trinch.answers.evidence import PostGroup, collapse
+from trinch.answers.quantities import figures
 from trinch.answers.question import Question
 from trinch.answers.spans import spans
 from trinch.answers.types import Corpus
@@ -143,7 +144,9 @@ def _spoken(source: PostGroup) -> QuoteCandidate | None:
     for span in spans(post.text):
         text = post.text[span.start : span.end]
         if denies(text):
-            return QuoteCandidate(source, span, text, frozenset(terms(text, post.lang)), 0.0, 0.0, 0.0)
+            return QuoteCandidate(
+                source, span, text, frozenset(terms(text, post.lang)), 0.0, 0.0, 0.0, figures(text), 1.0
+            )
     return None
 
 

@@ -73,22 +73,24 @@ def checked(answer: Answer, retrieved: Mapping[tuple[str, str], Hit], took_ms: f
             if citation_holds(citation, retrieved, answer.as_of) and supports(citation.quote, claim.text)
         ]
         claims.append(msgspec.structs.replace(claim, citations=tuple(good), written=not quoted))
-    if answer.outcome != "answer" or not claims:
-        return Answer(
-            question=answer.question,
-            as_of=answer.as_of,
+    if answer.outcome == "chat":
+        return msgspec.structs.replace(answer, claims=(), sources=(), took_ms=took_ms)
+    if answer.outcome == "not_enough_evidence" or not claims:
+        return msgspec.structs.replace(
+            answer,
             outcome="not_enough_evidence",
+            headline=answer.headline if answer.outcome == "not_enough_evidence" else "",
             answer="",
+            claims=(),
+            sources=(),
             took_ms=took_ms,
+            writer=None,
         )
     cited = {(citation.network, citation.id) for claim in claims for citation in claim.citations}
-    return Answer(
-        question=answer.question,
-        as_of=answer.as_of,
-        outcome="answer",
+    return msgspec.structs.replace(
+        answer,
         answer=SEPARATOR.join(claim.text for claim in claims),
         claims=tuple(claims),
         sources=tuple(source for source in answer.sources if (source.network, source.id) in cited),
         took_ms=took_ms,
-        writer=answer.writer,
     )

@@ -22,7 +22,7 @@ from trinch.posts.text import fold, query_terms
 LIMIT = 200
 """Posts asked for at a time."""
 
-COVERED = 0.7
+COVERED = 0.6
 """Share of the weight of the question's terms a post must hold, all names among them, to be an anchor."""
 
 FOREIGN = 0.35
@@ -43,6 +43,8 @@ PROFILE = 12
 HEAVIEST = 4
 """Words that a post need hold to be wholly about the topic."""
 
+FEWEST_ANCHORS = 5
+"""Fewer posts that hold what is asked do not show which other words belong to it."""
 FEWEST = 3
 """Where fewer words set the anchors apart, holding them all says less."""
 
@@ -98,7 +100,7 @@ def coverage(
 ) -> tuple[float, bool]:
     """The share of the question's weight a post holds; and whether it holds all names and events, and `COVERED`."""
     total = held = 0.0
-    whole = True
+    missed: list[Term] = []
     foreign = question.lang != "und" and lang not in ("und", question.lang)
     for term in question.terms:
         weight = term.weight * (FOREIGN if foreign and term.role == "word" else 1.0)
@@ -106,9 +108,17 @@ def coverage(
         if holds(term, terms, folded, at, question):
             held += weight
         elif term.needed:
-            whole = False
+            missed.append(term)
     share = held / total if total else 0.0
-    return share, whole and share >= COVERED
+    return share, share >= COVERED and _may_miss(question, missed)
+
+
+def _may_miss(question: Question, missed: Sequence[Term]) -> bool:
+    """Whether a post may lack these names and events: one of three or more, and not the rarest."""
+    if not missed:
+        return True
+    needed = [term for term in question.terms if term.needed]
+    return len(missed) == 1 and len(needed) >= 3 and missed[0].weight < max(term.weight for term in needed)
 
 
 class Read(NamedTuple):
@@ -191,14 +201,14 @@ def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     return min(held / sum(heaviest) * min(len(heaviest) / FEWEST, 1.0), 1.0)
 
 
-def gather(question: Question, store: Corpus, as_of: int) -> Evidence:
+def gather(question: Question, store: Corpus, as_of: int, only: str = "", beside: str = "") -> Evidence:
     """Retrieve and weigh the evidence for a question. Asks the store two to four times, once more where a bare year is named."""
     if not question.terms:
         return NOTHING
     text = " ".join(term.text for term in question.terms)
     if question.lang not in ("en", "und"):
         text += " " + " ".join(sorted(_translations(question)))
-    where = _where(question)
+    where = f"{_where(question)} {only}".strip()
 
     def retrieve(words: str, limit: int, where: str) -> list[Hit]:
         return [
@@ -208,14 +218,17 @@ def gather(question: Question, store: Corpus, as_of: int) -> Evidence:
     read = Reader(question)
     hits = retrieve(text, LIMIT, where)
     if question.period and question.period.year:
-        hits += retrieve(text, LIMIT // 2, "")
+        hits += retrieve(text, LIMIT // 2, only)
     anchors = collapse([hit for hit in hits if read(hit).whole])
     if not _is_enough(question, anchors, read) or not _is_met(question, anchors, read):
         return NOTHING
 
     crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
     kind = ORIGINALS if crowded else ""
-    profile = _profile(question, anchors[:80], store) if len(anchors) >= 3 else {}
+    profile = _profile(question, anchors[:80], store) if len(anchors) >= FEWEST_ANCHORS else {}
+    if beside:
+        asked = " ".join(term.text for term in question.terms if term.needed) or text
+        hits += retrieve(f"{asked} {beside}", LIMIT // 2, where)
     if profile or question.kind in ("count", "overview"):
         words = [term.text for term in question.terms] + list(profile)[:8]
         if question.measure in _MEASURE_WORDS:
@@ -223,13 +236,13 @@ def gather(question: Question, store: Corpus, as_of: int) -> Evidence:
         if question.kind == "overview" and _is_event(question, profile, anchors):
             words += _TOLL_WORDS.split()
         hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, f"{where} {kind}".strip())
-        if (question.newest or question.kind in ("count", "overview")) and not where:
+        if (question.newest or question.kind in ("count", "overview")) and not question.period:
             newest = max(
                 (hit.at for hit in hits if closeness(profile, read(hit).terms) >= LIKE),
                 default=max(anchor.first for anchor in anchors),
             )
             for days in RECENT:
-                since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind}"
+                since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind} {only}"
                 recent = retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, since)
                 hits += recent
                 told = sum(closeness(profile, read(hit).terms) >= LIKE for hit in recent)

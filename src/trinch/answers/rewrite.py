@@ -50,7 +50,7 @@ class Lookup(Protocol):
 def rewritten(store: Lookup, given: Answer, opened: Callable[[], LanguageModel]) -> Answer:
     """`given` with each sentence in the model's words where those pass the check. An answer without sentences asks no
     model; `opened` may raise LLMError."""
-    if given.outcome != "answer":
+    if not given.claims:
         return given
     started = time.perf_counter()
     name, lines, trouble = "", dict[int, str](), None
