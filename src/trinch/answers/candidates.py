@@ -1,6 +1,6 @@
 """What could be quoted: every span of the evidence, what it counts, and how it is put.
 
-Owns the candidates and the judgements that need no other candidate. Knows nothing of which are chosen.
+Owns the candidates and the judgements that need no other candidate.
 """
 
 import re

@@ -50,7 +50,7 @@ class Denied(NamedTuple):
     """Most credible first."""
     outweighed: bool
     """Whether those who deny are more credible than those who claim, or more; however many strangers deny what a
-    verified author says, it stands."""
+    verified author says, it is kept."""
 
 
 @lru_cache(maxsize=4096)
@@ -116,7 +116,7 @@ def heard(chosen: Sequence[QuoteCandidate], store: Corpus, as_of: int) -> dict[s
     """What the replies to the posts to be quoted deny: they seldom name the topic, so no other search finds them.
 
     Replies by strangers count from `CHORUS` authors on, and not against a verified author; one by somebody who
-    stands above the claim's author is enough.
+    ranks above the claim's author is enough.
     """
     posts = [candidate.source.best.post for candidate in chosen]
     begun = {post.conversation_id or post.id for post in posts if not denies(post.text)}

@@ -108,7 +108,7 @@ DENIAL = (
     + "|".join(phrase for lang in COMPLETE for phrase in LANGUAGES[lang]["denial"]["phrases"])
     + r")\b"
 )
-"""What says, in a folded text, that something is not so. "Rumour" alone does not: rumours are told so too."""
+"""What says, in a folded text, that something is not so. "Rumour" alone does not: rumours are phrased that way too."""
 
 HEARSAY = _merged("words", "hearsay")
 PERSONAL = _merged("words", "personal")
@@ -135,7 +135,7 @@ ADDRESSES_ASSISTANTS = _merged("opinion_words", "addresses_assistants")
 PHRASES: dict[str, str] = {
     phrase: word for lang in COMPLETE for phrase, word in LANGUAGES[lang]["phrases"].items()
 }
-"""Set phrases of questions and the one word that each stands for."""
+"""Set phrases of questions and the one word that each means."""
 
 
 def _places() -> tuple[frozenset[str], ...]:

@@ -1,7 +1,7 @@
-"""What a question asks for, told from its words alone.
+"""What a question asks for, derived from its words alone.
 
 Owns: its language, kind (overview, count, who, where, when), the terms a post must speak of and their weight,
-what is counted, and the period it is about. Knows nothing of evidence. No model: word lists (lexicon.py),
+what is counted, and the period it is about. No model: word lists (lexicon.py),
 spelling (capitals, digits, `#`, `@`, `$`) and how rare each term is in the store.
 """
 
@@ -105,7 +105,7 @@ def spellings(word: str) -> tuple[str, ...]:
 
 
 def forms(word: str) -> frozenset[str]:
-    """Every index term that stands for `word`: its stems, the same without its sign, and its concept's words."""
+    """Every index term of `word`: its stems, the same without its sign, and its concept's words."""
     words = {word, *spellings(word)}
     for row in (*lexicon.CONCEPT_ROWS, *lexicon.MEASURES.values()):
         if word in row:

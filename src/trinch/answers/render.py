@@ -2,7 +2,7 @@
 
 Owns three looks: rich for a terminal, plain text for a pipe, plain values for JSON. In JSON quotes stay exact; for
 people what could steer a terminal (control characters, escape sequences, direction overrides) is taken out, and
-nothing a post says is ever read as markup. Knows nothing of how the answer was made.
+nothing a post says is ever read as markup.
 """
 
 import unicodedata
@@ -92,10 +92,8 @@ def _writer(writer: RewriteSummary) -> str:
     model = clean(writer.model) or "the model"
     if writer.error:
         return f"All sentences are quotes: {model} was no help ({clean(writer.note)})."
-    told = f"{writer.written} of {writer.sentences} sentences are written by {model}"
-    return (
-        f"{told}; {writer.fell_back} fell back to their quotes: what it wrote is missing or failed the check."
-    )
+    summary = f"{writer.written} of {writer.sentences} sentences are written by {model}"
+    return f"{summary}; {writer.fell_back} fell back to their quotes: what it wrote is missing or failed the check."
 
 
 def _who(citation: Citation) -> str:

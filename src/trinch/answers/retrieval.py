@@ -1,6 +1,6 @@
 """What the question is about, as posts tell it: retrieve, see which posts speak of all it names, learn their words.
 
-Owns retrieval for an answer and the decision whether there is enough evidence. Knows nothing of sentences.
+Owns retrieval for an answer and the decision whether there is enough evidence.
 
 A post about an event often names it otherwise than the question ("Savar" is "the Bangladesh building collapse").
 So the posts that do hold the question's terms (the anchors) are asked which words set them apart from the rest of
@@ -245,8 +245,8 @@ def gather(question: Question, store: Corpus, as_of: int, only: str = "", beside
                 since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind} {only}"
                 recent = retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, since)
                 hits += recent
-                told = sum(closeness(profile, read(hit).terms) >= LIKE for hit in recent)
-                if question.kind != "count" or told >= BUSY:
+                similar = sum(closeness(profile, read(hit).terms) >= LIKE for hit in recent)
+                if question.kind != "count" or similar >= BUSY:
                     break
     best: dict[tuple[str, str], Hit] = {}
     for hit in hits:

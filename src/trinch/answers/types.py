@@ -1,7 +1,6 @@
-"""What an answer is made of, and the door through which evidence comes in.
+"""What an answer is made of, and the interface through which evidence comes in.
 
 Owns the shapes only: `Answer`, `Claim`, `Citation`, `CitedPost`, and the two protocols that the store satisfies.
-Knows nothing of how a question is understood, how evidence is weighed, or how posts are stored.
 Times are UTC, integer microseconds since 1970.
 """
 
@@ -35,7 +34,7 @@ class Hit(Protocol):
 
 
 class Corpus(Protocol):
-    """Everything drunk, as far as an answer needs to know. `as_of` None is now; nothing later is seen."""
+    """Everything ingested, as far as an answer needs to know. `as_of` None is now; nothing later is seen."""
 
     @property
     def num_posts(self) -> int: ...
@@ -110,7 +109,7 @@ class RewriteSummary(msgspec.Struct, frozen=True, kw_only=True):
     sentences: int
     """Sentences it was given to rewrite."""
     written: int
-    """Those told in its words; the others are quotes."""
+    """Those in its words; the others are quotes."""
     fell_back: int
     """Those it left out, or whose rewrite failed the check; the rest it repeated word for word."""
     error: str = ""
