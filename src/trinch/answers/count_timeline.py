@@ -103,8 +103,8 @@ def episode(reports: Sequence[Report]) -> list[Report]:
         if not episodes or report.source.first - episodes[-1][-1].source.first > QUIET:
             episodes.append([])
         episodes[-1].append(report)
-    told = [group for group in episodes if len(group) >= 3]
-    return told[-1] if told else max(reversed(episodes), key=len, default=[])
+    reported = [group for group in episodes if len(group) >= 3]
+    return reported[-1] if reported else max(reversed(episodes), key=len, default=[])
 
 
 def curve(reports: Sequence[Report]) -> list[CountState]:
@@ -136,18 +136,18 @@ def _revived(every: Sequence[CountState], now: CountState, until: int) -> CountS
     A higher one returns with `RETURN` fresh reports and more than the present one has; a lower one, since slow
     outlets repeat low numbers for hours, needs three times as many of each.
     """
-    told = sorted((r for s in every for r in s.reports), key=lambda r: r.source.first)
-    told = [r for r in told if now.since < r.source.first <= until]
+    reported = sorted((r for s in every for r in s.reports), key=lambda r: r.source.first)
+    reported = [r for r in reported if now.since < r.source.first <= until]
     for state in reversed(every):
         if state.since > now.since or state.value == now.value or state.firm != "exact":
             continue
         factor = 1 if state.value > now.value else 3
         returned = kept = 0
-        for place in range(len(told) - 1, -1, -1):  # since some moment, ever longer ago
-            returned += _is_close(told[place].figure, state.value)
-            kept += agrees(told[place].figure, now.value)
+        for place in range(len(reported) - 1, -1, -1):  # since some moment, ever longer ago
+            returned += _is_close(reported[place].figure, state.value)
+            kept += agrees(reported[place].figure, now.value)
             if returned >= RETURN * factor and returned > kept * factor:
-                fresh = tuple(r for r in told[place:] if _is_close(r.figure, state.value))
+                fresh = tuple(r for r in reported[place:] if _is_close(r.figure, state.value))
                 first, last = fresh[0].source.first, fresh[-1].source.first
                 return CountState(state.value, state.firm, first, last, fresh, float(returned))
     return None

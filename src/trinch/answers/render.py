@@ -92,10 +92,8 @@ def _writer(writer: RewriteSummary) -> str:
     model = clean(writer.model) or "the model"
     if writer.error:
         return f"All sentences are quotes: {model} was no help ({clean(writer.note)})."
-    told = f"{writer.written} of {writer.sentences} sentences are written by {model}"
-    return (
-        f"{told}; {writer.fell_back} fell back to their quotes: what it wrote is missing or failed the check."
-    )
+    summary = f"{writer.written} of {writer.sentences} sentences are written by {model}"
+    return f"{summary}; {writer.fell_back} fell back to their quotes: what it wrote is missing or failed the check."
 
 
 def _who(citation: Citation) -> str:

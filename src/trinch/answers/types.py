@@ -1,4 +1,4 @@
-"""What an answer is made of, and the door through which evidence comes in.
+"""The data types of an answer, and what `answers/` needs of a store.
 
 Owns the shapes only: `Answer`, `Claim`, `Citation`, `CitedPost`, and the two protocols that the store satisfies.
 Knows nothing of how a question is understood, how evidence is weighed, or how posts are stored.
@@ -110,7 +110,7 @@ class RewriteSummary(msgspec.Struct, frozen=True, kw_only=True):
     sentences: int
     """Sentences it was given to rewrite."""
     written: int
-    """Those told in its words; the others are quotes."""
+    """Those in its words; the others are quotes."""
     fell_back: int
     """Those it left out, or whose rewrite failed the check; the rest it repeated word for word."""
     error: str = ""

@@ -23,7 +23,7 @@ MIN_WORDS = 3
 WHOLE = 4
 """Least words of a first clause that may stand without a later one: a shorter one is only a subject."""
 MAX_OMITTED = 6
-"""Most clauses considered for omission; any further one must be told."""
+"""Most clauses considered for omission; any further one must be kept."""
 
 ARTICLES = frozenset({"a", "an", "the"})
 AFTER_ARTICLE = frozenset(
@@ -217,6 +217,7 @@ def _adds(clauses: Sequence[Clause], marks: Sequence[Token], i: int, english: bo
     )
 
 
+# One branch per permitted difference, in order of precedence: a table of rules, not to be split.
 def _same(version: Sequence[Token], said: Sequence[Token], english: bool) -> bool:
     """Whether two rows of tokens differ at most in small words of English that carry nothing here."""
     v = s = 0
