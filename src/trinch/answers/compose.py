@@ -69,11 +69,11 @@ def material(request: Request, evidence: Evidence, corpus: Corpus, as_of: int) -
     found = [c for c in candidates(request.question, evidence) if not gives_orders(c)]
     if not (request.question.period or request.task in ("said_by", "timeline")):
         found = newest_happening(found)
-    by_measure = reports(request.question, evidence, found)
-    curves = present_states(by_measure)
+    reported = reports(request.question, evidence, found)
+    curves = present_states(reported)
     weight_of = _idf(corpus)
     return Material(
-        request, corpus, as_of, found, by_measure, curves, weight_of, score(request, found, curves, weight_of)
+        request, corpus, as_of, found, reported, curves, weight_of, score(request, found, curves, weight_of)
     )
 
 
@@ -130,9 +130,9 @@ def _count(m: Material) -> Draft:
             time=minute(now.latest),
         )
     earlier = course(m.request.question, m.found, m.curves, 2)[:1]
-    shown = {p.candidate.source.best.post.id for p in picked}
+    reported = {p.candidate.source.best.post.id for p in picked}
     rest = (
-        [p for p in earlier if p.candidate.source.best.post.id not in shown]
+        [p for p in earlier if p.candidate.source.best.post.id not in reported]
         if m.request.question.newest
         else []
     )
@@ -200,8 +200,8 @@ def _counts_matter(m: Material) -> bool:
 
 def _with_count(m: Material, chosen: list[QuoteCandidate], state: CountState) -> list[QuoteCandidate]:
     """`chosen` with a span that gives the number of the dead, in the language of the request if any does."""
-    reporting = {(r.source.best.post.id, r.span.start) for r in state.reports}
-    options = [c for c in m.found if (c.source.best.post.id, c.span.start) in reporting]
+    reported = {(r.source.best.post.id, r.span.start) for r in state.reports}
+    options = [c for c in m.found if (c.source.best.post.id, c.span.start) in reported]
     own = [c for c in options if c.source.best.post.lang == m.request.question.lang]
     best = max(
         own or options, key=lambda c: (round(fitness(m.request.question, c), 9), c.source.best.post.id)
@@ -219,15 +219,15 @@ def _in_time(m: Material, chosen: Sequence[QuoteCandidate], state: CountState | 
     stating = [c for c in chosen if state and _states(c, state)]
     own = [c for c in stating if c.source.best.post.lang == m.request.question.lang]
     lead = (own or stating or list(chosen))[0]
-    stated = {f.value for f in lead.figures if f.quantity == "dead"}
+    reported = {f.value for f in lead.figures if f.quantity == "dead"}
     kept = [lead]
     for candidate in sorted(
         (c for c in chosen if c is not lead), key=lambda c: (c.source.first, c.source.best.post.id)
     ):
         dead = {f.value for f in candidate.figures if f.quantity == "dead"}
-        if state is None or not dead or not dead <= stated:
+        if state is None or not dead or not dead <= reported:
             kept.append(candidate)
-        stated |= dead
+        reported |= dead
     return kept
 
 

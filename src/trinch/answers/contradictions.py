@@ -66,6 +66,7 @@ def standing(source: PostGroup) -> float:
     return 1.0 + (0.25 if post.author_verified else 0.0) + known
 
 
+# Two short passes over the same groups that share `worth`, which is defined by both.
 def denied(
     question: Question, found: Sequence[QuoteCandidate], weight_of: Callable[[str], float]
 ) -> dict[str, Denied]:

@@ -65,7 +65,7 @@ class _Picker:
 def counted(
     asked: Question,
     found: Sequence[QuoteCandidate],
-    by_measure: dict[str, list[Report]],
+    reported: dict[str, list[Report]],
     curves: dict[str, list[CountState]],
 ) -> tuple[list[Picked], bool]:
     """The spans to quote, the present state first; and whether a second count contradicts it."""
@@ -81,7 +81,7 @@ def counted(
     picker = _Picker(asked, found, now, others)
     picker.add(now)
     rivals = sorted(
-        _rivals(by_measure.get(asked.measure, []), line), key=lambda s: (-s.support, -s.since, s.value)
+        _rivals(reported.get(asked.measure, []), line), key=lambda s: (-s.support, -s.since, s.value)
     )
     for rival in rivals[:1]:
         picker.add(rival)
@@ -97,12 +97,12 @@ def counted(
     return picker.picked, bool(rivals)
 
 
-def _rivals(by_measure: Sequence[Report], line: Sequence[CountState]) -> list[CountState]:
+def _rivals(reported: Sequence[Report], line: Sequence[CountState]) -> list[CountState]:
     """Counts as new as the present one that two sources give and that differ from all believed so far."""
     now = line[-1]
     return [
         state
-        for state in every_state(by_measure)
+        for state in every_state(reported)
         if abs(state.value - now.value) > CONFLICT * now.value
         and state.support >= 2
         and state.since > now.since - 3 * HOUR

@@ -59,8 +59,8 @@ def authors(sources: Iterable[PostGroup]) -> int:
 @lru_cache(maxsize=4096)  # one question looks at the same posts several times
 def _wording(terms: tuple[str, ...]) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
     """The pairs of neighbouring words of a post, and its numbers, without handles, tags and marks of repetition."""
-    words = [term for term in terms if term[0] not in "@#$" and term not in _MARKS]
-    return frozenset(pairwise(["", *words, ""])), frozenset(word for word in words if word[0].isdigit())
+    content = [term for term in terms if term[0] not in "@#$" and term not in _MARKS]
+    return frozenset(pairwise(["", *content, ""])), frozenset(word for word in content if word[0].isdigit())
 
 
 @lru_cache(maxsize=4096)  # one question looks at the same posts several times

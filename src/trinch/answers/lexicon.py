@@ -108,7 +108,7 @@ DENIAL = (
     + "|".join(phrase for lang in COMPLETE for phrase in LANGUAGES[lang]["denial"]["phrases"])
     + r")\b"
 )
-"""What says, in a folded text, that something is not so. "Rumour" alone does not: rumours are phrased that way too."""
+"""What says, in a folded text, that something is not so. "Rumour" alone does not: rumours are spread in these words too."""
 
 HEARSAY = _merged("words", "hearsay")
 PERSONAL = _merged("words", "personal")

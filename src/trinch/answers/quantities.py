@@ -140,6 +140,7 @@ def _firmness(words: list[_Word], here: int, value: float) -> str:
     return "exact"
 
 
+# One branch per reason to skip a number; splitting would hide that any of them is enough.
 @lru_cache(maxsize=4096)
 def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]:
     """All counted numbers of `text` in order. `unit` holds further words that may be counted (as index terms)."""

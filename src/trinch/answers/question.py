@@ -1,4 +1,4 @@
-"""What a question asks for, derived from its words alone.
+"""What a question asks for, by its words alone.
 
 Owns: its language, kind (overview, count, who, where, when), the terms a post must speak of and their weight,
 what is counted, and the period it is about. No model: word lists (lexicon.py),

@@ -47,7 +47,7 @@ def supports(quote: str, sentence: str) -> bool:
 
 
 def may_stand(sentence: str, citation: Citation, retrieved: Mapping[tuple[str, str], Hit]) -> bool:
-    """Whether a model's sentence may replace of the quote: one line of plain text that says no more."""
+    """Whether a model's sentence may replace the quote: one line of plain text that says no more."""
     lang = retrieved[citation.network, citation.id].post.lang
     plain = sentence == clean(sentence) and len(sentence) <= 2 * MAX_QUOTE
     return plain and faithful(sentence, citation.quote, lang)

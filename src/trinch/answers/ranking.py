@@ -1,7 +1,7 @@
 """Which of the candidates answer the question.
 
-Owns scoring spans against each other and choosing: how many others say the like, how much it states at once, how new
-it is, whether its numbers are current, how much it adds.
+Owns scoring spans against each other and choosing: how many others say the like, how much it says at once, how new
+it is, whether its numbers still stand, how much it adds. Knows nothing of the store and writes no text.
 """
 
 import math
@@ -273,9 +273,9 @@ def _same(ids: Sequence[str]) -> NDArray[np.bool_]:
 def _currency(candidate: QuoteCandidate, curves: dict[str, list[CountState]], question: Question) -> float:
     """`STALE` for a span that states a number since replaced, `CURRENT` for one that states the present number."""
     stated = candidate.figures
-    dead = [figure for figure in stated if figure.quantity == "dead"] or stated
+    counts = [figure for figure in stated if figure.quantity == "dead"] or stated
     current = False
-    for figure in dead:
+    for figure in counts:
         line = curves.get(figure.quantity, [])
         if not line or (len(line) == 1 and line[0].support < 2):
             continue

@@ -201,53 +201,81 @@ def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     return min(held / sum(heaviest) * min(len(heaviest) / FEWEST, 1.0), 1.0)
 
 
+class _Search:
+    """The searches for one question: every one bounded by as-of time and by the operators that always hold."""
+
+    def __init__(self, question: Question, store: Corpus, as_of: int, only: str) -> None:
+        self._store, self._as_of, self.only = store, as_of, only
+        self.read = Reader(question)
+        self.text = " ".join(term.text for term in question.terms)
+        if question.lang not in ("en", "und"):
+            self.text += " " + " ".join(sorted(_translations(question)))
+        self.where = f"{_where(question)} {only}".strip()
+
+    def __call__(self, words: str, limit: int, where: str) -> list[Hit]:
+        hits = self._store.retrieve(words, limit=limit, as_of=self._as_of, where=where)
+        return [hit for hit in hits if hit.at <= self._as_of]
+
+
 def gather(question: Question, store: Corpus, as_of: int, only: str = "", beside: str = "") -> Evidence:
-    """Retrieve and weigh the evidence for a question. Asks the store two to four times, once more where a bare year is named."""
+    """Retrieve and weigh the evidence for a question, in one to six searches.
+
+    `only` holds search operators that every post must satisfy; `beside` are words looked for beside its names.
+    """
     if not question.terms:
         return NOTHING
-    text = " ".join(term.text for term in question.terms)
-    if question.lang not in ("en", "und"):
-        text += " " + " ".join(sorted(_translations(question)))
-    where = f"{_where(question)} {only}".strip()
-
-    def retrieve(words: str, limit: int, where: str) -> list[Hit]:
-        return [
-            hit for hit in store.retrieve(words, limit=limit, as_of=as_of, where=where) if hit.at <= as_of
-        ]
-
-    read = Reader(question)
-    hits = retrieve(text, LIMIT, where)
+    search = _Search(question, store, as_of, only)
+    hits = search(search.text, LIMIT, search.where)
     if question.period and question.period.year:
-        hits += retrieve(text, LIMIT // 2, only)
-    anchors = collapse([hit for hit in hits if read(hit).whole])
-    if not _is_enough(question, anchors, read) or not _is_met(question, anchors, read):
+        hits += search(search.text, LIMIT // 2, only)
+    anchors = collapse([hit for hit in hits if search.read(hit).whole])
+    if not _is_enough(question, anchors, search.read) or not _is_met(question, anchors, search.read):
         return NOTHING
-
-    crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
-    kind = ORIGINALS if crowded else ""
     profile = _profile(question, anchors[:80], store) if len(anchors) >= FEWEST_ANCHORS else {}
     if beside:
-        asked = " ".join(term.text for term in question.terms if term.needed) or text
-        hits += retrieve(f"{asked} {beside}", LIMIT // 2, where)
+        names = " ".join(term.text for term in question.terms if term.needed) or search.text
+        hits += search(f"{names} {beside}", LIMIT // 2, search.where)
     if profile or question.kind in ("count", "overview"):
-        words = [term.text for term in question.terms] + list(profile)[:8]
-        if question.measure in _MEASURE_WORDS:
-            words += _MEASURE_WORDS[question.measure].split()
-        if question.kind == "overview" and _is_event(question, profile, anchors):
-            words += _TOLL_WORDS.split()
-        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, f"{where} {kind}".strip())
-        if (question.newest or question.kind in ("count", "overview")) and not question.period:
-            newest = max(
-                (hit.at for hit in hits if closeness(profile, read(hit).terms) >= LIKE),
-                default=max(anchor.first for anchor in anchors),
-            )
-            for days in RECENT:
-                since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind} {only}"
-                recent = retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, since)
-                hits += recent
-                similar = sum(closeness(profile, read(hit).terms) >= LIKE for hit in recent)
-                if question.kind != "count" or similar >= BUSY:
-                    break
+        hits += _widened(question, search, profile, anchors, hits)
+    return _weighed(question, search.read, profile, hits)
+
+
+def _widened(
+    question: Question,
+    search: _Search,
+    profile: dict[str, float],
+    anchors: Sequence[PostGroup],
+    hits: Sequence[Hit],
+) -> list[Hit]:
+    """Posts that the anchors' words find, and the newest of them by themselves where the newest is wanted."""
+    crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
+    kind = ORIGINALS if crowded else ""
+    words = [term.text for term in question.terms] + list(profile)[:8]
+    words += _MEASURE_WORDS.get(question.measure, "").split()
+    if question.kind == "overview" and _is_event(question, profile, anchors):
+        words += _TOLL_WORDS.split()
+    text = " ".join(dict.fromkeys(words))
+    found = search(text, LIMIT, f"{search.where} {kind}".strip())
+    if question.period or not (question.newest or question.kind in ("count", "overview")):
+        return found
+
+    def is_like(hit: Hit) -> bool:
+        return closeness(profile, search.read(hit).terms) >= LIKE
+
+    newest = max(
+        (hit.at for hit in (*hits, *found) if is_like(hit)), default=max(anchor.first for anchor in anchors)
+    )
+    for days in RECENT:
+        since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind} {search.only}"
+        recent = search(text, LIMIT // 2, since)
+        found += recent
+        if question.kind != "count" or sum(map(is_like, recent)) >= BUSY:
+            break
+    return found
+
+
+def _weighed(question: Question, read: Reader, profile: dict[str, float], hits: Sequence[Hit]) -> Evidence:
+    """The posts found, each once, without those that speak of something else."""
     best: dict[tuple[str, str], Hit] = {}
     for hit in hits:
         key = hit.post.network, hit.post.id

@@ -1,4 +1,4 @@
-"""What an answer is made of, and the interface through which evidence comes in.
+"""The data types of an answer, and what `answers/` needs of a store.
 
 Owns the shapes only: `Answer`, `Claim`, `Citation`, `CitedPost`, and the two protocols that the store satisfies.
 Times are UTC, integer microseconds since 1970.

@@ -217,6 +217,7 @@ def _adds(clauses: Sequence[Clause], marks: Sequence[Token], i: int, english: bo
     )
 
 
+# One branch per permitted difference, in order of precedence: a table of rules, not to be split.
 def _same(version: Sequence[Token], said: Sequence[Token], english: bool) -> bool:
     """Whether two rows of tokens differ at most in small words of English that carry nothing here."""
     v = s = 0
