@@ -1,7 +1,7 @@
 """Which of the candidates answer the question.
 
 Owns scoring spans against each other and choosing: how many others say the like, how much it says at once, how new
-it is, whether its numbers still stand, how much it adds. Knows nothing of the store and writes no text.
+it is, whether its numbers are current, how much it adds.
 """
 
 import math
