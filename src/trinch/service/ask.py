@@ -56,15 +56,22 @@ def answer(store: Store, request: AskRequest, language_model: Setting | None = N
 
     With a language model, sentences that it rewrote and that pass verification replace their quotes.
     """
-    given = answer_from_posts(filtered(store, request.where), request.question, request.as_of)
+    corpus = filtered(store, request.where)
+    given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where))
     return rewritten(store, given, partial(open_model, language_model)) if language_model else given
+
+
+def only_author(where: str) -> str:
+    """The author that operators restrict a search to; empty where they name none or several."""
+    named = re.findall(r"(?<![-\w])from:@?([\w.-]+)", where)
+    return named[0] if len(set(named)) == 1 else ""
 
 
 class FilteredStore:
     """The part of a store whose posts satisfy some operators; what `answers/` needs of a store."""
 
     def __init__(self, store: Store, where: str) -> None:
-        self._store, self._node = store, parse(where)
+        self._store, self._where, self._node = store, where, parse(where)
         self.num_posts, self.doc_freq = store.num_posts, store.doc_freq
 
     def retrieve(
@@ -74,6 +81,10 @@ class FilteredStore:
         # Joined as parsed trees: each is within the length limit of a query, their joined text may not be.
         both = And((self._node, parse(where)))
         return self._store.retrieve(text, limit=limit, as_of=as_of, where=both)
+
+    def search(self, query: str, *, limit: int, sort: str, as_of: int | None) -> list[Hit]:
+        """As `Store.search`, within the filter."""
+        return self._store.search(f"({self._where}) {query}", limit=limit, sort=sort, as_of=as_of)
 
     def copies(self, hit: Found, *, as_of: int | None = None) -> list[Hit]:
         """As `Store.copies`, within the filter."""

@@ -7,10 +7,15 @@ from typing import NamedTuple
 from trinch.answers import lexicon
 from trinch.answers.lexicon import words
 from trinch.answers.question import language
+from trinch.answers.request import chat_kind, is_style
 from trinch.posts.text import fold, tokens
 
 CONTEXT = 10
 """Number of earlier questions that are taken into account."""
+
+
+SHORT = 1
+"""A question of no name and at most so many topic words ("who was the co-pilot?") is about what was asked before."""
 
 
 class _Words(NamedTuple):
@@ -63,14 +68,24 @@ def follow_up(earlier: Sequence[str], question: str) -> str:
 
 
 def _after(before: str, question: str) -> str:
+    if chat_kind(question):
+        return question
+    if is_style(question):
+        return f"{before.rstrip('?!.？。 ')} {question}"
     folded = fold(question)
     said = set(tokens(folded))
     own = _topic(question)
     lang = language(tokens(folded))
     lead = _LEADS.match(folded) or (lang == "ja" and _BARE_TOPIC.fullmatch(folded))
     points_back = _points_back(question, folded, lang)
+    if lead and own and not points_back and not _names(question, lang) and (asking := _author_asked(before)):
+        return f"{asking} {' '.join(own)}"
     if own and not points_back and not lead:
-        return question
+        return (
+            question
+            if _names(question, lang) or len(own) > SHORT or lang not in lexicon.COMPLETE
+            else f"{question} {' '.join(_topic(before))}"
+        )
     asks = bool(said & (_COUNTED | _CUES)) or any(cue in folded for cue in lexicon.COUNT_CUES)
     names = _names(question, lang)
     if names and not points_back:
@@ -81,9 +96,17 @@ def _after(before: str, question: str) -> str:
         return f"{before.rstrip('?!.？。 ')} {question}"
     added = [word for word in _topic(before) if not said.issuperset(tokens(fold(word)))]
     asks_otherwise = said & _CUES or any(cue in folded for cue in lexicon.COUNT_CUES)
-    cue = next((c for c in lexicon.COUNT_CUES if c in fold(before)), "") if _COUNTED & said else ""
+    cues = [cue for cue in lexicon.COUNT_CUES if cue in fold(before)] if _COUNTED & said else []
+    cue = max(cues, key=len, default="")
     opening = f"{cue} " if cue and not asks_otherwise else ""
     return f"{opening}{_without_pointers(question, lang)} {' '.join(added)}".strip()
+
+
+def _author_asked(before: str) -> str:
+    """The part of a question that asks what somebody said; empty where it does not ask that."""
+    folded = fold(before)
+    found = [p.search(folded) for lang in lexicon.COMPLETE for p in lexicon.tasks(lang)["said_by"][:1]]
+    return next((before[: match.end()] for match in found if match), "")
 
 
 def _points_back(question: str, folded: str, lang: str) -> bool:

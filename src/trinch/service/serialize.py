@@ -59,6 +59,7 @@ def answer_json(store: Store, request: AskRequest, language_model: Setting | Non
         shown["writer"]["note"] = "the language model failed"
     for post in [
         *shown["sources"],
+        *shown["nearest"],
         *(citation for claim in shown["claims"] for citation in claim["citations"]),
     ]:
         post |= {"key": post_key(post["network"], post["id"]), "url": safe_url(post["url"])}
@@ -104,8 +105,11 @@ def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
     ]
     cited = {citation["key"] for claim in claims for citation in claim["citations"]}
     return shown | {
-        "outcome": "answer" if claims else "not_enough_evidence",
-        "answer": SEPARATOR.join(claim["text"] for claim in claims),
+        "outcome": shown["outcome"] if claims or shown["outcome"] == "chat" else "not_enough_evidence",
+        "headline": shown["headline"] if claims or not shown["claims"] else "",
+        "answer": shown["answer"]
+        if shown["outcome"] == "chat"
+        else SEPARATOR.join(claim["text"] for claim in claims),
         "claims": claims,
         "sources": [source for source in shown["sources"] if source["key"] in cited],
         "writer": shown["writer"] if claims else None,

@@ -5,7 +5,7 @@ import struct
 import time
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,17 @@ def _check_index(folder: Path, identity: str, report: Report) -> None:
         problem("meta.json", "damaged")
         return
     report.indexed = sum(docs - (deletes or {}).get("num_deleted_docs", 0) for _, docs, deletes in segments)
+    for name, what in _bad_segment_files(folder, segments):
+        problem(name, what)
+    level = read_position(folder) == report.events
+    if level and not report.problems and report.indexed != report.posts:
+        problem("meta.json", f"holds {report.indexed:,} posts, the log {report.posts:,}")
+
+
+def _bad_segment_files(
+    folder: Path, segments: Sequence[tuple[str, int, dict[str, int] | None]]
+) -> Iterator[tuple[str, str]]:
+    """Name of each missing or damaged file of the segments, and what is wrong."""
     seen: dict[int, str] = {}
     for name, _, deletes in segments:
         endings = ["term", "idx", "pos", "fast", "fieldnorm", "store"]
@@ -137,14 +148,11 @@ def _check_index(folder: Path, identity: str, report: Report) -> None:
         for ending in endings:
             file = folder / f"{name}.{ending}"
             if not file.exists():
-                problem(file.name, "missing")
+                yield file.name, "missing"
             elif not _has_valid_footer(file):
-                problem(file.name, "damaged (checksum)")
+                yield file.name, "damaged (checksum)"
             elif seen.setdefault(zlib.crc32(file.read_bytes()), ending) != ending:
-                problem(file.name, "a copy of another file of the index")
-    level = read_position(folder) == report.events
-    if level and not report.problems and report.indexed != report.posts:
-        problem("meta.json", f"holds {report.indexed:,} posts, the log {report.posts:,}")
+                yield file.name, "a copy of another file of the index"
 
 
 def _has_valid_footer(file: Path) -> bool:

@@ -89,7 +89,7 @@ def from_hf(config: Config, name: str = "model") -> Workload:
     try:
         for part in rules.get("nested", ()):
             config = {**(config.get(part) or {}), **config}
-        # A key stated as null keeps its null: the class default stands only for an absent one.
+        # A key stated as null keeps its null: the class default replaces only an absent one.
         omitted = {key: value for key, value in rules.get("defaults", {}).items() if key not in stated}
         return _workload({**omitted, **config}, rules, name, kind)
     except PlanError:
