@@ -10,6 +10,7 @@ from tests.posts.samples import ID, ROW, line
 from trinch.posts import schema as event
 from trinch.posts import times
 from trinch.posts.jsonl import dump, parse
+from trinch.posts.notes import Notes
 from trinch.posts.schema import Created, Deleted, Event, Malformed, Post
 
 AT = times.rfc3339("2025-03-12T18:39:19.001Z")
@@ -130,3 +131,33 @@ def test_complaints_name_the_field(value: object, field: str) -> None:
 def test_a_platform_is_a_plain_name(platform: str) -> None:
     with pytest.raises(Malformed, match="platform"):
         parse(json.dumps({"platform": platform, "id": "1", "text": "t"}).encode())
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"created_at": "last week"}, "created_at"),
+        ({"likes": "many"}, "likes"),
+        ({"urls": "https://a.example"}, "urls"),
+    ],
+)
+def test_an_optional_field_that_cannot_be_read_is_forgiven_and_counted(
+    fields: dict[str, object], kind: str
+) -> None:
+    notes = Notes()
+    (event,) = parse(line({**ROW, **fields}), notes)
+    assert isinstance(event, Created)
+    assert event.post.text == "tides & ferries"
+    assert notes.forgiven == {kind: 1}
+    assert event.post.created_at == AT  # of the X id where the field cannot be read
+    assert event.post.likes == (None if "likes" in fields else ROW.get("likes"))
+    if "urls" in fields:
+        assert event.post.urls == ("https://a.example",)
+
+
+def test_a_deletion_with_an_unreadable_time_deletes() -> None:
+    notes = Notes()
+    (event,) = parse(line({"kind": "deleted", "platform": "x", "id": "5", "at": "soon"}), notes)
+    assert isinstance(event, Deleted)
+    assert event.id == "5"
+    assert notes.forgiven == {"at": 1}

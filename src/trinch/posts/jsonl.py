@@ -179,7 +179,7 @@ def _post(row: Row, network: str, notes: Notes | None) -> Post:
 
 
 def _url(network: str, id: str, author: str) -> str:
-    """Where a person can read it, where the id tells."""
+    """Where a person can read it, where the id shows it."""
     if network == "x" and id.isascii() and id.isdigit():
         return f"https://x.com/{author or 'i'}/status/{id}"
     if network == "bluesky" and id.startswith("at://"):

@@ -95,7 +95,7 @@ def _hint(line: bytes) -> str:
 
 
 def moment(written: Time, field: str, notes: Notes | None = None, id: str = "") -> int | None:
-    """When a post was made, in microseconds; None where neither `written` nor its X id tells.
+    """When a post was made, in microseconds; None where neither `written` nor its X id has it.
 
     A time that cannot be read is forgiven, with the field's name."""
     claimed = None

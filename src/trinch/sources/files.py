@@ -57,7 +57,7 @@ def _read_member(
     columns: Mapping[str, str] | None,
     archive: Archive,
 ) -> Iterator[Item]:
-    """The events of one file of a container; its first bytes tell feeds and tables from JSON."""
+    """The events of one file of a container; its first bytes separate feeds and tables from JSON."""
     first = next(member.chunks, b"")
     chunks = _after(first, member.chunks)
     if feed_files.is_feed(first):
