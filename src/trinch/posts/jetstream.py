@@ -1,10 +1,10 @@
 """Bluesky's Jetstream, v1 (`/subscribe`) and v2 (`subscribeEvents`): one frame, as JSON, at a time.
 
 Owns both envelopes, and of the records those for posts, likes and reposts; records of other kinds are no
-concern of ours. Knows nothing of sockets and cursors.
+concern of ours.
 
 `at` is the moment the relay witnessed. `createdAt` is the author's claim, and where it cannot be read the
-moment witnessed stands in: an author's broken clock must not cost us the post. Source: the lexicons
+moment witnessed is used instead: an author's broken clock must not cost us the post. Source: the lexicons
 `app.bsky.feed.*` and `network.bsky.jetstream.subscribeEvents`.
 """
 

@@ -1,7 +1,7 @@
 """What a post is, and everything that can happen to it.
 
 Owns the one vocabulary all rooms share: `Post` and the events. Every wire format turns bytes into these
-(see `formats.py`); the log stores them; every index consumes them. Knows nothing of storage or questions.
+(see `formats.py`); the log stores them; every index consumes them.
 
 Times are UTC, integer microseconds since 1970. `at` is when a thing happened as far as the source tells:
 the moment witnessed by a live relay, else the time written in the payload, else the moment of reading.
@@ -29,7 +29,7 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What the author claims; may lie. Events carry the time witnessed."""
     text: str
     lang: str = "und"
-    """ISO 639-1 code (BCP 47 primary subtag), `und` when it cannot be told."""
+    """ISO 639-1 code (BCP 47 primary subtag), `und` when it is unknown."""
     author_id: str = ""
     """The network's permanent id of the author; handles change, this does not."""
     author: str = ""

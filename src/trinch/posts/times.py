@@ -1,7 +1,7 @@
 """Times on the wire, as integer microseconds since 1970, UTC.
 
 Owns the readings of RFC 3339, of X's v1.1 spelling and of the clock inside an X id. Every reader raises
-ValueError with a reason on what it cannot read. Knows nothing of posts.
+ValueError with a reason on what it cannot read.
 """
 
 import re

@@ -1,6 +1,6 @@
 """What X says must no longer be shown: the compliance streams (v2 and enterprise) and batch results.
 
-Owns the reading of these events. Knows nothing of posts' contents.
+Reads these events; posts themselves are read by `x_v2.py` and `x_v1.py`.
 
 Source: X's "Compliance Data Objects". Ids are read from `id_str`, as `id` of the enterprise form is rounded.
 An account's deletion can be taken back for 30 days, so it hides; what X erases for good is `delete`.

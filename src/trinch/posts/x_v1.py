@@ -1,6 +1,6 @@
 """Posts of the X API v1.1 (streams, timelines, search, enterprise archives), short and extended.
 
-Owns the v1.1 Tweet object with its nested originals. Knows nothing of v2 or of compliance events.
+Owns the v1.1 Tweet object with its nested originals.
 
 The text is kept whole, also where `display_text_range` says that X's own page leaves out the mentions a
 reply begins with: an exact quote needs what was written.

@@ -60,12 +60,12 @@ def events(
 def read(path: str | Path, progress: Progress | None = None) -> Iterator[tuple[int, bytes] | Reject]:
     """(number of its first line, JSON text), blank lines left out; a `Reject` where that failed.
 
-    Elements of an array at the top level come one by one. `progress` is told, now and then, how many bytes
+    Elements of an array at the top level come one by one. `progress` receives, now and then, how many bytes
     of the file (as it lies on disk) are read."""
     file = str(path)
     with nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as raw:
-        told = (lambda: progress(raw.tell())) if progress and raw.seekable() else None
-        yield from _texts(file, _lines(file, _chunks(raw), told))
+        report = (lambda: progress(raw.tell())) if progress and raw.seekable() else None
+        yield from _texts(file, _lines(file, _chunks(raw), report))
 
 
 class _Source(Protocol):
@@ -79,7 +79,7 @@ _DAMAGED = (EOFError, OSError, zlib.error, zstandard.ZstdError)
 
 
 def _chunks(raw: BinaryIO) -> Iterator[bytes]:
-    """Uncompressed bytes, as they come; compression is told by the first bytes, whatever the name."""
+    """Uncompressed bytes, as they come; compression is recognised by the first bytes, whatever the name."""
     buffered: _Source = raw  # type: ignore[assignment]  # files and pipes opened "rb" are buffered readers
     first = buffered.read1(_CHUNK)
     while first and len(first) < 4 and (more := buffered.read1(_CHUNK)):
@@ -127,7 +127,7 @@ def _unzstd(source: _Pushed) -> Iterator[bytes]:
 
 
 def _lines(
-    file: str, chunks: Iterator[bytes], told: Callable[[], object] | None
+    file: str, chunks: Iterator[bytes], report: Callable[[], object] | None
 ) -> Iterator[tuple[int, bytes] | Reject]:
     """Numbered lines without their newline, the last one also when it has none."""
     number, rest, skipping = 1, b"", False
@@ -153,8 +153,8 @@ def _lines(
             if not skipping:
                 yield _too_long(file, number, rest)
             rest, skipping = b"", True
-        if told:
-            told()
+        if report:
+            report()
     if rest and not skipping:
         yield number, rest
     if damage:
