@@ -118,7 +118,8 @@ def test_x_v2_facts(shared: Path) -> None:
     assert stream["1377640162566496258"].author == "Manie_DS"
 
     events, _ = drunk(shared / "edited.jsonl")
-    (edited,) = [event for event in events if isinstance(event, Edited) and event.replaces]
+    older, edited = [event for event in events if isinstance(event, Edited)]
+    assert (older.post.id, older.replaced_by) == ("1576994746135764992", ("1576994789110992896",))
     assert (edited.post.id, edited.replaces) == ("1576994789110992896", ("1576994746135764992",))
     assert edited.post.text == "hey :) https://t.co/rnwEIoNuqd"
     assert edited.post.lang == "und"

@@ -24,7 +24,7 @@ def rewrite(messages: list[dict[str, str]]) -> str:
     """One faithful sentence, and inventions for the rest."""
     lines = []
     for quote in json.loads(messages[-1]["content"])["quotes"]:
-        text = quote["quote"].replace("in Port Esker", "in the Port Esker")
+        text = quote["quote"].replace("for the Port Esker", "for Port Esker")
         lines.append(
             f"[{quote['n']}] {text if text != quote['quote'] else 'All 900 have died in Port Esker.'}"
         )

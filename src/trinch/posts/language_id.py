@@ -64,7 +64,7 @@ def _predict() -> Any:
 
 
 def identify(text: str) -> str:
-    """ISO 639-1 code of the language of `text`, or `und` where it has none or cannot be detected."""
+    """ISO 639-1 code of the language of `text`, or `und` where it has none or it is unknown."""
     line = _NOISE.sub(" ", text[:_LONGEST]).lower()
     if not line.isascii():
         for script, lang in _SCRIPTS:

@@ -34,7 +34,8 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     network: str
     id: str
     created_at: int
-    """What the author claims; may be wrong. Events carry the time witnessed. The time of reading where the source has none."""
+    """What the author claims; may be wrong. Events carry the time witnessed. The time of reading where
+    the source has none."""
     text: str
     lang: str = "und"
     """ISO 639-1 code (BCP 47 primary subtag), `und` where unknown."""

@@ -1,7 +1,7 @@
 """From the text of a post to the terms it is indexed under.
 
 Owns folding (case, accents, compatibility forms), splitting into tokens, stemming, and the mirror image for
-queries. Indexes and scores are the business of the store; `language_id.py` detects the language of a text.
+queries. `language_id.py` identifies the language.
 
 A document is stemmed in its own language, a query's language is unknown: `query_terms` gives every form a
 query word may have been indexed under. Where two languages disagree (`news` is `new` to the French stemmer),

@@ -1,6 +1,7 @@
 """What X says must no longer be shown: the compliance streams (v2 and enterprise) and batch results.
 
-A time that cannot be read is taken for now: it must not keep a removed post visible. Source: X's "Compliance Data Objects". Ids are read from `id_str`, as `id` of the enterprise form is rounded.
+A time that cannot be read is taken for now: it must not keep a removed post visible. Source: X's "Compliance Data
+Objects". Ids are read from `id_str`, as `id` of the enterprise form is rounded.
 An account's deletion can be taken back for 30 days, so it hides; what X erases for good is `delete`.
 """
 

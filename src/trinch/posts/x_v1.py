@@ -1,7 +1,7 @@
 """Posts of the X API v1.1 (streams, timelines, search, enterprise archives), short and extended.
 
-The v1.1 Tweet object with its nested originals. The text is kept whole, also where `display_text_range` says that X's own page leaves out the mentions a
-reply begins with: an exact quote needs what was written.
+The v1.1 Tweet object with its nested originals. The text is kept whole, also where `display_text_range` says that
+X's own page leaves out the mentions a reply begins with: an exact quote needs what was written.
 """
 
 from collections.abc import Sequence
