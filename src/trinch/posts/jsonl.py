@@ -91,7 +91,7 @@ def parse(line: bytes, notes: Notes | None = None, _: object = None) -> list[Eve
     return [_event(row, row.kind or "", times.now() if at is None else at, network)]
 
 
-def _event(row: Row, kind: str, at: int, network: str) -> Event:
+def _event(row: Row, kind: str, at: int, network: str) -> Event:  # noqa: C901 - one case per kind of event
     match kind:
         case "deleted":
             return event.Deleted(at=at, network=network, id=_id(row))
