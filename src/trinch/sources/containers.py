@@ -174,13 +174,15 @@ def _unzstd(source: _Pushed) -> Iterator[bytes]:
 
 
 def _zip(pushed: _Pushed, stream: Reader, depth: int) -> Iterator[Member]:
-    """The files of a zip, those of X's archive with the account first (it names the author)."""
+    """The files of a zip, those of X's archive after its account and long texts, which complete them."""
     with tempfile.TemporaryFile() if not _seekable(stream) else _rewound(stream) as file:
         if not _seekable(stream):
             shutil.copyfileobj(pushed, file)
         with zipfile.ZipFile(file) as archive:
             names = [one for one in archive.infolist() if not one.is_dir() and not _skipped(one.filename)]
-            for one in sorted(names, key=lambda info: not info.filename.endswith("account.js")):
+            for one in sorted(
+                names, key=lambda info: not info.filename.endswith(("account.js", "note-tweet.js"))
+            ):
                 with archive.open(one) as member:
                     yield from _members(member, one.filename, depth)  # type: ignore[arg-type]  # has `read1`
 

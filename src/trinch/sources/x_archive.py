@@ -38,6 +38,8 @@ class Archive:
             value = msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return False
+        if isinstance(value, list) and len(value) == 1:  # a file with one element on one line
+            value = value[0]
         if not isinstance(value, dict):
             return False
         if isinstance(account := value.get("account"), dict) and "accountId" in account:
