@@ -1,5 +1,6 @@
 """What the world writes, the parsers of `posts/` read back as the same events."""
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
