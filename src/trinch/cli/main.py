@@ -24,13 +24,14 @@ from trinch.cli.search import search
 from trinch.cli.serve import keys, mcp, serve
 from trinch.cli.stats import stats
 from trinch.cli.train import train
+from trinch.errors import TrinchError
 
 # Our matrices are small: more numpy threads would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class Main(CommandGroup):
-    """The outermost group; reports a disk or database error in one line, with exit status 1."""
+    """The outermost group; reports an error of the disk, the database or Trinch in one line, with exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -42,7 +43,7 @@ class Main(CommandGroup):
                 f"the store cannot be read or written: {error}; `trinch check --repair` recovers what it still holds",
                 1,
             )
-        except OSError as error:
+        except (OSError, TrinchError) as error:
             console.fail(str(error), 1)
 
 

@@ -64,8 +64,10 @@ def serve(
     from trinch.server.http.access import access_rules
     from trinch.server.http.keys import Keys
     from trinch.server.run import run, saved_sources
+    from trinch.service.limits import search_budget
     from trinch.sources.address import has_credentials, without_credentials
 
+    search_budget(1)  # a wrong TRINCH_BUDGET_MS is reported now, not by each search
     language_model = model_setting(model, model_name)
     if any(has_credentials(source) for source in listen) and _given_as_option("listen"):
         console.fail(
