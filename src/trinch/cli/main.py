@@ -17,7 +17,7 @@ from trinch.cli.demo import demo
 from trinch.cli.group import CommandGroup
 from trinch.cli.ingest import ingest
 from trinch.cli.listen import listen
-from trinch.cli.maintenance import backup, check, erase, rebuild, restore
+from trinch.cli.maintenance import backup, check, erase, rebuild, restore, retain
 from trinch.cli.model import model
 from trinch.cli.plan import plan
 from trinch.cli.search import search
@@ -63,7 +63,7 @@ def main() -> None:
 
 for command in (ingest, listen, search, ask, stats, demo, serve, keys, mcp, plan, model, train):
     main.add_command(command)
-for command in (check, rebuild, backup, restore, erase):
+for command in (check, rebuild, backup, restore, erase, retain):
     main.add_command(command)
 
 

@@ -202,7 +202,7 @@ class TextIndex:
                 case ev.Created(post=post) | ev.Edited(post=post):
                     writer.add_document(document(entry.seq, entry.at, post))
                     counted.update(entry.refs)
-                case ev.Deleted() | ev.AccountGone():
+                case ev.Deleted() | ev.AccountGone() | None:  # None: erased, or a removal by retention
                     for seq in entry.refs:
                         writer.delete_documents_by_term("seq", seq)
                 case ev.CountsChanged() | ev.Reacted() | ev.Unreacted():
@@ -297,7 +297,9 @@ class TextIndex:
 
     def all_positions(self, query: Query | None) -> list[int]:
         """Positions of all candidates of a query; of all documents if it is None."""
-        return [found.seq for found in self.search(query or Query.all_query(), max(1, self.count()))]
+        wanted = query or Query.all_query()
+        number = self._searcher().search(wanted, limit=1, count=True).count  # type: ignore[attr-defined]  # missing in its stub
+        return [found.seq for found in self.search(wanted, max(1, number or 0))]
 
     def count(self) -> int:
         """Number of documents."""
@@ -338,4 +340,4 @@ class TextIndex:
         queries = self.queries
         author = _SPACE.split(f"from:{author_id.lower()}")[0]
         query = all_of([queries.facet(f"net:{network}"), queries.facet(author), queries.before(seq)])
-        return [found.seq for found in self.search(query or Query.empty_query(), limit=max(1, self.count()))]
+        return self.all_positions(query or Query.empty_query())
