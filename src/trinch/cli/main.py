@@ -39,10 +39,9 @@ class Main(CommandGroup):
         except BrokenPipeError:
             raise  # click ends quietly: the reader of our output has closed it
         except sqlite3.Error as error:
-            console.fail(
-                f"the store cannot be read or written: {error}; `trinch check --repair` recovers what it still holds",
-                1,
-            )
+            from trinch.store.database import explain
+
+            console.fail(explain(error), 1)
         except (OSError, TrinchError) as error:
             console.fail(str(error), 1)
 

@@ -103,6 +103,8 @@ def serve(
     try:
         status = run(data, host, port, access, urls, started, language_model, unix_socket)
     except OSError as error:
+        if error.filename:  # errors of sockets name no file
+            console.fail(f"{error}; serving needs a folder that can be written", 1)
         place = unix_socket or f"{host} port {port}"
         console.fail(f"cannot listen on {place}: {error.strerror or error}", 1)
     raise SystemExit(status)

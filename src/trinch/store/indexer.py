@@ -189,7 +189,10 @@ def _purge(log: Log, index: TextIndex, data: Path, position: int) -> int:
 
 
 def _wait_to_write(log: Log, index: TextIndex, stop: threading.Event) -> bool:
-    """Become the writer. False if `stop` was set meanwhile and the present writer did all the work."""
+    """Become the writer. False if `stop` was set meanwhile and the present writer did all the work, or nobody can."""
+    if index.is_read_only:
+        stop.wait()
+        return False
     while not index.try_write():
         if stop.wait(0.5):
             last = log.last_seq

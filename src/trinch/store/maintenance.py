@@ -197,6 +197,8 @@ def rebuild(data: Path) -> int:
     folder = data / INDEX
     log = Log(data / DATABASE)
     index = TextIndex(folder)
+    if index.is_read_only:
+        raise StoreError(f"{folder} cannot be written. Nothing was changed")
     if not index.try_write():
         raise StoreError(f"another process is writing the index in {folder}: end it, then try again")
     index.clear()
