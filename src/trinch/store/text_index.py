@@ -6,6 +6,7 @@ log has hidden since, so every result is checked against the log (`Log.visible`)
 
 import fcntl
 import re
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -116,6 +117,32 @@ def _panics_as_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
+class Links:
+    """A temporary folder of symbolic links to the files of an index.
+
+    Tantivy makes lock files beside the files that it reads, also to only read them."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises StoreError where there is no folder for temporary files."""
+        self._path = path
+        try:
+            self._temporary = tempfile.TemporaryDirectory(prefix="trinch-index-")
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written, and neither can a folder for temporary files ({error.strerror}): free"
+                " some space, or set TMPDIR to a folder that can be written. Nothing was changed"
+            ) from None
+        self.folder = Path(self._temporary.name)
+        self.update()
+
+    def update(self) -> None:
+        """Link the files that are new."""
+        for file in self._path.iterdir():
+            link = self.folder / file.name
+            if not file.name.endswith(".lock") and not link.is_symlink():
+                link.symlink_to(file.absolute())
+
+
 class TextIndex:
     """The index in a folder; readable by many processes while one writes."""
 
@@ -124,13 +151,16 @@ class TextIndex:
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._schema = _schema()
+        self._links: Links | None = None
+        """Set where the folder cannot be written: then the index is opened through links."""
         try:
             self._index = self._open(path)
-        except (
-            ValueError
-        ) as error:  # of an older version, or damaged: the log has all it takes to build it again
-            with _writer_lock(path, error):
-                self._index = self._open_emptied(path)
+        except ValueError as error:
+            if "Lockfile" in str(error):
+                self._index = self._open_read_only(path)
+            else:  # of an older version, or damaged: the log has all it takes to build it again
+                with _writer_lock(path, error):
+                    self._index = self._open_emptied(path)
         self.queries = QueryCompiler(self._schema)
         self._meta = path / "meta.json"
         self._stamp: tuple[int, int] | None = None
@@ -145,6 +175,17 @@ class TextIndex:
         index.config_reader(reload_policy="manual")
         return index
 
+    def _open_read_only(self, path: Path) -> tantivy.Index:
+        """Open an index in a folder that cannot be written. Raises StoreError."""
+        self._links = Links(path)
+        try:
+            return self._open(self._links.folder)
+        except ValueError as error:
+            raise StoreError(
+                f"the index in {path} cannot be used ({error}), and the folder cannot be written, so it cannot be built"
+                " again here: copy the store to a folder that can"
+            ) from None
+
     def _open_emptied(self, path: Path) -> tantivy.Index:
         """Delete an unusable index and begin anew; `meta.json` goes last, so that no other process opens a half."""
         try:
@@ -155,10 +196,17 @@ class TextIndex:
                     file.unlink()
             return self._open(path)
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the folder cannot be written."""
+        return self._links is not None
+
     # ------------------------------------------------------------------ writing
 
     def try_write(self) -> bool:
-        """Become the writer. False when another process is: then that process does the work."""
+        """Become the writer. False when another process is, which then does the work, or in a read-only folder."""
+        if self.is_read_only:
+            return False
         if self._writer is None:
             try:
                 self._writer = self._index.writer(heap_size=HEAP, num_threads=1)
@@ -202,7 +250,7 @@ class TextIndex:
                 case ev.Created(post=post) | ev.Edited(post=post):
                     writer.add_document(document(entry.seq, entry.at, post))
                     counted.update(entry.refs)
-                case ev.Deleted() | ev.AccountGone():
+                case ev.Deleted() | ev.AccountGone() | None:  # None: erased, or a removal by retention
                     for seq in entry.refs:
                         writer.delete_documents_by_term("seq", seq)
                 case ev.CountsChanged() | ev.Reacted() | ev.Unreacted():
@@ -275,6 +323,8 @@ class TextIndex:
         stat = self._meta.stat()
         stamp = (stat.st_mtime_ns, stat.st_ino)
         if stamp != self._stamp:
+            if self._links is not None:
+                self._links.update()
             self._index.reload()
             self._stamp = stamp
             self._doc_freqs.clear()
@@ -297,7 +347,9 @@ class TextIndex:
 
     def all_positions(self, query: Query | None) -> list[int]:
         """Positions of all candidates of a query; of all documents if it is None."""
-        return [found.seq for found in self.search(query or Query.all_query(), max(1, self.count()))]
+        wanted = query or Query.all_query()
+        number = self._searcher().search(wanted, limit=1, count=True).count  # type: ignore[attr-defined]  # missing in its stub
+        return [found.seq for found in self.search(wanted, max(1, number or 0))]
 
     def count(self) -> int:
         """Number of documents."""
@@ -338,4 +390,4 @@ class TextIndex:
         queries = self.queries
         author = _SPACE.split(f"from:{author_id.lower()}")[0]
         query = all_of([queries.facet(f"net:{network}"), queries.facet(author), queries.before(seq)])
-        return [found.seq for found in self.search(query or Query.empty_query(), limit=max(1, self.count()))]
+        return self.all_positions(query or Query.empty_query())
