@@ -20,10 +20,10 @@ demo: $(INSTALLED) ## ingest the live Bluesky stream (or the bundled sample) and
 	@$(BIN)/trinch demo
 
 test: $(INSTALLED) ## run the test suite
-	$(BIN)/python -m pytest -m 'not long'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not long' -n auto --dist loadfile
 
 test-long: $(INSTALLED) ## run the tests that take minutes
-	$(BIN)/python -m pytest -m long
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -n auto --dist loadfile --timeout 1800
 
 check: $(INSTALLED) ## format, lint, types and the layers between the rooms
 	$(BIN)/ruff format --check .
@@ -35,7 +35,7 @@ bench: $(INSTALLED) ## measure speed and quality beside the peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
-load: $(INSTALLED) ## 200 readers and 20 answer_pool on a server that drinks, for five minutes
+load: $(INSTALLED) ## 200 readers and 20 askers on a server that ingests, for five minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks.load
 
