@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed-$(EXTRAS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench load train-demo screenshots clean
+.PHONY: help demo test test-long check bench load soak mutation train-demo screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ bench: $(INSTALLED) ## measure speed and quality beside the peers
 load: $(INSTALLED) ## 200 readers and 20 askers on a server that ingests, for five minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks.load
+
+soak: $(INSTALLED) ## an hour (SOAK_MINUTES) of kills, power cuts, failing disks, corruption, random streams and hostile clients
+	$(BIN)/python -m benchmarks.soak
 
 train-demo: $(INSTALLED) ## train a tiny Grok on the sample, under ten minutes on two cores (needs the extra "train")
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'

@@ -54,7 +54,9 @@ def build(
 ) -> tuple[Middleware, AppState]:
     """The application over the store in `data` and its state. It ingests from the sources in `listen`;
     `language_model`, if set, rewrites answers."""
-    search_pool = WorkerPool(data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS)
+    search_pool = WorkerPool(
+        data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS, reserve=1
+    )
     answer_pool = _answer_pool(data, language_model)
     children = [Child("indexer", "trinch.store.indexer", [str(data)])]
     children += [

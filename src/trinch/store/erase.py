@@ -56,7 +56,7 @@ def erase(
     if author:
         store.log.erase_handles({key_of(v.post.network, v.post.author_id) for v in found})
     certificate.rejected_lines = _erase_rejected(store.data / REJECTED, id, author, query, found)
-    purge(store)
+    purge(store, [version.seq for version in found] or None)  # none: perhaps an earlier run was cut short
     _verify(certificate, store.data, [version.post for version in found])
     certificate.seconds = round(time.monotonic() - started, 3)
     keep(store.data, _without_request_text(certificate))
@@ -86,11 +86,13 @@ def _versions(store: Store, id: str, author: str, query: str) -> list[Version]:
     return list({version.seq: version for version in found}.values())
 
 
-def purge(store: Store) -> None:
-    """Apply the rules of retention, and remove deleted posts from the index files and the write-ahead log, here or in the
-    process that writes them. Raises StoreError if others keep the files in use for too long."""
+def purge(store: Store, seqs: Sequence[int] | None = None) -> None:
+    """Remove erased posts from the index files and the write-ahead log, here or in the process that writes them.
+
+    `seqs`: their positions; None: all, after applying the rules of retention. Raises StoreError if others keep the
+    files in use for too long."""
     deadline = time.monotonic() + WAIT
-    indexer.request_purge(store.data)
+    indexer.request_purge(store.data, seqs)
     while not indexer.purge_if_requested(store.log, store.index, store.data):
         if time.monotonic() > deadline:
             raise StoreError(

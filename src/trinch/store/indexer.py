@@ -14,9 +14,11 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+import msgspec
 
 from trinch.errors import TrinchError
 from trinch.posts.schema import AccountGone, Created, Edited
@@ -40,8 +42,9 @@ _logger = logging.getLogger(__name__)
 PURGE_EVERY = 20 * 3600 * 1_000_000
 """Microseconds after which deleted posts are removed from the files of a running index: within a day of their event."""
 
-_REQUEST = "purge"
-"""File in the folder of the index that asks its writer to purge now."""
+_REQUEST, _TAKEN = "purge", "purge.taken"
+"""Files in the folder of the index: what its writer is asked to purge, and the requests that it is at work on. A line
+is a JSON list of positions in the log, or `null` for the whole round that is due once a day."""
 
 _PURGED = "purged"
 """File in the folder of the index: position of the log and time of the last purge."""
@@ -144,24 +147,32 @@ def follow(data: Path, stop: threading.Event) -> None:
     log.close()
 
 
-def request_purge(data: Path) -> None:
-    """Ask whoever writes the index to remove deleted posts from its files now."""
-    (data / INDEX / _REQUEST).touch()
+def request_purge(data: Path, seqs: Sequence[int] | None = None) -> None:
+    """Ask whoever writes the index to remove erased posts (None: all, and what retention does not keep) from its files
+    now. `seqs`: their positions in the log."""
+    with (data / INDEX / _REQUEST).open("ab") as file:
+        file.write(msgspec.json.encode(seqs) + b"\n")
 
 
 def purge_if_requested(log: Log, index: TextIndex, data: Path) -> bool:
     """Purge if that is requested and no other process is the writer. Returns whether no request is left."""
-    request = data / INDEX / _REQUEST
-    if request.exists() and index.try_write():
+    folder = data / INDEX
+
+    def is_pending() -> bool:
+        return (folder / _REQUEST).exists() or (folder / _TAKEN).exists()
+
+    if is_pending() and index.try_write():
         _purge(log, index, data, _start(log, index))
         index.close()
-    return not request.exists()
+    return not is_pending()
 
 
 def is_purge_due(data: Path) -> bool:
-    """Whether a purge is requested, or the last one is longer ago than PURGE_EVERY, over restarts."""
-    if (data / INDEX / _REQUEST).exists():
-        return True
+    """Whether a purge is requested, or the last round is longer ago than PURGE_EVERY, over restarts."""
+    return any((data / INDEX / name).exists() for name in (_REQUEST, _TAKEN)) or _is_round_due(data)
+
+
+def _is_round_due(data: Path) -> bool:
     path = data / INDEX / _PURGED
     try:
         return now() - int(path.read_text().split()[1]) > PURGE_EVERY
@@ -171,20 +182,52 @@ def is_purge_due(data: Path) -> bool:
 
 
 def _purge(log: Log, index: TextIndex, data: Path, position: int) -> int:
-    """Remove what retention does not keep, and everything deleted, from the files of the store. The new position."""
+    """Remove what was erased from the files of the store: what was asked for, or all. Returns the new position."""
+    wanted = _take_requests(data / INDEX)
+    if wanted is None or _is_round_due(data):
+        return _purge_all(log, index, data, position)
+    position = _level(log, index, position)
+    index.purge(log.versions, wanted)
+    log.checkpoint()
+    (data / INDEX / _TAKEN).unlink(missing_ok=True)
+    return position
+
+
+def _take_requests(folder: Path) -> set[int] | None:
+    """The positions that were asked for; None for all. New requests wait for the next time."""
+    taken = folder / _TAKEN
+    if not taken.exists() and (folder / _REQUEST).exists():
+        (folder / _REQUEST).rename(taken)
+    wanted: set[int] = set()
+    for line in taken.read_bytes().splitlines() if taken.exists() else []:
+        seqs = msgspec.json.decode(line, type=list[int] | None)
+        if seqs is None:
+            return None
+        wanted.update(seqs)
+    return wanted
+
+
+def _purge_all(log: Log, index: TextIndex, data: Path, position: int) -> int:
+    """The daily round: retention, the index files, the rejected input, the write-ahead log. The new position."""
     try:
         retention.apply(log, index, data)
     except TrinchError as error:
         _logger.error("%s", error)
-    while (following := step(log, index, position)) != position:
-        position = following
+    position = _level(log, index, position)
     index.purge(log.versions)
     path = data / INDEX / _PURGED
     before = int(path.read_text().split()[0]) if path.exists() else 0
     rejects.erase_ids(data / REJECTED, lambda: log.deleted_after(before))
     log.checkpoint()
     path.write_text(f"{position} {now()}")
-    (data / INDEX / _REQUEST).unlink(missing_ok=True)
+    (data / INDEX / _TAKEN).unlink(missing_ok=True)
+    return position
+
+
+def _level(log: Log, index: TextIndex, position: int) -> int:
+    """Index what is left of the log; the new position."""
+    while (following := step(log, index, position)) != position:
+        position = following
     return position
 
 
