@@ -87,7 +87,8 @@ def server(
 def _result(post: dict[str, Any]) -> dict[str, Any]:
     """A post with the fields that assistants expect of a document."""
     who = f"@{post['author']}" if post["author"] else post["network"]
-    return post | {"id": post["key"], "title": f"{who}, {post['created_at'][:16].replace('T', ' ')} UTC"}
+    when = f"{post['created_at'][:16].replace('T', ' ')} UTC" if post["created_at"] else "undated"
+    return post | {"id": post["key"], "title": f"{who}, {when}"}
 
 
 def stdio(data: Path) -> None:

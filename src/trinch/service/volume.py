@@ -5,6 +5,7 @@ from typing import Any
 from trinch.answers.evidence import PostGroup, authors
 from trinch.answers.question import understand
 from trinch.answers.retrieval import gather
+from trinch.posts.schema import UNDATED
 from trinch.posts.times import iso, now
 from trinch.service.ask import AskRequest, filtered
 from trinch.service.serialize import post_json
@@ -22,11 +23,13 @@ _WIDTHS = [
 def evidence_json(store: Store, request: AskRequest) -> dict[str, Any]:
     """Counts of the posts that are evidence for a question (the shape of /v1/evidence, docs/api.md)."""
     sources = _gathered(store, request)
-    times = sorted(hit.at for source in sources for hit in source.hits)
+    found = [hit for source in sources for hit in source.hits]
+    times = sorted(hit.at for hit in found if hit.at != UNDATED)
     width, volume = count_buckets(times)
     return {
         "asked": request.question,
-        "posts": len(times),
+        "posts": len(found),
+        "undated": len(found) - len(times),
         "authors": authors(sources),
         "first_seen": iso(times[0]) if times else None,
         "last_seen": iso(times[-1]) if times else None,

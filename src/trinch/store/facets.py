@@ -29,6 +29,7 @@ def facets(post: Post) -> list[str]:
         *_links(post),
         *_text_kinds(post),
         *_counts(post),
+        *(["is:undated"] if post.created_at is None else []),
     ]
 
 

@@ -119,6 +119,7 @@ FILTERS = {
     "verified": "verified",
     "safe": "safe",
     "has_engagement": "engagement",
+    "undated": "undated",
 }
 """The values of filter:, is: and has:, and the facet that each asks for."""
 

@@ -12,6 +12,7 @@ from tantivy import FieldType, Occur, Query
 
 from trinch.posts.near_duplicates import sketch
 from trinch.posts.text import STEMMED, phrase_terms, query_terms, stem, tokens
+from trinch.posts.times import EARLIEST
 from trinch.store.facets import level_terms, wanted_url_terms
 from trinch.store.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase, Words
 from trinch.store.query_eval import bounds
@@ -45,7 +46,8 @@ class QueryCompiler:
                 return self._text(node, text)
             case Between():
                 start, end = bounds(node, as_of)
-                return self.posted(start, None if end is None else end - 1)
+                # Without a start too, so that undated posts are left out.
+                return self.posted(EARLIEST if start is None else start, None if end is None else end - 1)
             case AtLeast(count, n):
                 return all_of([self.facet(term) for term in level_terms(count, n)])
             case Has(field, value):
@@ -94,7 +96,7 @@ class QueryCompiler:
         return Query.const_score_query(Query.term_query(self._schema, "facets", value, "basic"), 0.0)
 
     def posted(self, first: int | None, last: int | None) -> Query:
-        """Posts of a time, both ends included; None is open."""
+        """Posts of a time, both ends included; None is open, and includes undated posts before every other."""
         return Query.const_score_query(
             Query.range_query(self._schema, "at", FieldType.Integer, first, last), 0.0
         )

@@ -19,7 +19,7 @@ from trinch.posts.times import now
 from trinch.store import indexer, scoring
 from trinch.store.database import DATABASE
 from trinch.store.log import Appended, Log
-from trinch.store.query import And, Node, normalized, parse, wanted_words
+from trinch.store.query import And, Has, Node, Not, normalized, parse, wanted_words
 from trinch.store.query_compile import all_of
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.text_index import INDEX, Found, TextIndex
@@ -45,7 +45,7 @@ class HasTerms(Protocol):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A post found, with its time (microseconds), its position in the log and its score."""
+    """A post found, with its time (microseconds, `UNDATED` without one), its position in the log and its score."""
 
     post: Post
     at: int
@@ -125,15 +125,18 @@ class Store:
     ) -> Hits:
         """Posts that match a query of X's operators, best or newest first. Raises QueryError.
 
+        The newest are without undated posts; a view as of a time has those that were read until then.
         Where the query asks for no words, all matches are equal: then the best of the newest are returned.
         `budget_ms` limits the CPU time; when it is used up, the hits so far are returned as `partial`.
         """
         node = normalized(parse(query))
         moment = now() if as_of is None else as_of
         budget = _Budget(budget_ms)
-        compiled = self.index.queries.compile(node, moment, self.log)
         if sort == "latest":
+            node = And((node, Not(Has("is", "undated"))))
+            compiled = self.index.queries.compile(node, moment, self.log)
             return Hits(self._hits(node, compiled, limit, True, as_of, moment, budget), budget.is_used_up)
+        compiled = self.index.queries.compile(node, moment, self.log)
         words = wanted_words(node)
         wide = max(limit, scoring.WIDE)
         hits = self._hits(node, compiled, wide, not words, as_of, moment, budget)
@@ -230,7 +233,7 @@ class Store:
                 if seq in visible:
                     candidate = Candidate(visible[seq].post, at)
                     if matches(node, candidate, moment):
-                        hits.append(Hit(candidate.post, at, seq, score, candidate.terms))
+                        hits.append(Hit(candidate.post, candidate.at, seq, score, candidate.terms))
         return hits
 
     def get(self, id: str, as_of: int | None = None) -> Hit | None:
@@ -240,7 +243,7 @@ class Store:
             return None
         version = versions[max(versions)]
         candidate = Candidate(version.post, version.at)
-        return Hit(version.post, version.at, version.seq, 0.0, candidate.terms)
+        return Hit(version.post, candidate.at, version.seq, 0.0, candidate.terms)
 
     def posts(self, until: int | None = None) -> Iterator[Post]:
         """Every visible post as of a time, in the order of the log."""

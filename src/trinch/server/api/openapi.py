@@ -33,7 +33,10 @@ _POST = {
     "type": "object",
     "required": ["key", "id", "network", "created_at", "at", "text", "lang"],
     "properties": {
-        name: {"type": "string"} for name in ("key", "id", "network", "created_at", "at", "text", "lang")
+        **{name: {"type": "string"} for name in ("key", "id", "network", "text", "lang")},
+        **{name: {"type": ["string", "null"]} for name in ("created_at", "at")},
+        "undated": {"type": "boolean"},
+        "attached": {"type": "array", "items": {"type": "object", "required": ["kind", "text"]}},
     },
 }
 _ANSWER = {
