@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.store.test_search import created, ingested
 
+from tests.store.test_search import created, ingested
 from trinch.posts.schema import Attached
 from trinch.service.serialize import post_json
 from trinch.store.store import Store

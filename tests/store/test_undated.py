@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from tests.store.test_search import NOON, created, ingested
 
+from tests.store.test_search import NOON, created, ingested
 from trinch.posts.jsonl import parse
 from trinch.posts.schema import UNDATED, Created
 from trinch.posts.times import now
@@ -29,7 +29,8 @@ def test_it_is_found_by_its_words_and_marked(store: Store) -> None:
     assert found(store, "is:undated") == {"u"}
     assert found(store, "ferry -is:undated") == {"1"}
     hit = store.get("u")
-    assert hit and hit.at == UNDATED
+    assert hit
+    assert hit.at == UNDATED
     shown = post_json(hit)
     assert (shown["created_at"], shown["at"], shown["undated"]) == (None, None, True)
 

@@ -9,7 +9,10 @@ from functools import lru_cache
 from trinch.posts.schema import UNDATED, Post
 from trinch.posts.text import phrase_terms, stem, terms, tokens
 from trinch.store.facets import facets, url_terms, wanted_url_terms
-from trinch.store.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase, Words
+from trinch.store.query import And, AtLeast, Between, Has, Ids, Node, Not, Or, Phrase, Words
+
+MAX_NUMBER = 2**63 - 1
+"""Largest number that the index holds."""
 
 
 class Candidate:
@@ -58,6 +61,12 @@ def time_of(post: Post, at: int) -> int:
     return UNDATED if post.created_at is None else at
 
 
+def number_of(post: Post) -> int | None:
+    """The id of a post that is a number, as on X; None for any other."""
+    number = int(post.id) if post.id.isascii() and post.id.isdigit() and len(post.id) <= 19 else -1
+    return number if 0 <= number <= MAX_NUMBER else None
+
+
 @lru_cache(maxsize=4096)  # one request evaluates the same posts several times
 def _terms(text: str, lang: str) -> list[str]:
     return terms(text, lang)
@@ -72,13 +81,15 @@ def matches(node: Node, it: Candidate, as_of: int) -> bool:
             return any(matches(item, it, as_of) for item in items)
         case Not(Between()) if it.at == UNDATED:
             return False  # neither within a period nor outside
+        case Not(Ids()) if number_of(it.post) is None:
+            return False
         case Not(item):
             return not matches(item, it, as_of)
         case _:
             return _leaf_matches(node, it, as_of)
 
 
-def _leaf_matches(node: Words | Phrase | Has | AtLeast | Between, it: Candidate, as_of: int) -> bool:
+def _leaf_matches(node: Words | Phrase | Has | AtLeast | Between | Ids, it: Candidate, as_of: int) -> bool:
     match node:
         case Words(text):
             return _words_match(text, it)
@@ -88,6 +99,11 @@ def _leaf_matches(node: Words | Phrase | Has | AtLeast | Between, it: Candidate,
         case Between():
             start, end = bounds(node, as_of)
             return it.at != UNDATED and (start is None or it.at >= start) and (end is None or it.at < end)
+        case Ids(after, upto):
+            number = number_of(it.post)
+            return (
+                number is not None and (after is None or number > after) and (upto is None or number <= upto)
+            )
         case AtLeast(count, n):
             return (getattr(it.post, count) or 0) >= n
         case Has("url", value):
@@ -103,7 +119,7 @@ def _words_match(text: str, it: Candidate) -> bool:
     words, places = tokens(text), [it.terms, *(terms for terms, _ in it.attached)]
     if len(words) == 1:
         form = stem(words[0], it.post.lang)
-        return any(form in place for place in places)
+        return any(form in place or f"#{words[0]}" in place for place in places)
     return any(_contains(place, sequence) for sequence in phrase_terms(text) for place in places)
 
 

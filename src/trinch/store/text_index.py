@@ -25,7 +25,7 @@ from trinch.store.database import StoreError
 from trinch.store.facets import facets
 from trinch.store.log import Entry, Version
 from trinch.store.query_compile import QueryCompiler, all_of
-from trinch.store.query_eval import time_of
+from trinch.store.query_eval import number_of, time_of
 
 HEAP = 128_000_000
 """Bytes tantivy may use before it writes a segment by itself."""
@@ -55,6 +55,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("facets", tokenizer_name="whitespace", index_option="basic")
     builder.add_integer_field("seq", indexed=True, fast=True)
     builder.add_integer_field("at", fast=True)
+    builder.add_integer_field("number", fast=True)
     return builder.build()
 
 
@@ -75,6 +76,8 @@ def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
     made.add_text("facets", " ".join([*facets(post), copies]))
     made.add_integer("seq", seq)
     made.add_integer("at", time_of(post, at))
+    if (number := number_of(post)) is not None:
+        made.add_integer("number", number)
     return made
 
 
