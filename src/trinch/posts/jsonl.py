@@ -8,7 +8,7 @@ ignored.
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -214,7 +214,18 @@ def dump(event: Event) -> bytes:
     fields |= {"kind": event.__struct_config__.tag, "platform": fields.pop("network")}
     fields["at"] = times.written(event.at)
     if isinstance(event, Created | Edited):
-        post = fields.pop("post")
-        fields |= {name: getattr(post, name) for name in post.__struct_fields__ if name != "network"}
-        fields["created_at"] = None if post.created_at is None else times.written(post.created_at)
+        fields |= _post_fields(fields.pop("post"))
     return _ENCODER.encode(msgspec.convert(fields, Row))
+
+
+def dump_post(post: Post, at: int | None) -> bytes:
+    """A post as the line of its `Created` event, without `at` where that is None: then reading it again dates it."""
+    written = None if at is None else times.written(at)
+    fields = {"kind": "created", "platform": post.network, "at": written, **_post_fields(post)}
+    return _ENCODER.encode(msgspec.convert(fields, Row))
+
+
+def _post_fields(post: Post) -> dict[str, Any]:
+    """The fields of a post but its network."""
+    fields = {name: getattr(post, name) for name in post.__struct_fields__ if name != "network"}
+    return fields | {"created_at": None if post.created_at is None else times.written(post.created_at)}

@@ -1,6 +1,8 @@
-"""Count the posts about a question: authors, first and last, number over time."""
+"""Count posts over time: those about a question, and those that match a query."""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 from trinch.answers.evidence import PostGroup, authors
 from trinch.answers.question import understand
@@ -8,8 +10,13 @@ from trinch.answers.retrieval import gather
 from trinch.posts.schema import UNDATED
 from trinch.posts.times import iso, now
 from trinch.service.ask import AskRequest, filtered
+from trinch.service.search import combined
 from trinch.service.serialize import post_json
-from trinch.store.store import Store
+from trinch.store.pages import scan
+from trinch.store.store import Budget, Store
+
+COUNTS_MS = 1500.0
+"""CPU time in milliseconds that a server gives to one request for counts."""
 
 BUCKETS = 48
 """Most buckets of a volume chart."""
@@ -48,6 +55,42 @@ def _gathered(store: Store, request: AskRequest) -> tuple[PostGroup, ...]:
     moment = now() if request.as_of is None else request.as_of
     gathered = gather(understand(request.question, moment, part), part, moment)
     return gathered.sources if gathered.enough else ()
+
+
+Unit = Literal["minute", "hour", "day"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+_LENGTHS = {"minute": 60 * _SECOND, "hour": 3600 * _SECOND, "day": 86400 * _SECOND}
+
+
+def counts_json(
+    store: Store,
+    query: str,
+    by: Unit = "day",
+    *,
+    earlier: Sequence[str] = (),
+    where: str = "",
+    as_of: int | None = None,
+    limited: bool = False,
+) -> dict[str, Any]:
+    """How many posts match a query in each minute, hour or day, UTC (the shape of /v1/counts, docs/api.md).
+
+    `limited` bounds the CPU time. Raises QueryError."""
+    budget, width = Budget(COUNTS_MS if limited else None), _LENGTHS[by]
+    counted: Counter[int] = Counter()
+    undated = 0
+    for hit in scan(store, combined(query, earlier, where), as_of, budget):
+        if hit.at == UNDATED:
+            undated += 1
+        else:
+            counted[hit.at // width * width] += 1
+    return {
+        "query": query,
+        "as_of": iso(as_of),
+        "by": by,
+        "total": {"posts": counted.total() + undated, "exact": not budget.is_used_up},
+        "undated": undated,
+        "counts": [{"start": iso(start), "posts": counted[start]} for start in sorted(counted)],
+    }
 
 
 def count_buckets(times: list[int]) -> tuple[int, list[tuple[int, int]]]:

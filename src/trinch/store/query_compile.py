@@ -110,6 +110,12 @@ class QueryCompiler:
             Query.range_query(self._schema, "number", FieldType.Integer, min(first, MAX_NUMBER), last), 0.0
         )
 
+    def stored(self, first: int, last: int) -> Query:
+        """Posts at positions of the log, both ends included; adds nothing to the score."""
+        return Query.const_score_query(
+            Query.range_query(self._schema, "seq", FieldType.Integer, first, last), 0.0
+        )
+
     def before(self, seq: int) -> Query:
         """Posts that precede a position of the log."""
         return Query.range_query(self._schema, "seq", FieldType.Integer, upper_bound=seq - 1)

@@ -67,7 +67,7 @@ class Hits(list[Hit]):
         self.partial = partial
 
 
-class _Budget:
+class Budget:
     """CPU time of this thread that a search may use."""
 
     def __init__(self, milliseconds: float | None) -> None:
@@ -131,7 +131,7 @@ class Store:
         """
         node = normalized(parse(query))
         moment = now() if as_of is None else as_of
-        budget = _Budget(budget_ms)
+        budget = Budget(budget_ms)
         if sort == "latest":
             node = And((node, Not(Has("is", "undated"))))
             compiled = self.index.queries.compile(node, moment, self.log)
@@ -140,8 +140,8 @@ class Store:
         words = wanted_words(node)
         wide = max(limit, scoring.WIDE)
         hits = self._hits(node, compiled, wide, not words, as_of, moment, budget)
-        ranked = _ranked(words, {}, hits, self.index.doc_freq, self.index.count(), moment)
-        return Hits(ranked[:limit], budget.is_used_up)
+        best = ranked(words, {}, hits, self.index.doc_freq, self.index.count(), moment)
+        return Hits(best[:limit], budget.is_used_up)
 
     def retrieve(
         self,
@@ -158,7 +158,7 @@ class Store:
         """
         node = normalized(parse(where) if isinstance(where, str) else where)
         moment = now() if as_of is None else as_of
-        budget = _Budget(budget_ms)
+        budget = Budget(budget_ms)
         words, size, df = tokens(text), self.index.count(), self.index.doc_freq
         queries = self.index.queries
         limits = [queries.compile(node, moment, self.log)]
@@ -167,19 +167,19 @@ class Store:
         def candidates(weights: dict[str, float], depth: int) -> list[Hit]:
             query = all_of([queries.weighted(weights), *(part for part in limits if part is not None)])
             found = self.index.search(query or Query.all_query(), depth)
-            return self._matching(node, found, as_of, moment, budget)
+            return self.matching(node, found, as_of, moment, budget)
 
         first = candidates(scoring.first_pass(words, df, size), scoring.WIDE)
         expansion = scoring.expand(words, [hit.candidate for hit in first], df, size, moment)
         second = candidates(scoring.second_pass(words, expansion, df, size), scoring.depth(limit))
-        return Hits(_ranked(words, expansion, second, df, size, moment)[:limit], budget.is_used_up)
+        return Hits(ranked(words, expansion, second, df, size, moment)[:limit], budget.is_used_up)
 
     def copies(self, hit: HasTerms, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
         """Reposts and near-copies of a post in the whole store, itself among them."""
         found = self.index.search(self.index.queries.like(hit.terms), limit)
         return [
             other
-            for other in self._matching(And(()), found, as_of, now(), _Budget(None))
+            for other in self.matching(And(()), found, as_of, now(), Budget(None))
             if other.post.id == hit.post.id or similar(hit.terms, other.terms) >= COPY
         ]
 
@@ -200,7 +200,7 @@ class Store:
         latest: bool,
         as_of: int | None,
         moment: int,
-        budget: _Budget,
+        budget: Budget,
     ) -> list[Hit]:
         """The first `limit` matches, among ever more candidates until there are enough."""
         parts = [compiled] if compiled is not None else []
@@ -212,15 +212,15 @@ class Store:
             found = self.index.search(query, depth, latest=latest)
             fresh = [candidate for candidate in found if candidate.seq not in evaluated]
             evaluated |= dict.fromkeys(candidate.seq for candidate in fresh)
-            evaluated |= {hit.seq: hit for hit in self._matching(node, fresh, as_of, moment, budget)}
+            evaluated |= {hit.seq: hit for hit in self.matching(node, fresh, as_of, moment, budget)}
             # In the order of this search: the index may have grown since the last.
             hits = [hit for candidate in found if (hit := evaluated[candidate.seq])]
             if len(hits) >= limit or len(found) < depth or depth >= MAX_CANDIDATES or budget.check():
                 return hits[:limit]
             depth *= 4
 
-    def _matching(
-        self, node: Node, found: Sequence[Found], as_of: int | None, moment: int, budget: _Budget
+    def matching(
+        self, node: Node, found: Sequence[Found], as_of: int | None, moment: int, budget: Budget
     ) -> list[Hit]:
         """The candidates that are visible and match; those so far when the budget is used up."""
         hits: list[Hit] = []
@@ -255,7 +255,7 @@ class Store:
             position = entries[-1].seq
 
 
-def _ranked(
+def ranked(
     words: list[str],
     expansion: dict[str, float],
     hits: list[Hit],
