@@ -92,7 +92,10 @@ def build(
 
         server = tools.server(search_pool, answer_pool, language_model)
         # Any host: the middleware checks it. Stateless: no session is lost with a connection.
-        routes += server.streamable_http_app(stateless_http=True, json_response=True, host="any").routes
+        found = server.streamable_http_app(stateless_http=True, json_response=True, host="any").routes
+        routes += [
+            Route(route.path, tools.Tolerant(route.app)) for route in found if isinstance(route, Route)
+        ]
         mcp = server.session_manager.run()
     else:
         routes.append(Route("/mcp", _no_mcp, methods=["GET", "POST", "DELETE"]))

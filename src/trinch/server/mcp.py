@@ -4,17 +4,23 @@ Uses the official `mcp` package, an optional extra: over standard input and outp
 `/mcp` of a server.
 """
 
+import io
+import os
+import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import trinch
 from trinch.llm.interface import Setting
+from trinch.posts.wire import repair_surrogates
 from trinch.server.api import v1
+from trinch.server.http.codec import MAX_BODY
 from trinch.server.http.errors import Problem
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
@@ -96,9 +102,67 @@ def _result(post: dict[str, Any]) -> dict[str, Any]:
     return post | {"id": post["key"], "title": f"{who}, {when}"}
 
 
+class _RepairedLines(io.RawIOBase):
+    """The lines of a file without lone surrogate escapes, which JSON writers may emit and the SDK refuses."""
+
+    def __init__(self, lines: BinaryIO) -> None:
+        self._lines, self._rest = lines, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with at most the rest of one line; 0 at the end."""
+        self._rest = self._rest or repair_surrogates(self._lines.readline())
+        part = self._rest[: len(buffer)]
+        buffer[: len(part)] = part
+        self._rest = self._rest[len(part) :]
+        return len(part)
+
+
+class Tolerant:
+    """An ASGI application before the SDK's: a request without an Accept header accepts anything (RFC 9110, 12.5.1), and
+    lone surrogate escapes are repaired."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not any(name == b"accept" for name, _ in scope["headers"]):
+            accepts = (b"accept", b"application/json, text/event-stream")
+            scope = {**scope, "headers": [*scope["headers"], accepts]}
+        await self._app(scope, _repaired(receive) if scope["method"] == "POST" else receive, send)
+
+
+def _repaired(receive: Receive) -> Receive:
+    """`receive` that hands over the body at once, repaired; a longer one than MAX_BODY as it comes."""
+    body, complete = bytearray(), False
+
+    async def receive_repaired() -> Message:
+        nonlocal complete
+        while not complete:
+            message = await receive()
+            if message["type"] != "http.request":
+                return message
+            body.extend(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if not complete and len(body) > MAX_BODY:
+                part = bytes(body)
+                body.clear()
+                return {"type": "http.request", "body": part, "more_body": True}
+            if complete:
+                return {"type": "http.request", "body": repair_surrogates(bytes(body)), "more_body": False}
+        return await receive()
+
+    return receive_repaired
+
+
 def stdio(data: Path) -> None:
     """Serve on standard input and output until it closes."""
     search_pool, answer_pool = WorkerPool(data, 1, queue_size=50), WorkerPool(data, 1, queue_size=20)
+    lines = os.fdopen(os.dup(0), "rb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # no child process reads what is meant for us
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(_RepairedLines(lines)), encoding="utf-8")
     try:
         server(search_pool, answer_pool).run("stdio")
     finally:
