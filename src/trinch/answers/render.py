@@ -19,6 +19,9 @@ from trinch.posts.schema import UNDATED
 from trinch.posts.times import EARLIEST, LATEST, written
 
 NOTHING = "Not enough evidence: no post as of then speaks of all that the question names."
+PARTIAL = (
+    "Partial: the CPU budget ended the search, so posts that belong here may be missing. Narrow the request."
+)
 _TIMES = frozenset({"as_of", "created_at", "at"})
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
 

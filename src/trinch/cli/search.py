@@ -61,6 +61,7 @@ def search(
       trinch search '"dam break" since:2026-05-01 -filter:retweets' --sort latest --total
       trinch search --batch queries.jsonl --trec run.txt
     """
+    from trinch.answers.render import PARTIAL
     from trinch.service.search import search as run
     from trinch.service.search import search_json
     from trinch.store.pages import CursorError
@@ -89,6 +90,8 @@ def search(
         console.note(f"{len(found.hits)}{of} posts, {found.took_ms:.1f} ms")
         if found.next:
             console.note(f"next page: --cursor {found.next}")
+        if found.hits.partial:
+            console.warn(PARTIAL)
     raise SystemExit(0 if found.hits else 1)
 
 

@@ -14,13 +14,11 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import ToolAnnotations
 from pydantic import Field
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import trinch
 from trinch.llm.interface import Setting
 from trinch.posts.wire import repair_surrogates
 from trinch.server.api import v1
-from trinch.server.http.codec import MAX_BODY
 from trinch.server.http.errors import Problem
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
@@ -56,7 +54,7 @@ def server(
         total: Annotated[bool | None, Field(description="Count all posts that match")] = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Find posts with the operators of X's search box. Each result has an id for `fetch`; `next` is the cursor of the
-        next page, null at the end."""
+        next page, null at the end. `partial`: the CPU budget ended the search; narrow the query."""
         given = v1.Search(
             query, limit or 10, sort or "relevance", as_of, where or "", [], cursor or "", bool(total)
         )
@@ -85,7 +83,8 @@ def server(
         """Answer a question in exact quotes of posts (`written`: reworded by a model, checked).
 
         `headline` sums up or says what is missing. `outcome`: `answer`, `conflicting` (posts contradict each other),
-        `not_enough_evidence` (see `nearest` for related posts) or `chat` (a reply to small talk, in `answer`)."""
+        `not_enough_evidence` (see `nearest` for related posts) or `chat` (a reply to small talk, in `answer`).
+        `partial`: the CPU budget ended the searches; posts may be missing."""
         try:
             asked = v1.parse_question(question, earlier=[], where=where or "", as_of=v1.parse_as_of(as_of))
             return await answer_pool.run(serialize.answer_json, asked, language_model)
@@ -118,43 +117,6 @@ class _RepairedLines(io.RawIOBase):
         buffer[: len(part)] = part
         self._rest = self._rest[len(part) :]
         return len(part)
-
-
-class Tolerant:
-    """An ASGI application before the SDK's: a request without an Accept header accepts anything (RFC 9110, 12.5.1), and
-    lone surrogate escapes are repaired."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not any(name == b"accept" for name, _ in scope["headers"]):
-            accepts = (b"accept", b"application/json, text/event-stream")
-            scope = {**scope, "headers": [*scope["headers"], accepts]}
-        await self._app(scope, _repaired(receive) if scope["method"] == "POST" else receive, send)
-
-
-def _repaired(receive: Receive) -> Receive:
-    """`receive` that hands over the body at once, repaired; a longer one than MAX_BODY as it comes."""
-    body, complete = bytearray(), False
-
-    async def receive_repaired() -> Message:
-        nonlocal complete
-        while not complete:
-            message = await receive()
-            if message["type"] != "http.request":
-                return message
-            body.extend(message.get("body", b""))
-            complete = not message.get("more_body", False)
-            if not complete and len(body) > MAX_BODY:
-                part = bytes(body)
-                body.clear()
-                return {"type": "http.request", "body": part, "more_body": True}
-            if complete:
-                return {"type": "http.request", "body": repair_surrogates(bytes(body)), "more_body": False}
-        return await receive()
-
-    return receive_repaired
 
 
 def stdio(data: Path) -> None:

@@ -13,7 +13,7 @@ from trinch.service import ask, export, ingest, search, volume
 from trinch.service.search import SearchResult
 from trinch.store.query import parse_time
 from trinch.store.stats import Stats, stats
-from trinch.store.store import Hit, Store
+from trinch.store.store import Hit, Hits, Store
 from trinch.store.writer import Totals
 
 if TYPE_CHECKING:
@@ -80,8 +80,9 @@ class Session:
         limit: int = 10,
         sort: Literal["relevance", "latest"] = "relevance",
         as_of: Time = None,
-    ) -> list[Hit]:
-        """The best or newest posts that match a query of X's operators. Raises QueryError."""
+    ) -> Hits:
+        """The best or newest posts that match a query of X's operators; `partial` where the CPU budget ended the
+        search. Raises QueryError."""
         return self.page(query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=as_of).hits
 
     def page(

@@ -10,13 +10,12 @@ from trinch.answers.retrieval import gather
 from trinch.posts.schema import UNDATED
 from trinch.posts.times import iso, now
 from trinch.service.ask import AskRequest, filtered
+from trinch.service.limits import answer_budget
 from trinch.service.search import combined
 from trinch.service.serialize import post_json
+from trinch.store.budget import Budget
 from trinch.store.pages import scan
-from trinch.store.store import Budget, Store
-
-COUNTS_MS = 1500.0
-"""CPU time in milliseconds that a server gives to one request for counts."""
+from trinch.store.store import Store
 
 BUCKETS = 48
 """Most buckets of a volume chart."""
@@ -29,12 +28,14 @@ _WIDTHS = [
 
 def evidence_json(store: Store, request: AskRequest) -> dict[str, Any]:
     """Counts of the posts that are evidence for a question (the shape of /v1/evidence, docs/api.md)."""
-    sources = _gathered(store, request)
+    with store.within(answer_budget()) as budget:
+        sources = _gathered(store, request)
     found = [hit for source in sources for hit in source.hits]
     times = sorted(hit.at for hit in found if hit.at != UNDATED)
     width, volume = count_buckets(times)
     return {
         "asked": request.question,
+        "partial": budget.is_used_up,
         "posts": len(found),
         "undated": len(found) - len(times),
         "authors": authors(sources),
@@ -47,7 +48,8 @@ def evidence_json(store: Store, request: AskRequest) -> dict[str, Any]:
 
 def retrieved_posts(store: Store, request: AskRequest, most: int) -> list[dict[str, Any]]:
     """The posts from which an answer is chosen, best first, without copies, each as by `post_json`."""
-    return [post_json(source.best) for source in _gathered(store, request)[:most]]
+    with store.within(answer_budget()):
+        return [post_json(source.best) for source in _gathered(store, request)[:most]]
 
 
 def _gathered(store: Store, request: AskRequest) -> tuple[PostGroup, ...]:
@@ -75,14 +77,14 @@ def counts_json(
     """How many posts match a query in each minute, hour or day, UTC (the shape of /v1/counts, docs/api.md).
 
     `limited` bounds the CPU time. Raises QueryError."""
-    budget, width = Budget(COUNTS_MS if limited else None), _LENGTHS[by]
+    width, undated = _LENGTHS[by], 0
     counted: Counter[int] = Counter()
-    undated = 0
-    for hit in scan(store, combined(query, earlier, where), as_of, budget):
-        if hit.at == UNDATED:
-            undated += 1
-        else:
-            counted[hit.at // width * width] += 1
+    with store.within(answer_budget() if limited else Budget()) as budget:
+        for hit in scan(store, combined(query, earlier, where), as_of):
+            if hit.at == UNDATED:
+                undated += 1
+            else:
+                counted[hit.at // width * width] += 1
     return {
         "query": query,
         "as_of": iso(as_of),

@@ -17,7 +17,7 @@ from trinch.posts.times import now
 from trinch.store import scoring
 from trinch.store.query import And, Has, Node, Not, normalized, parse, wanted_words
 from trinch.store.query_compile import all_of
-from trinch.store.store import MAX_CANDIDATES, Budget, Hit, Store, ranked
+from trinch.store.store import MAX_CANDIDATES, Hit, Hits, Store, ranked
 
 SLICE = 50_000
 """Positions of the log whose posts are looked up in the index at once by `scan`."""
@@ -33,11 +33,10 @@ class CursorError(TrinchError, ValueError):
 class Page(NamedTuple):
     """A part of the matches of a query."""
 
-    hits: list[Hit]
+    hits: Hits
+    """`partial`: the CPU budget (`Store.within`) ended before the page was full; `next` goes on from there."""
     next: str
     """The cursor of the next page; empty where no match is left."""
-    partial: bool
-    """The CPU budget ended before the page was full; `next` goes on from there."""
 
 
 class _Position(msgspec.Struct, array_like=True, frozen=True):
@@ -67,7 +66,6 @@ def page(
     sort: str = "relevance",
     as_of: int | None = None,
     cursor: str = "",
-    budget_ms: float | None = None,
 ) -> Page:
     """The next `limit` matches behind a cursor; empty is the beginning. Raises QueryError and CursorError.
 
@@ -79,19 +77,18 @@ def page(
     if position is None:
         moment = now() if as_of is None else as_of
         position = _Position(check, moment, store.log.last_seq, max(limit, scoring.WIDE))
-    budget = Budget(budget_ms)
-    if sort == "latest":
-        return _latest(store, node, limit, as_of, position, budget)
-    return _relevant(store, node, limit, as_of, position, budget)
+    with store.budget.measured():
+        if sort == "latest":
+            return _latest(store, node, limit, as_of, position)
+        return _relevant(store, node, limit, as_of, position)
 
 
-def scan(store: Store, query: str, as_of: int | None = None, budget: Budget | None = None) -> Iterator[Hit]:
-    """All visible matches in the order of the log, in bounded memory; ends early when the budget is used up.
+def scan(store: Store, query: str, as_of: int | None = None) -> Iterator[Hit]:
+    """All visible matches in the order of the log, in bounded memory; ends early when the CPU budget is used up.
 
     What is hidden or deleted meanwhile is left out from then on. Raises QueryError at the first match."""
     node = normalized(parse(query))
     moment = now() if as_of is None else as_of
-    budget = budget or Budget(None)
     queries = store.index.queries
     compiled = queries.compile(node, moment, store.log)
     for start in range(0, store.log.last_seq + 1, SLICE):
@@ -99,14 +96,14 @@ def scan(store: Store, query: str, as_of: int | None = None, budget: Budget | No
         found = store.index.search(all_of([part, compiled] if compiled else [part]) or part, SLICE)
         found.sort()
         for first in range(0, len(found), CHUNK):
-            if budget.check():
+            with store.budget.measured() as budget:
+                hits = store.matching(node, found[first : first + CHUNK], as_of, moment)
+            yield from hits
+            if budget.is_used_up:
                 return
-            yield from store.matching(node, found[first : first + CHUNK], as_of, moment, budget)
 
 
-def _latest(
-    store: Store, node: Node, limit: int, as_of: int | None, position: _Position, budget: Budget
-) -> Page:
+def _latest(store: Store, node: Node, limit: int, as_of: int | None, position: _Position) -> Page:
     """Newest first, posts of one time by their position. Every candidate of the last time is looked at, because the
     index returns those of one time in no order."""
     node = And((node, Not(Has("is", "undated"))))
@@ -120,32 +117,30 @@ def _latest(
         found = store.index.search(query, depth, latest=True)
         fresh = [candidate for candidate in found if candidate.seq not in seen]
         seen |= {candidate.seq for candidate in fresh}
-        hits += store.matching(node, fresh, as_of, position.moment, budget)
+        hits += store.matching(node, fresh, as_of, position.moment)
         hits.sort(key=lambda hit: (-hit.at, -hit.seq))
         if position.at is not None:
             hits = [hit for hit in hits if (hit.at, hit.seq) < (position.at, position.seq)]
         complete = len(hits) > limit and found[-1].at < hits[limit].at
-        if complete or len(found) < depth or budget.check():
+        if complete or len(found) < depth or store.budget.check():
             break
         depth *= 4
-    if budget.is_used_up:  # of the last time there may be more
+    if store.budget.is_used_up and hits:  # of the last time there may be more
         hits = [hit for hit in hits if hit.at > hits[-1].at] or hits
     shown = hits[:limit]
-    more = len(hits) > limit or budget.is_used_up
+    more = len(hits) > limit or store.budget.is_used_up
     if not more:
-        return Page(shown, "", budget.is_used_up)
+        return Page(Hits(shown, store.budget.is_used_up), "")
     last = (shown[-1].at, shown[-1].seq) if shown else (position.at, position.seq)
     following = msgspec.structs.replace(position, at=last[0], seq=last[1])
-    return Page(shown, _written(following), budget.is_used_up)
+    return Page(Hits(shown, store.budget.is_used_up), _written(following))
 
 
-def _relevant(
-    store: Store, node: Node, limit: int, as_of: int | None, position: _Position, budget: Budget
-) -> Page:
+def _relevant(store: Store, node: Node, limit: int, as_of: int | None, position: _Position) -> Page:
     """Best first. Each block is ranked as a whole, so a page within it begins by ranking it again."""
     shown: list[Hit] = []
     while True:
-        block, end = _block(store, node, as_of, position, budget)
+        block, end = _block(store, node, as_of, position)
         words = wanted_words(node)
         order = ranked(words, {}, block, store.doc_freq, store.num_posts, position.moment)
         here = order[position.passed : position.passed + limit - len(shown)]
@@ -153,17 +148,15 @@ def _relevant(
         passed = position.passed + len(here)
         if passed < len(order):
             position = msgspec.structs.replace(position, passed=passed)
-            return Page(shown, _written(position), budget.is_used_up)
+            return Page(Hits(shown, store.budget.is_used_up), _written(position))
         if end is None:
-            return Page(shown, "", budget.is_used_up)
+            return Page(Hits(shown, store.budget.is_used_up), "")
         position = msgspec.structs.replace(position, offset=end, passed=0)
-        if len(shown) == limit or budget.is_used_up:
-            return Page(shown, _written(position), budget.is_used_up)
+        if len(shown) == limit or store.budget.is_used_up:
+            return Page(Hits(shown, store.budget.is_used_up), _written(position))
 
 
-def _block(
-    store: Store, node: Node, as_of: int | None, position: _Position, budget: Budget
-) -> tuple[list[Hit], int | None]:
+def _block(store: Store, node: Node, as_of: int | None, position: _Position) -> tuple[list[Hit], int | None]:
     """The next `position.block` matches in the order of the index, and how many candidates are then done; None where
     none is left."""
     queries = store.index.queries
@@ -178,10 +171,10 @@ def _block(
         found = store.index.search(query, depth, latest=by_time)
         for start in range(done, len(found), CHUNK // 10):
             chunk = found[start : start + CHUNK // 10]
-            matched = store.matching(node, chunk, as_of, position.moment, budget)
+            matched = store.matching(node, chunk, as_of, position.moment)
             room = position.block - len(hits)
             hits += matched[:room]
-            if len(matched) >= room or budget.is_used_up:
+            if len(matched) >= room or store.budget.is_used_up:
                 # Behind the last match: with a budget that is used up, no one knows how far beyond it was evaluated.
                 places = [n for n, one in enumerate(chunk, start) if matched and one.seq == hits[-1].seq]
                 return hits, places[0] + 1 if places else start
