@@ -90,7 +90,7 @@ def search(
         console.note(f"{len(found.hits)}{of} posts, {found.took_ms:.1f} ms")
         if found.next:
             console.note(f"next page: --cursor {found.next}")
-        if found.partial:
+        if found.hits.partial:
             console.warn(PARTIAL)
     raise SystemExit(0 if found.hits else 1)
 

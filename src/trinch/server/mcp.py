@@ -4,8 +4,11 @@ Uses the official `mcp` package, an optional extra: over standard input and outp
 `/mcp` of a server.
 """
 
+import io
+import os
+import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, BinaryIO, Literal
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -14,6 +17,7 @@ from pydantic import Field
 
 import trinch
 from trinch.llm.interface import Setting
+from trinch.posts.wire import repair_surrogates
 from trinch.server.api import v1
 from trinch.server.http.errors import Problem
 from trinch.server.workers.worker_pool import WorkerPool
@@ -97,9 +101,30 @@ def _result(post: dict[str, Any]) -> dict[str, Any]:
     return post | {"id": post["key"], "title": f"{who}, {when}"}
 
 
+class _RepairedLines(io.RawIOBase):
+    """The lines of a file without lone surrogate escapes, which JSON writers may emit and the SDK refuses."""
+
+    def __init__(self, lines: BinaryIO) -> None:
+        self._lines, self._rest = lines, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with at most the rest of one line; 0 at the end."""
+        self._rest = self._rest or repair_surrogates(self._lines.readline())
+        part = self._rest[: len(buffer)]
+        buffer[: len(part)] = part
+        self._rest = self._rest[len(part) :]
+        return len(part)
+
+
 def stdio(data: Path) -> None:
     """Serve on standard input and output until it closes."""
     search_pool, answer_pool = WorkerPool(data, 1, queue_size=50), WorkerPool(data, 1, queue_size=20)
+    lines = os.fdopen(os.dup(0), "rb")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # no child process reads what is meant for us
+    sys.stdin = io.TextIOWrapper(io.BufferedReader(_RepairedLines(lines)), encoding="utf-8")
     try:
         server(search_pool, answer_pool).run("stdio")
     finally:

@@ -11,9 +11,6 @@ SEARCH_MS = 300.0
 ANSWER_MS = 1000.0
 """CPU time of all searches for one answer together, in milliseconds."""
 
-COUNTS_MS = 1500.0
-"""CPU time of one request for counts, in milliseconds."""
-
 VARIABLE = "TRINCH_BUDGET_MS"
 
 
@@ -29,11 +26,6 @@ def search_budget(limit: int) -> Budget:
 def answer_budget() -> Budget:
     """The budget of all searches for one answer. Raises BadBudget."""
     return Budget(_milliseconds(ANSWER_MS))
-
-
-def counts_budget() -> Budget:
-    """The budget of one request for counts. Raises BadBudget."""
-    return Budget(_milliseconds(COUNTS_MS))
 
 
 def _milliseconds(default: float) -> float:

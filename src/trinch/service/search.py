@@ -6,12 +6,11 @@ from typing import Any, NamedTuple
 
 from trinch.posts.times import iso
 from trinch.service.ask import interpret
-from trinch.service.limits import search_budget
+from trinch.service.limits import answer_budget, search_budget
 from trinch.service.serialize import post_json
 from trinch.store import pages
-from trinch.store.budget import Budget
 from trinch.store.query import parse_with_hints
-from trinch.store.store import Hit, Store
+from trinch.store.store import Hit, Hits, Store
 
 
 class Count(NamedTuple):
@@ -29,13 +28,12 @@ class SearchResult(NamedTuple):
     """As the user typed it."""
     as_of: int | None
     """Microseconds since 1970; None is now."""
-    hits: list[Hit]
+    hits: Hits
+    """`partial`: the CPU budget ended before the page was full."""
     next: str
     """The cursor of the next page; empty at the end."""
     total: Count | None
     """All matches; None where they were not asked for."""
-    partial: bool
-    """The CPU budget ended before the page was full."""
     hints: list[str]
     """What was taken for words although it looks like an operator or a phrase."""
     took_ms: float
@@ -52,28 +50,26 @@ def search(
     as_of: int | None = None,
     cursor: str = "",
     total: bool = False,
-    limited: bool = False,
 ) -> SearchResult:
     """The best (`relevance`) or newest (`latest`) posts that match a query of X's operators and the filter `where`, a
     page at a time; `total` counts all of them.
 
-    With `earlier` queries, the query is completed from them as a question is (`conversation.follow_up`). Where the CPU
-    budget ends the search (`limits.py`), the page is `partial`; `limited` bounds the count too. Raises QueryError and
-    CursorError.
+    With `earlier` queries, the query is completed from them as a question is (`conversation.follow_up`). The page has
+    a CPU budget and so has the count (`limits.py`). Raises QueryError and CursorError.
     """
     started = time.perf_counter()
     whole = combined(query, earlier, where)
     _, hints = parse_with_hints(whole)
     with store.within(search_budget(limit)):
         found = pages.page(store, whole, limit=limit, sort=sort, as_of=as_of, cursor=cursor)
-    counted = count(store, whole, as_of, search_budget(limit) if limited else Budget()) if total else None
+    counted = count(store, whole, as_of) if total else None
     took = round((time.perf_counter() - started) * 1000, 2)
-    return SearchResult(query, as_of, found.hits, found.next, counted, found.partial, hints, took)
+    return SearchResult(query, as_of, found.hits, found.next, counted, hints, took)
 
 
-def count(store: Store, query: str, as_of: int | None, budget: Budget) -> Count:
-    """How many posts match a query. Raises QueryError."""
-    with store.within(budget):
+def count(store: Store, query: str, as_of: int | None = None) -> Count:
+    """How many posts match a query, as far as the CPU budget of an answer goes. Raises QueryError."""
+    with store.within(answer_budget()) as budget:
         posts = sum(1 for _ in pages.scan(store, query, as_of))
     return Count(posts, not budget.is_used_up)
 
@@ -100,14 +96,14 @@ def search_json(found: SearchResult) -> dict[str, Any]:
         "query": found.query,
         "as_of": iso(found.as_of),
         "took_ms": found.took_ms,
+        "partial": found.hits.partial,
         "hits": [post_json(hit) for hit in found.hits],
         "next": found.next or None,
         "total": found.total and {"posts": found.total.posts, "exact": found.total.exact},
-        "partial": found.partial,
         "hints": found.hints,
     }
 
 
 def searched_json(store: Store, /, query: str, **options: Any) -> dict[str, Any]:
-    """`search` with a limited count, as JSON; for worker processes."""
-    return search_json(search(store, query, limited=True, **options))
+    """`search` as JSON; for worker processes."""
+    return search_json(search(store, query, **options))

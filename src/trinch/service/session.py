@@ -83,8 +83,7 @@ class Session:
     ) -> Hits:
         """The best or newest posts that match a query of X's operators; `partial` where the CPU budget ended the
         search. Raises QueryError."""
-        page = self.page(query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=as_of)
-        return Hits(page.hits, page.partial)
+        return self.page(query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=as_of).hits
 
     def page(
         self,

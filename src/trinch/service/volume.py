@@ -10,7 +10,7 @@ from trinch.answers.retrieval import gather
 from trinch.posts.schema import UNDATED
 from trinch.posts.times import iso, now
 from trinch.service.ask import AskRequest, filtered
-from trinch.service.limits import answer_budget, counts_budget
+from trinch.service.limits import answer_budget
 from trinch.service.search import combined
 from trinch.service.serialize import post_json
 from trinch.store.budget import Budget
@@ -77,10 +77,9 @@ def counts_json(
     """How many posts match a query in each minute, hour or day, UTC (the shape of /v1/counts, docs/api.md).
 
     `limited` bounds the CPU time. Raises QueryError."""
-    budget, width = counts_budget() if limited else Budget(), _LENGTHS[by]
+    width, undated = _LENGTHS[by], 0
     counted: Counter[int] = Counter()
-    undated = 0
-    with store.within(budget):
+    with store.within(answer_budget() if limited else Budget()) as budget:
         for hit in scan(store, combined(query, earlier, where), as_of):
             if hit.at == UNDATED:
                 undated += 1

@@ -17,7 +17,7 @@ from trinch.posts.times import now
 from trinch.store import scoring
 from trinch.store.query import And, Has, Node, Not, normalized, parse, wanted_words
 from trinch.store.query_compile import all_of
-from trinch.store.store import MAX_CANDIDATES, Hit, Store, ranked
+from trinch.store.store import MAX_CANDIDATES, Hit, Hits, Store, ranked
 
 SLICE = 50_000
 """Positions of the log whose posts are looked up in the index at once by `scan`."""
@@ -33,11 +33,10 @@ class CursorError(TrinchError, ValueError):
 class Page(NamedTuple):
     """A part of the matches of a query."""
 
-    hits: list[Hit]
+    hits: Hits
+    """`partial`: the CPU budget (`Store.within`) ended before the page was full; `next` goes on from there."""
     next: str
     """The cursor of the next page; empty where no match is left."""
-    partial: bool
-    """The CPU budget ended before the page was full; `next` goes on from there."""
 
 
 class _Position(msgspec.Struct, array_like=True, frozen=True):
@@ -70,8 +69,6 @@ def page(
 ) -> Page:
     """The next `limit` matches behind a cursor; empty is the beginning. Raises QueryError and CursorError.
 
-    Ends early where `store.within` gives a CPU budget that is used up.
-
     Ordered by relevance, matches are ranked in blocks of at least `scoring.WIDE`, block after block, as deep as
     `MAX_CANDIDATES`; newest first there is no such limit."""
     node = normalized(parse(query))
@@ -81,7 +78,9 @@ def page(
         moment = now() if as_of is None else as_of
         position = _Position(check, moment, store.log.last_seq, max(limit, scoring.WIDE))
     with store.budget.measured():
-        return (_latest if sort == "latest" else _relevant)(store, node, limit, as_of, position)
+        if sort == "latest":
+            return _latest(store, node, limit, as_of, position)
+        return _relevant(store, node, limit, as_of, position)
 
 
 def scan(store: Store, query: str, as_of: int | None = None) -> Iterator[Hit]:
@@ -90,17 +89,18 @@ def scan(store: Store, query: str, as_of: int | None = None) -> Iterator[Hit]:
     What is hidden or deleted meanwhile is left out from then on. Raises QueryError at the first match."""
     node = normalized(parse(query))
     moment = now() if as_of is None else as_of
-    budget, queries = store.budget, store.index.queries
-    with budget.measured():
-        compiled = queries.compile(node, moment, store.log)
-        for start in range(0, store.log.last_seq + 1, SLICE):
-            part = queries.stored(start, start + SLICE - 1)
-            found = store.index.search(all_of([part, compiled] if compiled else [part]) or part, SLICE)
-            found.sort()
-            for first in range(0, len(found), CHUNK):
-                if budget.check():
-                    return
-                yield from store.matching(node, found[first : first + CHUNK], as_of, moment)
+    queries = store.index.queries
+    compiled = queries.compile(node, moment, store.log)
+    for start in range(0, store.log.last_seq + 1, SLICE):
+        part = queries.stored(start, start + SLICE - 1)
+        found = store.index.search(all_of([part, compiled] if compiled else [part]) or part, SLICE)
+        found.sort()
+        for first in range(0, len(found), CHUNK):
+            with store.budget.measured() as budget:
+                hits = store.matching(node, found[first : first + CHUNK], as_of, moment)
+            yield from hits
+            if budget.is_used_up:
+                return
 
 
 def _latest(store: Store, node: Node, limit: int, as_of: int | None, position: _Position) -> Page:
@@ -125,15 +125,15 @@ def _latest(store: Store, node: Node, limit: int, as_of: int | None, position: _
         if complete or len(found) < depth or store.budget.check():
             break
         depth *= 4
-    if store.budget.is_used_up:  # of the last time there may be more
+    if store.budget.is_used_up and hits:  # of the last time there may be more
         hits = [hit for hit in hits if hit.at > hits[-1].at] or hits
     shown = hits[:limit]
     more = len(hits) > limit or store.budget.is_used_up
     if not more:
-        return Page(shown, "", store.budget.is_used_up)
+        return Page(Hits(shown, store.budget.is_used_up), "")
     last = (shown[-1].at, shown[-1].seq) if shown else (position.at, position.seq)
     following = msgspec.structs.replace(position, at=last[0], seq=last[1])
-    return Page(shown, _written(following), store.budget.is_used_up)
+    return Page(Hits(shown, store.budget.is_used_up), _written(following))
 
 
 def _relevant(store: Store, node: Node, limit: int, as_of: int | None, position: _Position) -> Page:
@@ -148,12 +148,12 @@ def _relevant(store: Store, node: Node, limit: int, as_of: int | None, position:
         passed = position.passed + len(here)
         if passed < len(order):
             position = msgspec.structs.replace(position, passed=passed)
-            return Page(shown, _written(position), store.budget.is_used_up)
+            return Page(Hits(shown, store.budget.is_used_up), _written(position))
         if end is None:
-            return Page(shown, "", store.budget.is_used_up)
+            return Page(Hits(shown, store.budget.is_used_up), "")
         position = msgspec.structs.replace(position, offset=end, passed=0)
         if len(shown) == limit or store.budget.is_used_up:
-            return Page(shown, _written(position), store.budget.is_used_up)
+            return Page(Hits(shown, store.budget.is_used_up), _written(position))
 
 
 def _block(store: Store, node: Node, as_of: int | None, position: _Position) -> tuple[list[Hit], int | None]:

@@ -73,7 +73,8 @@ class Store:
         self.data = data
         self.log = Log(data / DATABASE)
         self.index = TextIndex(data / INDEX)
-        self._budget = Budget()
+        self.budget = Budget()
+        """CPU time that searches may use now; see `within`."""
 
     @classmethod
     def open(cls, data: str | Path) -> "Store":
@@ -103,16 +104,11 @@ class Store:
     @contextmanager
     def within(self, budget: Budget) -> Iterator[Budget]:
         """Let all searches of a `with` block share a CPU budget. Where it ends, each returns what it has so far."""
-        before, self._budget = self._budget, budget
+        before, self.budget = self.budget, budget
         try:
             yield budget
         finally:
-            self._budget = before
-
-    @property
-    def budget(self) -> Budget:
-        """The CPU budget of `within`; without one it only measures."""
-        return self._budget
+            self.budget = before
 
     def search(
         self,
@@ -128,10 +124,10 @@ class Store:
         Where the query asks for no words, all matches are equal: then the best of the newest are returned.
         """
         node = normalized(parse(query))
-        moment = now() if as_of is None else as_of
         if sort == "latest":
             node = And((node, Not(Has("is", "undated"))))
-        with self._budget.measured() as budget:
+        moment = now() if as_of is None else as_of
+        with self.budget.measured() as budget:
             compiled = self.index.queries.compile(node, moment, self.log)
             if sort == "latest":
                 return Hits(self._hits(node, compiled, limit, True, as_of, moment), budget.is_used_up)
@@ -164,7 +160,7 @@ class Store:
             found = self.index.search(query or Query.all_query(), depth)
             return self.matching(node, found, as_of, moment)
 
-        with self._budget.measured() as budget:
+        with self.budget.measured() as budget:
             first = candidates(scoring.first_pass(words, df, size), scoring.WIDE)
             expansion = scoring.expand(words, [hit.candidate for hit in first], df, size, moment)
             second = candidates(scoring.second_pass(words, expansion, df, size), scoring.depth(limit))
@@ -174,7 +170,7 @@ class Store:
 
     def copies(self, hit: HasTerms, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
         """Reposts and near-copies of a post in the whole store, itself among them."""
-        with self._budget.measured():
+        with self.budget.measured():
             found = self.index.search(self.index.queries.like(hit.terms), limit)
             return [
                 other
@@ -213,7 +209,7 @@ class Store:
             evaluated |= {hit.seq: hit for hit in self.matching(node, fresh, as_of, moment)}
             # In the order of this search: the index may have grown since the last.
             hits = [hit for candidate in found if (hit := evaluated[candidate.seq])]
-            if len(hits) >= limit or len(found) < depth or depth >= MAX_CANDIDATES or self._budget.check():
+            if len(hits) >= limit or len(found) < depth or depth >= MAX_CANDIDATES or self.budget.check():
                 return hits[:limit]
             depth *= 4
 
@@ -224,7 +220,7 @@ class Store:
             chunk = found[start : start + CHUNK]
             visible = self.log.visible([candidate.seq for candidate in chunk], as_of)
             for seq, at, score in chunk:
-                if self._budget.check():
+                if self.budget.check():
                     return hits
                 if seq in visible:
                     candidate = Candidate(visible[seq].post, at)
