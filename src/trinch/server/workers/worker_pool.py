@@ -8,11 +8,14 @@ by itself is replaced, and its task is tried once more.
 
 import asyncio
 import contextlib
+import functools
+import gc
 import multiprocessing
 import os
 import pickle
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -32,6 +35,12 @@ MAX_ATTEMPTS = 2
 
 CANCEL_SECONDS = 0.2
 """How long the process of a cancelled task may go on, before it is killed: a new one costs more than a short wait."""
+
+CACHE_SECONDS = 30.0
+"""How long a worker keeps what it has computed of posts."""
+
+LARGE_CACHE = 1000
+"""Entries of a cache that holds texts; smaller ones hold settings and tables."""
 
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Forked from a process that has imported these: quick to start, and their memory is shared.
@@ -212,12 +221,32 @@ def _serve(pipe: Connection, data: Path, nice: int, cpu_seconds: float | None) -
         os.dup2(2, 1)
     os.nice(nice)
     threading.Thread(target=_exit_with_server, daemon=True).start()
+    for task in _tasks(pipe):
+        pipe.send_bytes(pickle.dumps(_run(data, task, cpu_seconds)))
+
+
+def _tasks(pipe: Connection) -> Iterator[bytes]:
+    """The tasks that come, until the server is gone; between them caches are emptied, so that no erased post stays
+    in memory for longer than CACHE_SECONDS."""
+    emptied = time.monotonic()
     while True:
         try:
+            if time.monotonic() - emptied >= CACHE_SECONDS or not pipe.poll(CACHE_SECONDS):
+                forget_texts()
+                emptied = time.monotonic()
             task = pipe.recv_bytes()
         except (EOFError, OSError):
             return
-        pipe.send_bytes(pickle.dumps(_run(data, task, cpu_seconds)))
+        yield task
+
+
+def forget_texts() -> None:
+    """Empty the caches of functions that may be keyed by what posts say: all of ours that have a large limit."""
+    for one in gc.get_objects():
+        if isinstance(one, functools._lru_cache_wrapper) and one.__module__.startswith("trinch."):
+            limit = one.cache_parameters()["maxsize"]
+            if limit is not None and limit >= LARGE_CACHE:
+                one.cache_clear()
 
 
 @contextlib.contextmanager
