@@ -19,7 +19,7 @@ import msgspec
 from benchmarks.rewrites_pairs import DEV as DEV_PAIRS
 from benchmarks.rewrites_pairs import TEST as TEST_PAIRS
 from trinch.answers.spans import spans
-from trinch.answers.verify import faithful
+from trinch.answers.verify.rewording import faithful
 from trinch.posts.language_id import identify
 from trinch.sources.files import Reject, read
 

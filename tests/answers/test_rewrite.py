@@ -16,7 +16,7 @@ from trinch.answers.quote_check import checked
 from trinch.answers.render import as_json, plain, terminal
 from trinch.answers.rewrite import prompt, read, rewritten
 from trinch.answers.types import Answer
-from trinch.answers.verify import faithful
+from trinch.answers.verify.rewording import faithful
 from trinch.llm.interface import Message, Setting
 from trinch.service.language_model import open_model
 

@@ -15,7 +15,7 @@ from trinch.answers.quantities import numbers
 from trinch.answers.render import clean
 from trinch.answers.spans import MAX_QUOTE
 from trinch.answers.types import Answer, Citation, Claim, Hit
-from trinch.answers.verify import faithful
+from trinch.answers.verify.rewording import faithful
 from trinch.posts.text import tokens
 
 SEPARATOR = "\n"

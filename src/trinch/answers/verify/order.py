@@ -1,0 +1,173 @@
+"""Order: who did what to whom, what came first, and which post is the newest."""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+
+from trinch.answers.quantities import figures
+from trinch.answers.verify.alignment import Alignment, Evidence
+from trinch.answers.verify.amounts import numbers
+from trinch.answers.verify.meanings import marks
+from trinch.answers.verify.reading import CitedText, Text
+
+_PASSIVE = re.compile(
+    r"\b(?:was|were|been|being|is|are|be|got|fue|fueron|ha sido|foi|foram|ete|est|sont|stato|stata|stati|wurde|wurden|worden)\b.*\b(?:by|por|par|da|dal|dalla|von|vom)\b|\w(?:ed|en) by\b"
+)
+COPIED = 0.8
+"""Share of a sentence's words that stand in a post as they are, from which on it is read as a copy with changes."""
+
+
+def swapped_roles(aligned: Alignment, clause: int, found: Evidence) -> str:
+    """Two names or things on the other sides of a verb than in the post."""
+    said, post = aligned.said, aligned.posts[found.post]
+    places = [
+        (n, at)
+        for n in aligned.clause_words(clause)
+        for at in _only(aligned, n, found)
+        if at >= 0
+    ]
+    verbs = [(n, at) for n, at in places if _is_verb(said, n)]
+    for n, at in verbs:
+        before = [(m, b) for m, b in places if m < n and not _is_verb(said, m)]
+        behind = [(m, b) for m, b in places if m > n and not _is_verb(said, m)]
+        if not before or not behind:
+            continue
+        a, b = before[-1][1], behind[0][1]
+        if a == b:
+            continue
+        mine = bool(_PASSIVE.search(said.clauses[clause]))
+        given = bool(_PASSIVE.search(post.sentences[found.sentence]))
+        straight = a < at < b
+        crossed = b < at < a
+        if (crossed and mine == given) or (straight and mine != given):
+            return "the post has these two the other way round"
+    return ""
+
+
+def _only(aligned: Alignment, n: int, found: Evidence) -> list[int]:
+    """The one place of a word in the evidence's sentence; none where there are several."""
+    post = aligned.posts[found.post]
+    at = [a for a, got in aligned.matches(n, found.post) if got and (a < 0 or post.words[a].sentence == found.sentence)]
+    return at if len(at) == 1 else []
+
+
+_ACTIONS = frozenset(
+    "die hurt rescue arrest release charge convict shoot attack kidnap hit win lose elect nominate send give ask demand warn deny threaten try rob replace visit buy sell help block find show say accuse honour investigate search flee evacuate".split()
+)
+
+
+def _is_verb(text: Text, n: int) -> bool:
+    word = text.words[n]
+    return not word.name and bool(word.concepts & _ACTIONS)
+
+
+def shuffled(aligned: Alignment) -> str:
+    """A near copy of a post with words exchanged, added or left out."""
+    said = aligned.said
+    for post in aligned.posts:
+        if post.lang != said.lang:
+            continue
+        given = [word.folded for word in post.words]
+        known = set(given)
+        mine = [word.folded for word in said.words]
+        if len(mine) < 4 or sum(word in known for word in mine) < COPIED * len(mine):
+            continue
+        places = [given.index(word) for word in mine if given.count(word) == 1]
+        if sum(b < a for a, b in pairwise(places)) > 1:
+            return "the words of the post are in another order"
+    return ""
+
+
+def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
+    """An older number, or an older state, told as the present one."""
+    said, posts = aligned.said, aligned.posts
+    dated = [(post.at, p) for p, post in enumerate(posts) if post.at]
+    if len(dated) < 2 or len(dated) < len(posts):
+        return ""
+    whole = " ".join(said.sentences)
+    now, then = marks("now", whole, said.lang), marks("then", whole, said.lang)
+    newest = max(dated)[1]
+    mine = {number.value for number in numbers(said)}
+    moving = _moving(cited)
+    for values in moving.values():
+        latest = values.get(newest)
+        told = mine & {value for each in values.values() for value in each}
+        if latest and told and not told & latest and (now or not then):
+            return "a later cited post gives a newer number"
+    if now and not then and not moving:
+        for clause in range(len(said.clauses)):
+            if marks("now", said.clauses[clause], said.lang):
+                found = aligned.evidence(aligned.clause_words(clause))
+                if found and found.post != newest and found.held > aligned.share(aligned.clause_words(clause), [newest]):
+                    return "the present state is that of a later cited post"
+    return ""
+
+
+def _moving(cited: Sequence[CitedText]) -> dict[str, dict[int, set[float]]]:
+    """The counts of people that several posts give, with each post's values."""
+    found: dict[str, dict[int, set[float]]] = {}
+    for p, post in enumerate(cited):
+        for figure in figures(post.text):
+            found.setdefault(figure.quantity, {}).setdefault(p, set()).add(figure.value)
+    return {quantity: values for quantity, values in found.items() if len(values) > 1}
+
+
+_FROM_TO = re.compile(r"\b(?:from|de|von|da|di)\b\D{0,40}?$")
+
+
+def wrong_order(aligned: Alignment) -> str:
+    """Two numbers, or two events, in another order than that of their posts."""
+    said, posts = aligned.said, aligned.posts
+    told = numbers(said)
+    places = {
+        number.at: [p for p, post in enumerate(posts) if number.value in {n.value for n in numbers(post)}] for number in told
+    }
+    whole = " ".join(said.sentences)
+    if not marks("then", whole, said.lang):
+        return ""
+    for first, second in pairwise(told):
+        a, b = places[first.at], places[second.at]
+        if len(a) != 1 or len(b) != 1 or a == b:
+            continue
+        between = " ".join(word.folded for word in said.words[first.at : second.at])
+        early, late = posts[a[0]].at, posts[b[0]].at
+        if early is None or late is None or early == late:
+            continue
+        backwards = bool(re.search(r"\b(?:after|up from|down from|before that|against|earlier|previously)\b", between))
+        forwards = not backwards and _in_order(said, first.at)
+        if (forwards and early > late) or (backwards and early < late):
+            return "the posts came in the other order"
+    return _events_order(aligned)
+
+
+def _in_order(said: Text, at: int) -> bool:
+    """Whether a number begins an order: after "from", "first", "at first"."""
+    before = {word.folded for word in said.words[max(0, at - 6) : at]}
+    behind = {word.folded for word in said.words[at : at + 12]}
+    return not before.isdisjoint(("from", "de", "von", "da", "first", "initially", "primero", "zuerst", "prima")) or not behind.isdisjoint(
+        ("then", "later", "to", "luego", "puis", "dann", "poi", "depois", "despues", "plus", "spater")
+    )
+
+
+_BEFORE = re.compile(r"\b(?:before|then|later|afterwards|antes de que|luego|puis|dann|poi|depois|despues)\b")
+_AFTER = re.compile(r"\bafter\b")
+
+
+def _events_order(aligned: Alignment) -> str:
+    """"A before B", "A, then B" with B's post older; "A after B" with A's post older."""
+    said = aligned.said
+    whole = " ".join(said.sentences)
+    for pattern, forward in ((_BEFORE, True), (_AFTER, False)):
+        match = pattern.search(whole)
+        if not match or match.start() == 0:
+            continue
+        cut = len(whole[: match.start()].split())
+        left = [n for n in aligned.content if n < cut]
+        right = [n for n in aligned.content if n >= cut]
+        a, b = aligned.evidence(left), aligned.evidence(right)
+        if not a or not b or a.post == b.post:
+            continue
+        early, late = aligned.posts[a.post].at, aligned.posts[b.post].at
+        if early and late and early != late and (early > late) == forward:
+            return "the posts came in the other order"
+    return ""

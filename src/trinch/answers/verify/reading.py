@@ -1,0 +1,140 @@
+"""Split a sentence, or the text of a post, into words and clauses."""
+
+import html
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from trinch.answers.verify import meanings
+from trinch.posts.language_id import identify
+from trinch.posts.text import fold
+
+_NOISE = re.compile(r"https?:\S*|\bpic\.twitter\S*|\b\w+\.(?:ly|co|gl|ms|me|it)/\S+")
+_REPOST = re.compile(r"^\W*(?:RT|MT)\W+@(\w+):?\s*", re.IGNORECASE)
+_HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Za-z])(?=\d)|_")
+_TOKEN = re.compile(
+    r"[$€£]?\d+(?:[.,:]\d+)*(?:\+|%)?|[^\W\d_]+(?:['’\-][^\W\d_]+)*|[😂🤣😜😉]|[.!?…;:,()–—|\"“”«»]|\d+"
+)
+_SENTENCE_END = frozenset(".!?…|")
+_CLAUSE_END = frozenset(",;:()–—")
+_JOINING = frozenset(
+    "and but while whereas though although y pero mientras e mas enquanto et mais tandis ma mentre und aber wahrend".split()
+)
+"""Words between clauses, in the languages of the marks."""
+
+
+class CitedText(NamedTuple):
+    """A post as the verifier needs it."""
+
+    text: str
+    author: str = ""
+    at: datetime | None = None
+    lang: str = ""
+
+
+class Word(NamedTuple):
+    folded: str
+    root: str
+    concepts: frozenset[str]
+    sentence: int
+    clause: int
+    name: bool
+    """Written as a name: with a capital that its place does not explain."""
+
+
+class Text(NamedTuple):
+    words: tuple[Word, ...]
+    lang: str
+    sentences: tuple[str, ...]
+    """Folded, without apostrophes, with their closing mark; `Word.sentence` counts them."""
+    clauses: tuple[str, ...]
+    author: str = ""
+    at: datetime | None = None
+    repeats: str = ""
+    """The handle whose words the post repeats."""
+
+    def of_clause(self, n: int) -> list[Word]:
+        return [word for word in self.words if word.clause == n]
+
+
+def read_post(post: CitedText, hint: str = "") -> Text:
+    """A post's words. `hint` is the language to assume where neither the post nor its text says which it is."""
+    raw = _NOISE.sub(" ", html.unescape(post.text))
+    repeated = _REPOST.match(raw)
+    raw = _REPOST.sub("", raw)
+    raw = re.sub(r"[#@](\w+)", lambda tag: _HUMP.sub(" ", tag[1]), raw)
+    lang = identify(raw)
+    if lang not in meanings.LANGUAGES:
+        lang = post.lang if post.lang in meanings.LANGUAGES else hint or "en"
+    return read(raw, lang)._replace(
+        author=fold(post.author), at=post.at, repeats=fold(repeated[1]) if repeated else ""
+    )
+
+
+class _Builder:
+    """Collects words, clauses and sentences in one pass."""
+
+    def __init__(self, lang: str) -> None:
+        self.lang = lang
+        self.words: list[Word] = []
+        self.sentences: list[list[str]] = [[]]
+        self.clauses: list[list[str]] = [[]]
+
+    def mark(self, mark: str) -> None:
+        if mark in _SENTENCE_END:
+            if self.sentences[-1]:
+                self.sentences[-1].append(mark)
+                self.clauses[-1].append(mark)
+                self.sentences.append([])
+                self.clauses.append([])
+        elif mark in _CLAUSE_END and self.clauses[-1]:
+            self.clauses[-1].append(mark)
+            self.sentences[-1].append(mark)
+            self.clauses.append([])
+
+    def word(self, written: str) -> None:
+        folded = fold(written).replace("’", "'")
+        if folded in _JOINING and len(self.clauses[-1]) >= 3:
+            self.clauses.append([])
+        bare = folded.removesuffix("'s").partition("'")[2] if re.match(r"[dlcjmnst]'", folded) else folded
+        bare = bare.removesuffix("'s").replace("'", "")
+        first = not self.sentences[-1]
+        known = meanings.concepts(bare, self.lang) or bare in meanings.generic(self.lang)
+        name = written[0].isupper() and not (known and (first or self.lang == "de"))
+        self.words.append(
+            Word(
+                bare,
+                meanings.root(bare, self.lang),
+                meanings.concepts(bare, self.lang),
+                len(self.sentences) - 1,
+                len(self.clauses) - 1,
+                name,
+            )
+        )
+        self.sentences[-1].append(folded.replace("'", ""))
+        self.clauses[-1].append(folded.replace("'", ""))
+
+
+def read(text: str, lang: str) -> Text:
+    """The words of a text in a language. Clauses end at punctuation and before a joining word."""
+    built = _Builder(lang)
+    for token in _TOKEN.findall(text):
+        if token[0].isalnum() or token[0] in "$€£😂🤣😜😉":
+            built.word(token)
+        else:
+            built.mark(token)
+    return Text(
+        tuple(built.words),
+        lang,
+        tuple(" ".join(words) for words in built.sentences),
+        tuple(" ".join(words) for words in built.clauses),
+    )
+
+
+def moment(text: str) -> datetime | None:
+    """An RFC 3339 time, UTC where it has no zone; None for what is none."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
