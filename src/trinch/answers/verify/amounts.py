@@ -7,9 +7,8 @@ from itertools import combinations
 from typing import NamedTuple
 
 from trinch.answers import lexicon
-from trinch.answers.quantities import figures
 from trinch.answers.verify import meanings
-from trinch.answers.verify.reading import CitedText, Text
+from trinch.answers.verify.reading import Text
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_629_800, "year": 31_557_600}
 _DIGITS = re.compile(r"[$€£]?(\d+(?:[.,]\d+)*)(\+|%)?")
@@ -27,6 +26,9 @@ _BOUNDS_UP = re.compile(r"\b(?:more than|over|at least|no fewer|above|mas de|al 
 _BOUNDS_DOWN = re.compile(r"\b(?:less than|fewer than|under|below|up to|at most|nearly|almost|menos de|moins de|hasta|meno di|weniger als|fast|bis zu|casi|quase|quasi|presque)\b")
 
 
+_ORDINALS = frozenset(("st", "nd", "rd", "th"))
+
+
 class Number(NamedTuple):
     value: float
     at: int
@@ -38,10 +40,10 @@ def numbers(text: Text) -> list[Number]:
     found: list[Number] = []
     words = text.words
     for at, word in enumerate(words):
-        value = value_of(word.folded)
-        if value is None or _is_time(text, at):
-            continue
+        value = value_of(word.folded, text.lang)
         following = words[at + 1].folded if at + 1 < len(words) else ""
+        if value is None or _is_time(text, at) or following in _ORDINALS:
+            continue
         if following in meanings.MULTIPLIERS and not (following == "m" and text.lang != "en"):
             value *= meanings.MULTIPLIERS[following]
         if at and found and found[-1].at == at - 1 and word.folded in meanings.MULTIPLIERS:
@@ -50,10 +52,10 @@ def numbers(text: Text) -> list[Number]:
     return found
 
 
-def value_of(word: str) -> float | None:
-    """The number that a folded word is; None for none."""
-    if word in meanings.NUMBERS:
-        return float(meanings.NUMBERS[word])
+def value_of(word: str, lang: str) -> float | None:
+    """The number that a folded word of a language is; None for none."""
+    if value := meanings.NUMBERS.get(lang, {}).get(word):
+        return float(value)
     match = _DIGITS.fullmatch(word)
     if not match:
         return None
@@ -76,7 +78,7 @@ def _is_time(text: Text, at: int) -> bool:
     return year or (word.isdigit() and int(word) <= 31 and not around.isdisjoint(_MONTHS))
 
 
-def unsupported_number(said: Text, sentence: str, posts: Sequence[Text], cited: Sequence[CitedText]) -> str:
+def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
     """Which number of a sentence the posts do not give; empty for none."""
     given = [[n.value for n in numbers(post)] for post in posts]
     every = [value for each in given for value in each]
@@ -92,7 +94,7 @@ def unsupported_number(said: Text, sentence: str, posts: Sequence[Text], cited: 
         if value in _inside(given):
             continue
         return f"no cited post gives the number {value:g}"
-    return _miscounted(said, sentence, cited) or _bound(said, posts)
+    return _miscounted(said, posts) or _bound(said, posts)
 
 
 def _inside(given: Sequence[Sequence[float]]) -> set[float]:
@@ -130,16 +132,35 @@ def time_words(unit: str) -> frozenset[str]:
     return frozenset(w for lang in lexicon.COMPLETE for w in lexicon.LANGUAGES[lang]["time"][unit].split())
 
 
-def _miscounted(said: Text, sentence: str, cited: Sequence[CitedText]) -> str:
+COUNTED = frozenset(("die", "hurt", "missing", "rescue", "arrest", "homeless", "evacuate"))
+"""Concepts by which people are counted; each is its own quantity."""
+
+
+def _miscounted(said: Text, posts: Sequence[Text]) -> str:
     """A number that counts people otherwise than the posts do: the injured as dead."""
     given: dict[float, set[str]] = {}
-    for post in cited:
-        for figure in figures(post.text):
-            given.setdefault(figure.value, set()).add(figure.quantity)
-    for figure in figures(sentence):
-        if figure.value in given and figure.quantity not in given[figure.value]:
-            return f"the posts count {figure.value:g} as {' or '.join(sorted(given[figure.value]))}, not as {figure.quantity}"
+    for post in posts:
+        for number in numbers(post):
+            given.setdefault(number.value, set()).update(_quantity(post, number))
+    for number in numbers(said):
+        mine, theirs = _quantity(said, number), given.get(number.value, set())
+        if mine and theirs and not mine & theirs:
+            return f"the posts count {number.value:g} as {min(theirs)}, not as {min(mine)}"
     return ""
+
+
+def _quantity(text: Text, number: Number) -> set[str]:
+    """What a number counts people as: by the nearest such word behind it in its clause, else in front."""
+    here = text.words[number.at].clause
+    behind = [w for w in text.words[number.at + 1 :] if w.clause == here]
+    front = [w for w in reversed(text.words[: number.at]) if w.clause == here]
+    for side in (behind, front):
+        for word in side:
+            if value_of(word.folded, text.lang) is not None and side is behind:
+                break
+            if counted := word.concepts & COUNTED:
+                return set(counted)
+    return set()
 
 
 def _bound(said: Text, posts: Sequence[Text]) -> str:

@@ -5,9 +5,11 @@ bear it in the sentence, and a mark of strength in the sentence must come from a
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
+from trinch.answers import lexicon
 from trinch.answers.verify.alignment import Alignment, Evidence
-from trinch.answers.verify.meanings import OPPOSITES, marks
+from trinch.answers.verify.meanings import OPERATORS, OPPOSITES, SPEAKERS, SPEECH, marks
 from trinch.answers.verify.reading import Text
 
 Check = Callable[[Alignment, int, Evidence], str]
@@ -44,33 +46,50 @@ def attributed(aligned: Alignment, clause: int, found: Evidence) -> str:
     """What somebody says, or thinks, told as a fact; or put into the mouth of somebody else."""
     said, post = aligned.said, aligned.posts[found.post]
     sentence, mine = post.sentences[found.sentence], _whole(said)
-    attributes = bool(marks("speech", mine, said.lang))
-    if not attributes and (_speech(post, found.sentence) or marks("opinion", sentence, post.lang)):
+    attributes = _attributes(said)
+    if not attributes and (_speech(post, found.sentence, _placed(said)) or '"' in sentence or marks("opinion", sentence, post.lang)):
         return "the post says so in somebody's words"
     return wrong_speaker(aligned) if attributes else ""
 
 
-def _speech(post: Text, sentence: int) -> bool:
-    """Whether a sentence of a post says who says so: by a verb, or by a name and a colon in front."""
+def _attributes(said: Text) -> bool:
+    """Whether a sentence says who says so."""
+    return bool(marks("speech", _whole(said), said.lang)) or any(word.concepts & SPEECH for word in said.words)
+
+
+def _speech(post: Text, sentence: int, placed: frozenset[str]) -> bool:
+    """Whether a sentence of a post says who says so: by a verb, or by a speaker and a colon in front."""
     text = post.sentences[sentence]
+    if marks("attribution", text, post.lang):
+        return True
     lead = text.partition(" : ")[0]
-    colon = " : " in text and len(lead.split()) <= 4
-    return bool(marks("speech", text, post.lang)) or (colon and sentence == 0)
+    if sentence or lead == text or len(lead.split()) > 4:
+        return False
+    words = post.words[: len(lead.split())]
+    return any(
+        word.concepts & SPEAKERS or (word.name and word.folded not in lexicon.PLACE_OF and word.folded not in placed)
+        for word in words
+    )
+
+
+_PLACING = frozenset("in at near from of en em a de no na bei aus nel nella sa".split())
+
+
+def _placed(said: Text) -> frozenset[str]:
+    """The names that a sentence has for places: behind a preposition."""
+    return frozenset(
+        word.folded for before, word in pairwise(said.words) if word.name and before.folded in _PLACING
+    )
 
 
 _ACCORDING = ("according to", "in the words of", "segun", "selon", "secondo", "segundo", "laut", "stando a", "d'apres", "de acordo com")
-_SPEAKERS_CONCEPTS = frozenset(
-    "police official government president minister mayor governor court prosecutor lawyer spokesman witness media soldier firefighter doctor leader king union company journalist investigate family".split()
-)
-
-
 def wrong_speaker(aligned: Alignment) -> str:
     """A speaker of the sentence that no post has for one: an office or body that is not named there at all, or stands
     in a post only as what is spoken of."""
     said = aligned.said
     for n in aligned.content:
         word = said.words[n]
-        if not (word.concepts & _SPEAKERS_CONCEPTS) and not word.name:
+        if not (word.concepts & SPEAKERS) and not word.name:
             continue
         if not _is_speaker(said, n):
             continue
@@ -112,15 +131,27 @@ def _speaks_in(aligned: Alignment, n: int, post: int) -> bool:
 def negated(aligned: Alignment, clause: int, found: Evidence) -> str:
     """A negation that the post has not, or the other way round."""
     said, post = aligned.said, aligned.posts[found.post]
-    mine = bool(marks("negation", said.clauses[clause], said.lang))
-    given = bool(marks("negation", post.clauses[found.clause], post.lang))
-    if mine == given:
+    if marks("negation", said.clauses[clause], said.lang):
+        return "" if marks("negation", _whole(post), post.lang) else "the sentence denies what the post says"
+    if marks("negation", _whole(said), said.lang):
         return ""
-    if given and marks("negation", _whole(said), said.lang):
-        return ""
-    if mine and marks("negation", _whole(post), post.lang):
-        return ""
-    return "the sentence denies what the post says" if mine else "the post denies it"
+    carrying = [found.clause, *aligned.carrying(found.post)]
+    return "the post denies it" if any(marks("negation", post.clauses[c], post.lang) for c in carrying) else ""
+
+
+def governed(aligned: Alignment, clause: int, found: Evidence) -> str:
+    """What the post says has ended, is denied, attempted or threatened, where the sentence has no such word."""
+    post, said = aligned.posts[found.post], aligned.said
+    mine = {concept for word in said.words for concept in word.concepts}
+    for n in aligned.clause_words(clause):
+        for at, _ in aligned.matches(n, found.post):
+            if at < 0 or said.words[n].name:
+                continue
+            for near in post.words[max(0, at - 2) : at]:
+                turns = near.concepts & OPERATORS
+                if turns and near.clause == post.words[at].clause and not near.concepts & mine:
+                    return f"the post has “{near.folded}” there"
+    return ""
 
 
 def planned(aligned: Alignment, clause: int, found: Evidence) -> str:
@@ -193,4 +224,4 @@ def denied(aligned: Alignment) -> str:
     return "a cited post denies or corrects it" if denying else ""
 
 
-CHECKS: Sequence[Check] = (unsure, attributed, negated, planned, caused, strengthened, turned)
+CHECKS: Sequence[Check] = (unsure, attributed, negated, governed, planned, caused, strengthened, turned)

@@ -52,8 +52,24 @@ def _pairs(text: str) -> dict[str, int]:
     return {word: int(value) for word, _, value in (pair.partition("=") for pair in text.split())}
 
 
-NUMBERS = {**_pairs(_TABLES["numbers"]["values"]), **lexicon.NUMBER_WORDS}
+NUMBERS: dict[str, dict[str, int]] = {
+    lang: {
+        **_pairs(_TABLES["numbers"].get(lang, "")),
+        **{
+            word: int(value)
+            for value, found in lexicon.LANGUAGES.get(lang, {}).get("numbers", {}).items()
+            for word in found.split()
+        },
+    }
+    for lang in LANGUAGES
+}
+"""The number words of each language."""
 MULTIPLIERS = _pairs(_TABLES["numbers"]["multipliers"])
+EVENTS = lexicon.words(_TABLES["events"]["concepts"])
+SPEAKERS = lexicon.words(_TABLES["speakers"]["concepts"])
+OPERATORS = lexicon.words(_TABLES["operators"]["concepts"])
+SPEECH = frozenset({"say", "confirm", "announce", "deny", "warn"})
+"""Concepts of verbs by which somebody says something."""
 
 
 @lru_cache(maxsize=1)
@@ -69,11 +85,20 @@ def root(word: str, lang: str) -> str:
     return stem(_IRREGULAR.get(word, word) if lang == "en" else word, lang)
 
 
+_INFLECTED = frozenset(("es", "pt", "fr", "it"))
+SHORTEST_STEM, LONGEST_ENDING = 4, 5
+
+
 @lru_cache(maxsize=50_000)
 def concepts(word: str, lang: str) -> frozenset[str]:
     """The concepts that a folded word of a language may mean."""
     known = _CONCEPTS.get(lang, {})
-    return known.get(word, frozenset()) | known.get(root(word, lang), frozenset())
+    found = known.get(word, frozenset()) | known.get(root(word, lang), frozenset())
+    if found or lang not in _INFLECTED:
+        return found
+    # Folding takes the accents that the stemmers need ("venció"): what begins with a known stem is a form of it.
+    starts = (word[:n] for n in range(len(word) - 1, max(SHORTEST_STEM, len(word) - LONGEST_ENDING) - 1, -1))
+    return next((known[start] for start in starts if start in known), frozenset())
 
 
 @lru_cache(maxsize=50_000)
@@ -102,6 +127,11 @@ def _pattern(kind: str, lang: str) -> re.Pattern[str]:
 def marks(kind: str, folded: str, lang: str) -> list[str]:
     """The marks of a kind in a folded text without apostrophes, in order."""
     return _pattern(kind, lang).findall(folded) if lang in LANGUAGES else []
+
+
+def is_english(word: str) -> bool:
+    """Whether WordNet has a folded word, or its singular."""
+    return word in _synonyms() or word.removesuffix("s") in _synonyms()
 
 
 @lru_cache(maxsize=16)

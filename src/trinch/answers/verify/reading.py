@@ -10,6 +10,7 @@ from trinch.posts.language_id import identify
 from trinch.posts.text import fold
 
 _NOISE = re.compile(r"https?:\S*|\bpic\.twitter\S*|\b\w+\.(?:ly|co|gl|ms|me|it)/\S+")
+_QUOTED = re.compile(r"(?<!\w)['‘“«\"](\w[^'’”»\"]{5,}?)['’”»\"](?!\w)")
 _REPOST = re.compile(r"^\W*(?:RT|MT)\W+@(\w+):?\s*", re.IGNORECASE)
 _HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Za-z])(?=\d)|_")
 _TOKEN = re.compile(
@@ -57,18 +58,28 @@ class Text(NamedTuple):
         return [word for word in self.words if word.clause == n]
 
 
-def read_post(post: CitedText, hint: str = "") -> Text:
-    """A post's words. `hint` is the language to assume where neither the post nor its text says which it is."""
+def read_post(post: CitedText) -> Text:
+    """A post's words, in the language that its text is found to be in."""
     raw = _NOISE.sub(" ", html.unescape(post.text))
     repeated = _REPOST.match(raw)
     raw = _REPOST.sub("", raw)
+    raw = _QUOTED.sub(r' "\1" ', raw)
     raw = re.sub(r"[#@](\w+)", lambda tag: _HUMP.sub(" ", tag[1]), raw)
-    lang = identify(raw)
-    if lang not in meanings.LANGUAGES:
-        lang = post.lang if post.lang in meanings.LANGUAGES else hint or "en"
-    return read(raw, lang)._replace(
+    return read(raw, _language(raw, post.lang))._replace(
         author=fold(post.author), at=post.at, repeats=fold(repeated[1]) if repeated else ""
     )
+
+
+def _language(raw: str, given: str) -> str:
+    """The language of a text: as identified, unless another knows more of its words, as is common in short texts."""
+    words = [fold(word) for word in re.findall(r"[^\W\d_]+", raw)]
+
+    def known(lang: str) -> int:
+        return sum(bool(meanings.concepts(word, lang)) or word in meanings.generic(lang) for word in words)
+
+    best = max(sorted(meanings.LANGUAGES, key="en".__ne__), key=known)
+    likely = next((lang for lang in (identify(raw), given) if lang in meanings.LANGUAGES), best)
+    return likely if known(likely) + 1 >= known(best) else best
 
 
 class _Builder:
@@ -81,8 +92,10 @@ class _Builder:
         self.clauses: list[list[str]] = [[]]
 
     def mark(self, mark: str) -> None:
+        if mark == '"':
+            self.sentences[-1].append(mark)
         if mark in _SENTENCE_END:
-            if self.sentences[-1]:
+            if self.clauses[-1]:
                 self.sentences[-1].append(mark)
                 self.clauses[-1].append(mark)
                 self.sentences.append([])
@@ -98,9 +111,12 @@ class _Builder:
             self.clauses.append([])
         bare = folded.removesuffix("'s").partition("'")[2] if re.match(r"[dlcjmnst]'", folded) else folded
         bare = bare.removesuffix("'s").replace("'", "")
-        first = not self.sentences[-1]
-        known = meanings.concepts(bare, self.lang) or bare in meanings.generic(self.lang)
-        name = written[0].isupper() and not (known and (first or self.lang == "de"))
+        known = bool(meanings.concepts(bare, self.lang)) or bare in meanings.generic(self.lang)
+        if not self.sentences[-1]:
+            known = known or (self.lang == "en" and meanings.is_english(bare))
+        elif self.lang != "de":
+            known = False
+        name = written[0].isupper() and not known
         self.words.append(
             Word(
                 bare,
