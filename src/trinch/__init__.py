@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trinch.answers.types import Answer, Citation, CitedPost, Claim
+    from trinch.answers.verify.verifier import Verdict
     from trinch.errors import TrinchError
     from trinch.posts.schema import (
         AccountGone,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from trinch.service.ask import QuestionError
     from trinch.service.ingest import Stopped
     from trinch.service.session import Session, open
+    from trinch.service.verify import verify
     from trinch.store.query import QueryError
     from trinch.store.stats import Stats
     from trinch.store.store import Hit
@@ -56,7 +58,9 @@ _MODULES = {
     ),
     "trinch.service.ask": ("QuestionError",),
     "trinch.service.ingest": ("Stopped",),
+    "trinch.answers.verify.verifier": ("Verdict",),
     "trinch.service.session": ("Session", "open"),
+    "trinch.service.verify": ("verify",),
     "trinch.store.query": ("QueryError",),
     "trinch.store.stats": ("Stats",),
     "trinch.store.store": ("Hit",),
@@ -87,8 +91,10 @@ __all__ = [
     "Stopped",
     "Totals",
     "TrinchError",
+    "Verdict",
     "__version__",
     "open",
+    "verify",
 ]
 
 

@@ -24,6 +24,7 @@ from trinch.cli.search import search
 from trinch.cli.serve import keys, mcp, serve
 from trinch.cli.stats import stats
 from trinch.cli.train import train
+from trinch.cli.verify import verify
 
 # Our matrices are small: more numpy threads would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -60,7 +61,7 @@ def main() -> None:
     """
 
 
-for command in (ingest, listen, search, ask, stats, demo, serve, keys, mcp, plan, model, train):
+for command in (ingest, listen, search, ask, verify, stats, demo, serve, keys, mcp, plan, model, train):
     main.add_command(command)
 for command in (check, rebuild, backup, restore, erase):
     main.add_command(command)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from trinch.answers import lexicon
 from trinch.answers.verify import meanings
 from trinch.answers.verify.amounts import is_time_word, value_of
 from trinch.answers.verify.reading import Text, Word
@@ -15,8 +16,8 @@ COMMON_START = 5
 NAME_WEIGHT = 1.5
 
 
-_PEOPLE = frozenset(
-    "s an ans ian ians ean ese ish i is ite ites er ers no na nos nas ano ana anos anas ana ense enses ien ienne iens ain aine isch ische ischen isches er erin iano iana iani eno ena enos enas ino ina in en ns n".split()
+_PEOPLE = lexicon.words(
+    "s an ans ian ians ean ese ish i is ite ites er ers no na nos nas ano ana anos anas ana ense enses ien ienne iens ain aine isch ische ischen isches er erin iano iana iani eno ena enos enas ino ina in en ns n"
 )
 """Endings by which the name of a place becomes that of its people."""
 

@@ -12,18 +12,26 @@ from trinch.answers.verify.reading import Text
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_629_800, "year": 31_557_600}
 _DIGITS = re.compile(r"[$€£]?(\d+(?:[.,]\d+)*)(\+|%)?")
-_SUMS = frozenset(
-    "total together combined all altogether sum overall counting both in more higher lower fewer less rose up down added additional by difference apart juntos suma mas menos ensemble plus moins insieme piu meno zusammen mehr weniger ao todo".split()
+_SUMS = lexicon.words(
+    "total together combined all altogether sum overall counting both in more higher lower fewer less rose up down added additional by difference apart juntos suma mas menos ensemble plus moins insieme piu meno zusammen mehr weniger ao todo"
 )
 """Words beside a computed number."""
 _MONTHS = frozenset(
-    name for lang in lexicon.COMPLETE for names in lexicon.LANGUAGES[lang]["time"]["months"] for name in names.split()
+    name
+    for lang in lexicon.COMPLETE
+    for names in lexicon.LANGUAGES[lang]["time"]["months"]
+    for name in names.split()
 )
 _WEEKDAYS = [
-    frozenset(lexicon.LANGUAGES[lang]["time"]["weekdays"].split()[n] for lang in lexicon.COMPLETE) for n in range(7)
+    frozenset(lexicon.LANGUAGES[lang]["time"]["weekdays"].split()[n] for lang in lexicon.COMPLETE)
+    for n in range(7)
 ]
-_BOUNDS_UP = re.compile(r"\b(?:more than|over|at least|no fewer|above|mas de|al menos|plus de|au moins|piu di|almeno|mehr als|mindestens|uber|pelo menos|mais de)\b")
-_BOUNDS_DOWN = re.compile(r"\b(?:less than|fewer than|under|below|up to|at most|nearly|almost|menos de|moins de|hasta|meno di|weniger als|fast|bis zu|casi|quase|quasi|presque)\b")
+_BOUNDS_UP = re.compile(
+    r"\b(?:more than|over|at least|no fewer|above|mas de|al menos|plus de|au moins|piu di|almeno|mehr als|mindestens|uber|pelo menos|mais de)\b"
+)
+_BOUNDS_DOWN = re.compile(
+    r"\b(?:less than|fewer than|under|below|up to|at most|nearly|almost|menos de|moins de|hasta|meno di|weniger als|fast|bis zu|casi|quase|quasi|presque)\b"
+)
 
 
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
@@ -117,7 +125,13 @@ def computed(given: Sequence[Sequence[float]]) -> set[float]:
 def _is_span(said: Text, number: Number, posts: Sequence[Text]) -> bool:
     """Whether a number of hours, days … is the time between two of the posts."""
     unit = next(
-        (u for word in said.words[number.at + 1 : number.at + 3] for u in _UNITS if word.folded in time_words(u)), ""
+        (
+            u
+            for word in said.words[number.at + 1 : number.at + 3]
+            for u in _UNITS
+            if word.folded in time_words(u)
+        ),
+        "",
     )
     times = [post.at for post in posts if post.at]
     if not unit or len(times) < 2:
@@ -189,7 +203,17 @@ def wrong_time(said: Text, posts: Sequence[Text]) -> str:
         elif weekday := _weekday(word.folded):
             if not any(time.weekday() in weekday for time in near):
                 return f"no cited post is of a {word.folded}"
-        elif word.folded in ("yesterday", "tomorrow", "ayer", "hier", "ieri", "gestern", "ontem", "demain", "domani"):
+        elif word.folded in (
+            "yesterday",
+            "tomorrow",
+            "ayer",
+            "hier",
+            "ieri",
+            "gestern",
+            "ontem",
+            "demain",
+            "domani",
+        ):
             return f"no cited post says {word.folded}"
     return ""
 

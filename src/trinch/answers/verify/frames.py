@@ -45,16 +45,22 @@ def unsure(aligned: Alignment, clause: int, found: Evidence) -> str:
 def attributed(aligned: Alignment, clause: int, found: Evidence) -> str:
     """What somebody says, or thinks, told as a fact; or put into the mouth of somebody else."""
     said, post = aligned.said, aligned.posts[found.post]
-    sentence, mine = post.sentences[found.sentence], _whole(said)
+    sentence = post.sentences[found.sentence]
     attributes = _attributes(said)
-    if not attributes and (_speech(post, found.sentence, _placed(said)) or '"' in sentence or marks("opinion", sentence, post.lang)):
+    if not attributes and (
+        _speech(post, found.sentence, _placed(said))
+        or '"' in sentence
+        or marks("opinion", sentence, post.lang)
+    ):
         return "the post says so in somebody's words"
     return wrong_speaker(aligned) if attributes else ""
 
 
 def _attributes(said: Text) -> bool:
     """Whether a sentence says who says so."""
-    return bool(marks("speech", _whole(said), said.lang)) or any(word.concepts & SPEECH for word in said.words)
+    return bool(marks("speech", _whole(said), said.lang)) or any(
+        word.concepts & SPEECH for word in said.words
+    )
 
 
 def _speech(post: Text, sentence: int, placed: frozenset[str]) -> bool:
@@ -67,12 +73,13 @@ def _speech(post: Text, sentence: int, placed: frozenset[str]) -> bool:
         return False
     words = post.words[: len(lead.split())]
     return any(
-        word.concepts & SPEAKERS or (word.name and word.folded not in lexicon.PLACE_OF and word.folded not in placed)
+        word.concepts & SPEAKERS
+        or (word.name and word.folded not in lexicon.PLACE_OF and word.folded not in placed)
         for word in words
     )
 
 
-_PLACING = frozenset("in at near from of en em a de no na bei aus nel nella sa".split())
+_PLACING = lexicon.words("in at near from of en em a de no na bei aus nel nella sa")
 
 
 def _placed(said: Text) -> frozenset[str]:
@@ -82,7 +89,20 @@ def _placed(said: Text) -> frozenset[str]:
     )
 
 
-_ACCORDING = ("according to", "in the words of", "segun", "selon", "secondo", "segundo", "laut", "stando a", "d'apres", "de acordo com")
+_ACCORDING = (
+    "according to",
+    "in the words of",
+    "segun",
+    "selon",
+    "secondo",
+    "segundo",
+    "laut",
+    "stando a",
+    "d'apres",
+    "de acordo com",
+)
+
+
 def wrong_speaker(aligned: Alignment) -> str:
     """A speaker of the sentence that no post has for one: an office or body that is not named there at all, or stands
     in a post only as what is spoken of."""
@@ -123,7 +143,9 @@ def _speaks_in(aligned: Alignment, n: int, post: int) -> bool:
         clause = text.clauses[word.clause]
         if marks("speech", clause, text.lang) or clause.rstrip().endswith(":"):
             return True
-        if word.clause + 1 < len(text.clauses) and marks("speech", text.clauses[word.clause + 1][:25], text.lang):
+        if word.clause + 1 < len(text.clauses) and marks(
+            "speech", text.clauses[word.clause + 1][:25], text.lang
+        ):
             return True
     return bool(text.repeats or text.author) and not marks("speech", _whole(text), text.lang)
 
@@ -136,7 +158,9 @@ def negated(aligned: Alignment, clause: int, found: Evidence) -> str:
     if marks("negation", _whole(said), said.lang):
         return ""
     carrying = [found.clause, *aligned.carrying(found.post)]
-    return "the post denies it" if any(marks("negation", post.clauses[c], post.lang) for c in carrying) else ""
+    return (
+        "the post denies it" if any(marks("negation", post.clauses[c], post.lang) for c in carrying) else ""
+    )
 
 
 def governed(aligned: Alignment, clause: int, found: Evidence) -> str:
@@ -157,7 +181,9 @@ def governed(aligned: Alignment, clause: int, found: Evidence) -> str:
 def planned(aligned: Alignment, clause: int, found: Evidence) -> str:
     """A plan, a wish or a demand told as done."""
     said, post = aligned.said, aligned.posts[found.post]
-    if marks("future", post.clauses[found.clause], post.lang) and not marks("future", _whole(said), said.lang):
+    if marks("future", post.clauses[found.clause], post.lang) and not marks(
+        "future", _whole(said), said.lang
+    ):
         return "the post speaks of a plan, a wish or a demand, not of what has happened"
     if _infinitive(aligned, clause, found) and not marks("future", _whole(said), said.lang):
         return "the post says what is to happen"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from itertools import pairwise
 
+from trinch.answers import lexicon
 from trinch.answers.quantities import figures
 from trinch.answers.verify.alignment import Alignment, Evidence
 from trinch.answers.verify.amounts import numbers
@@ -11,8 +12,8 @@ from trinch.answers.verify.meanings import marks
 from trinch.answers.verify.reading import CitedText, Text
 
 _BY = frozenset(("by", "por", "par", "da", "dal", "dalla", "dai", "von", "vom"))
-_BEING = frozenset(
-    "fue fueron ser sido foi foram est sont ete e stato stata stati sono wurde wurden worden wird".split()
+_BEING = lexicon.words(
+    "fue fueron ser sido foi foram est sont ete e stato stata stati sono wurde wurden worden wird"
 )
 """Auxiliaries of the passive, for languages whose "by" means other things too."""
 COPIED = 0.8
@@ -22,12 +23,7 @@ COPIED = 0.8
 def swapped_roles(aligned: Alignment, clause: int, found: Evidence) -> str:
     """Two names or things on the other sides of a verb than in the post."""
     said, post = aligned.said, aligned.posts[found.post]
-    places = [
-        (n, at)
-        for n in aligned.clause_words(clause)
-        for at in _only(aligned, n, found)
-        if at >= 0
-    ]
+    places = [(n, at) for n in aligned.clause_words(clause) for at in _only(aligned, n, found) if at >= 0]
     verbs = [(n, at) for n, at in places if _is_verb(said, n)]
     for n, at in verbs:
         before = [(m, b) for m, b in places if m < n and not _is_verb(said, m)]
@@ -57,12 +53,16 @@ def _is_passive(text: Text, at: int) -> bool:
 def _only(aligned: Alignment, n: int, found: Evidence) -> list[int]:
     """The one place of a word in the evidence's sentence; none where there are several."""
     post = aligned.posts[found.post]
-    at = [a for a, got in aligned.matches(n, found.post) if got and (a < 0 or post.words[a].sentence == found.sentence)]
+    at = [
+        a
+        for a, got in aligned.matches(n, found.post)
+        if got and (a < 0 or post.words[a].sentence == found.sentence)
+    ]
     return at if len(at) == 1 else []
 
 
-_ACTIONS = frozenset(
-    "die hurt rescue arrest release charge convict shoot attack kidnap hit win lose elect nominate send give ask demand warn deny threaten try rob replace visit buy sell help block find accuse honour investigate search flee evacuate".split()
+_ACTIONS = lexicon.words(
+    "die hurt rescue arrest release charge convict shoot attack kidnap hit win lose elect nominate send give ask demand warn deny threaten try rob replace visit buy sell help block find accuse honour investigate search flee evacuate"
 )
 
 
@@ -141,7 +141,8 @@ def wrong_order(aligned: Alignment) -> str:
     said, posts = aligned.said, aligned.posts
     told = numbers(said)
     places = {
-        number.at: [p for p, post in enumerate(posts) if number.value in {n.value for n in numbers(post)}] for number in told
+        number.at: [p for p, post in enumerate(posts) if number.value in {n.value for n in numbers(post)}]
+        for number in told
     }
     whole = " ".join(said.sentences)
     if not marks("then", whole, said.lang):
@@ -165,7 +166,9 @@ def _in_order(said: Text, at: int) -> bool:
     """Whether a number begins an order: after "from", "first", "at first"."""
     before = {word.folded for word in said.words[max(0, at - 6) : at]}
     behind = {word.folded for word in said.words[at : at + 12]}
-    return not before.isdisjoint(("from", "de", "von", "da", "first", "initially", "primero", "zuerst", "prima")) or not behind.isdisjoint(
+    return not before.isdisjoint(
+        ("from", "de", "von", "da", "first", "initially", "primero", "zuerst", "prima")
+    ) or not behind.isdisjoint(
         ("then", "later", "to", "luego", "puis", "dann", "poi", "depois", "despues", "plus", "spater")
     )
 
@@ -175,7 +178,7 @@ _AFTER = re.compile(r"\bafter\b")
 
 
 def _events_order(aligned: Alignment) -> str:
-    """"A before B", "A, then B" with B's post older; "A after B" with A's post older."""
+    """ "A before B", "A, then B" with B's post older; "A after B" with A's post older."""
     said = aligned.said
     whole = " ".join(said.sentences)
     for pattern, forward in ((_BEFORE, True), (_AFTER, False)):

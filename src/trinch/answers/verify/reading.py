@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from trinch.answers import lexicon
 from trinch.answers.verify import meanings
 from trinch.posts.language_id import identify
 from trinch.posts.text import fold
@@ -18,8 +19,8 @@ _TOKEN = re.compile(
 )
 _SENTENCE_END = frozenset(".!?…|")
 _CLAUSE_END = frozenset(",;:()–—")
-_JOINING = frozenset(
-    "and but while whereas though although y pero mientras e mas enquanto et mais tandis ma mentre und aber wahrend".split()
+_JOINING = lexicon.words(
+    "and but while whereas though although y pero mientras e mas enquanto et mais tandis ma mentre und aber wahrend"
 )
 """Words between clauses, in the languages of the marks."""
 

@@ -41,7 +41,13 @@ def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
     if not cited or not sentence.strip():
         return Verdict(False, 0.0, "no post is cited")
     if lang not in meanings.LANGUAGES or len(sentence) > LONGEST:
-        return Verdict(False, 0.0, f"sentences in {lang!r} cannot be verified" if len(sentence) <= LONGEST else "the sentence is too long")
+        return Verdict(
+            False,
+            0.0,
+            f"sentences in {lang!r} cannot be verified"
+            if len(sentence) <= LONGEST
+            else "the sentence is too long",
+        )
     said = read(sentence, lang)
     posts = [read_post(post) for post in cited]
     aligned = Alignment(said, posts)
