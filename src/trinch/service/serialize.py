@@ -50,7 +50,7 @@ def post_json(hit: Hit) -> dict[str, Any]:
 def answer_json(store: Store, request: AskRequest, language_model: Setting | None = None) -> dict[str, Any]:
     """The answer to a request in the native shape, rechecked against the log at this instant.
 
-    `language_model` may rewrite the answer; it is opened in this process at its first use.
+    `language_model` may write the answer; it is opened in this process at its first use.
     """
     shown = as_json(answer(store, request, language_model))
     if shown["writer"] and shown["writer"]["error"]:
@@ -103,7 +103,8 @@ def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
     claims = [
         claim | {"citations": [citation for citation in claim["citations"] if holds(citation)]}
         for claim in shown["claims"]
-        if holds(claim["citations"][0])
+        # A written sentence rests on all of its posts, a quote on the first.
+        if all(map(holds, claim["citations"] if claim["written"] else claim["citations"][:1]))
     ]
     cited = {citation["key"] for claim in claims for citation in claim["citations"]}
     return shown | {

@@ -2,22 +2,25 @@
 
 import re
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 from itertools import pairwise
 
 from trinch.answers import lexicon
 from trinch.answers.quantities import figures
+from trinch.answers.spans import spans
 from trinch.answers.verify.alignment import Alignment, Evidence
 from trinch.answers.verify.amounts import numbers
 from trinch.answers.verify.meanings import marks
 from trinch.answers.verify.reading import CitedText, Text
+from trinch.answers.verify.rewording import faithful
 
 _BY = frozenset(("by", "por", "par", "da", "dal", "dalla", "dai", "von", "vom"))
 _BEING = lexicon.words(
     "fue fueron ser sido foi foram est sont ete e stato stata stati sono wurde wurden worden wird"
 )
 """Auxiliaries of the passive, for languages whose "by" means other things too."""
-COPIED = 0.8
-"""Share of a sentence's words that stand in a post as they are, from which on it is read as a copy with changes."""
+COPIED = 0.6
+"""Share of a sentence's words that a post has in the same order, from which on it is read as a copy with changes."""
 
 
 def swapped_roles(aligned: Alignment, clause: int, found: Evidence) -> str:
@@ -71,21 +74,89 @@ def _is_verb(text: Text, n: int) -> bool:
     return not word.name and (bool(word.concepts & _ACTIONS) or word.root == "tell")
 
 
-def shuffled(aligned: Alignment) -> str:
-    """A near copy of a post with words exchanged, added or left out."""
-    said = aligned.said
-    for post in aligned.posts:
-        if post.lang != said.lang:
-            continue
+def changed_copy(aligned: Alignment, sentence: str, cited: Sequence[CitedText]) -> str:
+    """A near copy of a post with words exchanged, added or left out, other than those that keep its meaning.
+
+    Where most words of a post are repeated in its order, what differs is the point: there `rewording.faithful` decides.
+    """
+    mine = [word.folded for word in aligned.said.words]
+    for post, original in zip(aligned.posts, cited, strict=True):
         given = [word.folded for word in post.words]
-        known = set(given)
-        mine = [word.folded for word in said.words]
-        if len(mine) < 4 or sum(word in known for word in mine) < COPIED * len(mine):
+        blocks = SequenceMatcher(None, given, mine, autojunk=False).get_matching_blocks()
+        if post.lang != aligned.said.lang or sum(block.size for block in blocks) < COPIED * len(mine):
             continue
-        places = [given.index(word) for word in mine if given.count(word) == 1]
-        if sum(b < a for a, b in pairwise(places)) > 1:
-            return "the words of the post are in another order"
+        if not (repeats(sentence, original.text, post.lang) or keeps_meaning(aligned.said, post)):
+            return "this repeats a post with changes that may alter its meaning"
     return ""
+
+
+_FREE = lexicon.words(
+    "a an the is are was were be been has have had of in at on near that it there says said say according people and "
+    "le la les un une des de du en el los las una il lo i gli di der die das ein eine o os as um uma no na do da"
+)
+"""Small words that a copy may add."""
+_GUARDED = (
+    (
+        lexicon.GUARDED
+        | lexicon.SCOPING
+        | lexicon.AT_LEAST
+        | lexicon.NEARLY
+        | lexicon.FEARED
+        | lexicon.NEGATIONS
+    )
+    - lexicon.SAYING
+    - {"over", "as", "about", "near", "all", "up", "on", "to", "last", "a", "in"}
+)
+"""Words that a copy may not leave out."""
+
+
+def keeps_meaning(said: Text, post: Text) -> bool:
+    """Whether a near copy differs from its post only in small words added, in parts left out that do not limit the
+    rest, and in at most one part moved: a place, or who says so."""
+    given = [word.folded for word in post.words]
+    mine = [word.folded for word in said.words]
+    if any(word not in given and word not in _FREE for word in mine):
+        return False
+    omitted = set(given) - set(mine)
+    if omitted & _GUARDED or _limits(post, set(mine)):
+        return False
+    places = [given.index(word) for word in mine if given.count(word) == 1 and word not in _FREE]
+    breaks = [n for n in range(1, len(places)) if places[n] < places[n - 1]]
+    if not breaks:
+        return True
+    if len(breaks) > 1:
+        return False
+    return _is_place(said, given[places[breaks[0]]]) or bool(
+        marks("speech", " ".join(mine[:4]), said.lang) or marks("speech", " ".join(mine[-4:]), said.lang)
+    )
+
+
+def _limits(post: Text, mine: set[str]) -> bool:
+    """Whether a part of a post that is left out begins with a word that makes it a condition."""
+    return any(word.folded in _CONDITIONS and word.folded not in mine for word in post.words)
+
+
+_CONDITIONS = lexicon.words(
+    "if unless until except before after while because when si sauf falls wenn se salvo"
+)
+
+
+def _is_place(said: Text, first: str) -> bool:
+    """Whether a word of a sentence stands behind a preposition of place, as a name."""
+    return any(
+        word.folded == first and word.name and before.folded in _PLACING
+        for before, word in pairwise(said.words)
+    )
+
+
+_PLACING = lexicon.words("in at near from en em bei nel nella a au")
+
+
+def repeats(sentence: str, text: str, lang: str) -> bool:
+    """Whether a sentence repeats a post, or a part of it that can be quoted, word for word but for what says nothing."""
+    plain = " ".join(text.split())
+    quotes = [plain, *(plain[span.start : span.end] for span in spans(plain))]
+    return any(faithful(sentence, quote, lang) for quote in quotes)
 
 
 def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:

@@ -12,7 +12,7 @@ from trinch.answers.verify import meanings
 from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import unsupported_number, wrong_time
 from trinch.answers.verify.frames import CHECKS, denied
-from trinch.answers.verify.order import shuffled, stale, swapped_roles, wrong_order
+from trinch.answers.verify.order import changed_copy, repeats, stale, swapped_roles, wrong_order
 from trinch.answers.verify.reading import CitedText, read, read_post
 
 WHOLE = 0.75
@@ -50,6 +50,8 @@ def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
         )
     said = read(sentence, lang)
     posts = [read_post(post) for post in cited]
+    if len(posts) == 1 and repeats(sentence, cited[0].text, posts[0].lang):
+        return Verdict(True, 1.0, "")
     aligned = Alignment(said, posts)
     if len(aligned.content) < FEWEST:
         return Verdict(False, 0.0, "the sentence says too little to be verified")
@@ -63,7 +65,7 @@ def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
         or _misput(aligned)
         or wrong_order(aligned)
         or stale(aligned, cited)
-        or shuffled(aligned)
+        or changed_copy(aligned, sentence, cited)
     )
     score = (whole + _least(aligned)) / 2
     return Verdict(not reason, round(score / 2 if reason else score, 4), reason)
