@@ -29,7 +29,10 @@ QUESTION = "what happened in Port Halden"
 
 GOOD = (
     ("The death toll of the Port Halden ferry accident has risen to 11, says the coast guard.", ("f13",)),
-    ("According to the hospital and the coast guard, the number of dead in Port Halden went from 9 to 11.", ("f09", "f14")),
+    (
+        "According to the hospital and the coast guard, the number of dead in Port Halden went from 9 to 11.",
+        ("f09", "f14"),
+    ),
     ("Investigators say that an engine failure is the likely cause of the Port Halden accident.", ("f18",)),
 )
 """Sentences in words of our own, and the posts that support them."""
@@ -101,7 +104,9 @@ def store() -> FakeCorpus:
     return FakeCorpus(FERRY + NOISE)
 
 
-def writing(store: FakeCorpus, given: Answer, opened: Callable[[], Any], wishes: Wishes | None = None) -> Writing:
+def writing(
+    store: FakeCorpus, given: Answer, opened: Callable[[], Any], wishes: Wishes | None = None
+) -> Writing:
     posts = reading_list(interpret(given.question, given.as_of, store), store, given, 50)
     return Writing(store, given, posts, opened, wishes or Wishes(), 1500)
 
@@ -111,7 +116,9 @@ def finished(made: Writing) -> Answer:
     return made.answer()
 
 
-def ask(store: FakeCorpus, server: Server, how: str, seconds: float = 5, wishes: Wishes | None = None) -> Answer:
+def ask(
+    store: FakeCorpus, server: Server, how: str, seconds: float = 5, wishes: Wishes | None = None
+) -> Answer:
     opened = partial(open_model, Setting(server.url(how), "m", seconds))
     return finished(writing(store, answer(store, QUESTION, AS_OF), opened, wishes))
 

@@ -18,22 +18,21 @@ from trinch.llm.openai_client import KEY
 QUESTION, AS_OF = "What happened in Port Esker?", "2026-03-18T20:00:00Z"
 OTHER = "Who won the regatta at Tallow Point?"
 SECRET = "sk-secret-of-the-test"
+SENTENCE = "In the final count, ten people died and 31 were hurt in the Port Esker silo explosion."
 
 
-def rewrite(messages: list[dict[str, str]]) -> str:
-    """One faithful sentence, and inventions for the rest."""
-    lines = []
-    for quote in json.loads(messages[-1]["content"])["quotes"]:
-        text = quote["quote"].replace("at a grain silo", "at grain silo")
-        lines.append(
-            f"[{quote['n']}] {text if text != quote['quote'] else 'All 900 have died in Port Esker.'}"
-        )
-    return "\n".join(lines)
+def write(messages: list[dict[str, str]]) -> str:
+    """A sentence that its post supports, in other words, and an invention."""
+    if len(messages) > 2:
+        return "NOTHING"
+    posts = json.loads(messages[1]["content"])["posts"]
+    n = next(item["n"] for item in posts if item["text"].startswith("Final figures"))
+    return f"{SENTENCE} [{n}] All 900 inhabitants have died in Port Esker. [{n}]"
 
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[Server]:
-    with Server(good=rewrite) as running:
+    with Server(good=write) as running:
         yield running
 
 
@@ -53,16 +52,16 @@ def ask(http: httpx.Client, **more: Any) -> Any:
 def test_the_native_answer_says_what_is_written_and_by_whom(http: httpx.Client) -> None:
     answer = ask(http).json()
     writer = answer["writer"]
-    assert (writer["model"], writer["sentences"], writer["error"]) == ("wordsmith", len(answer["claims"]), "")
-    written = [claim for claim in answer["claims"] if claim["written"]]
-    assert len(written) == writer["written"] >= 1
-    assert writer["fell_back"] == len(answer["claims"]) - len(written) >= 1
-    assert "All 900" not in str(answer)
+    assert (writer["model"], writer["sentences"], writer["error"]) == ("wordsmith", 2, "")
+    assert (writer["written"], writer["repaired"], writer["dropped"]) == (1, 0, 1)
+    assert "All 900" in writer["refused"][0]
+    assert answer["claims"][0]["text"] == SENTENCE
+    assert answer["claims"][0]["written"]
     for claim in answer["claims"]:
-        first = claim["citations"][0]
-        source = next(source for source in answer["sources"] if source["key"] == first["key"])
-        assert source["text"][first["start"] : first["end"]] == first["quote"]
-        assert (claim["text"] != first["quote"]) == claim["written"]
+        assert "All 900" not in claim["text"]
+        for citation in claim["citations"]:
+            source = next(source for source in answer["sources"] if source["key"] == citation["key"])
+            assert source["text"][citation["start"] : citation["end"]] == citation["quote"]
 
 
 def test_every_other_door_tells_the_same_sentences(http: httpx.Client) -> None:
@@ -128,6 +127,7 @@ def trinch(data: Path, *arguments: str, key: str = "") -> subprocess.CompletedPr
 def test_the_command_tells_them_too(sample_data: Path, model: Server) -> None:
     done = trinch(sample_data, QUESTION, "--model", model.url("good"), key=SECRET)
     assert done.returncode == 0, done.stderr
+    assert SENTENCE in done.stdout
     assert "sentences are written by good" in done.stdout, "the only model of the server is found"
     assert model.headers[-1]["Authorization"] == f"Bearer {SECRET}"
     assert SECRET not in done.stdout + done.stderr

@@ -11,8 +11,8 @@ from trinch.answers.spans import spans
 from trinch.answers.verify.alignment import Alignment, Evidence
 from trinch.answers.verify.amounts import numbers
 from trinch.answers.verify.meanings import marks
-from trinch.answers.verify.reading import CitedText, Text
-from trinch.answers.verify.rewording import faithful
+from trinch.answers.verify.reading import CitedText, Text, Word
+from trinch.answers.verify.rewording import AFTER_ARTICLE, faithful
 
 _BY = frozenset(("by", "por", "par", "da", "dal", "dalla", "dai", "von", "vom"))
 _BEING = lexicon.words(
@@ -91,7 +91,7 @@ def changed_copy(aligned: Alignment, sentence: str, cited: Sequence[CitedText]) 
 
 
 _FREE = lexicon.words(
-    "a an the is are was were be been has have had of in at on near that it there says said say according people and "
+    "a an the is are was were be been has have had of in at on near that it there "
     "le la les un une des de du en el los las una il lo i gli di der die das ein eine o os as um uma no na do da"
 )
 """Small words that a copy may add."""
@@ -105,35 +105,54 @@ _GUARDED = (
         | lexicon.NEGATIONS
     )
     - lexicon.SAYING
-    - {"over", "as", "about", "near", "all", "up", "on", "to", "last", "a", "in"}
+    - {"as", "near", "all", "up", "on", "to", "last", "a", "in"}
 )
 """Words that a copy may not leave out."""
 
 
 def keeps_meaning(said: Text, post: Text) -> bool:
-    """Whether a near copy differs from its post only in small words added, in parts left out that do not limit the
-    rest, and in at most one part moved: a place, or who says so."""
-    given = [word.folded for word in post.words]
+    """Whether a near copy differs from its post only in small words added, in whole clauses left out that do not limit
+    the rest, and in at most one part moved: a place."""
     mine = [word.folded for word in said.words]
-    if any(word not in given and word not in _FREE for word in mine):
-        return False
-    omitted = set(given) - set(mine)
-    if omitted & _GUARDED or _limits(post, set(mine)):
-        return False
-    places = [given.index(word) for word in mine if given.count(word) == 1 and word not in _FREE]
-    breaks = [n for n in range(1, len(places)) if places[n] < places[n - 1]]
-    if not breaks:
-        return True
-    if len(breaks) > 1:
-        return False
-    return _is_place(said, given[places[breaks[0]]]) or bool(
-        marks("speech", " ".join(mine[:4]), said.lang) or marks("speech", " ".join(mine[-4:]), said.lang)
+    used = {word.sentence for word in post.words if word.folded in mine and word.folded not in _FREE}
+    words = [word for word in post.words if word.sentence in used]
+    given = [word.folded for word in words]
+    few = any(a in ("a", "an") and a not in given and b in AFTER_ARTICLE for a, b in pairwise(mine))
+    changed = (
+        few
+        or any("?" in post.sentences[n] for n in used)
+        or any("?" in sentence for sentence in said.sentences)
     )
+    if changed or any(word not in given and word not in _FREE for word in mine):
+        return False
+    if not _omits_whole_clauses(words, set(mine), post) or _joins_clauses(said, words):
+        return False
+    places = [given.index(word) for word in mine if given.count(word) == 1]
+    breaks = [n for n in range(1, len(places)) if places[n] < places[n - 1]]
+    return not breaks or (len(breaks) == 1 and _is_place(said, given[places[breaks[0]]]))
 
 
-def _limits(post: Text, mine: set[str]) -> bool:
+def _omits_whole_clauses(words: Sequence[Word], mine: set[str], post: Text) -> bool:
+    """Whether what is left out of a post's words are whole clauses without a word that limits the rest."""
+    omitted = [word for word in words if word.folded not in mine and word.folded not in _FREE]
+    if not omitted:
+        return True
+    if mine & lexicon.SCOPING or {word.folded for word in omitted} & _GUARDED or _limits(words, mine):
+        return False
+    kept = {word.clause for word in words if word.folded in mine and word.folded not in _FREE}
+    return all(word.clause not in kept and not post.clauses[word.clause].endswith(":") for word in omitted)
+
+
+def _joins_clauses(said: Text, words: Sequence[Word]) -> bool:
+    """Whether neighbours within one clause of a sentence come from two clauses of the post."""
+    clause = {word.folded: word.clause for word in words}
+    pairs = pairwise(word for word in said.words if word.folded in clause and word.folded not in _FREE)
+    return any(a.clause == b.clause and clause[a.folded] != clause[b.folded] for a, b in pairs)
+
+
+def _limits(words: Sequence[Word], mine: set[str]) -> bool:
     """Whether a part of a post that is left out begins with a word that makes it a condition."""
-    return any(word.folded in _CONDITIONS and word.folded not in mine for word in post.words)
+    return any(word.folded in _CONDITIONS and word.folded not in mine for word in words)
 
 
 _CONDITIONS = lexicon.words(

@@ -106,6 +106,15 @@ class _Builder:
             self.sentences[-1].append(mark)
             self.clauses.append([])
 
+    def words_of(self, written: str) -> None:
+        """A token as its words: the parts of one with a hyphen, unless the whole is known ("porte-parole")."""
+        parts = written.split("-")
+        if len(parts) == 1 or meanings.concepts(fold(written), self.lang):
+            self.word(written)
+            return
+        for part in parts:
+            self.word(part)
+
     def word(self, written: str) -> None:
         folded = fold(written).replace("’", "'")
         if folded in _JOINING and len(self.clauses[-1]) >= 3:
@@ -137,7 +146,7 @@ def read(text: str, lang: str) -> Text:
     built = _Builder(lang)
     for token in _TOKEN.findall(text):
         if token[0].isalnum() or token[0] in "$€£😂🤣😜😉":
-            built.word(token)
+            built.words_of(token)
         else:
             built.mark(token)
     return Text(
