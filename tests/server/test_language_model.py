@@ -14,6 +14,7 @@ import pytest
 from tests.llm.fake import Server
 from tests.server.running import Running
 from trinch.llm.openai_client import KEY
+from trinch.server.answering import ModelUse
 
 QUESTION, AS_OF = "What happened in Port Esker?", "2026-03-18T20:00:00Z"
 OTHER = "Who won the regatta at Tallow Point?"
@@ -62,6 +63,59 @@ def test_the_native_answer_says_what_is_written_and_by_whom(http: httpx.Client) 
         for citation in claim["citations"]:
             source = next(source for source in answer["sources"] if source["key"] == citation["key"])
             assert source["text"][citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_claims_are_streamed_as_they_are_verified(http: httpx.Client) -> None:
+    whole = ask(http).json()
+    events = [line for line in ask(http, stream="true").text.splitlines() if line.startswith("data: ")]
+    claims = [event for line in events if "citations" in (event := json.loads(line[6:])) and "n" in event]
+    assert [claim["text"] for claim in claims] == [claim["text"] for claim in whole["claims"]]
+    assert [claim["n"] for claim in claims] == list(range(1, len(claims) + 1))
+    assert json.loads(events[-1][6:])["writer"]["written"] == 1
+
+
+def test_instructions_of_the_client_are_style_for_the_model(http: httpx.Client, model: Server) -> None:
+    body = {
+        "model": "trinch",
+        "messages": [
+            {"role": "system", "content": "Answer like a sailor."},
+            {"role": "user", "content": QUESTION},
+        ],
+        "trinch": {"as_of": AS_OF},
+    }
+    http.post("/v1/chat/completions", json=body)
+    first = [asked["messages"] for asked in model.asked if len(asked["messages"]) == 2][-1]
+    assert json.loads(first[1]["content"])["style"] == "Answer like a sailor."
+    response = {"model": "trinch", "input": QUESTION, "instructions": "Be brief.", "trinch": {"as_of": AS_OF}}
+    http.post("/v1/responses", json=response)
+    first = [asked["messages"] for asked in model.asked if len(asked["messages"]) == 2][-1]
+    assert json.loads(first[1]["content"])["style"] == "Be brief."
+
+
+def test_what_the_model_costs_is_counted(http: httpx.Client) -> None:
+    def counted(name: str) -> float:
+        lines = http.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+    before = counted("trinch_model_answers_total"), counted("trinch_model_tokens_total")
+    ask(http)
+    assert counted("trinch_model_answers_total") == before[0] + 1
+    assert counted("trinch_model_tokens_total") > before[1]
+    assert counted('trinch_model_sentences_total{result="written"}') >= 1
+
+
+def test_a_key_has_so_many_tokens_a_day_and_then_gets_quotes() -> None:
+    day = ["2031-01-01"]
+    use = ModelUse(100, lambda: day[0])
+    writer = {"tokens": 60, "written": 1, "repaired": 0, "dropped": 0, "error": "", "seconds": 1.0}
+    for allowed in (True, True, False):
+        assert use.allows("a") is allowed
+        if allowed:
+            use.count("a", writer)
+    assert use.allows("b")
+    day[0] = "2031-01-02"
+    assert use.allows("a")
+    assert all(ModelUse().allows("a") for _ in range(3))
 
 
 def test_every_other_door_tells_the_same_sentences(http: httpx.Client) -> None:

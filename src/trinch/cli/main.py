@@ -19,6 +19,7 @@ from trinch.cli.ingest import ingest
 from trinch.cli.listen import listen
 from trinch.cli.maintenance import backup, check, erase, rebuild, restore
 from trinch.cli.model import model
+from trinch.cli.models import models
 from trinch.cli.plan import plan
 from trinch.cli.search import search
 from trinch.cli.serve import keys, mcp, serve
@@ -61,7 +62,22 @@ def main() -> None:
     """
 
 
-for command in (ingest, listen, search, ask, verify, stats, demo, serve, keys, mcp, plan, model, train):
+for command in (
+    ingest,
+    listen,
+    search,
+    ask,
+    verify,
+    stats,
+    demo,
+    serve,
+    keys,
+    mcp,
+    plan,
+    model,
+    models,
+    train,
+):
     main.add_command(command)
 for command in (check, rebuild, backup, restore, erase):
     main.add_command(command)

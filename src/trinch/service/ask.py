@@ -1,7 +1,7 @@
 """Ask a question: its text, its conversation and a filter become one request, and the request an answer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -72,13 +72,20 @@ def answer(store: Store, request: AskRequest, language_model: Setting | None = N
 
     A language model reads the best of them and writes the answer; its sentences that pass verification are shown.
     """
+    *_, whole = steps(store, request, language_model)
+    return whole
+
+
+def steps(store: Store, request: AskRequest, language_model: Setting | None) -> Iterator[Answer]:
+    """The answer as it grows by each sentence that a language model has written; the last is whole."""
     extractive = _extractive(store, request)
     if not language_model or not extractive.claims:
-        return extractive
+        yield extractive
+        return
     writing = written(store, request, extractive, language_model)
     for _ in writing.claims():
-        pass
-    return writing.answer()
+        yield writing.answer()
+    yield writing.answer()
 
 
 def _extractive(store: Store, request: AskRequest) -> Answer:

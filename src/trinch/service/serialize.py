@@ -2,13 +2,15 @@
 
 import logging
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from trinch.answers.quote_check import SEPARATOR
 from trinch.answers.render import as_json
-from trinch.answers.types import Hit
+from trinch.answers.types import Answer, Hit
 from trinch.llm.interface import Setting
 from trinch.posts.times import iso
+from trinch.service import ask
 from trinch.service.ask import AskRequest, answer
 from trinch.store.query import parse_time
 from trinch.store.store import Store
@@ -52,7 +54,20 @@ def answer_json(store: Store, request: AskRequest, language_model: Setting | Non
 
     `language_model` may write the answer; it is opened in this process at its first use.
     """
-    shown = as_json(answer(store, request, language_model))
+    return _shaped(store, request, answer(store, request, language_model))
+
+
+def answer_steps(
+    store: Store, request: AskRequest, language_model: Setting | None = None
+) -> Iterator[dict[str, Any]]:
+    """The answer as `answer_json` shapes it, growing by each sentence that a language model has written and that is
+    verified; the last is the whole answer."""
+    for step in ask.steps(store, request, language_model):
+        yield _shaped(store, request, step)
+
+
+def _shaped(store: Store, request: AskRequest, given: Answer) -> dict[str, Any]:
+    shown = as_json(given)
     if shown["writer"] and shown["writer"]["error"]:
         # The note names internal addresses: it is logged for the operator, not returned to the client.
         log.warning("the language model failed: %s", shown["writer"]["note"])
