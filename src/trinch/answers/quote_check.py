@@ -43,7 +43,7 @@ def supports(quote: str, sentence: str) -> bool:
     return numbers(sentence) <= numbers(quote) and len(wanted & set(tokens(quote))) >= SHARED * len(wanted)
 
 
-def stands(claim: Claim, retrieved: Mapping[tuple[str, str], Hit], as_of: int) -> bool:
+def is_supported(claim: Claim, retrieved: Mapping[tuple[str, str], Hit], as_of: int) -> bool:
     """Whether a model's sentence follows from its citations. It rests on all of them: none may be missing."""
     if not all(citation_holds(citation, retrieved, as_of) for citation in claim.citations):
         return False
@@ -58,7 +58,7 @@ def checked(answer: Answer, retrieved: Mapping[tuple[str, str], Hit], took_ms: f
         if not claim.citations:
             continue
         if claim.written:
-            if stands(claim, retrieved, answer.as_of):
+            if is_supported(claim, retrieved, answer.as_of):
                 claims.append(claim)
             continue
         first, *others = claim.citations

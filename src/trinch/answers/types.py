@@ -113,7 +113,7 @@ class WriterSummary(msgspec.Struct, frozen=True, kw_only=True):
     repaired: int
     """Those of them that passed verification at the second attempt."""
     dropped: int
-    """Sentences that failed verification twice; a quote stands in where one is at hand."""
+    """Sentences that failed verification twice; a quote takes their place where one is at hand."""
     tokens: int
     """Tokens that it wrote; estimated from the characters where its server does not count."""
     seconds: float

@@ -59,22 +59,20 @@ class LlamaCpp:
         deadline = time.monotonic() + self._seconds
         if not self._turn.acquire(timeout=self._seconds):
             raise LLMError("timeout", f"{self._name} was busy for {self._seconds:g} s")
-        try:
-            body = {
-                "messages": [{"role": m.role, "content": m.content} for m in messages],
-                "max_tokens": max_tokens,
-                "temperature": temperature,
-                "stop": list(stop),
-                "stream": True,
-                "cache_prompt": True,
-                "stream_options": {"include_usage": True},
-            }
-            yield from self._streamed(json.dumps(body), max_tokens, deadline, report)
-        finally:
-            self._turn.release()
+        body = {
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "max_tokens": max_tokens,
+            "temperature": temperature,
+            "stop": list(stop),
+            "stream": True,
+            "cache_prompt": True,
+            "stream_options": {"include_usage": True},
+        }
+        yield from self._streamed(json.dumps(body), max_tokens, deadline, report)
 
     def _streamed(self, body: str, max_tokens: int, deadline: float, report: Report | None) -> Iterator[str]:
-        """The pieces of one completion. Whoever stops reading makes the engine stop at its next token."""
+        """The pieces of one completion. Whoever stops reading makes the engine stop at its next token; only then is it
+        the turn of the next, since a prompt that is being read cannot be interrupted."""
         chunks: queue.Queue[Any] = queue.Queue()
         stopped = threading.Event()
 
@@ -87,10 +85,11 @@ class LlamaCpp:
                 self._server.handle_chat_completions(body, chunk)
             except Exception as error:  # as above
                 chunks.put(error)
-            chunks.put(None)
+            finally:
+                self._turn.release()
+                chunks.put(None)
 
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
+        threading.Thread(target=work, daemon=True).start()
         finish = ""
         try:
             while True:
@@ -108,7 +107,6 @@ class LlamaCpp:
                     yield piece
         finally:
             stopped.set()
-            thread.join()
         if finish == "length":
             raise LLMError("truncated", f"the text of {self._name} was cut off at {max_tokens} tokens")
 

@@ -71,7 +71,7 @@ def server(
             str, Field(max_length=1000, description="Operators that every post must satisfy")
         ] = "",
     ) -> dict[str, Any]:
-        """Answer a question in exact quotes of posts (`written`: reworded by a model, checked).
+        """Answer a question in exact quotes of posts (`written`: a model's sentence, verified against its citations).
 
         `headline` sums up or says what is missing. `outcome`: `answer`, `conflicting` (posts contradict each other),
         `not_enough_evidence` (see `nearest` for related posts) or `chat` (a reply to small talk, in `answer`)."""

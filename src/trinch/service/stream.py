@@ -65,7 +65,7 @@ async def stream_answer(
 
 
 def _identity(claim: dict[str, Any]) -> tuple[str, ...]:
-    """What tells a claim from the others of an answer."""
+    """What identifies a claim within an answer."""
     return (claim["text"], *(citation["key"] for citation in claim["citations"][:1]))
 
 

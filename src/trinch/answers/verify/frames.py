@@ -26,7 +26,7 @@ def _whole(text: Text) -> str:
 
 
 def unsure(aligned: Alignment, clause: int, found: Evidence) -> str:
-    """A hedge, a rumour or a joke told as a fact."""
+    """A hedge, a rumour or a joke stated as a fact."""
     said, post = aligned.said, aligned.posts[found.post]
     sentence = post.sentences[found.sentence]
     mine = _whole(said)
@@ -43,7 +43,7 @@ def unsure(aligned: Alignment, clause: int, found: Evidence) -> str:
 
 
 def attributed(aligned: Alignment, clause: int, found: Evidence) -> str:
-    """What somebody says, or thinks, told as a fact; or put into the mouth of somebody else."""
+    """What somebody says, or thinks, stated as a fact; or attributed to somebody else."""
     said, post = aligned.said, aligned.posts[found.post]
     sentence = post.sentences[found.sentence]
     attributes = _attributes(said)
@@ -104,8 +104,8 @@ _ACCORDING = (
 
 
 def wrong_speaker(aligned: Alignment) -> str:
-    """A speaker of the sentence that no post has for one: an office or body that is not named there at all, or stands
-    in a post only as what is spoken of."""
+    """A speaker of the sentence that no post has for one: an office or body that is not named there at all, or is
+    in a post only what is spoken of."""
     said = aligned.said
     for n in aligned.content:
         word = said.words[n]
@@ -122,7 +122,7 @@ def wrong_speaker(aligned: Alignment) -> str:
 
 
 def _is_speaker(text: Text, at: int) -> bool:
-    """Whether a word stands just before a verb of speech, or after "according to", within its clause."""
+    """Whether a word comes just before a verb of speech, or after "according to", within its clause."""
     word = text.words[at]
     clause = text.clauses[word.clause]
     before, _, behind = clause.partition(word.folded)
@@ -179,7 +179,7 @@ def governed(aligned: Alignment, clause: int, found: Evidence) -> str:
 
 
 def planned(aligned: Alignment, clause: int, found: Evidence) -> str:
-    """A plan, a wish or a demand told as done."""
+    """A plan, a wish or a demand stated as done."""
     said, post = aligned.said, aligned.posts[found.post]
     if marks("future", post.clauses[found.clause], post.lang) and not marks(
         "future", _whole(said), said.lang

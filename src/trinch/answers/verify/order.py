@@ -161,7 +161,7 @@ _CONDITIONS = lexicon.words(
 
 
 def _is_place(said: Text, first: str) -> bool:
-    """Whether a word of a sentence stands behind a preposition of place, as a name."""
+    """Whether a word of a sentence is behind a preposition of place, as a name."""
     return any(
         word.folded == first and word.name and before.folded in _PLACING
         for before, word in pairwise(said.words)
@@ -179,7 +179,7 @@ def repeats(sentence: str, text: str, lang: str) -> bool:
 
 
 def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
-    """An older number, or an older state, told as the present one."""
+    """An older number, or an older state, given as the present one."""
     said, posts = aligned.said, aligned.posts
     if len(posts) == 1 and marks("now", " ".join(said.sentences), said.lang):
         text = " ".join(posts[0].sentences)
@@ -195,8 +195,8 @@ def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
     moving = _moving(cited)
     for values in moving.values():
         latest = values.get(newest)
-        told = mine & {value for each in values.values() for value in each}
-        if latest and told and not told & latest and (now or not then):
+        given = mine & {value for each in values.values() for value in each}
+        if latest and given and not given & latest and (now or not then):
             return "a later cited post gives a newer number"
     if now and not then and not moving:
         newest_text = " ".join(posts[newest].sentences)
@@ -229,15 +229,15 @@ _FROM_TO = re.compile(r"\b(?:from|de|von|da|di)\b\D{0,40}?$")
 def wrong_order(aligned: Alignment) -> str:
     """Two numbers, or two events, in another order than that of their posts."""
     said, posts = aligned.said, aligned.posts
-    told = numbers(said)
+    mine = numbers(said)
     places = {
         number.at: [p for p, post in enumerate(posts) if number.value in {n.value for n in numbers(post)}]
-        for number in told
+        for number in mine
     }
     whole = " ".join(said.sentences)
     if not marks("then", whole, said.lang):
         return ""
-    for first, second in pairwise(told):
+    for first, second in pairwise(mine):
         a, b = places[first.at], places[second.at]
         if len(a) != 1 or len(b) != 1 or a == b:
             continue

@@ -96,8 +96,8 @@ async def create(request: Request) -> Response:
         before = _decode(state.responses.load(given.previous_response_id, key, "previous_response_id")).texts
     texts = (before + user_messages(given, messages, "input"))[-CONTEXT:]
     task = client_tasks.run_task(texts[-1])
-    told = given.instructions if isinstance(given.instructions, str) else ""
-    style = "\n".join(filter(None, (told, style_of(messages))))
+    instructions = given.instructions if isinstance(given.instructions, str) else ""
+    style = "\n".join(filter(None, (instructions, style_of(messages))))
     asked = AskRequest("", "", "", None) if task else question_of(given, texts, "input", style)
     turn = _Turn(given, asked, texts, codec.base_url(request), _head(given), key, task)
     return await _respond(state, turn, given.stream)
