@@ -31,9 +31,12 @@ if TYPE_CHECKING:
         Post,
     )
     from trinch.service.ask import QuestionError
+    from trinch.service.export import ExportError
     from trinch.service.ingest import Stopped
+    from trinch.service.search import SearchResult
     from trinch.service.session import Session, open
     from trinch.service.verify import verify
+    from trinch.store.pages import CursorError
     from trinch.store.query import QueryError
     from trinch.store.stats import Stats
     from trinch.store.store import Hit
@@ -57,10 +60,13 @@ _MODULES = {
         "Post",
     ),
     "trinch.service.ask": ("QuestionError",),
+    "trinch.service.export": ("ExportError",),
     "trinch.service.ingest": ("Stopped",),
     "trinch.answers.verify.verifier": ("Verdict",),
     "trinch.service.session": ("Session", "open"),
     "trinch.service.verify": ("verify",),
+    "trinch.service.search": ("SearchResult",),
+    "trinch.store.pages": ("CursorError",),
     "trinch.store.query": ("QueryError",),
     "trinch.store.stats": ("Stats",),
     "trinch.store.store": ("Hit",),
@@ -77,15 +83,18 @@ __all__ = [
     "Claim",
     "CountsChanged",
     "Created",
+    "CursorError",
     "Deleted",
     "Edited",
     "Event",
+    "ExportError",
     "Hidden",
     "Hit",
     "Malformed",
     "Post",
     "QueryError",
     "QuestionError",
+    "SearchResult",
     "Session",
     "Stats",
     "Stopped",

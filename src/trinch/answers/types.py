@@ -22,7 +22,7 @@ class Hit(Protocol):
     def post(self) -> Post: ...
     @property
     def at(self) -> int:
-        """When this version was witnessed."""
+        """When this version was witnessed; `UNDATED`, before all others, for an undated post."""
         ...
 
     @property
@@ -62,9 +62,10 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     url: str
     author: str
-    created_at: int
+    created_at: int | None
+    """None: the post is undated."""
     at: int
-    """When the post was witnessed, which is what as-of compares with."""
+    """When the post was witnessed, which is what as-of compares with; `UNDATED` for an undated post."""
     quote: str
     start: int
     end: int
@@ -76,7 +77,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     """The quote of its first citation; where `written`, a model's sentence which its citations together support."""
     as_of: int
-    """When the quoted post was witnessed."""
+    """When the quoted post was witnessed; `UNDATED` for an undated post."""
     authors: int
     """Authors known to be different who say it themselves; reposts and copies add none (see evidence.py)."""
     posts: int
@@ -94,7 +95,7 @@ class CitedPost(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     url: str
     author: str
-    created_at: int
+    created_at: int | None
     lang: str
     text: str
     copies: int
@@ -140,5 +141,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     counted from the posts found."""
     nearest: tuple[CitedPost, ...] = ()
     """Where there is not enough evidence: posts that speak of a part of what was asked. Not cited, they prove nothing."""
+    partial: bool = False
+    """The CPU budget ended the searches early: posts that belong in the answer may be missing."""
     writer: WriterSummary | None = None
     """None where no model was used: also where there is not enough evidence, for then none is asked."""

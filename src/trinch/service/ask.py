@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from trinch.answers import lexicon
 from trinch.answers import request as requests
 from trinch.answers.answer import answer as answer_from_posts
@@ -16,7 +18,8 @@ from trinch.errors import TrinchError
 from trinch.llm.interface import Setting
 from trinch.service.conversation import CONTEXT, follow_up
 from trinch.service.language_model import open_model
-from trinch.store.query import OPERATORS, And, parse
+from trinch.service.limits import answer_budget
+from trinch.store.query import OPERATORS, And, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
 
@@ -70,6 +73,7 @@ def interpret(
 def answer(store: Store, request: AskRequest, language_model: Setting | None = None) -> Answer:
     """Answer from the posts that satisfy the request's operators.
 
+    Where the CPU budget ends the searches (`limits.py`), the answer is `partial`: it rests on the posts found so far.
     A language model reads the best of them and writes the answer; its sentences that pass verification are shown.
     """
     *_, whole = steps(store, request, language_model)
@@ -90,14 +94,17 @@ def steps(store: Store, request: AskRequest, language_model: Setting | None) -> 
 
 def _extractive(store: Store, request: AskRequest) -> Answer:
     corpus = filtered(store, request.where)
-    return answer_from_posts(corpus, request.question, request.as_of, only_author(request.where))
+    with store.within(answer_budget()) as budget:
+        given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where))
+    return msgspec.structs.replace(given, partial=budget.is_used_up)
 
 
 def written(store: Store, request: AskRequest, given: Answer, language_model: Setting) -> Writing:
     """The answer that a language model is to write in place of a given one; nothing is asked of it yet."""
     corpus = filtered(store, request.where)
-    asked = requests.interpret(request.question, given.as_of, corpus, only_author(request.where))
-    posts = reading_list(asked, corpus, given, language_model.posts)
+    with store.within(answer_budget()):
+        asked = requests.interpret(request.question, given.as_of, corpus, only_author(request.where))
+        posts = reading_list(asked, corpus, given, language_model.posts)
     wishes = Wishes(
         lang=lexicon.name_of("en", "names_of_languages", asked.lang)
         if asked.lang in lexicon.COMPLETE
@@ -124,7 +131,7 @@ class FilteredStore:
     """The part of a store whose posts satisfy some operators; what `answers/` needs of a store."""
 
     def __init__(self, store: Store, where: str) -> None:
-        self._store, self._where, self._node = store, where, parse(where)
+        self._store, self._where, self._node = store, where, normalized(parse(where))
         self.num_posts, self.doc_freq = store.num_posts, store.doc_freq
 
     def retrieve(

@@ -57,7 +57,7 @@ def cited_text(post: Post | CitedText | Mapping[str, Any] | str) -> CitedText:
     if isinstance(post, str):
         return CitedText(post)
     if isinstance(post, Post):
-        at = datetime.fromtimestamp(post.created_at / 1_000_000, UTC)
+        at = None if post.created_at is None else datetime.fromtimestamp(post.created_at / 1_000_000, UTC)
         return CitedText(post.text, post.author, at, post.lang)
     at_text = post.get("created_at")
     return CitedText(

@@ -9,6 +9,7 @@ from trinch.answers.types import Hit
 from trinch.answers.verify.reading import CitedText
 from trinch.answers.verify.verifier import Verdict, verify
 from trinch.posts.language_id import identify
+from trinch.posts.schema import UNDATED
 
 
 def verify_claim(text: str, posts: Sequence[Hit]) -> Verdict:
@@ -21,5 +22,5 @@ def verify_claim(text: str, posts: Sequence[Hit]) -> Verdict:
 
 def cited_text(hit: Hit) -> CitedText:
     """A post as the verifier reads it. Its time is when it was witnessed, as in the whole answer."""
-    at = datetime.fromtimestamp(hit.at / 1_000_000, UTC)
+    at = None if hit.at == UNDATED else datetime.fromtimestamp(hit.at / 1_000_000, UTC)
     return CitedText(hit.post.text, hit.post.author, at, hit.post.lang)

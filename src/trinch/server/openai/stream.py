@@ -11,6 +11,7 @@ from trinch.server.app_state import AppState
 from trinch.server.openai.markdown import (
     Piece,
     escape_markdown,
+    partial_note,
     piece_of,
     post_title,
     post_url,
@@ -38,6 +39,8 @@ async def text_pieces(
         else:
             if not length:
                 yield update.answer, Piece(text_without_claims(update.answer, asked.text, base), [])
+            if update.answer["partial"]:
+                yield update.answer, Piece(partial_note(asked.text), [])
             yield update.answer, Piece("", [])
 
 
@@ -79,7 +82,7 @@ def source_lists(shown: dict[str, Any], also: list[dict[str, Any]], base: str) -
 def _result(post: dict[str, Any] | None, base: str) -> dict[str, Any]:
     if post is None:
         return {"title": "", "url": "", "date": None, "last_updated": None, "snippet": ""}
-    day = post["created_at"][:10]
+    day = post["created_at"] and post["created_at"][:10]
     return {
         "title": post_title(post),
         "url": post_url(post, base),
