@@ -67,11 +67,12 @@ def fit(
     seed: int = 1,
     report: Callable[[str], None] = print,
 ) -> None:
-    """Train in place. Word embeddings stay as they are: they hold the languages that the examples do not show."""
+    """Train in place. Embeddings and frozen layers stay: they hold the languages that the examples do not show."""
     torch.manual_seed(seed)
     random_ = random.Random(seed)
     network.train()
-    network.word.weight.requires_grad_(False)
+    for part in (network.word, network.position, network.norm, *network.layers[: network.frozen]):
+        part.requires_grad_(False)
     weights = [weight for weight in network.parameters() if weight.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=rate, weight_decay=0.01)
     total = epochs * (len(examples) // size + 40)

@@ -59,9 +59,10 @@ class Layer(nn.Module):
 class Network(nn.Module):
     """(ids, segments) [batch, length] to (answers [batch], begins [batch, length], ends [batch, length]), all logits."""
 
-    def __init__(self, size: Size, dropout: float = 0.1) -> None:
+    def __init__(self, size: Size, dropout: float = 0.1, frozen: int = 0) -> None:
+        """`frozen`: how many of the lowest layers, with the embeddings, are not trained."""
         super().__init__()
-        self.size, self.dropout = size, dropout
+        self.size, self.dropout, self.frozen = size, dropout, frozen
         self.word = nn.Embedding(size.pieces, size.hidden)
         self.position = nn.Embedding(size.positions, size.hidden)
         self.segment = nn.Embedding(SEGMENTS, size.hidden)
@@ -73,21 +74,23 @@ class Network(nn.Module):
 
     def forward(self, ids: Tensor, segments: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Padding is id 1 (`trinch.reader.pieces.PADDING`)."""
-        real = (ids != 1).to(self.norm.weight.dtype)
-        places = torch.arange(ids.shape[1], device=ids.device)
-        x = self.norm(self.word(ids) + self.position(places)[None] + self.segment(segments))
-        x = functional.dropout(x, self.dropout, self.training)
-        bias = ((1.0 - real) * -1e4)[:, None, None, :]
-        for layer in self.layers:
-            x = layer(x, bias.to(x.dtype))
+        bias = ((ids == 1).to(self.norm.weight.dtype) * -1e4)[:, None, None, :]
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            places = torch.arange(ids.shape[1], device=ids.device)
+            x = self.norm(self.word(ids) + self.position(places)[None] + self.segment(segments))
+            x = functional.dropout(x, self.dropout, self.training)
+            for layer in self.layers[: self.frozen]:
+                x = layer(x, bias)
+        for layer in self.layers[self.frozen :]:
+            x = layer(x, bias)
         pooled = torch.tanh(self.pool(x[:, 0]))
         spans = self.span(x)
         return self.answers(pooled)[:, 0], spans[..., 0], spans[..., 1]
 
 
-def start(base: Base, kept: Sequence[int], layers: Sequence[int]) -> Network:
+def start(base: Base, kept: Sequence[int], layers: Sequence[int], frozen: int = 2) -> Network:
     """A network that begins with the base's embeddings of `kept` pieces and the given ones of its layers."""
-    network = Network(Size(len(kept), base.hidden, len(layers), base.heads))
+    network = Network(Size(len(kept), base.hidden, len(layers), base.heads), frozen=frozen)
     tensors = {name: torch.from_numpy(value.copy()) for name, value in base.tensors.items()}
     word = tensors["emb.word"].view(-1, base.hidden)
     state = network.state_dict()
