@@ -7,7 +7,7 @@ from typing import NamedTuple
 from trinch.reader.pieces import BEGIN, END, Pieces
 
 REQUEST_PIECES = 40
-PASSAGE_PIECES = 112
+PASSAGE_PIECES = 96
 
 
 class Pair(NamedTuple):
@@ -26,7 +26,7 @@ class Pair(NamedTuple):
 
 
 def encode_pair(pieces: Pieces, request: str, passage: str) -> Pair:
-    """Encode; what exceeds 40 pieces of the request or 112 of the passage is not read."""
+    """Encode; what exceeds 40 pieces of the request or 96 of the passage is not read."""
     asked = pieces.encode(request, REQUEST_PIECES).ids
     read = pieces.encode(passage, PASSAGE_PIECES)
     ids = [BEGIN, *asked, END, *read.ids, END]

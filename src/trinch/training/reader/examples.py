@@ -55,7 +55,7 @@ class Overlap:
         score: Counter[int] = Counter()
         for word in set(words(text)):
             held = self.holders.get(word, [])
-            if len(held) <= 2000:
+            if len(held) <= 250:  # rarer words decide
                 for number in held:
                     score[number] += 1.0 / (5 + len(held))  # type: ignore[assignment]
         return [number for number, _ in score.most_common(count)]

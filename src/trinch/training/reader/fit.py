@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -65,9 +66,13 @@ def fit(
     size: int = 32,
     rate: float = 1e-4,
     seed: int = 1,
+    seconds: float = math.inf,
     report: Callable[[str], None] = print,
 ) -> None:
-    """Train in place. Embeddings and frozen layers stay: they hold the languages that the examples do not show."""
+    """Train in place. Embeddings and frozen layers stay: they hold the languages that the examples do not show.
+
+    Ends after `epochs`, or after `seconds` where the machine is too slow for that: the learning rate falls in time.
+    """
     torch.manual_seed(seed)
     random_ = random.Random(seed)
     network.train()
@@ -79,9 +84,11 @@ def fit(
     done, began, average = 0, time.monotonic(), 0.0
     for _ in range(epochs):
         for chunk in batches(examples, size, random_):
-            share = min((done + 1) / (0.06 * total), max(0.02, 1 - done / total))
+            spent = max(done / total, (time.monotonic() - began) / seconds)
+            if spent >= 1:
+                break
             for group in optimizer.param_groups:
-                group["lr"] = rate * min(1.0, share)
+                group["lr"] = rate * min(1.0, (done + 1) / (0.05 * total), 0.02 + 1.2 * (1 - spent))
             loss = loss_of(network, Batch(pieces, chunk))
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
