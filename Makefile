@@ -16,7 +16,7 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
-demo: $(INSTALLED) ## drink the live Bluesky stream (or our own sample) and ask three questions
+demo: $(INSTALLED) ## ingest the live Bluesky stream (or the bundled sample) and ask three questions
 	@$(BIN)/trinch demo
 
 test: $(INSTALLED) ## run the test suite
@@ -25,10 +25,11 @@ test: $(INSTALLED) ## run the test suite
 test-long: $(INSTALLED) ## run the tests that take minutes
 	$(BIN)/python -m pytest -m long
 
-check: $(INSTALLED) ## format, lint and types
+check: $(INSTALLED) ## format, lint, types and the layers between the rooms
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: $(INSTALLED) ## measure speed and quality beside the peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'

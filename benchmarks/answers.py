@@ -1,8 +1,8 @@
 """Answers on the real posts of ../shared/data: are they given when they can be, and withheld when they cannot?
 
-    python -m benchmarks.answers OCEAN [--split test] [--show]
+    python -m benchmarks.answers STORE [--split test] [--show]
 
-OCEAN is a folder filled by `trinch ingest --data OCEAN ../shared/data/replay/*.zst ../shared/data/social/*.zst`.
+STORE is a folder filled by `trinch ingest --data STORE ../shared/data/replay/*.zst ../shared/data/social/*.zst`.
 Prints, for the split: answerable questions answered, and answered as expected; unanswerable ones withheld; the toll
 of the Rana Plaza collapse followed over a month; time per question, and CPU time inside `answers` alone.
 """

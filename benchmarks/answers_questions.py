@@ -1,8 +1,8 @@
 """Questions about the real posts of ../shared/data, written by hand: development, a spent test, and a test.
 
 Owns questions, as-of times and what an acceptable answer must hold (a regular expression on the answer's text,
-`first` on its first sentence). `None` means that no post as of then tells: only abstaining is right. No question
-stands in two sets; events recur (docs/answers.md says how many). Thresholds were set on `DEV`; `SPENT` was written
+`first` on its first sentence). `None` means that no post of that time answers it: only abstaining is right. No question
+is in two sets; events recur (docs/answers.md says how many). Thresholds were set on `DEV`; `SPENT` was written
 before it was ever run, run once (33 of 34 answered, 32 as expected, 37 of 40 withheld), then used for development;
 `TEST` was written after that and before it was ever run (first run: 34 of 34 answered, 33 as expected, 40 of 40
 withheld). No text of any post is copied here.
@@ -69,7 +69,7 @@ DEV: tuple[Case, ...] = (
     Case("did CISPA pass", "2013-04-27", r"cispa"),
     Case("when did Hurricane Odile make landfall", "2014-09-16", r"landfall|hits|hit"),
     Case("what happened to the Tsarnaev brothers", "2013-04-20T12:00Z", r"tsarnaev|suspect"),
-    # --- nothing as of then tells ---
+    # --- no post of that time answers ---
     Case("who won the 2040 world cup", NOW, None),
     Case("what happened to Zanthippe Quillfeather", NOW, None),
     Case("how many people died in the Glasgow earthquake", NOW, None),
@@ -159,7 +159,7 @@ SPENT: tuple[Case, ...] = (
     Case("how many people died in the Oklahoma tornado", "2013-05-22T12:00Z", r"\b24\b", r"\b24\b"),
     Case("what happened in Ormoc during typhoon Yolanda", "2013-11-12", r"ormoc"),
     Case("Michael Essien ebola", "2014-10-14", r"essien"),
-    # --- nothing as of then tells ---
+    # --- no post of that time answers ---
     Case("who won the 2052 winter olympics", NOW, None),
     Case("how many people died in the Toulouse tsunami", NOW, None),
     Case("what happened to Ludmilla Spindlethorpe", NOW, None),
@@ -247,7 +247,7 @@ TEST: tuple[Case, ...] = (
     Case("quanti morti nel terremoto in Emilia", "2012-05-31", r"\b1[5-7]\b", r"\b1[5-7]\b"),
     Case("Bangladesh factory owner arrested", "2013-04-29", r"arrest"),
     Case("Amanda Knox", "2013-05-05", r"knox"),
-    # --- nothing as of then tells ---
+    # --- no post of that time answers ---
     Case("who won Eurovision 2061", NOW, None),
     Case("what happened in Woolwich", "2013-05-01", None),
     Case("Nancy Guthrie disappearance", "2015-01-01", None),

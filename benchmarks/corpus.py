@@ -12,13 +12,13 @@ from pathlib import Path
 import msgspec
 
 from trinch.posts.schema import Created
-from trinch.simulator.ground_truth import Truth
+from trinch.simulator.ground_truth import GroundTruth
 from trinch.simulator.network import stream
 from trinch.simulator.people import Crowd
 from trinch.simulator.wire_x import XLines
 
 RATE = 10.0
-"""Posts per second of the world's own time: a million posts are 28 hours, with some thirty happenings."""
+"""Posts per second of the world's own time: a million posts are 28 hours, with some thirty incidents."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def make(work: Path, posts: int, seed: int) -> Corpus:
         return corpus
     folder.mkdir(parents=True, exist_ok=True)
     print(f"writing {posts:,} posts to {folder}", file=sys.stderr)
-    crowd, truth = Crowd(seed), Truth()
+    crowd, truth = Crowd(seed), GroundTruth()
     lines = XLines(crowd)
     encode = msgspec.json.encode
     with corpus.lines.open("wb") as wire, corpus.texts.open("wb") as texts:
@@ -69,7 +69,7 @@ def make(work: Path, posts: int, seed: int) -> Corpus:
                 post = event.post
                 texts.write(encode([post.id, event.at, post.author, post.text]) + b"\n")
     asked = []
-    for happening in truth.happenings.values():
+    for happening in truth.incidents.values():
         place, what = happening.place, happening.kind.replace("_", " ")
         asked += [f"What happened in {place}?", f"How many people were affected by the {what} in {place}?"]
         asked.append(f"Quelle est la situation à {place} ?")

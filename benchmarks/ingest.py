@@ -34,7 +34,7 @@ def measure(options: Options) -> list[Row]:
     made = corpus.make(options.work, options.posts, options.seed)
     data = ocean_folder(options)
     shutil.rmtree(data, ignore_errors=True)
-    watched = drink(made.lines, data)
+    watched = run_ingest(made.lines, data)
     used, totals = watched.used, watched.totals
     posts = options.posts
     texts = [(one.id, one.at, one.text) for one in made.read_texts()]
@@ -93,7 +93,7 @@ def ingest_command(lines: Path, data: Path) -> list[str]:
     ]
 
 
-def drink(lines: Path, data: Path) -> Watched:
+def run_ingest(lines: Path, data: Path) -> Watched:
     """Ingest a file by the real command, in its own process, and watch how far the index is."""
     positions = _Positions(data)
     probe = subprocess.Popen(

@@ -1,6 +1,6 @@
-"""`python -m benchmarks.load`: many readers and answer_pool on a server that drinks at the same time (`make load`).
+"""`python -m benchmarks.load`: many clients on a server that ingests at the same time (`make load`).
 
-Over the store that the benchmark `ingest` makes (a copy of it) runs the real `trinch serve`. A process of its own drinks
+Over the store that the benchmark `ingest` makes (a copy of it) runs the real `trinch serve`. A process of its own ingests
 `--rate` posts a second into it. Each reader searches, reads for `--think` seconds on average, searches again; each
 asker streams an answer and thinks twice as long. Meanwhile some clients misbehave: connections that say nothing, one
 that reads nothing, bodies of 10 MB, JSON 100,000 levels deep, floods of headers. Exit status 1 when a bar is missed.
@@ -37,7 +37,7 @@ from trinch.store.writer import Writer
 SEARCH_P95 = 300.0
 """Milliseconds."""
 KEEPS_UP = 0.98
-"""Share of the rate that must have been drunk."""
+"""Share of the rate that must have been ingested."""
 FLAT = 1.15
 """How many times its memory in the second fifth of the run the server may take in the last."""
 BEHIND = 6000
@@ -62,8 +62,8 @@ class Seen:
     """Misbehaviour answered with a 4xx or a closed connection."""
 
 
-def drink(data: Path, lines: Path, rate: float, stop: Event) -> None:
-    """Drink a file at a pace, acknowledging ten times a second; runs in a process of its own."""
+def feed(data: Path, lines: Path, rate: float, stop: Event) -> None:
+    """Ingest a file at a pace, acknowledging ten times a second; runs in a process of its own."""
     parse, writer, taken, started = FORMATS["x"], Writer(data), 0, time.monotonic()
     with lines.open("rb") as file:
         for line in file:
@@ -141,9 +141,9 @@ async def watch(client: httpx.AsyncClient, server: psutil.Process, until: float,
     while time.monotonic() < until:
         with contextlib.suppress(httpx.TransportError):
             text = (await client.get("/metrics")).text
-            told = dict(re.findall(r"^(trinch_(?:behind|events)) (\S+)$", text, re.MULTILINE))
-            seen.behind.append(int(float(told["trinch_behind"])))
-            seen.events.append((time.monotonic(), int(float(told["trinch_events"]))))
+            gauges = dict(re.findall(r"^(trinch_(?:behind|events)) (\S+)$", text, re.MULTILINE))
+            seen.behind.append(int(float(gauges["trinch_behind"])))
+            seen.events.append((time.monotonic(), int(float(gauges["trinch_events"]))))
         with contextlib.suppress(psutil.Error):
             both = [server, *server.children(recursive=True)]
             seen.memory.append(sum(process.memory_full_info().uss for process in both))
@@ -198,7 +198,7 @@ def rows(seen: Seen, given: argparse.Namespace, stopped: float) -> list[Row]:
     fifth = max(1, len(seen.memory) // 5)
     early, late = max(seen.memory[fifth : 2 * fifth]), max(seen.memory[-fifth:])
     (began, before), (ended, after) = seen.events[0], seen.events[-1]
-    drunk = (after - before) / max(1.0, ended - began)
+    ingested = (after - before) / max(1.0, ended - began)
 
     def bar(measure: str, value: float, unit: str, good: bool, wanted: str) -> Row:
         return Row("load", measure, value, unit, f"{'ok' if good else 'MISSED'}: {wanted}")
@@ -213,7 +213,7 @@ def rows(seen: Seen, given: argparse.Namespace, stopped: float) -> list[Row]:
         Row("load", "answers", len(seen.answers) / given.seconds, "1/s", f"{given.askers} answer_pool, every {2 * given.think:g} s"),
         Row("load", "first claim, p50", percentile(seen.first, 0.5), "ms"),
         Row("load", "first claim, p95", percentile(seen.first, 0.95), "ms"),
-        bar("events drunk", drunk, "1/s", drunk >= KEEPS_UP * given.rate, f"{given.rate:g} lines a second are sent"),
+        bar("events ingested", ingested, "1/s", ingested >= KEEPS_UP * given.rate, f"{given.rate:g} lines a second are sent"),
         bar("furthest behind", max(seen.behind), "events", max(seen.behind) <= BEHIND, f"at most {BEHIND}"),
         bar("memory, late / early", late / early, "times", late <= FLAT * early, f"at most {FLAT:g}; {late / 1e6:,.0f} MB"),
         Row("load", "misbehaviour refused", seen.refused, ""),
@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--readers", type=int, default=200)
     parser.add_argument("--askers", type=int, default=20)
-    parser.add_argument("--rate", type=float, default=1000.0, help="posts a second drunk meanwhile")
+    parser.add_argument("--rate", type=float, default=1000.0, help="posts a second ingested meanwhile")
     parser.add_argument("--think", type=float, default=5.0, help="mean seconds between a reader's searches")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "trinch-benchmarks")
@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = Options(given.posts, given.seed, given.work, 0)
     made, data = corpus.make(options.work, options.posts, options.seed), ingest.ocean_folder(options)
     if not (data / "ocean.db").exists():
-        ingest.drink(made.lines, data)
+        ingest.run_ingest(made.lines, data)
     more = corpus.make(options.work, max(20_000, int(given.rate * given.seconds * 1.2)), given.seed + 1)
     growing = data.with_name(data.name + "-load")
     shutil.rmtree(growing, ignore_errors=True)
@@ -246,13 +246,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     process, url = serve(growing)
     spawn = multiprocessing.get_context("spawn")
     stop, seen = spawn.Event(), Seen()
-    drinking = spawn.Process(target=drink, args=(growing, more.lines, given.rate, stop))
-    drinking.start()
+    feeding = spawn.Process(target=feed, args=(growing, more.lines, given.rate, stop))
+    feeding.start()
     try:
         asyncio.run(play(url, psutil.Process(process.pid), given, made, seen))
     finally:
         stop.set()
-        drinking.join()
+        feeding.join()
         began = time.monotonic()
         process.terminate()
         process.wait()

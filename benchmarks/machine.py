@@ -1,6 +1,6 @@
 """What all benchmarks share: the machine they ran on, rows of results, and running a command under watch.
 
-Owns measuring CPU time, memory and disk of other processes. Knows nothing of what is measured.
+Measures CPU time, memory and disk of other processes.
 """
 
 import os

@@ -167,7 +167,7 @@ def _word_queries(texts: Sequence[Text], count: int) -> list[list[str]]:
 def _measure_one(
     engine: Engine, texts: list[Text], queries: list[list[str]], folder: Path
 ) -> dict[str, object]:
-    # The last ten small groups tell how soon a fresh post is found.
+    # The last ten small groups measure how soon a fresh post is found.
     split = len(texts) - 10 * SMALL
     wall, cpu = time.perf_counter(), time.process_time()
     for start in range(0, split, GROUP):

@@ -4,7 +4,7 @@
 
 `--peer` is a Python that has pandas and psutil, which Calculon imports. It cannot express grouped-query
 attention, gated MLPs, experts, context parallelism or FSDP. Calculon uses its own system files as they are;
-each row is asked with and without overlap of tensor-parallel traffic, the switch that rows leave open.
+each row is priced with and without overlap of tensor-parallel traffic, the switch that rows leave open.
 Ours is scored out of sample: each family is predicted by a fit that saw no row of it.
 """
 

@@ -126,7 +126,7 @@ def roles(quote: str, rng: random.Random, _: list[str]) -> str | None:
 
 
 def halves(quote: str, _: random.Random, __: list[str]) -> str | None:
-    """What stands around "in", "by", "with"... exchanged: subject and object, place and thing."""
+    """What is around "in", "by", "with"... exchanged: subject and object, place and thing."""
     match = re.fullmatch(
         r"([\w' ]+) (hits?|by|against|attacks?|accuses?|kills?|beats?|over|supports?|for|from) ([\w' ]+)",
         quote,
@@ -188,7 +188,7 @@ FALSE: dict[str, Rule] = {
     "opposite": opposite,
     "word added": added,
     "ending added": tail,
-    "question told as fact": question,
+    "question stated as fact": question,
 }
 
 
@@ -284,8 +284,8 @@ def by_hand(split: str, show: int) -> None:
     for wrong in (True, False):
         mine = [pair for pair in pairs if pair[2] != wrong]
         passed = [pair for pair in mine if faithful(pair[1], pair[0], identify(pair[0]))]
-        told = "false, let through" if wrong else "true, kept"
-        print(f"by hand, {told}: {len(passed)} of {len(mine)}")
+        label = "false, let through" if wrong else "true, kept"
+        print(f"by hand, {label}: {len(passed)} of {len(mine)}")
         for pair in (passed if wrong else [p for p in mine if p not in passed]) if show else []:
             print(f"      {pair[0]}\n   -> {pair[1]}")
 

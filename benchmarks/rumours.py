@@ -1,8 +1,8 @@
-"""Rumours whose truth is known: is a false one passed on, and does its denial stand in the answer?
+"""Rumours whose truth is known: is a false one passed on, and is its denial in the answer?
 
-    python -m benchmarks.rumours OCEAN [--split test] [--show]
+    python -m benchmarks.rumours STORE [--split test] [--show]
 
-OCEAN is a folder filled by `trinch ingest --data OCEAN ../shared/data/social/*.zst`; the threads are read from
+STORE is a folder filled by `trinch ingest --data STORE ../shared/data/social/*.zst`; the threads are read from
 ../shared/data/social/rumoureval2017_traindev.jsonl.zst (RumourEval 2017, development data). Each thread starts with a
 claim; its replies are labelled support, deny, query or comment, the thread true, false or unverified. Asked is "is it
 true" and four of the claim's own words, as of the thread's last post. Of the stories in alphabetical order the odd ones

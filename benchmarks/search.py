@@ -1,4 +1,4 @@
-"""Search and ask on the store that `ingest` filled: at rest, and while more is being drunk.
+"""Search and ask on the store that `ingest` filled: at rest, and while more is being ingested.
 
 Queries are made of words of the posts themselves, one to four, with the operators people use, half of them
 newest first. Each is asked once; the first 50 warm up and are not counted. Questions are about what happened
@@ -31,7 +31,7 @@ def measure(options: Options) -> list[Row]:
     data = ingest.ocean_folder(options)
     made = corpus.make(options.work, options.posts, options.seed)
     if not (data / "ocean.db").exists():
-        ingest.drink(made.lines, data)
+        ingest.run_ingest(made.lines, data)
     searches = list(queries(made, QUERIES + WARM_UP))
     questions = list(itertools.islice(itertools.cycle(made.read_questions()), QUESTIONS))
     store = Store.open(data)
@@ -40,7 +40,7 @@ def measure(options: Options) -> list[Row]:
         *_rows("search", "at rest", [_search(store, query) for query in searches][WARM_UP:]),
         *_rows("ask", "at rest", [_ask(store, question) for question in questions]),
     ]
-    # What is drunk meanwhile goes into a copy, so that the next run finds the same store.
+    # What is ingested meanwhile goes into a copy, so that the next run finds the same store.
     growing = data.with_name(data.name + "-growing")
     shutil.rmtree(growing, ignore_errors=True)
     shutil.copytree(data, growing)
@@ -67,7 +67,7 @@ def _ask(store: Store, question: str) -> float:
 
 
 def _meanwhile(one: Callable[[Store, T], float], asked: Sequence[T], lines: Path, data: Path) -> list[float]:
-    """Milliseconds of each query, again and again while a file is drunk; the first few wait for its start."""
+    """Milliseconds of each query, again and again while a file is ingested; the first few wait for its start."""
     process = subprocess.Popen(ingest.ingest_command(lines, data), stdout=subprocess.DEVNULL)
     store = Store.open(data)
     before = store.log.last_seq

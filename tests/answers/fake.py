@@ -31,7 +31,7 @@ def post(id: str, at: str, text: str, author: str = "", lang: str = "en", **more
     return Post(**{"author_id": author, "url": f"https://example.org/{id}", **fields, **more})  # type: ignore[arg-type]  # fields by name
 
 
-class FakeOcean:
+class FakeCorpus:
     def __init__(self, posts: Iterable[Post]) -> None:
         self.hits = [FakeHit(p, p.created_at, 0.0, terms(p.text, p.lang)) for p in posts]
         self.asked: list[tuple[str, str]] = []

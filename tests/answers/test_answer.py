@@ -4,18 +4,18 @@ import itertools
 
 import pytest
 
-from tests.answers.fake import FERRY, NOISE, FakeOcean, post, us
+from tests.answers.fake import FERRY, NOISE, FakeCorpus, post, us
 from trinch.answers.answer import answer
 from trinch.answers.types import Answer
 
-OCEAN = FakeOcean(FERRY + NOISE)
+OCEAN = FakeCorpus(FERRY + NOISE)
 
 
-def ask(question: str, as_of: str, store: FakeOcean = OCEAN) -> Answer:
+def ask(question: str, as_of: str, store: FakeCorpus = OCEAN) -> Answer:
     return answer(store, question, us(as_of))
 
 
-def is_sound(given: Answer, store: FakeOcean = OCEAN) -> bool:
+def is_sound(given: Answer, store: FakeCorpus = OCEAN) -> bool:
     """Invariants 3 and 4, looked at from outside."""
     posts = {hit.post.id: hit for hit in store.hits}
     for claim in given.claims:
@@ -77,7 +77,7 @@ def test_a_french_question_prefers_french_posts() -> None:
 
 
 def test_a_french_question_is_answered_from_english_posts_too() -> None:
-    store = FakeOcean([p for p in FERRY if p.lang == "en"] + NOISE)
+    store = FakeCorpus([p for p in FERRY if p.lang == "en"] + NOISE)
     given = ask("combien de morts à Port Halden", "2031-05-02T21:00+00:00", store)
     assert is_sound(given, store)
     assert "11 dead" in given.claims[0].text
@@ -136,7 +136,7 @@ def test_independent_authors_are_counted() -> None:
 
 
 def test_unknown_authors_count_as_one() -> None:
-    store = FakeOcean(
+    store = FakeCorpus(
         [
             post(p.id, "2031-05-02T09:00+00:00", p.text, "", p.lang)
             for p in FERRY
@@ -153,7 +153,7 @@ def test_the_same_question_has_the_same_answer() -> None:
     first = ask(question, "2031-05-02T21:00+00:00")
     for turn in itertools.islice(itertools.permutations(range(4)), 0, 24, 5):
         shuffled = [p for part in turn for p in (FERRY + NOISE)[part::4]]
-        again = ask(question, "2031-05-02T21:00+00:00", FakeOcean(shuffled))
+        again = ask(question, "2031-05-02T21:00+00:00", FakeCorpus(shuffled))
         assert again.claims == first.claims
 
 
@@ -179,7 +179,7 @@ def test_a_correction_downwards_needs_and_gets_several_sources() -> None:
         ),
     ]
     question, at = "how many people died in Port Halden", "2031-05-02T23:00+00:00"
-    alone = ask(question, at, FakeOcean(FERRY + NOISE + fall[:1]))
+    alone = ask(question, at, FakeCorpus(FERRY + NOISE + fall[:1]))
     assert "11" in alone.claims[0].text
-    corrected = ask(question, at, FakeOcean(FERRY + NOISE + fall))
+    corrected = ask(question, at, FakeCorpus(FERRY + NOISE + fall))
     assert "7 dead" in corrected.claims[0].text

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.answers.fake import FERRY, NOISE, FakeHit, FakeOcean, post, us
+from tests.answers.fake import FERRY, NOISE, FakeCorpus, FakeHit, post, us
 from trinch.answers.answer import answer
 from trinch.answers.quote_check import checked, supports
 from trinch.answers.render import as_json, plain
@@ -131,7 +131,7 @@ hostile = st.text(
 @settings(deadline=None)
 @given(st.lists(hostile, min_size=1, max_size=8), hostile)
 def test_hostile_posts_and_questions_make_sound_answers(texts: list[str], question: str) -> None:
-    store = FakeOcean(
+    store = FakeCorpus(
         [
             post(
                 f"h{i}",
@@ -169,7 +169,7 @@ def test_injected_orders_are_text_like_any_other(shared: Path) -> None:
         post(f"i{n}", "2031-05-02T20:10+00:00", f"Port Halden ferry accident. {order}", f"attacker{n}")
         for n, order in enumerate(orders)
     ]
-    calm, stormy = FakeOcean(FERRY + NOISE), FakeOcean(FERRY + NOISE + posts)
+    calm, stormy = FakeCorpus(FERRY + NOISE), FakeCorpus(FERRY + NOISE + posts)
     question = "how many people died in the Port Halden ferry accident"
     before, after = answer(calm, question, AS_OF), answer(stormy, question, AS_OF)
     assert after.claims[0].text == before.claims[0].text

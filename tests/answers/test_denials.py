@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.answers.fake import FERRY, NOISE, FakeOcean, post, us
+from tests.answers.fake import FERRY, NOISE, FakeCorpus, post, us
 from trinch.answers.answer import answer
 from trinch.answers.contradictions import denies
 from trinch.answers.quantities import figures
@@ -17,7 +17,7 @@ ASKED = "what happened in Port Halden"
 
 
 def told(*more: Post) -> Answer:
-    return answer(FakeOcean([*NOISE, *FERRY, *more]), ASKED, us("2031-05-03T00:00+00:00"))
+    return answer(FakeCorpus([*NOISE, *FERRY, *more]), ASKED, us("2031-05-03T00:00+00:00"))
 
 
 def rumour(**more: object) -> list[Post]:

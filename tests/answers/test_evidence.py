@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.answers.fake import FERRY, FakeHit, FakeOcean, post, us
+from tests.answers.fake import FERRY, FakeCorpus, FakeHit, post, us
 from trinch.answers.count_timeline import Report, curve
 from trinch.answers.evidence import authors, collapse
 from trinch.answers.quantities import figures
@@ -15,7 +15,7 @@ def hits(*posts: tuple[str, str, str]) -> list[FakeHit]:
     made = [
         post(f"{i:03}", f"2031-05-02T{at}+00:00", text, author) for i, (author, at, text) in enumerate(posts)
     ]
-    return [hit._replace(score=1.0) for hit in FakeOcean(made).hits]
+    return [hit._replace(score=1.0) for hit in FakeCorpus(made).hits]
 
 
 LONG = "Ferry Aurelia hits pier at Port Halden and people are in the water tonight"
@@ -56,7 +56,7 @@ def test_a_source_is_as_old_as_its_first_copy_and_speaks_for_whom_it_repeats() -
 
 @given(st.permutations(range(len(FERRY))))
 def test_the_order_of_hits_does_not_matter(order: list[int]) -> None:
-    straight = [hit._replace(score=float(n % 5)) for n, hit in enumerate(FakeOcean(FERRY).hits)]
+    straight = [hit._replace(score=float(n % 5)) for n, hit in enumerate(FakeCorpus(FERRY).hits)]
     assert collapse([straight[i] for i in order]) == collapse(straight)
 
 

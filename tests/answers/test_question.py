@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.answers.fake import FERRY, NOISE, FakeOcean, us
+from tests.answers.fake import FERRY, NOISE, FakeCorpus, us
 from trinch.answers.question import understand
 from trinch.answers.time_expressions import period
 
-OCEAN = FakeOcean(FERRY + NOISE)
+OCEAN = FakeCorpus(FERRY + NOISE)
 AS_OF = us("2031-05-02T21:00+00:00")
 DAY = 86_400_000_000
 

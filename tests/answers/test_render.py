@@ -4,13 +4,13 @@ import io
 
 from rich.console import Console
 
-from tests.answers.fake import FERRY, NOISE, FakeOcean, post, us
+from tests.answers.fake import FERRY, NOISE, FakeCorpus, post, us
 from trinch.answers.answer import answer
 from trinch.answers.render import as_json, clean, plain, rfc3339, terminal
 
 AS_OF = us("2031-05-02T21:00+00:00")
-GIVEN = answer(FakeOcean(FERRY + NOISE), "how many people died in Port Halden", AS_OF)
-NOTHING = answer(FakeOcean(FERRY + NOISE), "who won the 2040 world cup", AS_OF)
+GIVEN = answer(FakeCorpus(FERRY + NOISE), "how many people died in Port Halden", AS_OF)
+NOTHING = answer(FakeCorpus(FERRY + NOISE), "who won the 2040 world cup", AS_OF)
 
 
 def shown(given: object) -> str:
@@ -55,7 +55,7 @@ def test_no_evidence_is_said_plainly() -> None:
 def test_markup_and_escapes_of_posts_stay_text() -> None:
     evil = "[bold red]Port Halden[/] ferry accident \x1b]0;owned\x07 \u202e11 dead, police say"
     url = "javascript:alert(1)"
-    store = FakeOcean(
+    store = FakeCorpus(
         [post(f"e{n}", "2031-05-02T20:00+00:00", f"{evil} {n}", f"a[link=x]{n}", url=url) for n in range(2)]
         + NOISE
     )

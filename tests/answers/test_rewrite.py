@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.answers.fake import FERRY, NOISE, FakeOcean, post, us
+from tests.answers.fake import FERRY, NOISE, FakeCorpus, post, us
 from tests.llm.fake import Server
 from trinch.answers.answer import answer
 from trinch.answers.quote_check import checked
@@ -72,16 +72,16 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def store() -> FakeOcean:
-    return FakeOcean(FERRY + NOISE)
+def store() -> FakeCorpus:
+    return FakeCorpus(FERRY + NOISE)
 
 
-def ask(store: FakeOcean, server: Server, how: str, question: str = QUESTION, seconds: float = 5) -> Answer:
+def ask(store: FakeCorpus, server: Server, how: str, question: str = QUESTION, seconds: float = 5) -> Answer:
     opened = partial(open_model, Setting(server.url(how), "m", seconds))
     return rewritten(store, answer(store, question, AS_OF), opened)
 
 
-def sound(given: Answer, store: FakeOcean) -> None:
+def sound(given: Answer, store: FakeCorpus) -> None:
     """Invariants 3 and 4, whoever wrote the sentences."""
     posts = {hit.post.id: hit.post for hit in store.hits}
     assert given.answer == "\n".join(claim.text for claim in given.claims)
@@ -96,7 +96,7 @@ def sound(given: Answer, store: FakeOcean) -> None:
     }
 
 
-def test_faithful_sentences_are_told_and_cited(store: FakeOcean, server: Server) -> None:
+def test_faithful_sentences_are_told_and_cited(store: FakeCorpus, server: Server) -> None:
     before = answer(store, QUESTION, AS_OF)
     given = ask(store, server, "faithful")
     sound(given, store)
@@ -123,7 +123,7 @@ def test_faithful_sentences_are_told_and_cited(store: FakeOcean, server: Server)
     "how",
     ["numbers", "names", "negations", "obeyed", "markup", "escapes", "wrong-numbers", "crossed", "one-line", "nothing", "prose"],
 )  # fmt: skip
-def test_unfaithful_sentences_fall_back_to_their_quotes(store: FakeOcean, server: Server, how: str) -> None:
+def test_unfaithful_sentences_fall_back_to_their_quotes(store: FakeCorpus, server: Server, how: str) -> None:
     before, given = answer(store, QUESTION, AS_OF), ask(store, server, how)
     sound(given, store)
     assert given.claims == before.claims
@@ -133,7 +133,7 @@ def test_unfaithful_sentences_fall_back_to_their_quotes(store: FakeOcean, server
     assert "evil" not in plain(given)
 
 
-def test_one_sentence_falls_back_and_another_stays(store: FakeOcean, server: Server) -> None:
+def test_one_sentence_falls_back_and_another_stays(store: FakeCorpus, server: Server) -> None:
     before, given = answer(store, QUESTION, AS_OF), ask(store, server, "half")
     sound(given, store)
     assert "drunk" not in given.answer
@@ -153,7 +153,7 @@ def test_one_sentence_falls_back_and_another_stays(store: FakeOcean, server: Ser
     ],
 )  # fmt: skip
 def test_a_model_that_fails_leaves_the_extractive_answer_and_a_note(
-    store: FakeOcean, server: Server, how: str, code: str
+    store: FakeCorpus, server: Server, how: str, code: str
 ) -> None:
     before, given = answer(store, QUESTION, AS_OF), ask(store, server, how, seconds=0.5)
     assert given.claims == before.claims
@@ -165,7 +165,7 @@ def test_a_model_that_fails_leaves_the_extractive_answer_and_a_note(
     assert "All sentences are quotes" in plain(given)
 
 
-def test_a_model_that_cannot_be_opened_leaves_the_extractive_answer(store: FakeOcean) -> None:
+def test_a_model_that_cannot_be_opened_leaves_the_extractive_answer(store: FakeCorpus) -> None:
     opened = partial(open_model, Setting("/nowhere/at/all"))
     given = rewritten(store, answer(store, QUESTION, AS_OF), opened)
     assert given.outcome == "answer"
@@ -173,14 +173,14 @@ def test_a_model_that_cannot_be_opened_leaves_the_extractive_answer(store: FakeO
     assert given.writer.error == "address"
 
 
-def test_without_evidence_no_model_is_asked(store: FakeOcean, server: Server) -> None:
+def test_without_evidence_no_model_is_asked(store: FakeCorpus, server: Server) -> None:
     asked = len(server.asked)
     given = ask(store, server, "prose", "who won the Zarbon regatta of 2040")
     assert (given.outcome, given.answer, given.writer) == ("not_enough_evidence", "", None)
     assert len(server.asked) == asked
 
 
-def test_the_same_question_gets_the_same_answer(store: FakeOcean, server: Server) -> None:
+def test_the_same_question_gets_the_same_answer(store: FakeCorpus, server: Server) -> None:
     one, other = as_json(ask(store, server, "faithful")), as_json(ask(store, server, "faithful"))
     assert one | {"took_ms": 0} == other | {"took_ms": 0}
     assert server.asked[-1]["temperature"] == 0
@@ -195,11 +195,11 @@ def test_posts_reach_the_model_as_data_only(server: Server) -> None:
         )
         for n in range(4)
     ]
-    store = FakeOcean(FERRY + NOISE + posts)
+    store = FakeCorpus(FERRY + NOISE + posts)
     given = answer(store, QUESTION, AS_OF)
     system, user = prompt(given)
     assert [system.role, user.role] == ["system", "user"]
-    assert system.content == prompt(answer(FakeOcean(FERRY + NOISE), QUESTION, AS_OF))[0].content
+    assert system.content == prompt(answer(FakeCorpus(FERRY + NOISE), QUESTION, AS_OF))[0].content
     quotes = json.loads(user.content)["quotes"]
     assert [q["quote"] for q in quotes] == [claim.citations[0].quote for claim in given.claims]
     assert not set("<>\n") & set(user.content)
@@ -210,7 +210,7 @@ def test_posts_reach_the_model_as_data_only(server: Server) -> None:
         assert "evil" not in told.answer or "evil" in given.answer
 
 
-def test_a_post_deleted_while_the_model_writes_is_not_told(store: FakeOcean, server: Server) -> None:
+def test_a_post_deleted_while_the_model_writes_is_not_told(store: FakeCorpus, server: Server) -> None:
     before = answer(store, QUESTION, AS_OF)
     lost = before.claims[0].citations[0]
 
@@ -234,7 +234,7 @@ def test_a_post_deleted_while_the_model_writes_is_not_told(store: FakeOcean, ser
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 7), st.text(max_size=120)), max_size=8), st.text(max_size=80))
 def test_whatever_a_model_writes_only_the_provable_is_told(lines: list[tuple[int, str]], noise: str) -> None:
-    store = FakeOcean(FERRY + NOISE)
+    store = FakeCorpus(FERRY + NOISE)
     before = answer(store, QUESTION, AS_OF)
     said = noise + "\n".join(f"[{n}] {text}" for n, text in lines)
 

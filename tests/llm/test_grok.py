@@ -6,23 +6,24 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch")
-pytest.importorskip("tokenizers")
-pytest.importorskip("safetensors")
+from tests.needs_torch import MISSING, REASON
+
+if MISSING:
+    pytest.skip(REASON, allow_module_level=True)
 
 import torch
 from tokenizers import AddedToken, models
 from tokenizers import Tokenizer as HFTokenizer
 from tokenizers.pre_tokenizers import ByteLevel
 
-from tests.answers.fake import FERRY, NOISE, FakeOcean, us
+from tests.answers.fake import FERRY, NOISE, FakeCorpus, us
 from trinch.answers.answer import answer
 from trinch.answers.rewrite import rewritten
 from trinch.llm.interface import LLMError, Message, Setting
 from trinch.model.config import GrokConfig
 from trinch.model.generate import Sampling, generate
 from trinch.model.grok import Grok
-from trinch.model.llm_adapter import Speaker
+from trinch.model.llm_adapter import LocalModel
 from trinch.model.load import save
 from trinch.model.tokenizer import SPECIAL_TOKENS, Tokenizer, load_tokenizer, render_chat, split_and_bytes
 from trinch.service.language_model import check_model, open_model
@@ -50,13 +51,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def speaker(folder: Path) -> Speaker:
+def speaker(folder: Path) -> LocalModel:
     opened = open_model(Setting(str(folder)))
-    assert isinstance(opened, Speaker)
+    assert isinstance(opened, LocalModel)
     return opened
 
 
-def said(speaker: Speaker, tokens: int) -> tuple[str, str]:
+def said(speaker: LocalModel, tokens: int) -> tuple[str, str]:
     """What it said until it was cut off or ended, and the trouble at the end."""
     text = ""
     try:
@@ -67,7 +68,7 @@ def said(speaker: Speaker, tokens: int) -> tuple[str, str]:
     return text, ""
 
 
-def test_it_says_what_generation_says_after_the_template(speaker: Speaker, folder: Path) -> None:
+def test_it_says_what_generation_says_after_the_template(speaker: LocalModel, folder: Path) -> None:
     from trinch.model.load import load
 
     tokenizer = load_tokenizer(folder)
@@ -82,7 +83,7 @@ def test_it_says_what_generation_says_after_the_template(speaker: Speaker, folde
     assert speaker.name.endswith("/pebble")
 
 
-def test_a_stop_string_ends_it_well(speaker: Speaker) -> None:
+def test_a_stop_string_ends_it_well(speaker: LocalModel) -> None:
     text, trouble = said(speaker, 20)
     assert trouble == "truncated"
     middle = text[5:7]
@@ -90,11 +91,11 @@ def test_a_stop_string_ends_it_well(speaker: Speaker) -> None:
     assert stopped == text[: text.index(middle)]
 
 
-def test_it_is_bounded_in_length_and_time(speaker: Speaker, folder: Path) -> None:
+def test_it_is_bounded_in_length_and_time(speaker: LocalModel, folder: Path) -> None:
     with pytest.raises(LLMError) as long:
         list(speaker.complete([Message("user", "x" * 5000)], max_tokens=5))
     assert long.value.code == "too_long"
-    hurried = Speaker.open(folder, seconds=0.3)
+    hurried = LocalModel.open(folder, seconds=0.3)
     started = time.monotonic()
     with pytest.raises(LLMError) as late:
         list(hurried.complete(HELLO, max_tokens=4000))
@@ -111,14 +112,14 @@ def test_torch_that_gives_up_is_told(folder: Path, monkeypatch: pytest.MonkeyPat
         raise RuntimeError("not enough memory")
 
     monkeypatch.setattr(Grok, "forward", full)
-    speaker = Speaker.open(folder)
+    speaker = LocalModel.open(folder)
     for _ in range(2):  # and holds up nobody
         with pytest.raises(LLMError, match="not enough memory"):
             list(speaker.complete(HELLO, max_tokens=5))
 
 
 def test_behind_an_answer_it_proves_nothing_and_the_quotes_stay(folder: Path) -> None:
-    store, as_of = FakeOcean(FERRY + NOISE), us("2031-05-02T21:00+00:00")
+    store, as_of = FakeCorpus(FERRY + NOISE), us("2031-05-02T21:00+00:00")
     before = answer(store, "how many people died in Port Halden", as_of)
     given = rewritten(store, before, partial(open_model, Setting(str(folder), "my grok")))
     assert given.claims == before.claims

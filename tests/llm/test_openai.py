@@ -9,7 +9,7 @@ import pytest
 
 from tests.llm.fake import Server
 from trinch.llm.interface import LLMError, Message, Setting
-from trinch.llm.openai_client import KEY, OpenAI, base_of
+from trinch.llm.openai_client import KEY, OpenAI, base_url
 
 SECRET = "sk-very-secret-1234567890"
 HELLO = (Message("system", "be brief"), Message("user", "héllo\n☃"))
@@ -163,7 +163,7 @@ def test_a_host_that_cannot_be_is_told() -> None:
     ],
 )
 def test_addresses(address: str, base: str, local: bool) -> None:
-    assert base_of(address) == (base, local)
+    assert base_url(address) == (base, local)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +173,6 @@ def test_addresses(address: str, base: str, local: bool) -> None:
 )  # fmt: skip
 def test_what_is_no_address_is_refused_without_repeating_it(address: str) -> None:
     with pytest.raises(LLMError) as caught:
-        base_of(address)
+        base_url(address)
     assert caught.value.code == "address"
     assert SECRET not in str(caught.value)

@@ -16,10 +16,10 @@ from trinch.model.config import CONFIGS
 from trinch.model.generate import (
     Sampling,
     TextStream,
-    choose,
     generate,
     generate_tokens,
     new_cache,
+    sample_tokens,
     stream,
 )
 from trinch.model.grok import Grok, attention_mask
@@ -124,17 +124,19 @@ def test_sampling_is_reproducible_and_seeded(model: Grok) -> None:
 def test_top_p_keeps_the_fewest_tokens_that_reach_it() -> None:
     logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log().expand(4000, 4)
     generator = torch.Generator().manual_seed(0)
-    drawn = choose(logits, Sampling(temperature=1.0, top_p=0.7), generator).bincount(minlength=4) / 4000
+    drawn = (
+        sample_tokens(logits, Sampling(temperature=1.0, top_p=0.7), generator).bincount(minlength=4) / 4000
+    )
     assert drawn[2:].sum() == 0
     assert drawn[0] == pytest.approx(0.5 / 0.8, abs=0.03)
-    only = choose(logits, Sampling(temperature=1.0, top_p=0.01), generator)
+    only = sample_tokens(logits, Sampling(temperature=1.0, top_p=0.01), generator)
     assert (only == 0).all()
 
 
 def test_lower_temperature_is_less_surprising() -> None:
     logits = torch.tensor([[2.0, 1.0, 0.0]]).expand(4000, 3)
     generator = torch.Generator().manual_seed(0)
-    cold, hot = (choose(logits, Sampling(temperature=t), generator) for t in (0.5, 2.0))
+    cold, hot = (sample_tokens(logits, Sampling(temperature=t), generator) for t in (0.5, 2.0))
     assert (cold == 0).float().mean() > 0.8 > 0.6 > (hot == 0).float().mean()
 
 

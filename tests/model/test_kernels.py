@@ -10,9 +10,9 @@ from torch import Tensor
 from trinch.model import custom_gradients
 from trinch.model.custom_gradients import (
     capped_attention,
-    even_groups,
     gated_gelu,
     grouped_matmul,
+    pad_groups,
     rms_norm,
     rotate,
 )
@@ -167,15 +167,15 @@ def test_grouped_matmul(width: int, dtype: torch.dtype) -> None:
 def test_even_groups_hold_the_same_rows() -> None:
     counts = torch.tensor([40, 0, 96, 1, 31])
     x = torch.randn(168, 6).bfloat16()
-    spread, even, slots = even_groups(x, counts)
+    spread, even, slots = pad_groups(x, counts)
     assert even.tolist() == [64, 0, 96, 32, 32]
     assert slots is not None
     assert torch.equal(spread[slots], x)
     group = torch.arange(5).repeat_interleave(even)
     assert torch.equal(group[slots], torch.arange(5).repeat_interleave(counts))
     assert spread.count_nonzero() == x.count_nonzero()
-    assert even_groups(x[:9], torch.tensor([3, 0, 5, 1]))[2] is None
-    assert even_groups(x.float(), counts)[0].shape == x.shape
+    assert pad_groups(x[:9], torch.tensor([3, 0, 5, 1]))[2] is None
+    assert pad_groups(x.float(), counts)[0].shape == x.shape
 
 
 def test_experts_in_bfloat16_have_the_gradients_of_fp32() -> None:
@@ -184,7 +184,7 @@ def test_experts_in_bfloat16_have_the_gradients_of_fp32() -> None:
     x = torch.randn(168, 16)
 
     def low(x: Tensor, weight: Tensor) -> Tensor:
-        rows, even, slots = even_groups(x.bfloat16(), counts)
+        rows, even, slots = pad_groups(x.bfloat16(), counts)
         assert slots is not None
         return grouped_matmul(rows, weight, even).index_select(0, slots).float()
 

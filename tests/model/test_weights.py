@@ -300,11 +300,11 @@ CONVERT = """
 import resource, sys
 from pathlib import Path
 import torch
-from trinch.model import checkpoint, checkpoint_hf
+from trinch.model import hf_checkpoint, load
 source, target = map(Path, sys.argv[1:])
-config = checkpoint.read_config(source)
+config = load.read_config(source)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-checkpoint_hf.write(checkpoint.read_tensors(source, config), config, target, file_bytes=16 << 20)
+hf_checkpoint.write(load.read_tensors(source, config), config, target, file_bytes=16 << 20)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 

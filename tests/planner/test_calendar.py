@@ -103,18 +103,18 @@ def test_counts_are_read_as_people_write_them(count: int) -> None:
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_ramp_or_one_sentence(text: str) -> None:
-    said, ramp = "", []
+    message, ramp = "", []
     try:
         ramp = parse_ramp(text, START)
     except PlanError as err:
-        said = str(err)
-    assert bool(ramp) != bool(said)
-    assert "\n" not in said.strip()
+        message = str(err)
+    assert bool(ramp) != bool(message)
+    assert "\n" not in message.strip()
     assert all(tranche.gpus > 0 and tranche.on >= START for tranche in ramp)
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("20k", "has no date"),
         ("20k@soon", "no date: write it as 2025-12-31"),
@@ -123,8 +123,8 @@ def test_any_text_is_a_ramp_or_one_sentence(text: str) -> None:
         ("20k@2026-02-01;30k@2026-01-01", "must grow"),
     ],
 )
-def test_bad_ramps(text: str, said: str) -> None:
-    with pytest.raises(PlanError, match=said):
+def test_bad_ramps(text: str, message: str) -> None:
+    with pytest.raises(PlanError, match=message):
         parse_ramp(text, START)
 
 

@@ -1,4 +1,4 @@
-"""Money adds up, keeps its range, and says what is missing."""
+"""Costs add up, keep their range, and report what is missing."""
 
 import pytest
 from hypothesis import given

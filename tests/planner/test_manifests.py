@@ -168,7 +168,7 @@ def test_trinch_itself_takes_what_was_planned(made: Plan) -> None:
     assert CONFIGS[read.config].hidden_size % (mesh.shard * mesh.expert) == 0
     assert f"#SBATCH --nodes={made.nodes + made.spare_nodes}\n" in files["slurm.sbatch"]
     assert f"RANKS={made.n_gpus}\n" in files["slurm.sbatch"]
-    assert all(f"# {said}\n" in files["slurm.sbatch"] for said in own.differences(made))
+    assert all(f"# {sentence}\n" in files["slurm.sbatch"] for sentence in own.differences(made))
 
 
 @settings(max_examples=6, deadline=None)

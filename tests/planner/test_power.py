@@ -30,7 +30,7 @@ def test_only_h100_is_measured_and_the_others_say_so() -> None:
 
 
 @given(n_gpus=st.integers(1, 500_000), pue=st.floats(1, 2), limit=st.floats(0.001, 500))
-def test_a_limit_is_kept_by_the_gpus_said_to_fit(n_gpus: int, pue: float, limit: float) -> None:
+def test_a_limit_is_kept_by_the_gpus_reported_to_fit(n_gpus: int, pue: float, limit: float) -> None:
     site = site_power("H100-SXM-80GB", n_gpus, pue, limit)
     assert site.idle_mw < site.site_mw <= site.peak_mw
     assert site.gpus_within_limit is not None

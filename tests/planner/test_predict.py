@@ -1,4 +1,4 @@
-"""The table door: what a row becomes, what is inferred, what is refused."""
+"""`plan predict` on a table: what a row becomes, what is inferred, what is refused."""
 
 import csv
 import math
@@ -38,12 +38,12 @@ def test_a_row_has_every_promised_field() -> None:
     assert 200 < found["tflops_per_gpu"] < 700
 
 
-def test_blanks_are_inferred_and_said() -> None:
+def test_blanks_are_inferred_and_listed() -> None:
     found = one(run_row(micro_batch="", recompute="", zero_stage="", sequence_parallel=""))
     assert set(found["inferred"]) == {"micro_batch", "recompute", "zero_stage", "sequence_parallel"}
-    told = run_row(micro_batch=1, recompute="none", zero_stage="1", sequence_parallel="yes")
-    assert one(told)["inferred"] == []
-    assert one(told)["step_time_s"] == found["step_time_s"]
+    stated = run_row(micro_batch=1, recompute="none", zero_stage="1", sequence_parallel="yes")
+    assert one(stated)["inferred"] == []
+    assert one(stated)["step_time_s"] == found["step_time_s"]
 
 
 def test_a_measurement_gives_an_error_and_changes_nothing_else() -> None:
@@ -61,13 +61,13 @@ def test_tokens_per_second_alone_are_a_measurement() -> None:
 
 
 def test_a_blank_layout_is_guessed_with_a_wider_band() -> None:
-    told, guessed = one(run_row()), one(run_row(TP="", PP="", VPP="", CP=""))
+    stated, guessed = one(run_row()), one(run_row(TP="", PP="", VPP="", CP=""))
     assert {"TP", "PP"} <= set(guessed["inferred"])
 
     def width(found: dict) -> float:
         return math.log(found["band"][1] / found["band"][0])
 
-    assert width(guessed) > 1.5 * width(told)
+    assert width(guessed) > 1.5 * width(stated)
 
 
 def test_a_bubble_nobody_would_run_with_is_interleaved() -> None:
@@ -210,7 +210,7 @@ def test_a_binary_file_is_refused(tmp_path: Path) -> None:
         read_table(path)
 
 
-def test_the_door_reads_what_it_wrote(tmp_path: Path) -> None:
+def test_predict_reads_the_table_it_wrote(tmp_path: Path) -> None:
     assert read_table(write_table(tmp_path / "r.csv", run_row())) == [run_row()]
 
 

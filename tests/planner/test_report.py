@@ -1,4 +1,4 @@
-"""From a plan to the folder handed over: sections, report, and that nothing in it is left to chance."""
+"""From a plan to its output folder: sections, report, and the same bytes from the same seed."""
 
 import json
 import sys
@@ -45,7 +45,7 @@ def html(sections: Sections) -> str:
 
 
 class Page(HTMLParser):
-    """Tags in balance, the resources a page asks for, and its text."""
+    """Tags in balance, the resources a page requests, and its text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -224,7 +224,7 @@ def test_options_change_what_they_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (Options(fleet="llama"), "did you mean"),
         (Options(grid="mars"), "no carbon figure"),
@@ -235,8 +235,8 @@ def test_options_change_what_they_name() -> None:
         (Options(pue=0.5), "below 1"),
     ],
 )
-def test_bad_options_are_one_sentence(options: Options, said: str) -> None:
-    with pytest.raises(PlanError, match=said) as caught:
+def test_bad_options_are_one_sentence(options: Options, message: str) -> None:
+    with pytest.raises(PlanError, match=message) as caught:
         complete(grok(), options)
     assert "\n" not in str(caught.value)
 
@@ -325,13 +325,13 @@ def test_the_verb_goes_from_twenty_thousand_gpus_to_a_folder(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "said"), [(["--by", "31.12."], "2025-12-31"), (["--fleet", "x"], "known are")]
+    ("change", "message"), [(["--by", "31.12."], "2025-12-31"), (["--fleet", "x"], "known are")]
 )
-def test_the_verb_refuses_in_one_sentence(change: list[str], said: str) -> None:
+def test_the_verb_refuses_in_one_sentence(change: list[str], message: str) -> None:
     args = ["train", "--model", "llama-3-8b", "--gpus", "64", "--tokens", "1T", "--trials", "50", *change]
     done = CliRunner().invoke(verbs, args)
     assert done.exit_code == 2
-    assert said in done.output
+    assert message in done.output
 
 
 @pytest.mark.parametrize("package", ["jinja2", "matplotlib", "yaml"])

@@ -127,7 +127,7 @@ def test_too_few_sequences_for_the_gpus_names_a_batch_that_works() -> None:
     assert len(layouts(work, H100, 720_894, batch, exact=True))
 
 
-def test_more_than_one_fabric_is_said() -> None:
+def test_more_than_one_fabric_is_reported() -> None:
     assert "16,384" in search(workload("grok-1"), machine("h100", "oci"), 20_000, 1e13).notes[0]
     assert not search(workload("grok-1"), machine("h100", "oci"), 16_384, 1e13).notes
 

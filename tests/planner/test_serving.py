@@ -183,7 +183,7 @@ def test_the_verb_prints_json_and_writes_files(tmp_path) -> None:  # type: ignor
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (["--rate", "0"], "must be above zero"),
         (["--tpot", "0.5"], "the nearest gives TTFT"),
@@ -198,11 +198,11 @@ def test_the_verb_prints_json_and_writes_files(tmp_path) -> None:  # type: ignor
         ),
     ],
 )
-def test_bad_input_is_one_sentence_and_exit_status_2(change: list[str], said: str) -> None:
+def test_bad_input_is_one_sentence_and_exit_status_2(change: list[str], message: str) -> None:
     args = ["--model", "grok-2", "--rate", "50", "--prompt", "1000", "--answer", "200"]
     done = CliRunner().invoke(serve, [*args, *change])
     assert done.exit_code == 2
-    assert said in done.output.replace("\n", " ")
+    assert message in done.output.replace("\n", " ")
 
 
 @pytest.mark.parametrize(

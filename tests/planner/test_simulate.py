@@ -1,4 +1,4 @@
-"""The Monte-Carlo against Llama 3's log, its own bookkeeping, and what operators know."""
+"""The Monte-Carlo against Llama 3's log, its own accounting, and operators' experience."""
 
 import numpy as np
 import pytest

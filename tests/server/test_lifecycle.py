@@ -105,7 +105,7 @@ def test_stopped_it_waits_for_no_log_that_another_writes_to(data: Path) -> None:
 
         sending = threading.Thread(target=ingest)
         sending.start()
-        wait_until("the line is in", 10, lambda: "} 1" in metric(running.url, "ingest_pool"))
+        wait_until("the line is in", 10, lambda: "} 1" in metric(running.url, "ingest"))
         status, took = running.stop()
         sending.join()
     assert (status, [answer for answer in told if answer.status_code == 200]) == (0, [])
@@ -143,10 +143,10 @@ def test_few_open_files_allow_fewer_connections(monkeypatch: pytest.MonkeyPatch)
     limits = {"now": (256, 1000)}
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits["now"])
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.update(now=pair))
-    assert run._more_files() == 1000
+    assert run._raise_file_limit() == 1000
     assert limits["now"] == (1000, 1000)
     limits["now"] = (256, resource.RLIM_INFINITY)
-    assert run._more_files() == CONNECTIONS + run.OURS == limits["now"][0]
+    assert run._raise_file_limit() == CONNECTIONS + run.RESERVED_FILES == limits["now"][0]
 
 
 def test_an_address_in_use_is_said_so(data: Path) -> None:

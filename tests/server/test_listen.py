@@ -14,10 +14,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
 from tests.server.running import Running
-from trinch.server.run import remembered
-from trinch.service.listen import JETSTREAM
+from trinch.server.run import saved_sources
 from trinch.simulator.network import stream
 from trinch.simulator.wire_jetstream import JetstreamFrames
+from trinch.sources.jetstream_client import JETSTREAM
 from trinch.store.writer import Writer
 
 POSTS = 300
@@ -25,7 +25,7 @@ POSTS = 300
 
 def frames() -> list[bytes]:
     writer, written = JetstreamFrames(), []
-    for event in stream(5, posts=POSTS, network="bluesky", happenings=False):
+    for event in stream(5, posts=POSTS, network="bluesky", incidents=False):
         try:
             written.append(writer.frame(event))
         except ValueError:  # a relay does not tell that
@@ -71,7 +71,7 @@ def test_a_source_is_drunk_resumed_and_shown(jetstream: tuple[str, list[str]], t
                     break
         (source,) = live["sources"]
         assert source["name"] == url
-        assert source["state"] in ("connected", "drinking")
+        assert source["state"] in ("connected", "ingesting")
         assert live["lag_seconds"] >= 0
         status, took = running.stop()
     assert (status, took < 5) == (0, True)
@@ -80,13 +80,13 @@ def test_a_source_is_drunk_resumed_and_shown(jetstream: tuple[str, list[str]], t
 
 
 def test_without_a_word_the_ocean_goes_on_drinking(tmp_path: Path) -> None:
-    assert remembered(tmp_path / "none") == [JETSTREAM]
+    assert saved_sources(tmp_path / "none") == [JETSTREAM]
     writer = Writer(tmp_path)
-    assert remembered(tmp_path) == [JETSTREAM]
+    assert saved_sources(tmp_path) == [JETSTREAM]
     for event in stream(1, posts=3):
         writer.take([event])
     writer.flush()
-    assert remembered(tmp_path) == []
+    assert saved_sources(tmp_path) == []
     writer.take([], ("jetstream:jet.example/subscribe", "5"))
     writer.close()
-    assert remembered(tmp_path) == ["wss://jet.example/subscribe"]
+    assert saved_sources(tmp_path) == ["wss://jet.example/subscribe"]

@@ -13,7 +13,7 @@ from tests.server.running import Running
 from tests.server.test_native import DEAD
 from tests.server.test_open_webui import prompt
 from trinch.posts.schema import Deleted
-from trinch.server.openai.response_store import Memory
+from trinch.server.openai.response_store import ResponseStore
 from trinch.store.log import Log
 
 openai = pytest.importorskip("openai", reason="needs the openai package (dev extra)")
@@ -160,7 +160,7 @@ def test_a_post_deleted_meanwhile_is_in_no_response_fetched(sample_data: Path, t
 
 
 def test_memory_is_bounded() -> None:
-    memory = Memory(size=3, room=100)
+    memory = ResponseStore(size=3, room=100)
     for n in range(5):
         memory.keep(f"r{n}", b"x" * 10, None)
     assert [n for n in range(5) if _knows(memory, f"r{n}")] == [2, 3, 4]
@@ -172,18 +172,18 @@ def test_memory_is_bounded() -> None:
 
 
 def test_a_memory_is_of_one_key() -> None:
-    memory = Memory()
+    memory = ResponseStore()
     memory.keep("mine", b"x", "a")
     memory.keep("anybody's", b"x", None)
     assert [_knows(memory, "mine", key) for key in ("a", "b", None)] == [True, False, False]
     assert [_knows(memory, "anybody's", key) for key in ("a", None)] == [False, True]
 
 
-def _knows(memory: Memory, id: str, key: str | None = None) -> bool:
+def _knows(memory: ResponseStore, id: str, key: str | None = None) -> bool:
     from trinch.server.http.errors import Problem
 
     try:
-        memory.recall(id, key)
+        memory.load(id, key)
     except Problem as problem:
         assert problem.status == 404
         return False

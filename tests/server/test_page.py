@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.server.running import Running
 from trinch.posts.schema import Created, Deleted, Edited, Post
-from trinch.server.web.deletion_watch import Watch
+from trinch.server.web.deletion_watch import DeletionWatch
 from trinch.server.web.page import marked, web
 from trinch.server.web.translations import Words, preferred
 from trinch.server.workers.worker_pool import WorkerPool
@@ -221,7 +221,7 @@ def test_the_watch_tells_what_goes_and_only_that(tmp_path: Path) -> None:
 
     async def look() -> list[list[str]]:
         pool, stopping, told = WorkerPool(tmp_path, 1, 10), asyncio.Event(), []
-        watch = Watch()
+        watch = DeletionWatch()
         first = watch.gone(pool, ["n:0", "n:1", "n:2", "n:4", "n:never"], stopping)
         second = watch.gone(pool, ["n:1", "n:3"], stopping)
         told += [await anext(first), await anext(second)]

@@ -1,4 +1,4 @@
-"""The page in a real Chromium: asking, citations, the dial, what vanishes, languages, sizes, keys, hostile posts."""
+"""The page in a real Chromium: asking, citations, the time slider, what vanishes, languages, sizes, keys, hostile posts."""
 
 import re
 import subprocess
@@ -39,15 +39,15 @@ def test_asking_streams_an_answer_with_its_outcome_time_and_citations(tab: Opene
     assert answer.locator("a.cite").first.inner_text() == "1"
     assert "q=What+happened+in+Port+Esker" in page.url
     answer.locator(".evidence:not([hidden])").wait_for()
-    dials = answer.locator(".evidence dd").all_inner_texts()
-    assert int(dials[0]) > 1
-    assert int(dials[1]) > int(dials[0])
+    counts = answer.locator(".evidence dd").all_inner_texts()
+    assert int(counts[0]) > 1
+    assert int(counts[1]) > int(counts[0])
     bars = answer.locator(".evidence rect.bar")
     heights = [float(bar.get_attribute("height")) for bar in bars.all()]
     assert len(heights) > 5
     assert max(heights) == 62
     assert "post" in bars.first.locator("title").text_content()
-    assert page.locator("#tide i").count() == sum(height > 0 for height in heights)
+    assert page.locator("#volume i").count() == sum(height > 0 for height in heights)
     assert page.locator("#status").inner_text().startswith("Answer. ")
 
 
@@ -100,8 +100,8 @@ def test_the_dial_asks_again_as_of_its_time(tab: Opener) -> None:
     one = tab()
     page = one.open(TOLL_PATH)
     first = one.answered().locator(".said").all_inner_texts()
-    dial = page.locator("#moment")
-    box = dial.bounding_box()
+    slider = page.locator("#moment")
+    box = slider.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 17 / 48, box["y"] + box["height"] / 2)
     one.until("document.querySelector('.outcome time')?.textContent.includes('17 March')")
     answer = one.answered()
@@ -112,9 +112,9 @@ def test_the_dial_asks_again_as_of_its_time(tab: Opener) -> None:
     assert answer.locator(".said").all_inner_texts() != first
     assert all("17 March" in text for text in answer.locator(".claims time").all_inner_texts())
     assert "as_of=2026-03-17T1" in page.url
-    dial.press("End")
+    slider.press("End")
     one.until("document.querySelector('#moment-text').textContent === 'now'")
-    assert dial.get_attribute("aria-valuetext") == "now"
+    assert slider.get_attribute("aria-valuetext") == "now"
     one.until("!location.search.includes('as_of')")
     one.answered()
     page.go_back()

@@ -5,23 +5,23 @@ from itertools import pairwise
 import pytest
 
 from trinch.posts.schema import AccountGone, Created, Deleted, Edited, Event
-from trinch.simulator.ground_truth import Truth
+from trinch.simulator.ground_truth import GroundTruth
 from trinch.simulator.network import stream
 
 
 @pytest.fixture(scope="module")
-def played() -> tuple[list[Event], Truth]:
-    truth = Truth()
+def played() -> tuple[list[Event], GroundTruth]:
+    truth = GroundTruth()
     return list(stream(21, posts=12_000, rate=0.4, truth=truth)), truth
 
 
 @pytest.fixture(scope="module")
-def posts(played: tuple[list[Event], Truth]) -> dict[str, Created]:
+def posts(played: tuple[list[Event], GroundTruth]) -> dict[str, Created]:
     return {event.post.id: event for event in played[0] if isinstance(event, Created)}
 
 
 def test_labels_and_copies_name_posts_that_exist(
-    played: tuple[list[Event], Truth], posts: dict[str, Created]
+    played: tuple[list[Event], GroundTruth], posts: dict[str, Created]
 ) -> None:
     _, truth = played
     edited = {version for versions in truth.versions.values() for version in versions}
@@ -42,19 +42,19 @@ def test_labels_and_copies_name_posts_that_exist(
 
 
 def test_happenings_are_spoken_of_by_name_and_in_their_time(
-    played: tuple[list[Event], Truth], posts: dict[str, Created]
+    played: tuple[list[Event], GroundTruth], posts: dict[str, Created]
 ) -> None:
     _, truth = played
-    assert len(truth.happenings) >= 3
-    for happening in truth.happenings.values():
-        spoken = [posts[post_id] for post_id in truth.posts_of(happening.id)]
+    assert len(truth.incidents) >= 3
+    for incident in truth.incidents.values():
+        spoken = [posts[post_id] for post_id in truth.posts_of(incident.id)]
         assert spoken
-        assert all(happening.began <= event.at + 1_000 for event in spoken)
-        assert sum(happening.place in event.post.text for event in spoken) > len(spoken) / 4
+        assert all(incident.began <= event.at + 1_000 for event in spoken)
+        assert sum(incident.place in event.post.text for event in spoken) > len(spoken) / 4
 
 
 def test_facts_are_stated_by_their_source(
-    played: tuple[list[Event], Truth], posts: dict[str, Created]
+    played: tuple[list[Event], GroundTruth], posts: dict[str, Created]
 ) -> None:
     _, truth = played
     assert len(truth.facts) > 10
@@ -62,22 +62,22 @@ def test_facts_are_stated_by_their_source(
         source = posts[fact.source]
         assert source.at == fact.at
         assert str(fact.value) in source.post.text
-        assert truth.value_at(fact.happening, fact.at) == fact.value
+        assert truth.value_at(fact.incident, fact.at) == fact.value
         assert truth.labels[fact.source].value == fact.value
 
 
 def test_a_number_moves_and_may_be_corrected_downwards() -> None:
-    truth = Truth()
+    truth = GroundTruth()
     list(stream(8, posts=20_000, rate=0.5, truth=truth))
     falls = 0
-    for happening in truth.happenings:
-        values = [fact.value for fact in truth.facts if fact.happening == happening]
+    for incident in truth.incidents:
+        values = [fact.value for fact in truth.facts if fact.incident == incident]
         falls += any(later < earlier for earlier, later in pairwise(values))
-        assert truth.value_at(happening, 0) is None
+        assert truth.value_at(incident, 0) is None
     assert falls > 0
 
 
-def test_deletions_are_recorded_when_they_happen(played: tuple[list[Event], Truth]) -> None:
+def test_deletions_are_recorded_when_they_happen(played: tuple[list[Event], GroundTruth]) -> None:
     events, truth = played
     deleted = {event.id: event.at for event in events if isinstance(event, Deleted)}
     assert len(deleted) > 50
@@ -86,7 +86,7 @@ def test_deletions_are_recorded_when_they_happen(played: tuple[list[Event], Trut
     assert gone == truth.accounts_gone
 
 
-def test_nobody_reposts_answers_or_edits_what_was_deleted(played: tuple[list[Event], Truth]) -> None:
+def test_nobody_reposts_answers_or_edits_what_was_deleted(played: tuple[list[Event], GroundTruth]) -> None:
     events, truth = played
     for event in events:
         if isinstance(event, Created):
@@ -98,7 +98,7 @@ def test_nobody_reposts_answers_or_edits_what_was_deleted(played: tuple[list[Eve
 
 
 def test_copies_lead_back_to_an_original_with_nearly_the_same_words(
-    played: tuple[list[Event], Truth], posts: dict[str, Created]
+    played: tuple[list[Event], GroundTruth], posts: dict[str, Created]
 ) -> None:
     _, truth = played
     assert len(truth.copies) > 1_000
@@ -111,9 +111,9 @@ def test_copies_lead_back_to_an_original_with_nearly_the_same_words(
     assert alike / len(truth.copies) > 0.95
 
 
-def test_truth_stays_out_of_the_events(played: tuple[list[Event], Truth]) -> None:
+def test_truth_stays_out_of_the_events(played: tuple[list[Event], GroundTruth]) -> None:
     events, truth = played
     written = repr(events[:4_000])
-    assert not any(happening in written for happening in truth.happenings)
+    assert not any(incident in written for incident in truth.incidents)
     again = list(stream(21, posts=12_000, rate=0.4))
     assert again == events

@@ -12,10 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.needs_torch import MISSING, SkippedModule
 from trinch.posts.schema import Post
 
-pytest.importorskip("torch", reason="training needs torch: pip install 'trinch[train]'")
-pytest.importorskip("tokenizers", reason="training needs tokenizers: pip install 'trinch[train]'")
+
+def pytest_pycollect_makemodule(module_path: Path, parent: pytest.Collector) -> pytest.Module | None:
+    """Skip each file of this folder before it is imported, where torch is missing."""
+    return SkippedModule.from_parent(parent, path=module_path) if MISSING else None
+
 
 SECOND = 1_000_000
 WHO = [

@@ -25,7 +25,7 @@ def main() -> None:
         world = start(settings)
         if world.rank == 0:
             print(f"# {job['out']}: {job['mesh']}", flush=True)
-        train(settings, world, Corpus(Path(job["data"]), settings.sequence), tell=lambda _: None)
+        train(settings, world, Corpus(Path(job["data"]), settings.sequence), report=lambda _: None)
     world.close()
 
 

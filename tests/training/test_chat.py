@@ -16,7 +16,7 @@ from trinch.training.actions import load
 from trinch.training.data import IGNORE, Corpus
 from trinch.training.finetune import (
     Rows,
-    Shuffled,
+    ShuffledRows,
     answer_log_probabilities,
     conversation_rows,
     dpo_losses,
@@ -81,7 +81,7 @@ def test_rows_hold_whole_conversations() -> None:
 
 def test_neighbours_stay_together_in_every_part() -> None:
     rows = np.arange(40)[:, None]
-    shuffled = Shuffled(Rows(rows, rows, []), Settings(batch=8), together=2)
+    shuffled = ShuffledRows(Rows(rows, rows, []), Settings(batch=8), together=2)
     seen = np.concatenate([shuffled(step, part, 2)[0][:, 0] for step in range(5) for part in range(2)])
     assert sorted(seen.tolist()) == list(range(40))
     assert (seen[0::2] % 2 == 0).all()

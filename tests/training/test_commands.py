@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from trinch.cli.train import train
-from trinch.training.actions import settings_of
+from trinch.training.actions import run_settings
 from trinch.training.data import Corpus
 
 from .conftest import made_up_posts
@@ -58,7 +58,7 @@ def test_a_run_is_not_resumed_with_other_settings(posts_file: Path, tmp_path: Pa
     second = CliRunner().invoke(train, [*arguments, "--batch", "8"])
     assert second.exit_code == 2
     assert "made with batch = 4" in second.output
-    assert settings_of(tmp_path / "run").batch == 4, "what a run is, is not changed by being refused"
+    assert run_settings(tmp_path / "run").batch == 4, "what a run is, is not changed by being refused"
 
 
 def test_what_was_erased_meanwhile_is_struck_out_at_the_next_start(posts_file: Path, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_what_was_erased_meanwhile_is_struck_out_at_the_next_start(posts_file: P
     own.write_bytes(b"".join(lines[:100] + lines[105:]))
     unnamed = CliRunner().invoke(train, [*arguments[2:], "3"], catch_exceptions=False)
     assert "2 posts are no longer visible" in unnamed.output, "the source is the run's own"
-    assert settings_of(tmp_path / "run").data.path == str(own)
+    assert run_settings(tmp_path / "run").data.path == str(own)
 
 
 def test_another_source_strikes_nothing_out(posts_file: Path, tmp_path: Path) -> None:
@@ -102,4 +102,4 @@ def test_another_source_strikes_nothing_out(posts_file: Path, tmp_path: Path) ->
         assert refused.exit_code == 2
         assert words in refused.output
         assert np.array_equal(before, Corpus(run / "data", 16).train.tokens)
-        assert settings_of(run).data.path == str(posts_file)
+        assert run_settings(run).data.path == str(posts_file)

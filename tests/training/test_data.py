@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from trinch.posts.schema import Post
-from trinch.training.data import IGNORE, SPAN, Corpus, prepare, strike_out
-from trinch.training.data_selection import Chooser, Chosen
-from trinch.training.document_spans import GONE
-from trinch.training.post_source import Source
+from trinch.training.data import IGNORE, SPAN, Corpus, prepare, redact_data
+from trinch.training.data_selection import DataSelector, Selection
+from trinch.training.document_spans import REMOVED
+from trinch.training.post_source import PostSource
 from trinch.training.settings import Data, SettingsError
 
 from .conftest import SECOND, made_up_posts
@@ -26,17 +26,17 @@ def texts(path: Path, corpus: Corpus) -> list[str]:
     assert spans.dtype == SPAN
     return [
         corpus.tokenizer.decode(tokens[s["start"] : s["start"] + s["length"]].tolist())
-        for s in spans[spans["place"] != GONE]
+        for s in spans[spans["place"] != REMOVED]
     ]
 
 
-def chosen(posts: list[Post], settings: Data) -> tuple[Chosen, list[str]]:
+def chosen(posts: list[Post], settings: Data) -> tuple[Selection, list[str]]:
     kept: list[str] = []
-    chooser = Chooser(settings, kept.__getitem__)
+    selector = DataSelector(settings, kept.__getitem__)
     for post in posts:
-        if (text := chooser.add(post)) is not None:
+        if (text := selector.add(post)) is not None:
             kept.append(text)
-    return chooser.choose(), kept
+    return selector.choose(), kept
 
 
 def copy(post: Post, **changes: object) -> Post:
@@ -137,19 +137,19 @@ def test_an_erased_post_is_struck_out_and_nothing_else_moves(posts: list[Post], 
     before, words = np.array(corpus.train.tokens), texts(folder / "train.bin", corpus)
     gone = {post.id for post in posts if post.text in (words[3], words[40])}
 
-    def source(now: list[Post]) -> Source:
+    def source(now: list[Post]) -> PostSource:
         file = tmp_path / "posts.jsonl"
         file.write_bytes(b"".join(msgspec.json.encode(p) + b"\n" for p in now if p.id not in gone))
-        return Source(str(file))
+        return PostSource(str(file))
 
-    assert strike_out(folder, source(posts)) == 2
-    assert strike_out(folder, source(posts)) == 0
+    assert redact_data(folder, source(posts)) == 2
+    assert redact_data(folder, source(posts)) == 0
     after = Corpus(folder, 32)
     left = texts(folder / "train.bin", after)
     edited = [
         copy(post, text="now it says something else") if post.text == words[50] else post for post in posts
     ]
-    assert strike_out(folder, source(edited)) == 1
+    assert redact_data(folder, source(edited)) == 1
     assert words[50] not in texts(folder / "train.bin", Corpus(folder, 32))
     assert left == words[:3] + words[4:40] + words[41:]
     changed = np.flatnonzero(before != after.train.tokens)
@@ -167,9 +167,9 @@ def test_a_kill_half_way_through_striking_out_is_made_good(posts: list[Post], tm
     tokens[start : start + length // 2] = 0  # so far it came; the table does not know yet
     tokens.flush()
     file.write_bytes(b"".join(msgspec.json.encode(p) + b"\n" for i, p in enumerate(posts) if i != place))
-    assert strike_out(folder, Source(str(file))) == 1
+    assert redact_data(folder, PostSource(str(file))) == 1
     assert not Corpus(folder, 32).train.tokens[start : start + length].any()
-    assert strike_out(folder, Source(str(file))) == 0
+    assert redact_data(folder, PostSource(str(file))) == 0
 
 
 def test_preparing_is_all_or_nothing(tmp_path: Path) -> None:
@@ -198,14 +198,14 @@ def test_the_cut_off_and_bad_lines(tmp_path: Path, posts: list[Post]) -> None:
     file = tmp_path / "posts.jsonl"
     file.write_bytes(b"".join(msgspec.json.encode(post) + b"\n" for post in posts[:100]))
     cut = "2023-11-14T22:30:00Z"
-    before = [post for _, post in Source(str(file), cut).posts()]
+    before = [post for _, post in PostSource(str(file), cut).posts()]
     assert before == [post for post in posts[:100] if post.created_at <= 1_700_001_000 * SECOND]
     assert 0 < len(before) < 100
     file.write_text('{"network": "x"}\n')
     with pytest.raises(SettingsError, match="line 1"):
-        list(Source(str(file)).posts())
+        list(PostSource(str(file)).posts())
     with pytest.raises(SettingsError, match="ISO 8601"):
-        Source(str(file), "yesterday")
+        PostSource(str(file), "yesterday")
 
 
 def test_the_record_of_the_data_adds_up(data: Path, posts: list[Post]) -> None:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from trinch.model.config import get_config
 from trinch.model.grok import Grok
-from trinch.training.parallel import World
+from trinch.training.parallel import ProcessMesh
 from trinch.training.settings import Mesh, Settings
 from trinch.training.step import Engine, document_numbers
 
@@ -29,7 +29,7 @@ def test_masked_posts_are_trained_on_as_if_each_stood_alone() -> None:
             logits.append(out.detach())
             return out.sum()
 
-        engine = Engine(model, World(Mesh(shard=1), torch.device("cpu")), settings, loss)
+        engine = Engine(model, ProcessMesh(Mesh(shard=1), torch.device("cpu")), settings, loss)
         engine.accumulate(inputs, inputs)
         engine.evaluate(inputs[:1], inputs[:1], loss)
     for shown in seen["mask"]:

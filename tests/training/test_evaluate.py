@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from trinch.cli.train import train
 from trinch.training.actions import load
 from trinch.training.data import Corpus
-from trinch.training.evaluate import DISCOUNT, baselines, chosen_sequences
+from trinch.training.evaluate import DISCOUNT, evaluation_sequences, ngram_baselines
 from trinch.training.metrics_log import read_log
 
 
@@ -37,10 +37,10 @@ def test_baselines_are_what_they_say(data: Path) -> None:
         )
 
     assert sum(bigram(train_tokens[0], b) for b in range(size)) == pytest.approx(1)
-    inputs, targets = corpus.held_out.take(chosen_sequences(corpus.held_out, 3))
+    inputs, targets = corpus.held_out.take(evaluation_sequences(corpus.held_out, 3))
     pairs = list(zip(inputs.flatten().tolist(), targets.flatten().tolist(), strict=True))
     count = sum(int(corpus.bytes_of_tokens[b]) for _, b in pairs)
-    found = baselines(corpus, 3)
+    found = ngram_baselines(corpus, 3)
     assert found["unigram"] == pytest.approx(-sum(math.log2(unigram(b)) for _, b in pairs) / count)
     assert found["bigram"] == pytest.approx(-sum(math.log2(bigram(a, b)) for a, b in pairs) / count)
     assert found["bigram"] < found["unigram"]
@@ -63,7 +63,7 @@ def test_a_run_is_scored_exported_and_read_back(posts_file: Path, tmp_path: Path
 
     model, _ = load(out)
     corpus = Corpus(out / "data", 32)
-    inputs, targets = corpus.held_out.take(chosen_sequences(corpus.held_out, 8))
+    inputs, targets = corpus.held_out.take(evaluation_sequences(corpus.held_out, 8))
     with torch.no_grad():
         nats = F.cross_entropy(
             model(torch.from_numpy(inputs)).flatten(0, 1), torch.from_numpy(targets).flatten()

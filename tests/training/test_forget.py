@@ -47,7 +47,7 @@ from trinch.training.parallel import start
 from trinch.training.settings import Settings
 world = start(Settings(device="cpu"))
 try:
-    with Erasures(world, {}, (sys.argv[1] + "/nowhere", ""), 0) as erasures, erasures.settled():
+    with Erasures(world, {}, (sys.argv[1] + "/nowhere", ""), 0) as erasures, erasures.synchronized():
         pass
 except RuntimeError as error:
     print(error, flush=True)
@@ -75,7 +75,7 @@ def say(store: Path, events: Sequence[ev.Event]) -> float:
 def begin(folder: Path, settings: Path, mesh: dict[str, int]) -> subprocess.Popen[bytes]:
     processes = int(np.prod(list(mesh.values())))
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
-    script = str(Path(__file__).with_name("reader.py"))
+    script = str(Path(__file__).with_name("record_batches.py"))
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return subprocess.Popen(
@@ -217,9 +217,9 @@ def test_what_is_erased_while_training_is_trained_on_no_more(store: Path, tmp_pa
 
 
 def test_conversations_made_from_a_post_go_with_it(store: Path, tmp_path: Path) -> None:
-    from trinch.training.actions import _placed, corpus_of
+    from trinch.training.actions import _visible_posts, prepare_corpus
     from trinch.training.erasure import Erasures
-    from trinch.training.finetune import Shuffled, conversation_rows
+    from trinch.training.finetune import ShuffledRows, conversation_rows
     from trinch.training.parallel import start
     from trinch.training.settings import Data, Settings
 
@@ -228,11 +228,11 @@ def test_conversations_made_from_a_post_go_with_it(store: Path, tmp_path: Path) 
         data=Data(path=str(store), vocabulary=320),
     )  # fmt: skip
     world = start(settings)
-    told: list[str] = []
-    corpus = corpus_of(settings, world, told.append)
+    reported: list[str] = []
+    corpus = prepare_corpus(settings, world, reported.append)
     say(store, [ev.Deleted(at=NOW, network="x", id="3")])
     file = tmp_path / "talks.jsonl"
-    made_from = [["x:1"], ["2"], [], ["x:3"], ["x:1", "never drunk"]]
+    made_from = [["x:1"], ["2"], [], ["x:3"], ["x:1", "never ingested"]]
     talks = [
         {
             "messages": [{"role": "user", "content": "?"}, {"role": "assistant", "content": f"answer {i}"}],
@@ -242,8 +242,8 @@ def test_conversations_made_from_a_post_go_with_it(store: Path, tmp_path: Path) 
     ]
     file.write_text("".join(json.dumps(talk) + "\n" for talk in talks))
     rows_ = conversation_rows(file, corpus.tokenizer, SEQUENCE)
-    data = Shuffled(rows_, settings, placed=_placed(rows_, settings, world, told.append))
-    assert any("2 posts that conversations name" in line for line in told)
+    data = ShuffledRows(rows_, settings, placed=_visible_posts(rows_, settings, world, reported.append))
+    assert any("2 posts that conversations name" in line for line in reported)
 
     def said() -> str:
         return corpus.tokenizer.decode(data.inputs[data.inputs != PAD_TOKEN].tolist())
@@ -253,11 +253,11 @@ def test_conversations_made_from_a_post_go_with_it(store: Path, tmp_path: Path) 
 
     assert [f"answer {i}" in said() for i in range(5)] == [True, True, True, False, False]
     with Erasures(world, {"rows": data}, corpus.source, corpus.position) as erasures:
-        with erasures.settled():
+        with erasures.synchronized():
             whole = learnt()
         acknowledged = say(store, [ev.Hidden(at=NOW, network="x", id="1", reason="protected")])
         time.sleep(max(0.0, acknowledged + 1 - time.time()))
-        with erasures.settled():
+        with erasures.synchronized():
             assert [f"answer {i}" in said() for i in range(5)] == [False, True, True, False, False]
             assert 0 < learnt() < whole
 
@@ -270,8 +270,8 @@ def test_a_log_that_cannot_be_read_stops_the_run(store: Path, tmp_path: Path) ->
     world = start(Settings(device="cpu"))
     with (
         Erasures(world, {}, (str(tmp_path / "nowhere"), ""), 0) as erasures,
-        pytest.raises(RuntimeError, match="cannot tell what was erased"),
-        erasures.settled(),
+        pytest.raises(RuntimeError, match="the log of erasures cannot be read"),
+        erasures.synchronized(),
     ):
         pass
 
@@ -284,7 +284,7 @@ def test_all_processes_stop_when_the_lead_cannot_read_the_log(tmp_path: Path) ->
         [sys.executable, *torchrun, str(lines), str(tmp_path)],
         capture_output=True, text=True, timeout=100, env=environment(), check=False,
     )  # fmt: skip
-    assert done.stdout.count("cannot tell what was erased") == 2, done.stdout + done.stderr[-2000:]
+    assert done.stdout.count("the log of erasures cannot be read") == 2, done.stdout + done.stderr[-2000:]
 
 
 def test_a_run_at_rest_is_cleaned_by_a_command(store: Path, tmp_path: Path) -> None:

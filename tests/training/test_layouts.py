@@ -56,7 +56,7 @@ def name(mesh: dict[str, int]) -> str:
 
 def alone(folder: Path, data: Path, **more: Any) -> Path:
     settings = msgspec.convert(BASE | more | {"out": str(folder)}, Settings)
-    train(settings, start(settings), Corpus(data, settings.sequence), tell=lambda _: None)
+    train(settings, start(settings), Corpus(data, settings.sequence), report=lambda _: None)
     return folder
 
 

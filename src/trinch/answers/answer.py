@@ -10,18 +10,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from trinch.answers import evidence as weighing
-from trinch.answers.candidates import Candidate, candidates, fitness, present_states, reports
+from trinch.answers.candidates import QuoteCandidate, candidates, fitness, present_states, reports
 from trinch.answers.contradictions import Denied, denied, denies, heard, paired, replaced
-from trinch.answers.count_timeline import HOUR, Report, State, agrees
+from trinch.answers.count_timeline import HOUR, CountState, Report, agrees
 from trinch.answers.count_timeline import states as every_state
-from trinch.answers.evidence import Source
+from trinch.answers.evidence import PostGroup
 from trinch.answers.quantities import figures
 from trinch.answers.question import Question, understand
 from trinch.answers.quote_check import checked, supports
 from trinch.answers.ranking import DAY, rank
 from trinch.answers.retrieval import gather
-from trinch.answers.types import Answer, Citation, Claim, Hit, Store
-from trinch.answers.types import Source as Cited
+from trinch.answers.types import Answer, Citation, CitedPost, Claim, Corpus, Hit
 from trinch.posts.times import now
 
 MAX_SENTENCES = 5
@@ -33,7 +32,7 @@ CONFLICT = 0.1
 """Two counts that differ by more than this share are shown as a conflict, not as one count seen twice."""
 
 
-def answer(store: Store, question: str, as_of: int | None = None) -> Answer:
+def answer(store: Corpus, question: str, as_of: int | None = None) -> Answer:
     """Answer a question from what `store` held as of a time (microseconds; None is now).
 
     `outcome` is `not_enough_evidence`, with no sentence at all, where the posts do not speak of what is asked.
@@ -44,7 +43,7 @@ def answer(store: Store, question: str, as_of: int | None = None) -> Answer:
     gathered = gather(asked, store, moment)
     claims: list[Claim] = []
     retrieved: dict[tuple[str, str], Hit] = {}
-    cited: list[Cited] = []
+    cited: list[CitedPost] = []
     if gathered.enough:
         found = candidates(asked, gathered)
         idf = _idf(store)
@@ -73,11 +72,11 @@ def answer(store: Store, question: str, as_of: int | None = None) -> Answer:
     return checked(drafted, retrieved, took)
 
 
-Picked = tuple[Candidate, list[tuple[Source, int, int]]]
+Picked = tuple[QuoteCandidate, list[tuple[PostGroup, int, int]]]
 """A span to quote, and the other sources that say the same with the offsets of where they say it."""
 
 
-def _idf(store: Store) -> Callable[[str], float]:
+def _idf(store: Corpus) -> Callable[[str], float]:
     size = store.num_posts + 1
 
     @cache
@@ -89,9 +88,9 @@ def _idf(store: Store) -> Callable[[str], float]:
 
 def _told(
     asked: Question,
-    found: Sequence[Candidate],
-    chosen: list[Candidate],
-    present: dict[str, State],
+    found: Sequence[QuoteCandidate],
+    chosen: list[QuoteCandidate],
+    present: dict[str, CountState],
     against: dict[str, Denied],
 ) -> list[Picked]:
     """The chosen spans in the order to read them, with those that agree; denied ones give way to their denials.
@@ -118,7 +117,9 @@ def _told(
     return [(candidate, _agreeing(candidate, found)) for candidate in ordered]
 
 
-def _ordered(chosen: Sequence[Candidate], state: State | None, asked: Question) -> list[Candidate]:
+def _ordered(
+    chosen: Sequence[QuoteCandidate], state: CountState | None, asked: Question
+) -> list[QuoteCandidate]:
     """What a person needs first: the present number of the dead, else the best; then how it came to that, earliest
     first, or the other way round where the newest is asked for. Of several with one replaced number the earliest."""
     lead = chosen[0]
@@ -146,16 +147,16 @@ def _ordered(chosen: Sequence[Candidate], state: State | None, asked: Question) 
     return [lead, *(reversed(kept) if asked.newest else kept)]
 
 
-def _states(candidate: Candidate, state: State, asked: Question) -> bool:
+def _states(candidate: QuoteCandidate, state: CountState, asked: Question) -> bool:
     """Whether a span gives that number of the dead, or one that rounds it."""
     return any(f.quantity == "dead" and agrees(f, state.value) for f in figures(candidate.text, asked.unit))
 
 
-def _agreeing(candidate: Candidate, found: Sequence[Candidate]) -> list[tuple[Source, int, int]]:
+def _agreeing(candidate: QuoteCandidate, found: Sequence[QuoteCandidate]) -> list[tuple[PostGroup, int, int]]:
     """Other sources with a span that says the like: its numbers, and most of its words; none that denies it."""
     here = candidate.source.best.post
     denial = denies(here.text)
-    agreeing: dict[str, tuple[Source, int, int]] = {}
+    agreeing: dict[str, tuple[PostGroup, int, int]] = {}
     for other in found:
         post = other.source.best.post
         if post.id == here.id or post.id in agreeing:
@@ -167,7 +168,10 @@ def _agreeing(candidate: Candidate, found: Sequence[Candidate]) -> list[tuple[So
 
 
 def _counted(
-    asked: Question, found: Sequence[Candidate], told: dict[str, list[Report]], curves: dict[str, list[State]]
+    asked: Question,
+    found: Sequence[QuoteCandidate],
+    told: dict[str, list[Report]],
+    curves: dict[str, list[CountState]],
 ) -> list[Picked]:
     """The present state of what is counted, what contradicts it, other quantities beside it, and how it came to be."""
     line = curves.get(asked.measure, [])
@@ -183,7 +187,7 @@ def _counted(
     picked: list[Picked] = []
     used: set[str] = set()
 
-    def add(state: State, beside: bool = False) -> None:
+    def add(state: CountState, beside: bool = False) -> None:
         options = [
             r
             for r in state.reports
@@ -246,13 +250,13 @@ def _counted(
     return picked
 
 
-def _is_stale(text: str, now: State, asked: Question) -> bool:
+def _is_stale(text: str, now: CountState, asked: Question) -> bool:
     """Whether a sentence gives a number of what is asked that has been replaced."""
     stated = [f for f in figures(text, asked.unit) if f.quantity == asked.measure]
     return bool(stated) and not any(agrees(f, now.value) for f in stated)
 
 
-def _is_outdated(text: str, present: Mapping[str, State]) -> bool:
+def _is_outdated(text: str, present: Mapping[str, CountState]) -> bool:
     """Whether a sentence gives, of anything, a number that has been replaced."""
     return any(
         figure.quantity in present and not agrees(figure, present[figure.quantity].value)
@@ -261,12 +265,12 @@ def _is_outdated(text: str, present: Mapping[str, State]) -> bool:
 
 
 def _claim(
-    candidate: Candidate,
-    agreeing: list[tuple[Source, int, int]],
-    store: Store,
+    candidate: QuoteCandidate,
+    agreeing: list[tuple[PostGroup, int, int]],
+    store: Corpus,
     as_of: int,
     retrieved: dict[tuple[str, str], Hit],
-    cited: list[Cited],
+    cited: list[CitedPost],
 ) -> Claim:
     """A claim with its citations; the copies of what is quoted are counted in the whole store."""
     carriers = [h for h in store.copies(candidate.source.best, as_of=as_of) if h.at <= as_of]
@@ -298,7 +302,7 @@ def _claim(
             )
         )
         cited.append(
-            Cited(
+            CitedPost(
                 id=post.id,
                 network=post.network,
                 url=post.url,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trinch.answers import lexicon
-from trinch.answers.count_timeline import Report, State, curve
-from trinch.answers.evidence import Source
+from trinch.answers.count_timeline import CountState, Report, curve
+from trinch.answers.evidence import PostGroup
 from trinch.answers.quantities import Figure, figures
 from trinch.answers.question import Question
 from trinch.answers.retrieval import Evidence, closeness, coverage
@@ -21,8 +21,8 @@ UNIT_SHARE = 0.6
 """Share of the question a span must hold itself where it counts something the lexicon does not know."""
 
 
-class Candidate(NamedTuple):
-    source: Source
+class QuoteCandidate(NamedTuple):
+    source: PostGroup
     span: Span
     text: str
     terms: frozenset[str]
@@ -33,7 +33,7 @@ class Candidate(NamedTuple):
     """The same, or how near its words are to the topic's, if that is more."""
 
 
-def candidates(question: Question, evidence: Evidence) -> list[Candidate]:
+def candidates(question: Question, evidence: Evidence) -> list[QuoteCandidate]:
     """All spans of the sources' best posts, in a fixed order."""
     found = []
     for source, about in zip(evidence.sources, evidence.about, strict=True):
@@ -43,11 +43,13 @@ def candidates(question: Question, evidence: Evidence) -> list[Candidate]:
             held = frozenset(terms(text, post.lang))
             share, _ = coverage(question, held, fold(text), source.best.at, post.lang)
             near = max(share, 0.95 * closeness(evidence.profile, held))
-            found.append(Candidate(source, span, text, held, about, share, near))
+            found.append(QuoteCandidate(source, span, text, held, about, share, near))
     return found
 
 
-def reports(question: Question, evidence: Evidence, found: Sequence[Candidate]) -> dict[str, list[Report]]:
+def reports(
+    question: Question, evidence: Evidence, found: Sequence[QuoteCandidate]
+) -> dict[str, list[Report]]:
     """The figures stated in the candidates, by quantity; of several of one quantity the one nearest to the topic."""
     topical = frozenset(evidence.profile).union(*(term.forms for term in question.terms))
     result: dict[str, list[Report]] = {}
@@ -68,7 +70,7 @@ def reports(question: Question, evidence: Evidence, found: Sequence[Candidate]) 
     return result
 
 
-def present_states(found: dict[str, list[Report]]) -> dict[str, list[State]]:
+def present_states(found: dict[str, list[Report]]) -> dict[str, list[CountState]]:
     """The believed curve of each quantity."""
     return {quantity: curve(group) for quantity, group in sorted(found.items())}
 
@@ -159,7 +161,7 @@ def tongue(question: Question, lang: str) -> float:
     return 0.45 if lang in ("en", "und") else 0.4
 
 
-def fitness(question: Question, candidate: Candidate) -> float:
+def fitness(question: Question, candidate: QuoteCandidate) -> float:
     """Which of several spans that state the same number to quote."""
     score = (
         manner(candidate.text)

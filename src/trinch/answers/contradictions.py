@@ -16,11 +16,11 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 from trinch.answers import lexicon
-from trinch.answers.candidates import Candidate
-from trinch.answers.evidence import Source, collapse
+from trinch.answers.candidates import QuoteCandidate
+from trinch.answers.evidence import PostGroup, collapse
 from trinch.answers.question import Question
 from trinch.answers.spans import spans
-from trinch.answers.types import Store
+from trinch.answers.types import Corpus
 from trinch.posts.text import fold, query_terms, terms
 
 SPOKEN_OF = 0.34
@@ -35,7 +35,7 @@ REPLIES = 50
 _ASKED = "false fake hoax rumour not true no evidence denied debunked faux falso bulo falsch boato"
 
 _CUE = re.compile(lexicon.DENIAL)
-_STOP = frozenset().union(*lexicon.STOPWORDS.values())
+_STOP = lexicon.ANY_STOPWORD
 _COUNTING = frozenset(
     form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word)
 )
@@ -45,7 +45,7 @@ _CUE_TERMS = frozenset(form for word in lexicon.DENIAL_WORDS for form in query_t
 class Denied(NamedTuple):
     """What is said against one source."""
 
-    denials: tuple[Candidate, ...]
+    denials: tuple[QuoteCandidate, ...]
     """Most credible first."""
     outweighed: bool
     """Whether those who deny are more credible than those who claim, or more; however many strangers deny what a
@@ -58,7 +58,7 @@ def denies(text: str) -> bool:
     return not text.rstrip("\"”'").endswith("?") and bool(_CUE.search(fold(text)))
 
 
-def standing(source: Source) -> float:
+def standing(source: PostGroup) -> float:
     """How credible a source's author is, however often the text was repeated: 1 for a stranger, 1.55 at most."""
     post = source.best.post
     known = min(math.log10(1 + (post.author_followers or 0)) / 20, 0.3)
@@ -66,11 +66,11 @@ def standing(source: Source) -> float:
 
 
 def denied(
-    question: Question, found: Sequence[Candidate], weight_of: Callable[[str], float]
+    question: Question, found: Sequence[QuoteCandidate], weight_of: Callable[[str], float]
 ) -> dict[str, Denied]:
     """The denied sources among those of `found`, by the id of their best post."""
     sources = {c.source.best.post.id: c.source for c in found}
-    denials: dict[str, Candidate] = {}
+    denials: dict[str, QuoteCandidate] = {}
     for candidate in found:
         if denies(candidate.text):
             denials.setdefault(candidate.source.best.post.id, candidate)
@@ -89,7 +89,7 @@ def denied(
         return weight_of(term)
 
     weighed = {id: _weighed(source, worth) for id, source in sources.items()}
-    against: dict[str, list[Candidate]] = {}
+    against: dict[str, list[QuoteCandidate]] = {}
     for id, source in sources.items():
         if id in denials or denies(source.best.post.text):
             continue
@@ -111,7 +111,7 @@ _PLAIN_ID = re.compile(r"[\w:/.@#+~%-]{1,200}").fullmatch
 """An id that may stand in a query: ids come from outside and may hold anything, quotes and brackets too."""
 
 
-def heard(chosen: Sequence[Candidate], store: Store, as_of: int) -> dict[str, Denied]:
+def heard(chosen: Sequence[QuoteCandidate], store: Corpus, as_of: int) -> dict[str, Denied]:
     """What the replies to the posts to be quoted deny: they seldom name the topic, so no other search finds them.
 
     Replies by strangers count from `CHORUS` authors on, and not against a verified author; one by somebody who
@@ -137,21 +137,21 @@ def heard(chosen: Sequence[Candidate], store: Store, as_of: int) -> dict[str, De
     return result
 
 
-def _spoken(source: Source) -> Candidate | None:
+def _spoken(source: PostGroup) -> QuoteCandidate | None:
     """The sentence of a post that denies."""
     post = source.best.post
     for span in spans(post.text):
         text = post.text[span.start : span.end]
         if denies(text):
-            return Candidate(source, span, text, frozenset(terms(text, post.lang)), 0.0, 0.0, 0.0)
+            return QuoteCandidate(source, span, text, frozenset(terms(text, post.lang)), 0.0, 0.0, 0.0)
     return None
 
 
-def _weighed(source: Source, worth: Callable[[str], float]) -> dict[str, float]:
+def _weighed(source: PostGroup, worth: Callable[[str], float]) -> dict[str, float]:
     return {term: worth(term) for term in sorted(set(source.best.terms)) if worth(term) > 0}
 
 
-def _answers(denial: Source, source: Source) -> bool:
+def _answers(denial: PostGroup, source: PostGroup) -> bool:
     """Whether a denial replies to, or quotes, a post that carries the source."""
     post = denial.best.post
     to = {post.reply_to, post.quote_of} - {""}
@@ -164,11 +164,11 @@ def _alike(claim: dict[str, float], denial: dict[str, float]) -> bool:
     return len(shared) >= 2 and sum(shared) >= SPOKEN_OF * lighter
 
 
-def _voices(sources: Iterable[Source]) -> int:
+def _voices(sources: Iterable[PostGroup]) -> int:
     return len({source.voice or source.best.post.id for source in sources})
 
 
-def _judged(sources: dict[str, Source], id: str, against: dict[str, list[Candidate]]) -> Denied:
+def _judged(sources: dict[str, PostGroup], id: str, against: dict[str, list[QuoteCandidate]]) -> Denied:
     """Both sides: those who deny this source, and those whom the same denials speak of."""
     denials = against[id]
     ids = {denial.source.best.post.id for denial in denials}
@@ -184,14 +184,16 @@ def _judged(sources: dict[str, Source], id: str, against: dict[str, list[Candida
     return Denied(tuple(ordered), more or better)
 
 
-def _denial(said: Denied, question: Question) -> Candidate:
+def _denial(said: Denied, question: Question) -> QuoteCandidate:
     """The most credible denial in the question's language, where there is any in it."""
     return max(said.denials, key=lambda d: d.source.best.post.lang == question.lang)
 
 
-def replaced(chosen: Sequence[Candidate], against: dict[str, Denied], question: Question) -> list[Candidate]:
+def replaced(
+    chosen: Sequence[QuoteCandidate], against: dict[str, Denied], question: Question
+) -> list[QuoteCandidate]:
     """`chosen` with each outweighed claim replaced by its denial."""
-    result: dict[str, Candidate] = {}
+    result: dict[str, QuoteCandidate] = {}
     for candidate in chosen:
         said = against.get(candidate.source.best.post.id)
         kept = _denial(said, question) if said and said.outweighed else candidate
@@ -199,9 +201,11 @@ def replaced(chosen: Sequence[Candidate], against: dict[str, Denied], question: 
     return list(result.values())
 
 
-def paired(ordered: Sequence[Candidate], against: dict[str, Denied], question: Question) -> list[Candidate]:
+def paired(
+    ordered: Sequence[QuoteCandidate], against: dict[str, Denied], question: Question
+) -> list[QuoteCandidate]:
     """`ordered` with its denial in front of each claim that is denied and stays."""
-    result: dict[str, Candidate] = {}
+    result: dict[str, QuoteCandidate] = {}
     for candidate in ordered:
         if said := against.get(candidate.source.best.post.id):
             denial = _denial(said, question)

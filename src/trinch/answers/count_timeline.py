@@ -15,7 +15,7 @@ sentences beyond the figure read from them. What each rule is for:
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from trinch.answers.evidence import Source
+from trinch.answers.evidence import PostGroup
 from trinch.answers.quantities import Figure
 from trinch.answers.spans import Span
 
@@ -38,13 +38,13 @@ QUIET = 14 * 24 * HOUR
 class Report(NamedTuple):
     """One source stating one figure."""
 
-    source: Source
+    source: PostGroup
     span: Span
     figure: Figure
     about: float
 
 
-class State(NamedTuple):
+class CountState(NamedTuple):
     value: float
     firm: str
     since: int
@@ -79,7 +79,7 @@ def _corroborates(report: Report, value: float, since: int) -> bool:
     return _is_close(figure, value) or (figure.firm != "exact" and agrees(figure, value))
 
 
-def states(reports: Iterable[Report]) -> list[State]:
+def states(reports: Iterable[Report]) -> list[CountState]:
     """Group the reports of one quantity by value, in order of first report (ties: smaller value first)."""
     ordered = sorted(reports, key=lambda r: (r.source.first, r.figure.value, r.source.best.post.id))
     groups: dict[tuple[float, str], list[Report]] = {}
@@ -90,7 +90,7 @@ def states(reports: Iterable[Report]) -> list[State]:
         since = group[0].source.first
         support = sum(_corroborates(r, value, since) for r in ordered)
         support += sum(1 for r in group if abs(r.source.first - since) > TOGETHER)
-        result.append(State(value, firm, since, group[-1].source.first, tuple(group), float(support)))
+        result.append(CountState(value, firm, since, group[-1].source.first, tuple(group), float(support)))
     return sorted(result, key=lambda s: (s.since, s.value))
 
 
@@ -107,13 +107,13 @@ def episode(reports: Sequence[Report]) -> list[Report]:
     return told[-1] if told else max(reversed(episodes), key=len, default=[])
 
 
-def curve(reports: Sequence[Report]) -> list[State]:
+def curve(reports: Sequence[Report]) -> list[CountState]:
     """The states believed one after the other; the last one is the present state. Empty without reports."""
     every = states(episode(reports))
     if not every:
         return []
     start = every[0].since
-    believed: list[State] = []
+    believed: list[CountState] = []
     for state in every:
         if believed and (back := _revived(every, believed[-1], state.since)):
             believed.append(back)
@@ -130,7 +130,7 @@ def curve(reports: Sequence[Report]) -> list[State]:
     return believed
 
 
-def _revived(every: Sequence[State], now: State, until: int) -> State | None:
+def _revived(every: Sequence[CountState], now: CountState, until: int) -> CountState | None:
     """An older number that many sources went on reporting after a doubtful one replaced it, as a state of its own.
 
     A higher one returns with `RETURN` fresh reports and more than the present one has; a lower one, since slow
@@ -149,11 +149,11 @@ def _revived(every: Sequence[State], now: State, until: int) -> State | None:
             if returned >= RETURN * factor and returned > kept * factor:
                 fresh = tuple(r for r in told[place:] if _is_close(r.figure, state.value))
                 first, last = fresh[0].source.first, fresh[-1].source.first
-                return State(state.value, state.firm, first, last, fresh, float(returned))
+                return CountState(state.value, state.firm, first, last, fresh, float(returned))
     return None
 
 
-def _believed(state: State, now: State, start: int, every: Sequence[State]) -> bool:
+def _believed(state: CountState, now: CountState, start: int, every: Sequence[CountState]) -> bool:
     if state.value != now.value and any(agrees(r.figure, now.value) for r in state.reports):
         return False  # rounder than what is known, and no news
     if state.firm == "feared" or (state.firm == "near" and state.value <= now.value):
@@ -177,7 +177,7 @@ def _believed(state: State, now: State, start: int, every: Sequence[State]) -> b
     return ratio >= COLLAPSE and state.firm == "exact" and correcting >= 3 and _prevails(state, now, every)
 
 
-def _prevails(state: State, now: State, every: Sequence[State]) -> bool:
+def _prevails(state: CountState, now: CountState, every: Sequence[CountState]) -> bool:
     """Whether, since a number came up, at least half as many say it, or go beyond it, as go on saying the old one.
 
     A real jump or correction is taken up; another event's number ("30 killed in Kabul") is not.

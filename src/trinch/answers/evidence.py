@@ -30,7 +30,7 @@ SAME = 0.6
 _MARKS = frozenset(("rt", "mt", "via"))
 
 
-class Source(NamedTuple):
+class PostGroup(NamedTuple):
     """One text and all posts that carry it."""
 
     best: Hit
@@ -51,7 +51,7 @@ def voice_of(hit: Hit) -> str:
     return reposted_from(hit.post.text) or (hit.post.author or hit.post.author_id).lower()
 
 
-def authors(sources: Iterable[Source]) -> int:
+def authors(sources: Iterable[PostGroup]) -> int:
     """How many authors are known to be different (see above)."""
     voices = {source.voice for source in sources}
     return len(voices - {""}) or (1 if voices else 0)
@@ -102,7 +102,7 @@ def _rank(hit: Hit) -> tuple[bool, bool, int, str]:
     )
 
 
-def collapse(hits: Sequence[Hit]) -> list[Source]:
+def collapse(hits: Sequence[Hit]) -> list[PostGroup]:
     """Group reposts and near-copies among `hits`. Sources come in order of score, ties by id.
 
     Texts with different numbers are never near-copies: "toll rises to 350" and "toll rises to 352" are two reports.
@@ -142,7 +142,7 @@ def collapse(hits: Sequence[Hit]) -> list[Source]:
         first = min(group, key=lambda h: (h.at, h.post.id))
         voice = reposted_from(first.post.text) or voice_of(best) or voice_of(first)
         score = max(hit.score for hit in group) / top
-        sources.append(Source(best, tuple(group), first.at, voice, weigh(best, len(group) - 1), score))
+        sources.append(PostGroup(best, tuple(group), first.at, voice, weigh(best, len(group) - 1), score))
     return sorted(sources, key=lambda s: (-s.score, s.best.post.network, s.best.post.id))
 
 
@@ -158,7 +158,7 @@ def _components(linked: NDArray[np.bool_]) -> list[int]:
         labels = lowest
 
 
-def original(source: Source, quote: str, copies: Iterable[Hit]) -> Source:
+def original(source: PostGroup, quote: str, copies: Iterable[Hit]) -> PostGroup:
     """`source` with the post to quote replaced by an earlier one of its copies that holds the quote too, if any: who
     said it first is the one to name."""
     holders = [hit for hit in copies if quote in hit.post.text]

@@ -20,12 +20,6 @@ _NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+|\d+(?:\.\d+)?")
 _BREAKS = frozenset(".;!?-–—|")
 
 
-_DATING = lexicon.words("in of since en de im em nel dal seit desde depuis")
-
-
-_REFUSED = lexicon.words("not non nicht nao")
-
-
 class Figure(NamedTuple):
     quantity: str
     """Key of `lexicon.MEASURES`, or `unit`."""
@@ -123,11 +117,6 @@ def _before(words: list[_Word], here: int) -> tuple[str, int]:
     return "", REACH + 1
 
 
-_ACTIVE = lexicon.words(
-    "kills killing toll tolls injures injuring kill claims tue tuant mata uccide bilan leaves"
-)
-
-
 def _firmness(words: list[_Word], here: int, value: float) -> str:
     around = [word.folded for word in words[max(0, here - 3) : here]]
     close = around[-2:] + [word.folded for word in words[here + 1 : here + 4]]
@@ -181,7 +170,7 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
             continue
         if following == "," and here and words[here - 1].folded == ",":
             continue  # "Martin Richard, 8, dies": an age
-        if here and words[here - 1].folded in _REFUSED:
+        if here and words[here - 1].folded in lexicon.NEGATIONS:
             continue  # "9 people died, not 11"
         if following in lexicon.MORE or (here and words[here - 1].folded in lexicon.MORE):
             continue  # "50 more bodies": a step, not a state
@@ -193,7 +182,9 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
             quantity, steps = front, front_steps
         else:
             quantity, steps = behind, behind_steps
-        if not quantity or (_is_year(word, value) and (steps > 1 or words[here - 1].folded in _DATING)):
+        if not quantity or (
+            _is_year(word, value) and (steps > 1 or words[here - 1].folded in lexicon.DATING)
+        ):
             continue
         if quantity != "unit" and value != int(value):
             continue  # nobody counts people in fractions: a magnitude
@@ -205,5 +196,5 @@ def _is_active(words: list[_Word], here: int) -> bool:
     """Whether the measure word in front is one that always takes the number behind it ("kills", "toll")."""
     for word in reversed(words[max(0, here - 6) : here]):
         if word.folded.lstrip("#") in lexicon.TAKES_NEXT:
-            return word.folded in _ACTIVE
+            return word.folded in lexicon.TAKES_OBJECT
     return False

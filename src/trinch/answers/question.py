@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from trinch.answers import lexicon
 from trinch.answers.time_expressions import Period, period
-from trinch.answers.types import Store
+from trinch.answers.types import Corpus
 from trinch.posts.language_id import identify
 from trinch.posts.text import fold, query_terms, tokens
 
@@ -81,7 +81,7 @@ def spellings(word: str) -> tuple[str, ...]:
 def forms(word: str) -> frozenset[str]:
     """Every index term that stands for `word`: its stems, the same without its sign, and its concept's words."""
     words = {word, *spellings(word)}
-    for concept in lexicon.CONCEPTS:
+    for concept in lexicon.CONCEPT_ROWS:
         if word in concept:
             words |= concept
     return frozenset(form for item in words if item for form in query_terms(item))
@@ -121,7 +121,7 @@ def _joined(terms: list[Term], text: str) -> list[Term]:
     ]
 
 
-def understand(text: str, as_of: int, store: Store) -> Question:
+def understand(text: str, as_of: int, store: Corpus) -> Question:
     """Read a question asked about the store as of `as_of` (microseconds)."""
     folded = fold(text)
     for phrase, word in lexicon.PHRASES.items():
@@ -130,11 +130,7 @@ def understand(text: str, as_of: int, store: Store) -> Question:
     words = tokens(folded)
     lang = language(words)
     kind = _kind(folded, words, lang)
-    stop = (
-        frozenset().union(*lexicon.STOPWORDS.values())
-        if lang not in lexicon.STOPWORDS
-        else lexicon.STOPWORDS[lang]
-    )
+    stop = lexicon.STOPWORDS.get(lang, lexicon.ANY_STOPWORD)
     rest = tokens(about.rest) if about else words
     if about and about.year:
         rest.append(about.year)  # met by a post of that year or one that names it
@@ -168,7 +164,7 @@ def understand(text: str, as_of: int, store: Store) -> Question:
         if kind == "count" and not measure and not unit and not terms and word not in capital:
             unit = forms(word)
         variants = forms(word)
-        event = any(word in concept for concept in lexicon.CONCEPTS)
+        event = any(word in concept for concept in lexicon.CONCEPT_ROWS)
         if event and any(term.role == "event" and term.text in variants for term in terms):
             continue  # "volcano eruption" names one thing
         found = max((store.doc_freq(form) for form in variants), default=0)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trinch.answers import lexicon
-from trinch.answers.candidates import Candidate, manner, tongue
-from trinch.answers.count_timeline import State, agrees
+from trinch.answers.candidates import QuoteCandidate, manner, tongue
+from trinch.answers.count_timeline import CountState, agrees
 from trinch.answers.quantities import figures
 from trinch.answers.question import Question
 from trinch.posts.text import fold, query_terms, stem, tokens
@@ -40,11 +40,11 @@ REPEATED = 0.12
 """What is left of the score of a span that only counts what the answer has counted already."""
 
 
-_EVENTS = frozenset().union(*lexicon.CONCEPTS)
-_STOP = frozenset().union(*lexicon.STOPWORDS.values())
+_EVENTS = lexicon.ANY_CONCEPT
+_STOP = lexicon.ANY_STOPWORD
 
 
-def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> NDArray[np.float64]:
+def _likeness(found: Sequence[QuoteCandidate], weight_of: Callable[[str], float]) -> NDArray[np.float64]:
     """Cosine of idf-weighted term vectors between all candidates, [n, n]."""
     held = [sorted(term for term in candidate.terms if term[0] not in "#$") for candidate in found]
     common = Counter(chain.from_iterable(held))
@@ -62,7 +62,7 @@ def _likeness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> 
     return np.round(cosine, 4)
 
 
-def _richness(found: Sequence[Candidate], weight_of: Callable[[str], float]) -> NDArray[np.float64]:
+def _richness(found: Sequence[QuoteCandidate], weight_of: Callable[[str], float]) -> NDArray[np.float64]:
     """How many of the things that many sources speak of a span tells at once, 0 to 1.
 
     A term counts by the share of sources that hold it and by its rarity in the store, so that "two explosions at
@@ -94,7 +94,7 @@ def _crowd(
 
 
 def _names(
-    question: Question, found: Sequence[Candidate], weight_of: Callable[[str], float]
+    question: Question, found: Sequence[QuoteCandidate], weight_of: Callable[[str], float]
 ) -> dict[str, float]:
     """Capitalised words that the question does not hold: how many sources hold them times how rare they are, 0 to 1."""
     asked = {form for term in question.terms for form in term.forms}
@@ -136,10 +136,10 @@ def _cue(question: Question, text: str, names: dict[str, float]) -> float:
 
 def rank(
     question: Question,
-    found: Sequence[Candidate],
-    curves: dict[str, list[State]],
+    found: Sequence[QuoteCandidate],
+    curves: dict[str, list[CountState]],
     weight_of: Callable[[str], float],
-) -> list[Candidate]:
+) -> list[QuoteCandidate]:
     """Up to `MAX_CLAIMS` spans, best first: relevant, agreed upon, well put, new, and each adding to the last."""
     if not found:
         return []
@@ -210,7 +210,7 @@ def _same(ids: Sequence[str]) -> NDArray[np.bool_]:
     return same
 
 
-def _currency(candidate: Candidate, curves: dict[str, list[State]], question: Question) -> float:
+def _currency(candidate: QuoteCandidate, curves: dict[str, list[CountState]], question: Question) -> float:
     """`STALE` for a span that states a number since replaced, `CURRENT` for one that states the present number."""
     stated = figures(candidate.text, question.unit)
     told = [figure for figure in stated if figure.quantity == "dead"] or stated

@@ -14,9 +14,9 @@ from itertools import islice
 from typing import NamedTuple
 
 from trinch.answers import lexicon
-from trinch.answers.evidence import Source, collapse
+from trinch.answers.evidence import PostGroup, collapse
 from trinch.answers.question import Question, Term
-from trinch.answers.types import Hit, Store
+from trinch.answers.types import Corpus, Hit
 from trinch.posts.text import fold, query_terms
 
 LIMIT = 200
@@ -46,9 +46,9 @@ HEAVIEST = 4
 FEWEST = 3
 """Where fewer words set the anchors apart, holding them all says less."""
 
-_STOP = frozenset().union(*lexicon.STOPWORDS.values())
+_STOP = lexicon.ANY_STOPWORD
 _HAPPENINGS = frozenset(
-    form for concept in lexicon.CONCEPTS for word in concept for form in query_terms(word)
+    form for concept in lexicon.CONCEPT_ROWS for word in concept for form in query_terms(word)
 )
 _COUNTED = frozenset(
     form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word)
@@ -70,7 +70,7 @@ CROWDED = 2
 
 
 class Evidence(NamedTuple):
-    sources: tuple[Source, ...]
+    sources: tuple[PostGroup, ...]
     about: tuple[float, ...]
     """For each source, 0 to 1: how much it speaks of what is asked."""
     profile: dict[str, float]
@@ -148,7 +148,7 @@ def _where(question: Question) -> str:
     return f"since_time:{since} until_time:{until}"
 
 
-def _profile(question: Question, anchors: Sequence[Source], store: Store) -> dict[str, float]:
+def _profile(question: Question, anchors: Sequence[PostGroup], store: Corpus) -> dict[str, float]:
     """Words far more frequent among the anchors than in the store, by p * log(p / q); weights sum to 1."""
     counts: Counter[str] = Counter()
     for source in anchors:
@@ -191,7 +191,7 @@ def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     return min(held / sum(heaviest) * min(len(heaviest) / FEWEST, 1.0), 1.0)
 
 
-def gather(question: Question, store: Store, as_of: int) -> Evidence:
+def gather(question: Question, store: Corpus, as_of: int) -> Evidence:
     """Retrieve and weigh the evidence for a question. Asks the store two to four times, once more where a bare year is named."""
     if not question.terms:
         return NOTHING
@@ -266,7 +266,7 @@ def _translations(question: Question) -> set[str]:
     """Other languages' words for the events and places a question names and for what it counts."""
     words = {
         word
-        for concept in lexicon.CONCEPTS
+        for concept in lexicon.CONCEPT_ROWS
         if any(term.text in concept for term in question.terms)
         for word in concept
     }
@@ -274,10 +274,10 @@ def _translations(question: Question) -> set[str]:
     return words | set(_MEASURE_WORDS.get(question.measure, "").split())
 
 
-def _is_event(question: Question, profile: dict[str, float], anchors: Sequence[Source]) -> bool:
+def _is_event(question: Question, profile: dict[str, float], anchors: Sequence[PostGroup]) -> bool:
     """Whether the question, the words that set the anchors apart, or one anchor in `EVENTFUL` name a happening."""
     words = {*profile, *(term.text for term in question.terms)}
-    if any(not words.isdisjoint(concept) for concept in lexicon.CONCEPTS):
+    if any(not words.isdisjoint(concept) for concept in lexicon.CONCEPT_ROWS):
         return True
     held = sum(not _HAPPENINGS.isdisjoint(anchor.best.terms) for anchor in anchors)
     return held * EVENTFUL >= max(len(anchors), 1)
@@ -295,7 +295,7 @@ def _nearness(read: Read, profile: dict[str, float]) -> float:
     return max(own, like) if own >= ABOUT or like >= LIKE else 0.0
 
 
-def _is_met(question: Question, anchors: Sequence[Source], read: Reader) -> bool:
+def _is_met(question: Question, anchors: Sequence[PostGroup], read: Reader) -> bool:
     """Whether the common words of the question are met too, by half their weight in one anchor at least.
 
     "Maduro captured" is not answered by posts that say something else of Maduro. Not asked of posts in another
@@ -312,7 +312,7 @@ def _is_met(question: Question, anchors: Sequence[Source], read: Reader) -> bool
     return not common
 
 
-def _is_enough(question: Question, anchors: Sequence[Source], read: Reader) -> bool:
+def _is_enough(question: Question, anchors: Sequence[PostGroup], read: Reader) -> bool:
     """One post is enough for a single term; several terms must meet in two independent posts, or all in one."""
     if not anchors:
         return False

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from trinch.answers.lexicon import words
+from trinch.answers import lexicon
 
 MAX_QUOTE = 300
 """Longest span in code points: about the length of a post. Longer ones are cut at a clause."""
@@ -34,12 +34,6 @@ _DATELINE = re.compile(
 )
 """Where a news agency's headline ends and its story begins: "...: SAVAR, Bangladesh (AP) — "."""
 _CUT = re.compile(r"(?:…|\.\.\.+)\s*$")
-_ABBREVIATIONS = words(
-    "mr mrs ms dr cpl pvt cmdr adm cllr supt insp mins hrs st sgt gen gov sen rep lt col capt prof rev "
-    "hon jr sr vs etc no nos inc ltd co corp dept est approx jan feb mar apr jun jul aug sep sept oct nov "
-    "dec mon tue wed thu fri sat sun mme mlle m av bd sra srta dra sig dott ca bzw z.b d.h u.s u.k u.n "
-    "e.g i.e a.m p.m d.c l.a mass tex okla fla calif ave blvd ft mt pres"
-)
 _STOP = re.compile(r"[.!?。！？]+[\"”’»)\]]*(?=\s|$)|(?<=[。！？])|\n+|\s[|•▪►»]\s|\s//\s|\s~\s|\\+")
 _TRAILING = re.compile(
     r"(?:[\s,;:|~–—/\\(\[<>*“&-]|\s(?:[#$]\w+\s*){2,}|[\s(]+(?:via|by|cc|h/t|read|video|photos?|watch|more|lire)\s*:?(?:\s*@[\w.]+)?"
@@ -102,7 +96,7 @@ def _sentences(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
             before = text[here : found.start()].rsplit(None, 1)[-1:] or [""]
             word = before[0].strip("(\"“'").lower()
             following = text[found.end() : end].lstrip()[:1]
-            if word in _ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or following.islower():
+            if word in lexicon.ABBREVIATIONS or (len(word) == 1 and word.isalpha()) or following.islower():
                 continue
             if re.fullmatch(r"(?:[a-z]\.)+[a-z]", word) and not following.isupper():
                 continue

@@ -8,19 +8,17 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from trinch.answers import lexicon
 from trinch.posts.text import fold
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_UNITS = {
-    "minute": "minute minutes min mins minuto minutos minuten minuti",
-    "hour": "hour hours hr hrs heure heures hora horas stunde stunden ora ore h",
-    "day": "day days jour jours dia dias tag tage tagen giorno giorni",
-    "week": "week weeks semaine semaines semana semanas woche wochen settimana settimane",
-    "month": "month months mois mes meses monat monate monaten mese mesi",
-    "year": "year years an ans annee annees ano anos jahr jahre jahren anno anni",
+_UNIT = {
+    word: unit
+    for lang in lexicon.COMPLETE
+    for unit in ("minute", "hour", "day", "week", "month", "year")
+    for word in lexicon.LANGUAGES[lang]["time"][unit].split()
 }
-_UNIT = {word: unit for unit, words in _UNITS.items() for word in words.split()}
 _LENGTH = {
     "minute": timedelta(minutes=1),
     "hour": timedelta(hours=1),
@@ -31,53 +29,59 @@ _LENGTH = {
 }
 _MONTHS = {
     word: number
-    for number, words in enumerate(
-        (
-            "january jan janvier enero januar gennaio janeiro",
-            "february feb fevrier febrero februar febbraio fevereiro",
-            "march mars marzo marz marco",
-            "april apr avril abril aprile",
-            "may mai mayo maggio maio",
-            "june jun juin junio juni giugno junho",
-            "july jul juillet julio juli luglio julho",
-            "august aug aout agosto",
-            "september sept sep septembre septiembre settembre setembro",
-            "october oct octobre octubre oktober ottobre outubro",
-            "november nov novembre noviembre novembro",
-            "december dec decembre diciembre dezember dicembre dezembro",
-        ),
-        start=1,
-    )
-    for word in words.split()
+    for lang in lexicon.COMPLETE
+    for number, names in enumerate(lexicon.LANGUAGES[lang]["time"]["months"], start=1)
+    for word in names.split()
 }
+_WEEKDAYS = {
+    word: number
+    for lang in lexicon.COMPLETE
+    for number, word in enumerate(lexicon.LANGUAGES[lang]["time"]["weekdays"].split())
+}
+
+
+def _any(key: str) -> str:
+    """The alternatives under one key of all languages, longest first."""
+    found = {part for lang in lexicon.COMPLETE for part in lexicon.LANGUAGES[lang]["time"][key].split("|")}
+    return "(?:" + "|".join(sorted(found, key=lambda part: (-len(part), part))) + ")"
+
+
 _MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _U = "|".join(sorted(_UNIT, key=len, reverse=True))
-_LAST = (
-    r"(?:(?:in|over|during|within|dans|pendant|durant|au cours|en|durante|in|nelle|nos|nas|en)\s+)?"
-    r"(?:the\s+|les\s+|des\s+|las\s+|los\s+|den\s+|le\s+|gli\s+|as\s+|os\s+)?"
+_ARTICLE = r"(?:the\s+|l[ae]s?\s+|des\s+|los\s+|den\s+|gli\s+|[ao]s\s+)?"
+_LAST = rf"(?:{_any('last_lead')}\s+)?{_ARTICLE}"
+_PAST = (
+    "(?:"
+    + "|".join(word for lang in lexicon.COMPLETE for word in lexicon.LANGUAGES[lang]["time"]["past"].split())
+    + ")"
 )
-_PAST = r"(?:last|past|previous|dernieres?|derniers?|ultim[aeio]s?|letzten?|vergangenen?)"
+_DAY = rf"(?:{_any('day_lead')}\s+)*"
 
+_SINCE = rf"\b{_any('since')}\s+(?:the\s+|le\s+|el\s+)?"
 _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
+    ("sincemorning", re.compile(rf"{_SINCE}{_any('morning')}\b")),
+    ("sincenight", re.compile(rf"{_SINCE}{_any('night')}\b")),
+    ("sinceyesterday", re.compile(rf"{_SINCE}{_any('yesterday')}\b")),
+    ("sinceweekday", re.compile(rf"{_SINCE}({'|'.join(sorted(_WEEKDAYS, key=len, reverse=True))})\b")),
     ("last", re.compile(rf"\b{_LAST}{_PAST}\s+(\d+)\s+({_U})\b")),
     ("last", re.compile(rf"\b{_LAST}(\d+)\s+{_PAST}\s+({_U})\b")),
     ("last", re.compile(rf"\b(?:the\s+|la\s+|l')?{_PAST}()\s+({_U})\b")),
-    ("iso", re.compile(r"\b(?:on\s+|le\s+|el\s+|am\s+)?(\d{4})-(\d{2})-(\d{2})\b")),
+    ("iso", re.compile(rf"\b{_DAY}(\d{{4}})-(\d{{2}})-(\d{{2}})\b")),
     (
         "dmy",
         re.compile(
-            rf"\b(?:on\s+|the\s+|le\s+|el\s+|am\s+|il\s+|em\s+)*(\d{{1,2}})(?:st|nd|rd|th|er|\.)?\s+(?:of\s+|de\s+)?({_MONTH})\b(?:,?\s+(?:de\s+)?(\d{{4}})\b)?"
+            rf"\b{_DAY}(\d{{1,2}})(?:st|nd|rd|th|er|\.)?\s+(?:of\s+|de\s+)?({_MONTH})\b(?:,?\s+(?:de\s+)?(\d{{4}})\b)?"
         ),
     ),
     ("mdy", re.compile(rf"\b(?:on\s+)?({_MONTH})\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}})\b)?")),
-    ("my", re.compile(rf"\b(?:in|en|im|em|a|nel|since)\s+({_MONTH})\b(?:\s+(?:de\s+)?(\d{{4}})\b)?")),
+    ("my", re.compile(rf"\b{_any('month_lead')}\s+({_MONTH})\b(?:\s+(?:de\s+)?(\d{{4}})\b)?")),
     ("my", re.compile(rf"\b({_MONTH})\s+(?:de\s+)?(\d{{4}})\b")),
-    ("yesterday", re.compile(r"\b(?:yesterday|hier|ayer|gestern|ieri|ontem)\b")),
-    ("today", re.compile(r"\b(?:today|tonight|this morning|aujourd'?hui|hoy|heute|oggi|hoje|this day)\b")),
-    ("thisweek", re.compile(r"\b(?:this week|cette semaine|esta semana|diese woche|questa settimana)\b")),
+    ("yesterday", re.compile(rf"\b{_any('yesterday')}\b")),
+    ("today", re.compile(rf"\b{_any('today')}\b")),
+    ("thisweek", re.compile(rf"\b{_any('this_week')}\b")),
     (
         "year",
-        re.compile(r"(?<!\w)(?:(?:in|en|im jahr|im|nel|em|of|de)\s+)?((?:19|20|21)\d{2})\b(?![-/.,]\d)"),
+        re.compile(rf"(?<!\w)(?:{_any('year_lead')}\s+)?((?:19|20|21)\d{{2}})\b(?![-/.,]\d)"),
     ),
 )
 
@@ -101,17 +105,29 @@ def _month(year: int, month: int) -> tuple[datetime, datetime]:
     return datetime(year, month, 1, tzinfo=UTC), following
 
 
-def _interval(kind: str, found: re.Match[str], now: datetime) -> tuple[datetime, datetime] | None:
+def _relative(kind: str, found: re.Match[str], now: datetime) -> tuple[datetime, datetime] | None:
+    """The interval of words that need no number; None for the other kinds."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     day = timedelta(days=1)
+    back = (now.weekday() - _WEEKDAYS[found[1]]) % 7 or 7 if kind == "sinceweekday" else 0
+    moments = {
+        "yesterday": (midnight - day, midnight),
+        "today": (midnight, midnight + day),
+        "thisweek": (midnight - now.weekday() * day, midnight + day),
+        "sincemorning": (midnight + timedelta(hours=5), midnight + day),
+        "sincenight": (midnight - timedelta(hours=6), midnight + day),
+        "sinceyesterday": (midnight - day, midnight + day),
+        "sinceweekday": (midnight - back * day, midnight + day),
+    }
+    return moments.get(kind)
+
+
+def _interval(kind: str, found: re.Match[str], now: datetime) -> tuple[datetime, datetime] | None:
     if kind == "last":
         return now - int(found[1] or 1) * _LENGTH[_UNIT[found[2]]], now
-    if kind == "yesterday":
-        return midnight - day, midnight
-    if kind == "today":
-        return midnight, midnight + day
-    if kind == "thisweek":
-        return midnight - now.weekday() * day, midnight + day
+    if relative := _relative(kind, found, now):
+        return relative
+    day = timedelta(days=1)
     if kind == "year":
         start = datetime(int(found[1]), 1, 1, tzinfo=UTC)
         return start, start.replace(year=start.year + 1)

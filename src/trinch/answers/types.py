@@ -1,6 +1,6 @@
 """What an answer is made of, and the door through which evidence comes in.
 
-Owns the shapes only: `Answer`, `Claim`, `Citation`, `Source`, and the two protocols that the store satisfies.
+Owns the shapes only: `Answer`, `Claim`, `Citation`, `CitedPost`, and the two protocols that the store satisfies.
 Knows nothing of how a question is understood, how evidence is weighed, or how posts are stored.
 Times are UTC, integer microseconds since 1970.
 """
@@ -29,11 +29,11 @@ class Hit(Protocol):
     def score(self) -> float: ...
     @property
     def terms(self) -> Sequence[str]:
-        """Its index terms, in the vocabulary of `Store.doc_freq`."""
+        """Its index terms, in the vocabulary of `Corpus.doc_freq`."""
         ...
 
 
-class Store(Protocol):
+class Corpus(Protocol):
     """Everything drunk, as far as an answer needs to know. `as_of` None is now; nothing later is seen."""
 
     @property
@@ -81,7 +81,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     written: bool = False
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class CitedPost(msgspec.Struct, frozen=True, kw_only=True):
     """A post the answer cites, whole."""
 
     id: str
@@ -118,7 +118,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     answer: str
     claims: tuple[Claim, ...] = ()
-    sources: tuple[Source, ...] = ()
+    sources: tuple[CitedPost, ...] = ()
     took_ms: float = 0.0
     writer: RewriteSummary | None = None
     """None where no model was used: also where there is not enough evidence, for then none is asked."""

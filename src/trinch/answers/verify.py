@@ -13,17 +13,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from trinch.answers.lexicon import words
-from trinch.answers.verify_words import (
-    ACCORDING,
-    GUARDED,
-    LEADS,
-    PRONOUNS,
-    SAYING,
-    SCOPING,
-    SUBORDINATE,
-    TELLING,
-)
+from trinch.answers import lexicon
 from trinch.posts.text import fold
 
 LANGUAGES = frozenset({"en", "fr", "es", "de", "it", "pt"})
@@ -40,7 +30,7 @@ AFTER_ARTICLE = frozenset(
     {"few", "little", "lot", "bit", "couple", "number", "hundred", "thousand", "million", "most"}
 )
 """Words that mean something else with an article in front than without."""
-HURT = words("dead missing injured hurt wounded")
+HURT = lexicon.words("dead missing injured hurt wounded")
 _SMALL = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _NUMBERS = {word: str(n) for n, word in enumerate(_SMALL, 2)}
 
@@ -154,7 +144,7 @@ def _versions(tokens: Sequence[Token], lang: str) -> Iterator[list[Token]]:
         lang in LANGUAGES
         and len(clauses) > 1
         and clauses[0]
-        and LEADS.issuperset(map(fold, clauses[0]))
+        and lexicon.LEADS.issuperset(map(fold, clauses[0]))
         and marks[1] in (":", ".")
     ):
         yield from _versions(_joined(clauses[1:], ["", *marks[2:]]), lang)
@@ -179,7 +169,7 @@ def _orders(clauses: list[Clause], marks: list[Token]) -> Iterator[list[Token]]:
         return
     if _attributes(clauses[-1]):
         rest = _joined(clauses[:-1], marks[:-1])
-        yield [*clauses[-1], *rest] if clauses[-1][-1] in SAYING else [*clauses[-1], ",", *rest]
+        yield [*clauses[-1], *rest] if clauses[-1][-1] in lexicon.SAYING else [*clauses[-1], ",", *rest]
     if len(clauses) == 2 and _attributes(clauses[0]):
         yield [*clauses[1], ",", *clauses[0]]
 
@@ -194,15 +184,17 @@ def _joined(clauses: Sequence[Clause], marks: Sequence[Token]) -> list[Token]:
 def _attributes(clause: Clause) -> bool:
     """Whether a clause only says who says so ("police say", "selon la préfecture")."""
     folded = [fold(token) for token in clause]
-    if not 2 <= len(clause) <= 6 or _reaches(clause) or not PRONOUNS.isdisjoint(folded):
+    if not 2 <= len(clause) <= 6 or _reaches(clause) or not lexicon.PRONOUNS.isdisjoint(folded):
         return False
-    named = folded[-1] in SAYING and folded[0] not in SAYING | SUBORDINATE
-    return named or " ".join(folded).startswith(ACCORDING)
+    named = folded[-1] in lexicon.SAYING and folded[0] not in lexicon.SAYING | lexicon.SUBORDINATE
+    return named or " ".join(folded).startswith(lexicon.ACCORDING)
 
 
 def _reaches(tokens: Sequence[Token]) -> bool:
     """Whether something in a quote may govern any part of it: a negation, an exception, a choice, quotation marks."""
-    return any(token in ('"', "?") or fold(token) in SCOPING or token.endswith("n't") for token in tokens)
+    return any(
+        token in ('"', "?") or fold(token) in lexicon.SCOPING or token.endswith("n't") for token in tokens
+    )
 
 
 def _adds(clauses: Sequence[Clause], marks: Sequence[Token], i: int, english: bool) -> bool:
@@ -217,9 +209,9 @@ def _adds(clauses: Sequence[Clause], marks: Sequence[Token], i: int, english: bo
         marks[i] == after == ","
         and ":" not in marks
         and len(clauses[0]) >= WHOLE
-        and fold(clauses[0][0]) not in SUBORDINATE
+        and fold(clauses[0][0]) not in lexicon.SUBORDINATE
         and bool(aside or _counts(clause))
-        and GUARDED.isdisjoint(folded)
+        and lexicon.GUARDED.isdisjoint(folded)
         and not any(_YEAR.fullmatch(token) for token in clause)
         and all(token[0].isalnum() or token[0] in "$€£" for token in clause)
     )
@@ -234,15 +226,15 @@ def _same(version: Sequence[Token], said: Sequence[Token], english: bool) -> boo
             v, s = v + 1, s + 1
         elif not english:
             return False
-        elif {old, new} <= SAYING or _tense(version, v, said, s):
+        elif {old, new} <= lexicon.SAYING or _tense(version, v, said, s):
             v, s = v + 1, s + 1
         elif _article(said, s) and before not in ARTICLES:
             s += 1
         elif _article(version, v):
             v += 1
-        elif new == "that" and before in SAYING:
+        elif new == "that" and before in lexicon.SAYING:
             s += 1
-        elif old == "that" and version[v - 1] in SAYING:
+        elif old == "that" and version[v - 1] in lexicon.SAYING:
             v += 1
         elif new in ("is", "are") and (
             (old in HURT and before.isdigit()) or (old == "likely" and _object(said, s + 1) == old)
@@ -276,7 +268,10 @@ def _tense(version: Sequence[Token], v: int, said: Sequence[Token], s: int) -> b
     """Whether "confirms 9" became "confirmed 9": a headline's present told as past. Only with the same object behind,
     for without one it may be passive ("man stabs" is not "man stabbed")."""
     now, past = version[v], said[s]
-    told = (now in TELLING and past in (f"{now[:-1]}ed", f"{now[:-1]}d")) or (now, past) == ("hits", "hit")
+    told = (now in lexicon.HEADLINE_VERBS and past in (f"{now[:-1]}ed", f"{now[:-1]}d")) or (now, past) == (
+        "hits",
+        "hit",
+    )
     behind = _object(version, v + 1)
     return told and behind != "" and behind == _object(said, s + 1)
 
@@ -286,4 +281,4 @@ def _object(tokens: Sequence[Token], at: int) -> Token:
     if at < len(tokens) and tokens[at] in ARTICLES:
         at += 1
     found = tokens[at] if at < len(tokens) else ""
-    return found if _is_word(found) and found not in SUBORDINATE else ""
+    return found if _is_word(found) and found not in lexicon.SUBORDINATE else ""

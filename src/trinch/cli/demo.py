@@ -17,8 +17,9 @@ from websockets.exceptions import WebSocketException
 from trinch.answers.answer import answer
 from trinch.cli import console
 from trinch.posts.times import iso
-from trinch.service.listen import JETSTREAM, address, listen_until
+from trinch.service.listen import listen_until
 from trinch.simulator.sample import QUESTIONS, UNANSWERABLE, sample
+from trinch.sources.jetstream_client import JETSTREAM, Jetstream, address
 from trinch.store.stats import stats
 from trinch.store.store import Store
 from trinch.store.writer import Writer
@@ -40,7 +41,7 @@ def run(data: Path | None, offline: bool) -> int:
     live = not offline and asyncio.run(_reachable())
     if live:
         console.out.print(f"Drinking the live Bluesky stream for {LISTEN:.0f} seconds …")
-        listen_until(folder, JETSTREAM, seconds=LISTEN, report=console.live_line())
+        listen_until(folder, Jetstream(), seconds=LISTEN, report=console.live_line())
         console.out.print()
     else:
         why = "" if offline else f"The live Bluesky stream cannot be reached within {REACH:.0f} seconds. "

@@ -139,11 +139,14 @@ def listen(
       trinch listen jetstream
       trinch listen jetstream --url wss://jetstream1.us-west.bsky.network/subscribe --seconds 60
     """
-    from trinch.service.listen import JETSTREAM, listen_until
+    from trinch.service.listen import listen_until
+    from trinch.sources.jetstream_client import JETSTREAM, Jetstream
 
     if url and not url.startswith(("ws://", "wss://")):
         console.fail(f"--url: {url} is no WebSocket address; write wss://…", 2)
-    totals = listen_until(data, url or JETSTREAM, seconds, posts, None if as_json else console.live_line())
+    totals = listen_until(
+        data, Jetstream(url or JETSTREAM), seconds, posts, None if as_json else console.live_line()
+    )
     if as_json:
         console.print_json(totals)
     else:

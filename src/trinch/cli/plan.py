@@ -1,6 +1,7 @@
 """The verbs of `trinch plan`: parse options, call one function, print. Imported only when asked for.
 
-Exit status: 0 success, 1 ran but not what was hoped, 2 wrong usage (input that cannot be planned).
+Exit status: 0 success, 1 the plan misses its deadline or the site's megawatts (or no row was predicted),
+2 wrong usage (input that cannot be planned).
 """
 
 import json
@@ -55,7 +56,7 @@ def gpu_count(text: str) -> int:
 
 @click.group(name="plan")
 def plan() -> None:
-    """Plan the gigafactory: how to train a model on thousands of GPUs, how long, how sure."""
+    """Plan training and serving on thousands of GPUs: layout, time, failures, power, cost, launch files."""
 
 
 plan.add_command(serve)

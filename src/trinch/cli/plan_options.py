@@ -1,6 +1,6 @@
-"""The options of `trinch plan train` that concern the run after the layout, and how its answer is printed.
+"""Options of `trinch plan train` that concern the run after the layout, and the text output of their results.
 
-Owns option names and texts; meaning is in `handover`.
+`planner.pipeline` applies them.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""`trinch plan serve`: requests a second and latency promises in, GPUs, layout and price out.
+"""`trinch plan serve`: from requests a second and latency limits to GPUs, layout and price.
 
-Owns the command's options and output, and the folder of files that start the servers.
+Also writes the files that start the servers.
 """
 
 import json

@@ -10,7 +10,7 @@ import click
 
 from trinch.cli import console
 from trinch.cli.options import data_option, json_option, model_options, model_setting
-from trinch.service.listen import JETSTREAM
+from trinch.sources.jetstream_client import JETSTREAM
 
 
 @click.command()
@@ -53,13 +53,13 @@ def serve(
       trinch serve --model http://127.0.0.1:8080/v1
     """
     from trinch.server.http.keys import Keys
-    from trinch.server.http.middleware import rules
-    from trinch.server.run import remembered, run
+    from trinch.server.http.access import access_rules
+    from trinch.server.run import run, saved_sources
 
     language_model = model_setting(where, model_name)
-    urls = [] if no_listen else [_address(source) for source in listen] or remembered(data)
+    urls = [] if no_listen else [_address(source) for source in listen] or saved_sources(data)
     try:
-        door = rules(
+        door = access_rules(
             host,
             bool(Keys(data).all()),
             allow_hosts=allow_host,

@@ -14,6 +14,7 @@ import click
 import msgspec
 
 from trinch.training.settings import Settings, SettingsError, read_settings, settings_from
+from trinch.training.stop_signal import stop_on_sigterm
 
 
 class Family(click.Group):
@@ -79,7 +80,8 @@ def train(
     if measure:
         actions.measure(settings, Path(measure), tell)
     else:
-        actions.pretrain(settings, tell)
+        with stop_on_sigterm() as stop:
+            actions.pretrain(settings, tell, stop)
 
 
 def _mesh(text: str | None) -> dict[str, int]:
@@ -98,10 +100,10 @@ def _tuned(base: Path, out: str, mesh: str | None, lr: float, **options: int | N
     """Settings of a run that goes on from another: that one's, with what is given on top."""
     from trinch.training import actions
 
-    raw = msgspec.to_builtins(actions.settings_of(base))
+    raw = msgspec.to_builtins(actions.run_settings(base))
     given = {name: value for name, value in options.items() if value is not None}
     raw |= given | {"out": out, "mesh": {key.removeprefix("mesh__"): n for key, n in _mesh(mesh).items()}}
-    raw["optimizer"] |= {"lr": lr, "warmup": min(20, int(raw["steps"]) // 10)}
+    raw["optimizer"] |= {"lr": lr, "muon_lr": 0.0, "warmup": min(20, int(raw["steps"]) // 10)}
     return settings_from(raw, "options")
 
 
@@ -134,7 +136,8 @@ def sft(run: Path, file: Path, out: str, mesh: str | None, lr: float, **options:
     """
     from trinch.training import actions
 
-    actions.fine_tune(_tuned(run, out, mesh, lr, **options), run, file, tell)
+    with stop_on_sigterm() as stop:
+        actions.fine_tune(_tuned(run, out, mesh, lr, **options), run, file, tell, stop)
 
 
 @train.command()
@@ -153,7 +156,8 @@ def dpo(
     """
     from trinch.training import actions
 
-    actions.prefer(_tuned(run, out, mesh, lr, **options), run, file, beta, tell)
+    with stop_on_sigterm() as stop:
+        actions.preference_tune(_tuned(run, out, mesh, lr, **options), run, file, beta, tell, stop)
 
 
 @train.command()
@@ -223,7 +227,7 @@ def demo(data: Path | None, out: str, posts: int, steps: int) -> None:
     Example:
       trinch train demo --out runs/demo
     """
-    from trinch.training.demo_run import demo as run
+    from trinch.cli.train_demo import demo as run
 
     store = data or Path(out) / "store"
     if not store.exists():

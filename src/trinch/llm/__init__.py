@@ -1,1 +1,1 @@
-"""Talking to a language model."""
+"""Clients of language models."""

@@ -1,8 +1,4 @@
-"""What a language model is to the rest of Trinch: messages in, text out, piece by piece.
-
-Owns the interface, the setting that names a model, and what can go wrong with one. Knows nothing of posts, of HTTP or
-of any model's inside.
-"""
+"""Interface of a language model: messages in, text out, streamed; its setting and its errors."""
 
 from collections.abc import Iterator, Sequence
 from typing import Literal, Protocol
@@ -10,7 +6,7 @@ from typing import Literal, Protocol
 import msgspec
 
 Role = Literal["system", "user", "assistant"]
-Trouble = Literal[
+ErrorCode = Literal[
     "address", "refused", "unreachable", "timeout", "server", "malformed", "truncated", "too_long"
 ]
 
@@ -36,9 +32,9 @@ class Setting(msgspec.Struct, frozen=True):
 class LLMError(Exception):
     """A model that gave nothing usable. The text is for people and never holds a key; `code` is for machines."""
 
-    def __init__(self, code: Trouble, message: str) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(code, message)  # both, so that it can be pickled
-        self.code: Trouble = code
+        self.code: ErrorCode = code
 
     def __str__(self) -> str:
         return str(self.args[1])

@@ -1,8 +1,8 @@
-"""A model behind any server that speaks OpenAI's Chat Completions (llama.cpp's llama-server, vLLM, SGLang, Ollama).
+"""Client for servers that speak OpenAI's Chat Completions (llama.cpp's llama-server, vLLM, SGLang, Ollama).
 
-Owns the address, the request, and reading the streamed answer within bounds of size and time, whatever the server
-sends. The key comes from the environment, goes to the named address only (redirects are not followed), and is in no
-message of ours. Needs the extra `trinch[llm]` (httpx).
+The streamed answer is bounded in size and time, whatever the server sends. The key comes from the environment, goes to
+the named address only (redirects are not followed), and is in no message of ours. Needs the extra `trinch[llm]`
+(httpx).
 
 https://platform.openai.com/docs/api-reference/chat describes the wire format.
 """
@@ -28,7 +28,7 @@ KEY = "TRINCH_LLM_KEY"
 MAX_BYTES = 4_000_000
 """Longest answer, in bytes on the wire: a chunk of a few letters comes in 200 to 400 bytes."""
 MAX_LINE = 262_144
-CHARS_A_TOKEN = 40
+CHARS_PER_TOKEN = 40
 """A server that sends more text than this for each token it was allowed does not honour `max_tokens`."""
 
 Result = TypeVar("Result")
@@ -64,13 +64,13 @@ class OpenAI:
 
     def __init__(self, setting: Setting) -> None:
         """Raises LLMError for an address that cannot be one. Does not connect yet."""
-        self._base, self._local = base_of(setting.where)
+        self._base, self._local = base_url(setting.where)
         self._given, self._seconds = setting.name, setting.seconds
 
     @cached_property
     def name(self) -> str:
         """The name given, or that of the only model there."""
-        return self._given or self._run(self._only())
+        return self._given or self._run(self._only_model())
 
     def complete(
         self,
@@ -93,7 +93,7 @@ class OpenAI:
             body["stop"] = list(stop)
         # Waiting is asynchronous, so that the deadline holds against a server that drips a byte a second.
         with asyncio.Runner() as runner:
-            pieces = self._pieces(body, max_tokens * CHARS_A_TOKEN)
+            pieces = self._pieces(body, max_tokens * CHARS_PER_TOKEN)
             try:
                 while (piece := runner.run(self._bounded(anext(pieces, None), deadline))) is not None:
                     yield piece
@@ -104,7 +104,7 @@ class OpenAI:
         return asyncio.run(self._bounded(work, time.monotonic() + self._seconds))
 
     async def _bounded(self, work: Awaitable[Result], deadline: float) -> Result:
-        """The work's result by the deadline, with whatever goes wrong on the way told as an LLMError."""
+        """The work's result by the deadline, with every failure on the way raised as LLMError."""
         try:
             return await asyncio.wait_for(work, max(deadline - time.monotonic(), 0.001))
         except (TimeoutError, httpx.TimeoutException):
@@ -123,7 +123,7 @@ class OpenAI:
     @asynccontextmanager
     async def _opened(self, method: str, path: str, body: Any = None) -> AsyncIterator[httpx.Response]:
         """The server's answer to one request, not read yet. Raises LLMError unless it is 200."""
-        headers = {"Accept-Encoding": "identity"}  # nothing that a few bytes could blow up
+        headers = {"Accept-Encoding": "identity"}  # no decompression bombs
         if key := os.environ.get(KEY, "").strip():
             if not key.isascii() or not key.isprintable():
                 raise LLMError("refused", f"{KEY} holds characters that no key has")
@@ -139,7 +139,7 @@ class OpenAI:
             yield response
 
     def _client(self) -> httpx.AsyncClient:
-        """A client. Proxies and certificates of the environment are for the world outside, not for this machine."""
+        """A client. Proxies and certificates of the environment are used for other hosts, not for this machine."""
         try:
             return httpx.AsyncClient(timeout=self._seconds, trust_env=not self._local)
         except (ValueError, ImportError, OSError) as error:
@@ -166,7 +166,7 @@ class OpenAI:
             return LLMError("refused", f"{self._base} refused the request (status {status}){said}")
         return LLMError("server", f"{self._base} failed (status {status}){said}")
 
-    async def _only(self) -> str:
+    async def _only_model(self) -> str:
         """The name of the only model at the server."""
         raw = b""
         async with self._opened("GET", "/models") as response:
@@ -236,7 +236,7 @@ async def _events(response: httpx.Response) -> AsyncGenerator[bytes, None]:
         yield rest[5:].strip()
 
 
-def base_of(address: str) -> tuple[str, bool]:
+def base_url(address: str) -> tuple[str, bool]:
     """The API's address without a slash at its end (`/v1` where no path was given), and whether it is this machine.
 
     Raises LLMError for what is no such address, also for one that holds a password or key: it would be shown.
@@ -259,7 +259,7 @@ def base_of(address: str) -> tuple[str, bool]:
 
 
 def _safe(text: str, key: str) -> str:
-    """The beginning of a server's words, fit for a message: on one line, without control characters, and without the
+    """The beginning of a server's text, fit for a message: on one line, without control characters, and without the
     key should it echo it."""
     shown = (text.replace(key, "…") if key else text)[:1000]
     return " ".join("".join(c if c.isprintable() else " " for c in shown).split())[:200]

@@ -1,6 +1,4 @@
 """Grok in PyTorch: configuration, layers, generation, tokenizer, checkpoints.
 
-Knows nothing of training or of posts.
-
-`trinch.model.config` needs no torch; everything else wants the extra `trinch[train]`.
+`trinch.model.config` needs no torch; everything else needs the extra `trinch[train]`.
 """

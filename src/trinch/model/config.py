@@ -1,7 +1,6 @@
-"""What a Grok is made of: the numbers of Grok-1, Grok-2 and two small models of the same shape.
+"""Configuration of a Grok: the hyper-parameters of Grok-1, Grok-2 and two small models of the same shape.
 
-Owns the hyper-parameters and the exact parameter counts that follow from them. Does not know torch, so that
-the planner and the command line can read it without the heavy extra.
+Also the exact parameter counts that follow from them. Needs no torch: the planner and the command line read it.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""The few operations whose gradients are written by hand, because automatic ones would keep or copy too much.
+"""Operations with gradients written by hand, where automatic ones would keep or copy too much.
 
-Each is a plain formula, given in its docstring, and tested against that formula. Nothing here knows a Grok.
-Sums and exponentials run in fp32 whatever comes in; results are cast back.
+Each is a plain formula, given in its docstring, and tested against that formula. Sums and exponentials run in fp32
+whatever comes in; results are cast back.
 """
 
 import math
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.autograd.function import Function, once_differentiable
 
 MASKED = -1e30
-"""Score of a key that may not be seen. Finite, as in the original: a query that sees nothing averages."""
+"""Score of a masked key. Finite, as in the original: a query whose keys are all masked averages them."""
 
 SCORES_AT_ONCE = {"cpu": 1 << 18, "cuda": 1 << 26}
 """Scores in memory at once: what stays in a processor's cache, or keeps a GPU busy."""
@@ -88,37 +88,37 @@ class _CappedAttention(Function):
         query: Tensor,
         key: Tensor,
         value: Tensor,
-        hidden: Tensor | None,
+        masked: Tensor | None,
         temperature: Tensor | None,
         scale: float,
         cap: float,
     ) -> Tensor:
-        ctx.save_for_backward(query, key, value, hidden, temperature)
+        ctx.save_for_backward(query, key, value, masked, temperature)
         ctx.scale, ctx.cap = scale, cap
         out = torch.empty_like(query)
         k, v = key.flatten(0, 1).float(), value.flatten(0, 1).float()
-        for rows, keys in _blocks(query, key, hidden):
+        for rows, keys in _blocks(query, key, masked):
             q = query[:, :, :, rows]
-            _, weights = _attention_weights(q, k[:, keys], rows, hidden, temperature, scale, cap)
+            _, weights = _attention_weights(q, k[:, keys], rows, masked, temperature, scale, cap)
             out[:, :, :, rows] = torch.bmm(weights, v[:, keys]).view(q.shape)
         return out
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
-        query, key, value, hidden, temperature = ctx.saved_tensors
+        query, key, value, masked, temperature = ctx.saved_tensors
         scale, cap = ctx.scale, ctx.cap
         k, v = key.flatten(0, 1).float(), value.flatten(0, 1).float()
         grad_q, grad_k, grad_v = torch.empty_like(query), torch.zeros_like(k), torch.zeros_like(v)
-        for rows, keys in _blocks(query, key, hidden):
+        for rows, keys in _blocks(query, key, masked):
             q, g = query[:, :, :, rows], grad[:, :, :, rows].flatten(0, 1).flatten(1, 2).float()
-            tanh, weights = _attention_weights(q, k[:, keys], rows, hidden, temperature, scale, cap)
+            tanh, weights = _attention_weights(q, k[:, keys], rows, masked, temperature, scale, cap)
             grad_v[:, keys].baddbmm_(weights.mT, g)
             slope = torch.bmm(g, v[:, keys].mT)
             slope = torch.ops.aten._softmax_backward_data(slope, weights, -1, torch.float32)
             by_head = slope.view(*q.shape[:4], -1)
-            if hidden is not None:
-                by_head.masked_fill_(hidden[:, None, None, rows], 0)
+            if masked is not None:
+                by_head.masked_fill_(masked[:, None, None, rows], 0)
             if temperature is not None:
                 by_head.mul_(temperature[:, None, None, rows, None])
             if cap:
@@ -129,20 +129,20 @@ class _CappedAttention(Function):
         return grad_q, *grads, None, None, None, None
 
 
-def _blocks(query: Tensor, key: Tensor, hidden: Tensor | None) -> Iterator[tuple[slice, slice]]:
+def _blocks(query: Tensor, key: Tensor, masked: Tensor | None) -> Iterator[tuple[slice, slice]]:
     """Rows of queries and the keys that any of them may see."""
     heads, length, size = query.shape[:3].numel(), query.shape[3], key.shape[2]
     step = max(SCORES_AT_ONCE.get(query.device.type, 1 << 26) // (heads * size), 16)
     for start in range(0, length, step):
         end = min(start + step, length)
-        yield slice(start, end), slice(0, end + size - length if hidden is None else size)
+        yield slice(start, end), slice(0, end + size - length if masked is None else size)
 
 
 def _attention_weights(
     query: Tensor,
     key: Tensor,
     rows: slice,
-    hidden: Tensor | None,
+    masked: Tensor | None,
     temperature: Tensor | None,
     scale: float,
     cap: float,
@@ -158,8 +158,8 @@ def _attention_weights(
     by_head = scores.view(*query.shape[:4], -1)
     if temperature is not None:
         by_head.mul_(temperature[:, None, None, rows, None])
-    if hidden is not None:
-        by_head.masked_fill_(hidden[:, None, None, rows], MASKED)
+    if masked is not None:
+        by_head.masked_fill_(masked[:, None, None, rows], MASKED)
     elif (size := query.shape[3]) > 1:
         # Only the square at the end has keys that come after some query.
         later = torch.ones(size, size, dtype=torch.bool, device=query.device).triu(1)
@@ -171,20 +171,20 @@ def capped_attention(
     query: Tensor,
     key: Tensor,
     value: Tensor,
-    hidden: Tensor | None,
+    masked: Tensor | None,
     temperature: Tensor | None,
     scale: float,
     cap: float,
 ) -> Tensor:
-    """softmax(where(hidden, -1e30, temperature · cap · tanh(query · keyᵀ · scale / cap))) · value.
+    """softmax(where(masked, -1e30, temperature · cap · tanh(query · keyᵀ · scale / cap))) · value.
 
     query [B, J, G, T, C]: G query heads share each of J key heads; key, value [B, J, S, C];
-    hidden [B or 1, T, S] bool, True where a query may not see a key, None for causal, the last query seeing
+    masked [B or 1, T, S] bool, True where a query may not see a key, None for causal, the last query seeing
     every key; temperature [B or 1, T]; cap 0 means none. Computed in fp32 whatever the dtypes; returns
     [B, J, G, T, C] in query's dtype.
     """
     out: Tensor = _CappedAttention.apply(  # type: ignore[no-untyped-call] # torch leaves it untyped
-        query, key, value, hidden, temperature, scale, cap
+        query, key, value, masked, temperature, scale, cap
     )
     return out
 
@@ -198,7 +198,7 @@ def grouped_matmul(x: Tensor, weight: Tensor, counts: Tensor) -> Tensor:
     return torch.cat([rows @ weight[g] for g, rows in enumerate(torch.split(x, counts.tolist()))])
 
 
-def even_groups(x: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+def pad_groups(x: Tensor, counts: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
     """Rows of zeros after each group of x [M, in], so that it has a multiple of 32 rows.
 
     Returns x [M', in], counts [G] and where each row now is, [M]. On a processor oneDNN compiles a bfloat16

@@ -1,7 +1,6 @@
-"""Write with a Grok: prompts in, tokens or text out, as they come.
+"""Generation: prompts in, tokens or text out, streamed.
 
-Owns the key-value cache, the padding of prompts of different lengths, sampling and stopping. Does not know
-where the weights or the tokenizer came from.
+Key-value cache, padding of prompts of different lengths, sampling and stopping.
 """
 
 from collections.abc import Iterator, Sequence
@@ -58,7 +57,7 @@ class Sampling:
             raise ValueError(f"need max_new_tokens >= 1, temperature >= 0, 0 < top_p <= 1: {self}")
 
 
-def choose(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
+def sample_tokens(logits: Tensor, sampling: Sampling, generator: torch.Generator) -> Tensor:
     """Next tokens [B] from logits [B, V]."""
     if sampling.temperature == 0:
         return logits.argmax(-1)
@@ -105,7 +104,7 @@ def generate_tokens(
         logits = model(
             tokens[:, start:], positions=positions[:, start:end], mask=mask, cache=cache, last_only=True
         )
-        chosen = choose(logits[:, -1], sampling, generator)
+        chosen = sample_tokens(logits[:, -1], sampling, generator)
         row: list[int | None] = [None] * batch
         for i, token in enumerate(chosen.tolist()):
             running[i] = running[i] and token not in stops
@@ -129,7 +128,7 @@ class TextStream:
     def __init__(self, tokenizer: Tokenizer, stop: Sequence[str]) -> None:
         self.tokenizer, self.stop = tokenizer, [s for s in stop if s]
         self.tokens: list[int] = []
-        self.given = 0
+        self.emitted = 0
         self.stopped = False
 
     def add(self, token: int) -> str:
@@ -138,20 +137,20 @@ class TextStream:
             return ""
         self.tokens.append(token)
         text = self.tokenizer.decode(self.tokens).rstrip("\N{REPLACEMENT CHARACTER}")
-        cuts = [at for s in self.stop if (at := text.find(s, max(self.given - len(s), 0))) >= 0]
+        cuts = [at for s in self.stop if (at := text.find(s, max(self.emitted - len(s), 0))) >= 0]
         if cuts:
             self.stopped = True
-            return self._give(text[: min(cuts)])
+            return self._emit(text[: min(cuts)])
         held = max((n for s in self.stop for n in range(1, len(s)) if text.endswith(s[:n])), default=0)
-        return self._give(text[: len(text) - held])
+        return self._emit(text[: len(text) - held])
 
     def finish(self) -> str:
         """What was held back, if no stop string came."""
-        return "" if self.stopped else self._give(self.tokenizer.decode(self.tokens))
+        return "" if self.stopped else self._emit(self.tokenizer.decode(self.tokens))
 
-    def _give(self, text: str) -> str:
-        new = text[self.given :]
-        self.given = max(self.given, len(text))
+    def _emit(self, text: str) -> str:
+        new = text[self.emitted :]
+        self.emitted = max(self.emitted, len(text))
         return new
 
 

@@ -1,8 +1,7 @@
 """Grok-1 and Grok-2 as one PyTorch module, for training and for inference.
 
-Owns the layers and their arithmetic, in parity with xAI's JAX code (github.com/xai-org/grok-1, model.py) and,
-for what Grok-2 added, with the reference engine (SGLang, models/grok.py). Does not know checkpoints' formats,
-sampling or training.
+In parity with xAI's JAX code (github.com/xai-org/grok-1, model.py) and, for what Grok-2 added, with the reference
+engine (SGLang, models/grok.py).
 
 Shapes: B sequences, T tokens, S keys (= T without a cache), D hidden, H query heads, J key-value heads,
 C head_dim, E experts, K experts per token, F expert width, V vocabulary.
@@ -20,13 +19,14 @@ from typing import NamedTuple, Protocol
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from trinch.model.config import GrokConfig
 from trinch.model.custom_gradients import (
     capped_attention,
-    even_groups,
     gated_gelu,
     grouped_matmul,
+    pad_groups,
     rms_norm,
     rotate,
 )
@@ -67,7 +67,7 @@ class LayerCache(Protocol):
 
 
 class Rotary(NamedTuple):
-    """What attention needs to know of positions."""
+    """Rotary phases and score temperature of positions."""
 
     cos: Tensor
     """[B or 1, 1, T, C/2] fp32."""
@@ -114,10 +114,10 @@ class Attention(nn.Module):
         x: Tensor,
         dtype: torch.dtype,
         rotary: Rotary,
-        hidden: Tensor | None,
+        masked: Tensor | None,
         cache: LayerCache | None,
     ) -> Tensor:
-        """x [B, T, D] -> [B, T, D]; hidden [B or 1, T, S] bool: keys a query may not see, None for causal.
+        """x [B, T, D] -> [B, T, D]; masked [B or 1, T, S] bool: keys a query may not see, None for causal.
 
         Keys and values are rounded to `dtype`, with and without a cache.
         """
@@ -132,7 +132,7 @@ class Attention(nn.Module):
             key, value = cache.append(key, value)
         # Query head h reads key head h // (H / J).
         grouped = query.view(key.shape[0], key.shape[1], -1, *query.shape[2:])
-        out = capped_attention(grouped, key, value, hidden, rotary.temperature, self.scale, self.cap)
+        out = capped_attention(grouped, key, value, masked, rotary.temperature, self.scale, self.cap)
         projected: Tensor = self.o_proj(out.flatten(1, 2).transpose(1, 2).flatten(2))
         return projected
 
@@ -151,8 +151,20 @@ class MLP(nn.Module):
         return out
 
 
+def run_experts(x: Tensor, counts: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    """down(gelu_tanh(gate(x)) · up(x)), each row through its own expert.
+
+    x [M, D], rows sorted by expert; counts [E] integer, rows of each expert, their sum M; gate and up
+    [E, D, F], down [E, F, D] -> [M, D].
+    """
+    x, counts, slots = pad_groups(x, counts)
+    inner = gated_gelu(grouped_matmul(x, gate, counts), grouped_matmul(x, up, counts))
+    out = grouped_matmul(inner, down, counts)
+    return out if slots is None else out.index_select(0, slots)
+
+
 class Experts(nn.Module):
-    """The experts, stacked [E, in, out]. Expert parallelism shards dim 0 and moves rows around `forward`."""
+    """The experts' weights, stacked [E, in, out]; a subclass may shard them over processes."""
 
     def __init__(self, config: GrokConfig) -> None:
         super().__init__()
@@ -163,10 +175,7 @@ class Experts(nn.Module):
 
     def forward(self, x: Tensor, counts: Tensor) -> Tensor:
         """x [M, D], rows sorted by expert; counts [E] integer, rows of each expert, their sum M -> [M, D]."""
-        x, counts, slots = even_groups(x, counts)
-        inner = gated_gelu(grouped_matmul(x, self.gate, counts), grouped_matmul(x, self.up, counts))
-        out = grouped_matmul(inner, self.down, counts)
-        return out if slots is None else out.index_select(0, slots)
+        return run_experts(x, counts, self.gate, self.up, self.down)
 
 
 class MoE(nn.Module):
@@ -211,17 +220,32 @@ class Block(nn.Module):
         self.moe = MoE(config)
         self.mlp = MLP(d, config.intermediate_size) if config.intermediate_size else None
         self.post_moe_norm = RMSNorm(d, eps)
+        self.recompute = False
+        """Keep only the input and run the block again for its gradient (activation checkpointing)."""
 
     def forward(
         self,
         h: Tensor,
         dtype: torch.dtype,
         rotary: Rotary,
-        hidden: Tensor | None = None,
+        masked: Tensor | None = None,
         cache: LayerCache | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """h [B, T, D] -> h [B, T, D] and the router's logits [B, T, E], all fp32; hidden as in Attention."""
-        h = h + self.post_attn_norm(self.attn(self.pre_attn_norm(h), dtype, rotary, hidden, cache))
+        """h [B, T, D] -> h [B, T, D] and the router's logits [B, T, E], all fp32; masked as in Attention."""
+        if self.recompute and torch.is_grad_enabled():
+            h, logits = checkpoint(self._compute, h, dtype, rotary, masked, cache, use_reentrant=False)
+            return h, logits
+        return self._compute(h, dtype, rotary, masked, cache)
+
+    def _compute(
+        self,
+        h: Tensor,
+        dtype: torch.dtype,
+        rotary: Rotary,
+        masked: Tensor | None,
+        cache: LayerCache | None,
+    ) -> tuple[Tensor, Tensor]:
+        h = h + self.post_attn_norm(self.attn(self.pre_attn_norm(h), dtype, rotary, masked, cache))
         x = self.pre_moe_norm(h)
         low = x.to(dtype)
         out, logits = self.moe(x, low)
@@ -231,7 +255,7 @@ class Block(nn.Module):
 
 
 class Grok(nn.Module):
-    """The whole model. Free on the meta device; then `to_empty(device=…)` and `init_weights()`.
+    """The whole model. Costs nothing on the meta device; then `to_empty(device=…)` and `init_weights()`.
 
     A pipeline stage may set `embed_tokens` or `norm` (and with it the head) to None and delete entries of
     `layers`: `forward` then takes hidden states [B, T, D] fp32 instead of tokens, or returns them, not logits.
@@ -289,7 +313,7 @@ class Grok(nn.Module):
         positions: [B or 1, T] integer, default 0, 1, 2….
         mask: [B or 1, T, S] bool, True where a query may see a key (`attention_mask`); None is plain causal.
         documents: [B, T] integer, the document of each token of a packed sequence, in place of the two above:
-        a token sees its own document only, whose positions start at 0, as if it stood alone.
+        a token sees its own document only, whose positions start at 0, as in a batch of its own.
         cache: one per layer, for generation; positions must then be given.
         return_router: also return the routers' capped fp32 logits [layers, B, T, E], of which load-balancing
         and z losses are made: probabilities are their softmax, the chosen experts its top K.
@@ -306,10 +330,10 @@ class Grok(nn.Module):
             assert self.embed_tokens is not None, "this stage takes hidden states, not tokens"
             h = F.embedding(tokens, self.embed_tokens.weight).float() * self.config.embedding_multiplier
         rotary = self.rotary(positions)
-        hidden = None if mask is None else ~mask
+        masked = None if mask is None else ~mask
         routers = []
         for i, block in enumerate(self.layers.values()):
-            h, logits = block(h, self.dtype, rotary, hidden, cache[i] if cache else None)
+            h, logits = block(h, self.dtype, rotary, masked, cache[i] if cache else None)
             routers.append(logits)
         if self.norm is not None:
             h = self.logits(self.norm(h[:, -1:] if last_only else h))

@@ -1,8 +1,7 @@
 """Read the original Grok-1 checkpoint: `ckpt-0/tensor00000_000` and on, one pickled tensor a file.
 
-Owns the files' order, their unpickling and the dequantisation. A pickle can run any code, so only the
-handful of classes that the published files name are known here, and each is replaced by a harmless stand-in
-that merely keeps what it is given: nothing of NumPy, JAX or the checkpoint's own module is called.
+A pickle can run any code, so the unpickler accepts only the few classes that the published files name, and replaces
+each by a stand-in that only keeps its arguments: nothing of NumPy, JAX or the checkpoint's own module is called.
 
 The order is that of JAX's flattened parameters: Haiku names sorted as text, so layer 10 follows layer 1. A
 file holds a float32 array (table, norms, router) or a `QuantizedWeight8bit` of int8 `weight` [..., K, N]
@@ -34,41 +33,41 @@ _DTYPES = {
 
 
 class CheckpointError(ValueError):
-    """The checkpoint is not what it should be; the message names the file or the tensor."""
+    """An invalid checkpoint; the message names the file or the tensor."""
 
 
 class _DType:
-    """Stands in for numpy.dtype and for ml_dtypes.bfloat16."""
+    """Stand-in for numpy.dtype and for ml_dtypes.bfloat16."""
 
     def __init__(self, kind: Any = "bf16", *_flags: bool) -> None:
         self.kind = "bf16" if kind is _DType or kind == "bfloat16" else str(kind).lstrip("<|=")
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         if len(state) > 1 and state[1] == ">":
-            raise pickle.UnpicklingError("big-endian arrays are not known here")
+            raise pickle.UnpicklingError("big-endian arrays are not supported")
 
 
 class _Array:
-    """Stands in for numpy.ndarray; `tensor` is what it held."""
+    """Stand-in for numpy.ndarray; `tensor` is its content."""
 
     tensor: Tensor
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _version, shape, dtype, fortran_order, data = state
         if fortran_order or not isinstance(dtype, _DType) or dtype.kind not in _DTYPES:
-            raise pickle.UnpicklingError(f"array of a kind not known here ({getattr(dtype, 'kind', dtype)})")
+            raise pickle.UnpicklingError(f"array of a kind not supported ({getattr(dtype, 'kind', dtype)})")
         if not isinstance(data, bytes) or len(data) != prod(shape) * _DTYPES[dtype.kind].itemsize or not data:
             raise pickle.UnpicklingError(f"an array of shape {shape} does not match its data")
         self.tensor = torch.frombuffer(bytearray(data), dtype=_DTYPES[dtype.kind]).view(shape)
 
 
 def _reconstruct(*_arguments: Any) -> _Array:
-    """Stands in for numpy's function of that name, which makes the empty array that the state then fills."""
+    """Stand-in for numpy's function of that name, which makes the empty array that the state then fills."""
     return _Array()
 
 
 class _Quantized:
-    """Stands in for QuantizedWeight8bit, whose state is its two fields."""
+    """Stand-in for QuantizedWeight8bit, whose state is its two fields."""
 
     weight: _Array
     scales: _Array
@@ -148,7 +147,7 @@ def find_files(folder: Path) -> list[Path]:
 def infer_config(folder: Path) -> GrokConfig:
     """Configuration of a checkpoint from the number of its files and the shapes in the first layer's.
 
-    The shapes do not tell the size of a head: 8 key-value heads are assumed, as every published Grok has.
+    The shapes do not determine the size of a head: 8 key-value heads are assumed, as every published Grok has.
     """
     files = find_files(folder)
     layers, rest = divmod(len(files) - 2, 12)

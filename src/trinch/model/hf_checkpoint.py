@@ -1,9 +1,9 @@
-"""Read and write Grok in safetensors under the names of xAI's Grok-2 release, which SGLang and vLLM load.
+"""Read and write Grok in safetensors under the names of xAI's Grok-2 release, which SGLang loads.
 
-Owns the names, the pre-sharding and `config.json`. The release holds most tensors whole, in
+The release holds most tensors whole, in
 `…-TP-common.safetensors`, and the experts cut eight ways, **the same name in eight files** `…-TP-000` to
-`…-TP-007`: a reader that takes one tensor a name gets an eighth of each without noticing. What is written
-here is whole, one tensor a name.
+`…-TP-007`: a reader that takes one tensor a name gets an eighth of each without noticing. Files written
+here hold whole tensors, one a name.
 """
 
 import json
@@ -79,9 +79,8 @@ def config_to_hf(config: GrokConfig, dtype: torch.dtype = torch.bfloat16) -> dic
         "extrapolation_factor": 1.0,
         "attn_factor": 1.0,
         "sliding_window_size": -1,
-        # SGLang takes experts for pre-sharded, vLLM renormalises gates, unless told otherwise.
+        # SGLang assumes pre-sharded experts without this.
         "load_presharded_moe": False,
-        "moe_router_renormalize": False,
         "torch_dtype": str(dtype).removeprefix("torch."),
     }
 

@@ -1,8 +1,4 @@
-"""A Grok in this process as a language model: `trinch.llm`'s interface over generation.
-
-Owns turning a conversation into tokens by Grok's template, and the bounds of time and length. Knows nothing of what is
-talked about.
-"""
+"""A Grok in this process behind the interface of `trinch.llm`."""
 
 import threading
 import time
@@ -18,7 +14,7 @@ from trinch.model.load import load, read_config
 from trinch.model.tokenizer import SEPARATOR, Tokenizer, load_tokenizer
 
 
-class Speaker:
+class LocalModel:
     """A model and its tokenizer that hold a conversation. One at a time: others wait."""
 
     def __init__(self, model: Grok, tokenizer: Tokenizer, name: str, seconds: float = 60.0) -> None:
@@ -26,7 +22,7 @@ class Speaker:
         self._turn = threading.Lock()
 
     @classmethod
-    def open(cls, folder: Path, name: str = "", seconds: float = 60.0) -> "Speaker":
+    def open(cls, folder: Path, name: str = "", seconds: float = 60.0) -> "LocalModel":
         """The model saved in a folder. Raises LLMError."""
         try:
             tokenizer = load_tokenizer(folder)

@@ -1,7 +1,6 @@
-"""Open a model wherever it comes from: by name, from xAI's original files, or from safetensors.
+"""Open a model: by name, from xAI's original files, or from safetensors.
 
-Owns the choice between the formats and the description of a model; the formats themselves are in
-`checkpoint_grok1` and `checkpoint_hf`.
+The formats themselves are in `grok1_checkpoint` and `hf_checkpoint`.
 """
 
 import json
@@ -75,7 +74,7 @@ def load(folder: Path, config: GrokConfig | None = None, dtype: torch.dtype = to
 
 
 def save(model: Grok, folder: Path, dtype: torch.dtype = torch.bfloat16) -> None:
-    """Write a model for SGLang, vLLM and `load`."""
+    """Write a model for SGLang and `load`."""
     hf_checkpoint.write(model.named_parameters(), model.config, folder, dtype=dtype)
 
 

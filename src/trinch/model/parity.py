@@ -1,8 +1,8 @@
-"""Compare Grok-1 with logits that the original JAX code wrote, file by file.
+"""Parity check: compare Grok-1 with logits that the original JAX code wrote.
 
-Owns the parity file's format: a NumPy archive of `tokens`, `logits`, `meta` (a Python literal of
-hyper-parameters) and `param:<haiku name>` arrays, `[in, out]`. Also owns the translation of Haiku's names,
-which the importer of the original checkpoint shares.
+A parity file is a NumPy archive of `tokens`, `logits`, `meta` (a Python literal of hyper-parameters) and
+`param:<haiku name>` arrays, `[in, out]`. The translation of Haiku's names is shared with the importer of the original
+checkpoint.
 """
 
 import ast

@@ -1,8 +1,8 @@
-"""Text to tokens and back, and Grok's conversation template.
+"""Tokenizer and Grok's conversation template.
 
-Owns loading (Hugging Face's `tokenizer.json`, Grok-2's `tokenizer.tok.json`) on top of the `tokenizers`
-library, and the template. Does not train tokenizers. Text is data: a special token spelled out inside it
-stays plain text, so that nobody can end their turn, or begin another's, by writing `<|separator|>`.
+Loads Hugging Face's `tokenizer.json` and Grok-2's `tokenizer.tok.json` with the `tokenizers` library. Text is data: a
+special token spelled out inside it is encoded as plain text, so that nobody can end their turn, or begin another's, by
+writing `<|separator|>`.
 """
 
 import json
@@ -28,7 +28,7 @@ _ROLES = {"system": "System:", "user": "Human:", "assistant": "Assistant:"}
 
 
 class TokenizerError(ValueError):
-    """The tokenizer's file is not what it should be."""
+    """An invalid tokenizer file."""
 
 
 def split_and_bytes() -> tuple[pre_tokenizers.PreTokenizer, decoders.Decoder]:
@@ -78,7 +78,7 @@ class Tokenizer:
     def encode_chat(
         self, messages: Iterable[Mapping[str, str]], *, answer: bool = True
     ) -> tuple[list[int], list[bool]]:
-        """Ids of a conversation in Grok-2's template, and which of them are the assistant's own words.
+        """Ids of a conversation in Grok-2's template, and which of them the assistant wrote.
 
         A message is {"role": "system" | "user" | "assistant", "content": …}. The assistant's words include
         the separator that ends them, which it must learn to write. `answer` adds the opening of the next
@@ -86,12 +86,12 @@ class Tokenizer:
         """
         separator = self.special(SEPARATOR)
         tokens: list[int] = []
-        spoken: list[bool] = []
+        own_tokens: list[bool] = []
         for part, own in _parts(messages, answer):
             ids = [separator] if part == SEPARATOR else self.encode(part)
             tokens += ids
-            spoken += [own] * len(ids)
-        return tokens, spoken
+            own_tokens += [own] * len(ids)
+        return tokens, own_tokens
 
 
 def _parts(messages: Iterable[Mapping[str, str]], answer: bool) -> Iterator[tuple[str, bool]]:
@@ -176,7 +176,7 @@ def _last_merge(token: bytes, ranks: Mapping[bytes, int], limit: int) -> tuple[b
 
 
 def _byte_letters() -> dict[int, str]:
-    """The printable letter that stands for each byte in byte-level vocabularies (GPT-2's table)."""
+    """The printable letter for each byte in byte-level vocabularies (GPT-2's table)."""
     printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
     hidden = [byte for byte in range(256) if byte not in printable]
     return {b: chr(b) for b in printable} | {b: chr(256 + i) for i, b in enumerate(hidden)}

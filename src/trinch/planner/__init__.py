@@ -1,1 +1,1 @@
-"""The gigafactory: plan, predict and launch training on thousands of GPUs. Pure numpy; torch is never imported."""
+"""Plan, predict and launch training and serving on thousands of GPUs. Uses numpy; never imports torch."""

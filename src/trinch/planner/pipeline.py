@@ -1,8 +1,7 @@
-"""Everything after the layout: takes a priced plan through failures, power, money and the calendar, and
-writes the report and the files that launch it.
+"""From a priced plan to failures, power, cost and calendar, the report, and the files that launch it.
 
-Owns the order of questions and the plain data (`sections`) that JSON and the report show. Each answer is
-worked out elsewhere: `reliability`, `simulate`, `power`, `cost`, `calendar`, the manifests.
+Assembles the plain data (`sections`) that JSON and the report show; `ops`, `simulate`, `launch` and `report`
+compute the parts.
 """
 
 import json

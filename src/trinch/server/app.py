@@ -1,7 +1,4 @@
-"""The web application: every route in one table, and what lives as long as it does.
-
-Owns putting the parts together and turning errors into answers. Knows nothing of sockets and signals (`run.py`).
-"""
+"""The web application: its parts put together, its routes, its lifespan, and the responses to errors."""
 
 import asyncio
 import contextlib
@@ -20,45 +17,50 @@ from starlette.types import Scope
 
 from trinch.llm.interface import Setting
 from trinch.server.api import admin, openapi, upload, v1
-from trinch.server.api.live_stats import Live
+from trinch.server.api.live_stats import LiveStats
 from trinch.server.app_state import AppState
+from trinch.server.http.access import AccessControl, AccessRules
 from trinch.server.http.audit import Audit
 from trinch.server.http.errors import Problem
 from trinch.server.http.keys import Keys
 from trinch.server.http.metrics import Metrics
-from trinch.server.http.middleware import Middleware, Rules
+from trinch.server.http.middleware import Middleware
 from trinch.server.openai import chat_completions, responses
 from trinch.server.web import page
 from trinch.server.workers.supervisor import Child
 from trinch.server.workers.worker_pool import WorkerPool
+from trinch.sources.address import without_credentials
 
 log = logging.getLogger("trinch.server")
 
-READERS = max(2, (os.cpu_count() or 2) // 2)
-ASKERS = max(1, (os.cpu_count() or 2) // 2)
-"""Processes that search, and that answer."""
+SEARCH_PROCESSES = max(2, (os.cpu_count() or 2) // 2)
+ANSWER_PROCESSES = max(1, (os.cpu_count() or 2) // 2)
+"""Worker processes for searches, and for answers."""
 
-WAITERS = 4
-"""Processes that answer where a model behind an address writes: they mostly wait for it."""
+MODEL_PROCESSES = 4
+"""Worker processes for answers where a language model behind an address rewrites them: they mostly wait for it."""
 
-STAND_BACK = 5
-"""Niceness of answering: a reader waits for milliseconds, an asker for a second."""
+ANSWER_NICENESS = 5
+"""Niceness of the workers for answers: a search takes milliseconds, an answer up to a second."""
+
+SEARCH_CPU_SECONDS, ANSWER_CPU_SECONDS = 2.0, 10.0
+"""CPU time after which the worker process of a search or an answer is ended. The store returns a partial result long
+before; this limit holds for whatever does not."""
 
 
 def build(
-    data: Path, rules: Rules, listen: list[str], language_model: Setting | None = None
+    data: Path, rules: AccessRules, listen: list[str], language_model: Setting | None = None
 ) -> tuple[Middleware, AppState]:
-    """The application over the store in `data`, drinking from these addresses, its answers rewritten by `language_model` where
-    one is set; and what its parts share."""
-    waiting = language_model is not None and "://" in language_model.where
-    asking = max(ASKERS, WAITERS) if waiting else ASKERS
-    search_pool, answer_pool = (
-        WorkerPool(data, READERS, line=400),
-        WorkerPool(data, asking, line=100, nice=STAND_BACK),
-    )
+    """The application over the store in `data` and its state. It ingests from the sources in `listen`;
+    `language_model`, if set, rewrites answers."""
+    search_pool = WorkerPool(data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS)
+    answer_pool = _answer_pool(data, language_model)
     children = [Child("indexer", "trinch.store.indexer", [str(data)])]
-    children += [Child(url, "trinch.server.workers.source_process", [str(data), url]) for url in listen]
-    live = Live(
+    children += [
+        Child(without_credentials(url), "trinch.server.workers.source_process", [str(data)], secret=url)
+        for url in listen
+    ]
+    live = LiveStats(
         data,
         search_pool,
         lambda: [{"name": c.name, "state": c.state} for c in children[1:]],
@@ -67,7 +69,7 @@ def build(
         data=data,
         search_pool=search_pool,
         answer_pool=answer_pool,
-        ingest_pool=WorkerPool(data, 1, line=50),
+        ingest_pool=WorkerPool(data, 1, queue_size=50),
         live=live,
         keys=Keys(data),
         audit=Audit(data),
@@ -89,7 +91,7 @@ def build(
         from trinch.server import mcp as tools
 
         server = tools.server(search_pool, answer_pool, language_model)
-        # Any host: the guard has looked at it. Stateless: a connection lost is nothing lost.
+        # Any host: the middleware checks it. Stateless: no session is lost with a connection.
         routes += server.streamable_http_app(stateless_http=True, json_response=True, host="any").routes
         mcp = server.session_manager.run()
     else:
@@ -97,14 +99,14 @@ def build(
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        living = [asyncio.create_task(child.run()) for child in children]
+        supervised = [asyncio.create_task(child.run()) for child in children]
         watching = asyncio.create_task(live.watch())
         async with mcp:
             yield
         watching.cancel()
         for child in children:
             child.stop()
-        await asyncio.gather(*living)
+        await asyncio.gather(*supervised)
         for pool in (search_pool, answer_pool, state.ingest_pool):
             pool.close()
         state.audit.close()
@@ -118,12 +120,21 @@ def build(
     paths = {route.endpoint: route.path for route in routes if isinstance(route, Route)}
 
     def route_of(scope: Scope) -> str:
-        """The path of the route taken, not the path asked for: few, and nothing that a client made up."""
+        """The path of the route, not that of the request: a bounded set, with nothing that a client invented."""
         if "endpoint" in scope and scope["endpoint"] in paths:
             return paths[scope["endpoint"]]
         return "static" if scope["path"].startswith("/static/") else "none"
 
-    return Middleware(app, rules, state.keys, state.audit, state.metrics, route_of), state
+    control = AccessControl(rules, state.keys)
+    return Middleware(app, control, state.audit, state.metrics, route_of), state
+
+
+def _answer_pool(data: Path, language_model: Setting | None) -> WorkerPool:
+    """The workers for answers. A language model in their own process takes as long as it takes."""
+    remote = language_model is not None and "://" in language_model.where
+    processes = max(ANSWER_PROCESSES, MODEL_PROCESSES) if remote else ANSWER_PROCESSES
+    cpu_seconds = None if language_model is not None and not remote else ANSWER_CPU_SECONDS
+    return WorkerPool(data, processes, queue_size=100, nice=ANSWER_NICENESS, cpu_seconds=cpu_seconds)
 
 
 async def _no_mcp(_: Request) -> Response:
@@ -136,9 +147,12 @@ async def _problem(_: Request, error: Exception) -> Response:
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    """Starlette's own: no such path, no such method."""
+    """Starlette's own errors: no such path, method not allowed."""
     assert isinstance(error, HTTPException)
-    reason = {404: f"no such path: {request.url.path[:200]}", 405: f"{request.method} is not for this path"}
+    reason = {
+        404: f"no such path: {request.url.path[:200]}",
+        405: f"{request.method} is not allowed on this path",
+    }
     response = Problem(error.status_code, reason.get(error.status_code, error.detail)).response()
     response.headers.update(error.headers or {})
     return response
@@ -146,4 +160,4 @@ async def _http(request: Request, error: Exception) -> Response:
 
 async def _unexpected(request: Request, error: Exception) -> Response:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return Problem(500, "something went wrong on our side; the log of the server says what").response()
+    return Problem(500, "internal error; the log of the server has the details").response()

@@ -1,7 +1,4 @@
-"""What the endpoints of one server share.
-
-Owns the bundle only. Knows nothing of what the parts do.
-"""
+"""The state that the endpoints of one server share."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -10,11 +7,11 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 
 from trinch.llm.interface import Setting
-from trinch.server.api.live_stats import Live
+from trinch.server.api.live_stats import LiveStats
 from trinch.server.http.audit import Audit
 from trinch.server.http.keys import Keys
 from trinch.server.http.metrics import Metrics
-from trinch.server.openai.response_store import Memory
+from trinch.server.openai.response_store import ResponseStore
 from trinch.server.workers.supervisor import Child
 from trinch.server.workers.worker_pool import WorkerPool
 
@@ -25,21 +22,21 @@ class AppState:
 
     data: Path
     search_pool: WorkerPool
-    """Short work: searches, look-ups."""
+    """Short tasks: searches, look-ups."""
     answer_pool: WorkerPool
-    """Long work: answers."""
+    """Long tasks: answers."""
     ingest_pool: WorkerPool
-    """Writing."""
-    live: Live
+    """Writes to the log."""
+    live: LiveStats
     keys: Keys
     audit: Audit
     metrics: Metrics
     children: list[Child]
     language_model: Setting | None = None
     """The language model that may rewrite answers."""
-    memory: Memory = field(default_factory=Memory)
+    responses: ResponseStore = field(default_factory=ResponseStore)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when the server has been asked to end: streams without an end must end."""
+    """Set when the server shuts down: endless streams end."""
 
 
 def state_of(connection: HTTPConnection) -> AppState:

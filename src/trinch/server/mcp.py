@@ -1,7 +1,7 @@
-"""The tools that assistants call over MCP: search, fetch, ask.
+"""The tools that assistants call over the Model Context Protocol: search, fetch, ask.
 
-Owns their names, arguments and descriptions. Speaks through the official `mcp` package, an optional extra: over
-standard input and output (`trinch mcp`) or over HTTP at `/mcp` of a server. Knows nothing of HTTP.
+Uses the official `mcp` package, an optional extra: over standard input and output (`trinch mcp`), or over HTTP at
+`/mcp` of a server.
 """
 
 from pathlib import Path
@@ -32,7 +32,7 @@ AsOf = Annotated[str | None, Field(description="See everything as it was at this
 def server(
     search_pool: WorkerPool, answer_pool: WorkerPool, language_model: Setting | None = None
 ) -> MCPServer[Any]:
-    """An MCP server whose tools do their work at these pools."""
+    """An MCP server whose tools run in these pools."""
     mcp: MCPServer[Any] = MCPServer(
         "trinch", title="Trinch", instructions=INSTRUCTIONS, version=trinch.__version__, log_level="WARNING"
     )
@@ -47,7 +47,7 @@ def server(
     ) -> dict[str, Any]:  # fmt: skip
         """Find posts with the operators of X's search box. Each result has an id for `fetch`."""
         try:
-            moment = v1.moment(as_of)
+            moment = v1.parse_as_of(as_of)
             hits = await search_pool.run(Store.search, query, limit=limit, sort=sort, as_of=moment)
         except (QueryError, Problem) as error:
             raise ToolError(str(error)) from None
@@ -60,7 +60,7 @@ def server(
         """Get one post in full."""
         hit = await search_pool.run(Store.get, id)
         if hit is None:
-            raise ToolError("no post with this id may be shown")
+            raise ToolError("there is no visible post with this id")
         return _result(serialize.post_json(hit))
 
     @mcp.tool(title="Ask the posts", annotations=_READS)
@@ -71,10 +71,10 @@ def server(
             str, Field(max_length=1000, description="Operators that every post must satisfy")
         ] = "",
     ) -> dict[str, Any]:
-        """Answer a question in exact quotes of posts (`written`: reworded by a model, checked). `outcome` is `not_enough_evidence` where they do not say."""
+        """Answer a question in exact quotes of posts (`written`: reworded by a model, checked). `outcome` is `not_enough_evidence` when no post answers it."""
         try:
-            asked = v1.asked(question, earlier=[], where=where, as_of=v1.moment(as_of))
-            return await answer_pool.run(serialize.answered, asked, language_model)
+            asked = v1.parse_question(question, earlier=[], where=where, as_of=v1.parse_as_of(as_of))
+            return await answer_pool.run(serialize.answer_json, asked, language_model)
         except Problem as error:
             raise ToolError(str(error)) from None
 
@@ -89,7 +89,7 @@ def _result(post: dict[str, Any]) -> dict[str, Any]:
 
 def stdio(data: Path) -> None:
     """Serve on standard input and output until it closes."""
-    search_pool, answer_pool = WorkerPool(data, 1, line=50), WorkerPool(data, 1, line=20)
+    search_pool, answer_pool = WorkerPool(data, 1, queue_size=50), WorkerPool(data, 1, queue_size=20)
     try:
         server(search_pool, answer_pool).run("stdio")
     finally:

@@ -1,9 +1,10 @@
-"""Running the server: the socket, signals, a graceful end.
+"""Run the server: its socket, signals, and graceful shutdown.
 
-Owns the process. On SIGTERM or SIGINT no new connection is taken, endless streams end, what is being answered gets
-four seconds, the processes beside end with it. Knows nothing of endpoints.
+On SIGTERM or SIGINT it accepts no new connection, ends endless streams, gives responses under way four seconds, and
+stops its child processes.
 """
 
+import errno
 import logging
 import os
 import resource
@@ -18,24 +19,24 @@ import uvicorn
 from trinch.llm.interface import Setting
 from trinch.server.app import build
 from trinch.server.app_state import AppState
-from trinch.server.http.connection_limits import CONNECTIONS, HEAD_SECONDS, Bounded
-from trinch.server.http.middleware import Rules
-from trinch.service.listen import JETSTREAM
+from trinch.server.http.access import AccessRules
+from trinch.server.http.connection_limits import CONNECTIONS, HEAD_SECONDS, LimitedConnection
+from trinch.sources.jetstream_client import JETSTREAM
 from trinch.store.store import Store
 
-DRAIN = 4
-"""Seconds that answers under way are given at the end."""
+DRAIN_SECONDS = 4
+"""Time that responses under way have at shutdown."""
 
-OURS = 150
-"""Open files beside connections: pipes to other processes, logs, the store."""
+RESERVED_FILES = 150
+"""Open files besides connections: pipes to other processes, logs, the store."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, which tells ours that it is ending, and everybody that it has begun."""
+    """uvicorn's server, with a callback once it accepts connections, and the shutdown of our streams and children."""
 
     def __init__(self, config: uvicorn.Config, state: AppState, started: Callable[[], None]) -> None:
         super().__init__(config)
-        self._state, self._tell = state, started
+        self._state, self._on_started = state, started
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         super().handle_exit(sig, frame)
@@ -46,51 +47,55 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._tell()
+            self._on_started()
 
 
 def run(
     data: Path,
     host: str,
     port: int,
-    rules: Rules,
+    rules: AccessRules,
     listen: list[str],
-    tell: Callable[[str], None],
+    on_started: Callable[[str], None],
     language_model: Setting | None = None,
+    unix_socket: Path | None = None,
 ) -> int:
-    """Serve until interrupted; the exit status. `tell` hears the address once it is open.
+    """Serve until interrupted; returns the exit status. `on_started` gets the address once it accepts connections.
 
-    OSError when the address cannot be had.
+    Listens on the Unix socket `unix_socket` instead of `host` and `port` if given. Raises OSError when the address is
+    not available.
     """
     data.mkdir(parents=True, exist_ok=True)
-    # A handler of our own, or `mcp` sets up one that opens files to say that no more can be opened, and ends us.
+    # Without a handler of our own, `mcp` installs one that opens files, and fails when no more can be opened.
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    Bounded.most = min(CONNECTIONS, max(_more_files() - OURS, 1))
-    opened = _open(host, port)
-    shown = f"[{host}]" if ":" in host else host
-    address = f"http://{shown}:{opened.getsockname()[1]}"
-    guard, state = build(data, rules, listen, language_model)
+    LimitedConnection.max_open = min(CONNECTIONS, max(_raise_file_limit() - RESERVED_FILES, 1))
+    if unix_socket:
+        opened, address = _bind_unix(unix_socket), f"unix:{unix_socket}"
+    else:
+        opened = _bind(host, port)
+        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{shown}:{opened.getsockname()[1]}"
+    app, state = build(data, rules, listen, language_model)
     config = uvicorn.Config(
-        guard, http=Bounded, ws="none", lifespan="on", log_level="error", access_log=False, proxy_headers=False,
-        server_header=False, timeout_keep_alive=round(HEAD_SECONDS) * 2, timeout_graceful_shutdown=DRAIN,
+        app, http=LimitedConnection, ws="none", lifespan="on", log_level="error", access_log=False, proxy_headers=False,
+        server_header=False, timeout_keep_alive=round(HEAD_SECONDS) * 2, timeout_graceful_shutdown=DRAIN_SECONDS,
     )  # fmt: skip
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(
-            number, lambda *_: None
-        )  # uvicorn raises a signal again once it has drained: we are done then
-    server = Server(config, state, lambda: tell(address))
+        # uvicorn raises a signal again once it has shut down: then there is nothing left to do.
+        signal.signal(number, lambda *_: None)
+    server = Server(config, state, lambda: on_started(address))
     server.run([opened])
+    if unix_socket:
+        unix_socket.unlink(missing_ok=True)
     if any(pool.busy for pool in (state.search_pool, state.answer_pool, state.ingest_pool)):
-        os._exit(
-            0
-        )  # nobody waits any more for what is still at work; what is half written was not acknowledged
+        os._exit(0)  # no client waits for the tasks still running; what is half written was not acknowledged
     return 0 if server.started else 1
 
 
-def _open(host: str, port: int) -> socket.socket:
-    """The listening socket, so that what is wrong with the address is known before anything starts."""
+def _bind(host: str, port: int) -> socket.socket:
+    """The listening socket, opened first, so that a wrong address fails before anything starts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named TCP, or asyncio does not take it for such and leaves Nagle's algorithm on: 40 ms on every answer.
+    # With its protocol named: otherwise asyncio leaves Nagle's algorithm on, which adds 40 ms to each response.
     opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -102,10 +107,31 @@ def _open(host: str, port: int) -> socket.socket:
     return opened
 
 
-def _more_files() -> int:
-    """As many open files as connections need, where the system allows; how many it allows."""
+def _bind_unix(path: Path) -> socket.socket:
+    """The listening Unix socket, which only this user may connect to. Replaces one that nobody listens on."""
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if path.is_socket():
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                if probe.connect_ex(str(path)) == 0:
+                    raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
+            path.unlink()
+        before = os.umask(0o177)
+        try:
+            opened.bind(str(path))
+        finally:
+            os.umask(before)
+        opened.listen(1024)
+    except OSError:
+        opened.close()
+        raise
+    return opened
+
+
+def _raise_file_limit() -> int:
+    """Raise the limit of open files to what the connections need, as far as the system allows. Returns the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + OURS
+    wanted = CONNECTIONS + RESERVED_FILES
     if soft == resource.RLIM_INFINITY:
         return wanted
     if soft < wanted:
@@ -114,7 +140,7 @@ def _more_files() -> int:
     return soft
 
 
-def remembered(data: Path) -> list[str]:
+def saved_sources(data: Path) -> list[str]:
     """What to drink when nothing is said: the live sources this store has drunk from; Bluesky for a new store."""
     if not (data / "ocean.db").exists():
         return [JETSTREAM]

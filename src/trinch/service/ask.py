@@ -21,7 +21,7 @@ from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
 
 
-class Asked(NamedTuple):
+class AskRequest(NamedTuple):
     """A question ready to be put to a store."""
 
     text: str
@@ -33,25 +33,27 @@ class Asked(NamedTuple):
     as_of: int | None
 
 
-def understood(text: str, *, earlier: Sequence[str] = (), where: str = "", as_of: int | None = None) -> Asked:
+def interpret(
+    text: str, *, earlier: Sequence[str] = (), where: str = "", as_of: int | None = None
+) -> AskRequest:
     """A question with what its conversation and its operators add. Raises QueryError for bad operators."""
     bare, inside = _operators(text)
     before = [_operators(question)[0] for question in earlier[-CONTEXT:]]
     parts = [f"({part})" for part in (where.strip(), inside) if part]
     joined = " ".join(parts)
     parse(joined)
-    return Asked(text, follow_up(before, bare), joined, as_of)
+    return AskRequest(text, follow_up(before, bare), joined, as_of)
 
 
-def answer(store: Store, asked: Asked, writer: Setting | None = None) -> Answer:
+def answer(store: Store, asked: AskRequest, writer: Setting | None = None) -> Answer:
     """The answer to what was asked, from the posts that its operators let through; in a model's words where one is
     set and they pass the check."""
-    sea = Restricted(store, asked.where) if asked.where else store
+    sea = FilteredStore(store, asked.where) if asked.where else store
     given = answer_to(sea, asked.question, asked.as_of)
     return rewritten(store, given, partial(open_model, writer)) if writer else given
 
 
-class Restricted:
+class FilteredStore:
     """A store of only those posts that satisfy some operators."""
 
     def __init__(self, store: Store, where: str) -> None:

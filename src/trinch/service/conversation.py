@@ -29,62 +29,11 @@ class _Words(NamedTuple):
     """A pattern for where those words stand for nothing: "is there a fire in Kiel?", "this week"."""
 
 
-_TIMES = [
-    "day",
-    "week",
-    "weekend",
-    "month",
-    "year",
-    "morning",
-    "afternoon",
-    "evening",
-    "night",
-    "time",
-    "summer",
-    "autumn",
-    "winter",
-    "spring",
-]
-
 _LANGUAGES = {
-    "en": _Words(
-        r"and|or|but|what about|how about",
-        words("it there this these those one ones"),
-        words("that its they them their he him his she her"),
-        rf"(is|are|was|were) there(?= \w)|is it (true|certain|confirmed)( that)?|(this|these|that|those) (past |last )?({'|'.join(_TIMES)})s?\b",
-    ),
-    "fr": _Words(
-        r"et|mais|qu'en est-il d\w*|y",
-        words("y cela ca celui celle ceux ces cet cette"),
-        words("il elle ils elles lui leur leurs"),
-        r"il y a|a-t-il|est-il (vrai|arrive|passe|produit)|\w+-t-il|(ce|cet|cette|ces) (jour|semaine|mois|annee|matin|midi|soir|nuit|ete|hiver)\w*",
-    ),
-    "de": _Words(
-        r"und|oder|aber|was ist mit|wie steht es (um|mit|in)",
-        words("es dort dabei davon dazu daran dieser diese dieses diesem diesen"),
-        words("er sie ihn ihm ihnen ihr ihre"),
-        r"(gibt|gab|geht|ist|war|stimmt|brennt) es(?= \w)|dies\w+ (tag|woche|wochenende|monat|jahr|morgen|abend|nacht|sommer|winter)\w*",
-    ),
-    "es": _Words(
-        r"y|e|pero|que hay de",
-        words("eso esto ello ahi alli alla ese esa esos esas aquello"),
-        words("ellos ellas ella"),
-        r"es[ae]s? (dia|semana|mes|ano|noche|manana|tarde)s?\b",
-    ),
-    "pt": _Words(
-        r"e|que tal",
-        words("isso isto aquilo ali nisso disso esse essa esses essas nesse nessa desse dessa"),
-        words("ele ela eles elas dele dela deles delas"),
-        r"n?es[st][ae]s? (dia|semana|mes|ano|noite|manha|tarde)s?\b",
-    ),
-    "it": _Words(
-        r"e|ed|che ne e d\w*",
-        words("cio esso essa essi esse questo questa questi queste quello quella quelli quelle"),
-        words("lui lei loro"),
-        r"quest[aoei] (giorno|settimana|mese|anno|notte|mattina|sera|estate|inverno)\b",
-    ),
-    "ja": _Words(r"では|じゃあ|それで|それでは|そして", words("それ その そこ あれ あの あそこ")),
-}  # fmt: skip
+    lang: _Words(part["leads"], words(part["back"]), words(part["people"]), part["idle"])
+    for lang, table in lexicon.LANGUAGES.items()
+    for part in [table["follow_up"]]
+}
 
 _LEADS = re.compile(
     r"[¿¡\s]*(?:(?:"
@@ -97,7 +46,7 @@ _NAMED = r"([A-ZÄÖÜ][\w-]*(?: [A-ZÄÖÜ][\w-]*)*)"
 _PLACED = re.compile(rf"\b(in|aus|bei|mit|nach|von|vor|auf|um) {_NAMED}")
 """German for "in …", where a name stands."""
 
-_STOP = frozenset().union(*lexicon.STOPWORDS.values())
+_STOP = lexicon.ANY_STOPWORD
 _COUNTED = frozenset().union(*lexicon.MEASURES.values())
 _CUES = frozenset(word for cues in lexicon.KIND_CUES.values() for word in cues)
 _IDLE = _STOP | _CUES | lexicon.OVERVIEW | lexicon.NEWEST | lexicon.PEOPLE

@@ -16,9 +16,9 @@ def check_model(setting: Setting) -> None:
     if "://" in setting.where:
         if not find_spec("httpx"):
             raise LLMError("address", "a model behind an address needs an extra: pip install 'trinch[llm]'")
-        from trinch.llm.openai_client import base_of
+        from trinch.llm.openai_client import base_url
 
-        base_of(setting.where)
+        base_url(setting.where)
     elif not (Path(setting.where) / "config.json").is_file():
         raise LLMError(
             "address",
@@ -37,6 +37,6 @@ def open_model(setting: Setting) -> LanguageModel:
         from trinch.llm.openai_client import OpenAI
 
         return OpenAI(setting)
-    from trinch.model.llm_adapter import Speaker
+    from trinch.model.llm_adapter import LocalModel
 
-    return Speaker.open(Path(setting.where), setting.name, setting.seconds)
+    return LocalModel.open(Path(setting.where), setting.name, setting.seconds)

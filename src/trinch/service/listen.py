@@ -1,182 +1,134 @@
-"""Live sources over WebSocket: today Bluesky's Jetstream, v1 and v2.
+"""Ingest from a live source until stopped: write what it yields, store cursors, reconnect after a failure.
 
-Owns connecting, resuming and reconnecting. The cursor is stored in the same transaction as the events that it
-covers; a reconnect asks for a little more than was missed, and the log drops what it knows. Knows nothing of
-what a frame means (`posts/jetstream.py`).
-
-Back-off after a failure: 0.25 s, doubling to 30 s, with jitter; reset by the first frame.
+The cursor is stored in the same transaction as the events it covers. Back-off after a failure: 0.25 s, doubling
+to 30 s, with jitter, or what the server asks for; reset by the first frame of a connection.
 """
 
 import asyncio
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from typing import Any, TypeVar
 
-import msgspec
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
-from websockets.typing import Subprotocol
-
-from trinch.posts import jetstream
-from trinch.posts.schema import Malformed
+from trinch.sources.live import Disconnected, Item, LiveSource
 from trinch.store import indexer
 from trinch.store.writer import Rejected, Totals, Writer
 
-JETSTREAM = "wss://jetstream2.us-east.bsky.network/subscribe"
-"""A public instance; docs/sources.md lists more."""
-
-REWIND = 5_000_000
-"""Microseconds asked for again on reconnecting to v1: its cursor is a time, and ordering is only approximate."""
-
 LINGER = 0.1
-"""Seconds a frame may wait for company before it is acknowledged."""
+"""Longest time in seconds that a frame waits to be acknowledged together with later ones."""
 
-LARGEST = 4_000_000
-"""Bytes of one frame; a larger one closes the connection."""
+FIRST_DELAY, LAST_DELAY = 0.25, 30.0
 
-
-class Disconnected(Exception):
-    """The stream ended or could not be had; worth another try."""
-
-
-class _Payload(msgspec.Struct):
-    seq: int | None = None
-
-
-class _Position(msgspec.Struct):
-    """Where in the stream a frame stands."""
-
-    time_us: int | None = None
-    payload: _Payload | None = None
-
-
-_position = msgspec.json.Decoder(_Position).decode
-
-
-def cursor_of(frame: bytes) -> str | None:
-    """The cursor behind a frame: microseconds on v1, a sequence number on v2."""
-    try:
-        place = _position(frame)
-    except msgspec.DecodeError:
-        return None
-    number = place.time_us if place.time_us is not None else place.payload and place.payload.seq
-    return None if number is None else str(number)
-
-
-def address(url: str, cursor: str | None) -> str:
-    """The URL to connect to: only posts, likes and reposts, from the cursor on (v1: a little earlier)."""
-    parts = urlsplit(url)
-    v2 = parts.path.startswith("/xrpc/")
-    query = [
-        pair for pair in parse_qsl(parts.query) if pair[0] not in ("cursor", "compress")
-    ]  # frames stay text
-    name = "collections" if v2 else "wantedCollections"
-    if not any(key == name for key, _ in query):
-        query += [(name, kind) for kind in (jetstream.POST, jetstream.LIKE, jetstream.REPOST)]
-    if cursor:
-        query.append(("cursor", cursor if v2 else str(max(0, int(cursor) - REWIND))))
-    return urlunsplit(parts._replace(query=urlencode(query)))
-
-
-def source_name(url: str) -> str:
-    """Under what name the cursor is kept. Sequence numbers of v2 belong to one server."""
-    parts = urlsplit(url)
-    return f"jetstream:{parts.netloc}{parts.path}"
+T = TypeVar("T")
 
 
 async def listen(
     data: Path,
-    url: str = JETSTREAM,
+    source: LiveSource,
     *,
     stop: asyncio.Event,
     until: Callable[[Totals], bool] = lambda _: False,
     report: Callable[[Totals, str], None] = lambda _totals, _state: None,
 ) -> Totals:
-    """Drink from a Jetstream until stopped, or until `until` says enough. `report` hears of every change."""
+    """Ingest until `stop` is set or `until` returns true; `report` is called on every change of state.
+
+    Raises Refused where the server refuses this client for good; what came before is durable."""
     writer = Writer(data)
-    source = source_name(url)
-    delay = 0.25
-    while not stop.is_set() and not until(writer.totals):
-        before = writer.totals.read
-        try:
-            socket = await _connected(address(url, writer.cursor(source)), stop)
-            if socket is None:
-                break
-            async with socket:
-                report(writer.totals, "connected")
-                await _session(writer, socket, source, stop, until, report)
-        except (OSError, TimeoutError, WebSocketException, Disconnected) as error:
-            if writer.totals.read > before:
-                delay = 0.25
-            report(writer.totals, f"lost the connection ({_reason(error)}); again in {delay:.1f} s")
-            await _sleep(stop, delay * random.uniform(0.8, 1.2))
-            delay = min(30.0, delay * 2)
-    return writer.close()
-
-
-async def _connected(url: str, stop: asyncio.Event) -> ClientConnection | None:
-    """An open connection, or None when told to stop before there is one. Raises where there can be none."""
-    protocols = [Subprotocol("xrpc.v1.json")] if urlsplit(url).path.startswith("/xrpc/") else None
-
-    async def open() -> ClientConnection:
-        return await connect(url, max_size=LARGEST, subprotocols=protocols, close_timeout=1)
-
-    opening, stopping = asyncio.create_task(open()), asyncio.create_task(stop.wait())
-    await asyncio.wait({opening, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    if opening.done():
-        return opening.result()
-    opening.cancel()
-    await asyncio.wait({opening})
-    return None
+    delay = FIRST_DELAY
+    try:
+        while not stop.is_set() and not until(writer.totals):
+            before = writer.totals.read
+            try:
+                await _session(writer, source, stop, until, report)
+            except (OSError, Disconnected) as error:
+                if writer.totals.read > before:
+                    delay = FIRST_DELAY
+                asked = getattr(error, "wait", None)
+                wait = delay if asked is None else asked
+                reason = str(error) or type(error).__name__
+                report(writer.totals, f"lost the connection ({reason}); again in {wait:.1f} s")
+                await _sleep(stop, wait * random.uniform(0.8, 1.2) if asked is None else wait)
+                delay = min(LAST_DELAY, delay * 2)
+    finally:
+        totals = writer.close()
+    return totals
 
 
 async def _session(
     writer: Writer,
-    socket: ClientConnection,
-    source: str,
+    source: LiveSource,
     stop: asyncio.Event,
     until: Callable[[Totals], bool],
     report: Callable[[Totals, str], None],
 ) -> None:
-    """One connection until it breaks or we have enough; all it brought is acknowledged. Raises on a broken one."""
+    """One connection until it breaks, or until enough is read; all it brought is acknowledged."""
+    async with AsyncExitStack() as stack:
+        opening = stack.enter_async_context(source.connect(writer.cursor(source.name)))
+        items = await _unless_stopped(opening, stop)
+        if items is None:
+            return
+        report(writer.totals, "connected")
+        await _write(writer, source.name, items, stop, until, report)
+
+
+async def _write(
+    writer: Writer,
+    source: str,
+    items: AsyncIterator[Item],
+    stop: asyncio.Event,
+    until: Callable[[Totals], bool],
+    report: Callable[[Totals, str], None],
+) -> None:
     stopping = asyncio.create_task(stop.wait())
     oldest = 0.0
-    waiting: asyncio.Task[str | bytes] | None = None
+    waiting: asyncio.Task[Item] | None = None
     try:
         while not stop.is_set() and not until(writer.totals):
-            waiting = waiting or asyncio.create_task(socket.recv())
+            waiting = waiting or asyncio.create_task(_next(items))
             await asyncio.wait({waiting, stopping}, timeout=LINGER, return_when=asyncio.FIRST_COMPLETED)
             if waiting.done():
-                frame, waiting = waiting.result(), None
-                _take(writer, source, frame if isinstance(frame, bytes) else frame.encode())
+                item, waiting = waiting.result(), None
+                _take(writer, source, item)
                 oldest = oldest or time.monotonic()
             if oldest and time.monotonic() - oldest >= LINGER:
                 writer.flush()
-                report(writer.totals, "drinking")
+                report(writer.totals, "ingesting")
                 oldest = 0.0
     finally:
         writer.flush()
         stopping.cancel()
         if waiting:
             waiting.cancel()
+            await asyncio.wait({waiting})
 
 
-def _take(writer: Writer, source: str, frame: bytes) -> None:
-    if frame.startswith(b'{"$type":"error"'):
-        raise Disconnected(f"the server says {frame[:200].decode(errors='replace')}")
-    cursor = cursor_of(frame)
+async def _next(items: AsyncIterator[Item]) -> Item:
     try:
-        writer.take(jetstream.parse(frame), (source, cursor) if cursor else None)
-    except Malformed as error:
-        writer.reject(Rejected(source, writer.totals.read + 1, str(error), frame))
+        return await anext(items)
+    except StopAsyncIteration:
+        raise Disconnected("the stream ended") from None
 
 
-def _reason(error: BaseException) -> str:
-    return str(error) or type(error).__name__
+def _take(writer: Writer, source: str, item: Item) -> None:
+    if item.reject:
+        writer.reject(Rejected(source, writer.totals.read + 1, item.reject, item.raw))
+    else:
+        writer.take(item.events, (source, item.cursor) if item.cursor else None)
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event) -> T | None:
+    """The result of `work`, or None where `stop` is set before there is one."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if working.done():
+        return working.result()
+    working.cancel()
+    await asyncio.wait({working})
+    return None
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:
@@ -188,12 +140,12 @@ async def _sleep(stop: asyncio.Event, seconds: float) -> None:
 
 def listen_until(
     data: Path,
-    url: str,
+    source: LiveSource,
     seconds: float | None = None,
     posts: int | None = None,
     report: Callable[[Totals, str], None] | None = None,
 ) -> Totals:
-    """Listen, with an indexer beside, until interrupted or until so much time or so many events are in."""
+    """Listen, with an indexer beside, until interrupted, for `seconds`, or until `posts` events are accepted."""
     deadline = None if seconds is None else time.monotonic() + seconds
 
     def enough(totals: Totals) -> bool:
@@ -206,7 +158,7 @@ def listen_until(
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
         if deadline is not None:
             asyncio.get_running_loop().call_later(seconds or 0, stop.set)
-        return await listen(data, url, stop=stop, until=enough, report=report or (lambda *_: None))
+        return await listen(data, source, stop=stop, until=enough, report=report or (lambda *_: None))
 
     with indexer.running(data):
         return asyncio.run(run())

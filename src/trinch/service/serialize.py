@@ -12,19 +12,19 @@ from trinch.answers.render import as_json
 from trinch.answers.types import Hit
 from trinch.llm.interface import Setting
 from trinch.posts.times import iso
-from trinch.service.ask import Asked, answer
+from trinch.service.ask import AskRequest, answer
 from trinch.store.query import parse_time
 from trinch.store.store import Store
 
 log = logging.getLogger("trinch.service")
 
 
-def key(network: str, id: str) -> str:
+def post_key(network: str, id: str) -> str:
     """How a post is named across networks."""
     return f"{network}:{id}"
 
 
-def web(url: str) -> str | None:
+def safe_url(url: str) -> str | None:
     """A link that is safe to follow: no `javascript:` and its like, no spaces or quotes. Posts are hostile."""
     return url if re.fullmatch(r"https?://[^\s\"'<>`\\]+", url) else None
 
@@ -33,10 +33,10 @@ def post_json(hit: Hit) -> dict[str, Any]:
     """A post as search, fetch and the page see it."""
     post = hit.post
     return {
-        "key": key(post.network, post.id),
+        "key": post_key(post.network, post.id),
         "id": post.id,
         "network": post.network,
-        "url": web(post.url),
+        "url": safe_url(post.url),
         "author": post.author or post.author_id or None,
         "author_name": post.author_name or None,
         "created_at": iso(post.created_at),
@@ -50,7 +50,7 @@ def post_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def answered(store: Store, asked: Asked, language_model: Setting | None = None) -> dict[str, Any]:
+def answer_json(store: Store, asked: AskRequest, language_model: Setting | None = None) -> dict[str, Any]:
     """The answer to a question as it may be shown at this instant (native shape, docs/api.md). `language_model` is the model
     that may rewrite it, opened in this process at its first use."""
     shown = as_json(answer(store, asked, language_model))
@@ -62,13 +62,13 @@ def answered(store: Store, asked: Asked, language_model: Setting | None = None) 
         *shown["sources"],
         *(citation for claim in shown["claims"] for citation in claim["citations"]),
     ]:
-        post |= {"key": key(post["network"], post["id"]), "url": web(post["url"])}
-    shown = numbered(standing(store, shown), {})
+        post |= {"key": post_key(post["network"], post["id"]), "url": safe_url(post["url"])}
+    shown = number_sources(recheck(store, shown), {})
     shown["claims"] = [claim | {"n": n} for n, claim in enumerate(shown["claims"], 1)]
     return shown | {"question": asked.text, "asked": asked.question, "where": asked.where}
 
 
-def numbered(shown: dict[str, Any], told: dict[str, int]) -> dict[str, Any]:
+def number_sources(shown: dict[str, Any], told: dict[str, int]) -> dict[str, Any]:
     """An answer with its sources numbered in the order in which they are cited. Those told already, by key, keep
     their numbers, so that a source that vanished before it was told leaves no gap."""
     numbers = dict(told)
@@ -85,8 +85,8 @@ def numbered(shown: dict[str, Any], told: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def standing(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
-    """An answer (as by `answered`) without what may not be shown any more; the numbers stay as they were."""
+def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
+    """An answer (as by `answer_json`) without what may not be shown any more; the numbers stay as they were."""
     as_of = parse_time(shown["as_of"])
     texts = {}
     for source in shown["sources"]:
@@ -111,6 +111,6 @@ def standing(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def visible(store: Store, keys: list[str], as_of: int | None) -> list[str]:
+def visible_keys(store: Store, keys: list[str], as_of: int | None) -> list[str]:
     """Those of the posts that may be shown."""
     return [named for named in keys if store.get(named, as_of) is not None]

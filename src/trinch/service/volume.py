@@ -6,11 +6,11 @@ Owns the buckets. The evidence is the same that answers are made of (`answers/re
 import time
 from typing import Any
 
-from trinch.answers.evidence import Source, authors
+from trinch.answers.evidence import PostGroup, authors
 from trinch.answers.question import understand
 from trinch.answers.retrieval import gather
 from trinch.posts.times import iso
-from trinch.service.ask import Asked, Restricted
+from trinch.service.ask import AskRequest, FilteredStore
 from trinch.service.serialize import post_json
 from trinch.store.store import Store
 
@@ -23,11 +23,11 @@ _WIDTHS = [
 ]
 
 
-def evidence(store: Store, asked: Asked) -> dict[str, Any]:
+def evidence_json(store: Store, asked: AskRequest) -> dict[str, Any]:
     """The posts that speak of what is asked, counted (native shape, docs/api.md)."""
     sources = _gathered(store, asked)
     times = sorted(hit.at for source in sources for hit in source.hits)
-    width, volume = buckets(times)
+    width, volume = count_buckets(times)
     return {
         "asked": asked.question,
         "posts": len(times),
@@ -39,19 +39,19 @@ def evidence(store: Store, asked: Asked) -> dict[str, Any]:
     }
 
 
-def seen(store: Store, asked: Asked, most: int) -> list[dict[str, Any]]:
+def retrieved_posts(store: Store, asked: AskRequest, most: int) -> list[dict[str, Any]]:
     """The posts that an answer is chosen from, each as by `post_json`, copies left out."""
     return [post_json(source.best) for source in _gathered(store, asked)[:most]]
 
 
-def _gathered(store: Store, asked: Asked) -> tuple[Source, ...]:
-    sea = Restricted(store, asked.where) if asked.where else store
+def _gathered(store: Store, asked: AskRequest) -> tuple[PostGroup, ...]:
+    sea = FilteredStore(store, asked.where) if asked.where else store
     moment = time.time_ns() // 1000 if asked.as_of is None else asked.as_of
     gathered = gather(understand(asked.question, moment, sea), sea, moment)
     return gathered.sources if gathered.enough else ()
 
 
-def buckets(times: list[int]) -> tuple[int, list[tuple[int, int]]]:
+def count_buckets(times: list[int]) -> tuple[int, list[tuple[int, int]]]:
     """Sorted times counted in buckets of the narrowest round width that needs at most BUCKETS; empty ones too."""
     if not times:
         return 0, []

@@ -1,20 +1,20 @@
-"""What is really so in the world, kept apart from what its posts say.
+"""Ground truth of a simulated network, kept apart from its posts.
 
-Owns the side table filled while a stream plays: which posts belong to which happening, which fact was true
-from when, which posts are copies, rumours, injections, and what was deleted or hidden when. Nothing of this
-is in the events themselves: a test compares what the store found with what is written here.
+A side table that `network.stream` fills: which posts belong to which incident, which number was official from
+when, which posts are copies, rumours or injections, and what was deleted or hidden when. The events themselves
+carry none of it, so tests can compare what the store returns with this table.
 """
 
 import msgspec
 
 
 class Label(msgspec.Struct, frozen=True):
-    """One post's place in the truth. Posts of the background chatter have none."""
+    """What one post is, if it belongs to an incident or is hostile. Posts of the background chatter have none."""
 
-    happening: str = ""
+    incident: str = ""
     role: str = ""
     """`eyewitness`, `first`, `count`, `correction`, `news`, `rumour`, `denial`, `reaction`, or apart from any
-    happening `bot`, `injection`."""
+    incident `bot`, `injection`."""
     value: int | None = None
     """The number this post states, if it states one."""
 
@@ -22,13 +22,13 @@ class Label(msgspec.Struct, frozen=True):
 class Fact(msgspec.Struct, frozen=True):
     """From `at` on, officials say `value`; the post `source` said so first."""
 
-    happening: str
+    incident: str
     value: int
     at: int
     source: str
 
 
-class Happened(msgspec.Struct, frozen=True):
+class IncidentRecord(msgspec.Struct, frozen=True):
     id: str
     kind: str
     place: str
@@ -36,10 +36,10 @@ class Happened(msgspec.Struct, frozen=True):
     ends: int
 
 
-class Truth(msgspec.Struct):
+class GroundTruth(msgspec.Struct):
     """All times in microseconds since 1970; all ids are post ids unless the name says otherwise."""
 
-    happenings: dict[str, Happened] = msgspec.field(default_factory=dict)
+    incidents: dict[str, IncidentRecord] = msgspec.field(default_factory=dict)
     labels: dict[str, Label] = msgspec.field(default_factory=dict)
     facts: list[Fact] = msgspec.field(default_factory=list)
     copies: dict[str, str] = msgspec.field(default_factory=dict)
@@ -55,10 +55,10 @@ class Truth(msgspec.Struct):
             post_id = self.copies[post_id]
         return post_id
 
-    def value_at(self, happening: str, at: int) -> int | None:
-        """The number officials stood by at that time, or None before the first."""
-        known = [fact for fact in self.facts if fact.happening == happening and fact.at <= at]
+    def value_at(self, incident: str, at: int) -> int | None:
+        """The official number at that time, or None before the first."""
+        known = [fact for fact in self.facts if fact.incident == incident and fact.at <= at]
         return known[-1].value if known else None
 
-    def posts_of(self, happening: str) -> list[str]:
-        return [post_id for post_id, label in self.labels.items() if label.happening == happening]
+    def posts_of(self, incident: str) -> list[str]:
+        return [post_id for post_id, label in self.labels.items() if label.incident == incident]

@@ -1,9 +1,7 @@
-"""What is said when something happens in the world, in English and French.
+"""Text templates of simulated incidents, in English and French.
 
-Owns plain data: the kinds of happenings and the lines of eyewitnesses, officials, newsrooms, rumours and
-denials. In lines, `{place}` is the town, `{street}` a street, `{what}` the happening with its article,
-`{n}` the number that moves, `{unit}` what it counts, `{old}` the number before. Knows nothing of time or
-people. Places, streets and happenings are invented.
+Plain data: kinds of incidents and the lines of eyewitnesses, officials, newsrooms, rumours and denials. In lines, `{place}` is the town, `{street}` a street, `{what}` the incident with its article,
+`{n}` the number that moves, `{unit}` what it counts, `{old}` the number before.  Places, streets and incidents are invented.
 """
 
 import msgspec

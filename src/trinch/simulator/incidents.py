@@ -1,7 +1,6 @@
-"""Things that happen in the world, and how talk of them unfolds.
+"""One simulated incident and the statements people post about it over time.
 
-Owns one `Happening`: its place, its course (a number that moves and may be corrected), its rumour and the
-denial, and the words posted about it at any moment. Knows people and time, but not posts, ids or streams.
+An `Incident` has a place, a count that changes and may be corrected, a rumour and its denial.
 """
 
 from random import Random
@@ -15,8 +14,8 @@ from trinch.simulator.text_generator import languages
 HOUR = 3_600_000_000
 
 
-class Said(msgspec.Struct, frozen=True):
-    """Somebody says something about a happening."""
+class Statement(msgspec.Struct, frozen=True):
+    """One statement about an incident."""
 
     person: Person
     text: str
@@ -25,8 +24,8 @@ class Said(msgspec.Struct, frozen=True):
     value: int | None = None
 
 
-class Happening:
-    """One event of the world, from its first eyewitness to the last reaction."""
+class Incident:
+    """One incident, from its first eyewitness to the last reaction."""
 
     def __init__(self, number: int, began: int, crowd: Crowd, rng: Random) -> None:
         self.kind: Kind = KINDS[int(rng.random() * len(KINDS))]
@@ -38,7 +37,7 @@ class Happening:
         self.began = began
         self.ends = began + int((3 + 7 * rng.random()) * HOUR)
         self.weight = 0.3 + rng.random()
-        """Share of all talk relative to other happenings going on."""
+        """Share of all talk relative to other incidents going on."""
         final = max(4, int(self.kind.scale * (0.3 + 1.4 * rng.random())))
         steps = 3 + int(rng.random() * 4)
         self.course = sorted({max(1, int(final * ((i + 1) / steps) ** 1.5)) for i in range(steps)})
@@ -58,15 +57,15 @@ class Happening:
             plan.append((at, "correction" if last else "count"))
         return sorted(plan)
 
-    def announce(self, what: str, rng: Random) -> Said:
-        """The official says it, and from now on it is so."""
+    def announce(self, what: str, rng: Random) -> Statement:
+        """The official states it; from now on it is the ground truth."""
         if what in ("count", "correction"):
             self.old, self.value = self.value, self.course[0]
             del self.course[0]
         said = self._line(self.official, what, rng)
         return said if what != "first" else msgspec.structs.replace(said, value=None)
 
-    def talk(self, now: int, rng: Random) -> Said:
+    def talk(self, now: int, rng: Random) -> Statement:
         """What somebody other than the official posts about it now."""
         age = (now - self.began) / (self.ends - self.began)
         chance = rng.random()
@@ -77,7 +76,7 @@ class Happening:
         seen = chance < 0.37 + 0.5 * max(0.0, 1 - 2 * age)
         return self._line(self.crowd.someone(rng), "eyewitness" if seen else "reaction", rng)
 
-    def _line(self, person: Person, role: str, rng: Random) -> Said:
+    def _line(self, person: Person, role: str, rng: Random) -> Statement:
         lang = person.lang if person.lang in LINES else "en"
         words = self.kind.words[lang]
         lines = words.seen if role == "eyewitness" else LINES[lang][role]
@@ -98,4 +97,4 @@ class Happening:
             language = languages()[lang]
             text = language.one_of(LEADS[lang], rng) + text + language.one_of(DETAILS[lang], rng)
         states = role in ("count", "correction", "news") or "{n}" in line
-        return Said(person, text[0].upper() + text[1:], lang, role, self.value if states else None)
+        return Statement(person, text[0].upper() + text[1:], lang, role, self.value if states else None)

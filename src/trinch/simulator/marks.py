@@ -1,7 +1,4 @@
-"""Links, mentions and hashtags inside the text of the world's posts.
-
-Owns finding them; texts are our own, so the patterns are simple. Knows nothing of wire formats.
-"""
+"""Find links, mentions and hashtags in simulated texts. The texts are ours, so the patterns are simple."""
 
 import re
 

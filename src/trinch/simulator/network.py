@@ -1,9 +1,9 @@
-"""The clock of the world: plays a post network forward and yields what happens, in order of time.
+"""The seeded simulator of a post network: yields events in order of time.
 
-Owns `stream`: background chatter, replies, reposts, quotes, copy-paste, bots, injections, happenings that
+`stream` produces background chatter, replies, reposts, quotes, copy-paste, bots, injections, incidents that
 unfold, and the life of posts and accounts afterwards (edits, deletions, suspensions, likes). Emits the
-events of `posts/schema.py` in the form the named network would give them; knows nothing of wire bytes
-(`wire_x.py`, `wire_jetstream.py`). The same arguments yield the same events on any machine, and a shorter
+events of `posts/schema.py` in the form the named network would give them; `wire_x.py` and
+`wire_jetstream.py` turn them into bytes. The same arguments yield the same events on any machine, and a shorter
 stream is the beginning of a longer one.
 """
 
@@ -29,9 +29,9 @@ from trinch.posts.schema import (
     Restored,
     Unreacted,
 )
-from trinch.simulator.ground_truth import Fact, Happened, Label, Truth
+from trinch.simulator.ground_truth import Fact, GroundTruth, IncidentRecord, Label
 from trinch.simulator.incident_texts import INJECTIONS
-from trinch.simulator.incidents import HOUR, Happening, Said
+from trinch.simulator.incidents import HOUR, Incident, Statement
 from trinch.simulator.marks import SHORT_LINK, mentions, tags
 from trinch.simulator.network_ids import page, record_uri, snowflake, tid
 from trinch.simulator.people import Crowd, Person
@@ -53,47 +53,51 @@ def stream(
     start: int = START,
     rate: float = 10.0,
     network: str = "x",
-    happenings: bool = True,
+    incidents: bool = True,
     crowd: Crowd | None = None,
-    truth: Truth | None = None,
+    truth: GroundTruth | None = None,
 ) -> Iterator[Event]:
     """Yield events until `posts` posts have been created, reposts included.
 
-    `start` is in microseconds since 1970, `rate` in posts per second of the world's own time (the network X
+    `start` is in microseconds since 1970, `rate` in posts per second of simulated time (the network X
     has about 5,800). `network` gives ids and habits: `x` (an edit has a new id, a repost is a post),
     `bluesky` (an edit keeps the id, a repost is a record of its own: `Reacted`); any other name is a network
-    of our own whose stream also tells counts. Without `happenings` there is chatter only. Pass a `Truth` to
+    of our own whose stream also carries counts. Without `incidents` there is chatter only. Pass a `GroundTruth` to
     have it filled in along the way, and a `Crowd` to ask about the authors afterwards.
     """
-    world = _Network(seed, start, rate, network, crowd or Crowd(seed), Truth() if truth is None else truth)
-    if not happenings:
-        world.next_happening = 1 << 62
-    return world.play(posts)
+    simulated = _Network(
+        seed, start, rate, network, crowd or Crowd(seed), GroundTruth() if truth is None else truth
+    )
+    if not incidents:
+        simulated.next_incident = 1 << 62
+    return simulated.play(posts)
 
 
 class _Network:
-    def __init__(self, seed: int, start: int, rate: float, network: str, crowd: Crowd, truth: Truth) -> None:
+    def __init__(
+        self, seed: int, start: int, rate: float, network: str, crowd: Crowd, truth: GroundTruth
+    ) -> None:
         self.rng = Random(seed)
         self.now = start
         self.gap = SECOND / rate
         self.network = network
         self.tick = 1 if network == "bluesky" else 1000
-        """X tells times to the millisecond, a Bluesky relay to the microsecond."""
+        """X gives times to the millisecond, a Bluesky relay to the microsecond."""
         self.crowd = crowd
         self.truth = truth
         self.languages = languages()
         self.serial = 0
-        self.agenda: list[tuple[int, int, str, Happening | Post | Event]] = []
+        self.agenda: list[tuple[int, int, str, Incident | Post | Event]] = []
         """What will happen later: (time, serial, what, to whom)."""
-        self.active: list[Happening] = []
+        self.active: list[Incident] = []
         self.recent: list[Post] = []
         self.hot: list[Post] = []
         self.gone: set[str] = set()
         self.newest: dict[str, Post] = {}
         """Any id of a post that was edited → its current version."""
-        self.next_happening = start + int(self.rng.random() * HOUR / 4)
+        self.next_incident = start + int(self.rng.random() * HOUR / 4)
 
-    # The clock
+    # Time
 
     def play(self, posts: int) -> Iterator[Event]:
         left = posts
@@ -107,13 +111,13 @@ class _Network:
                     yield event
             if not left:
                 return
-            if self.now >= self.next_happening:
-                self._begin()
-            event = self._something()
+            if self.now >= self.next_incident:
+                self._begin_incident()
+            event = self._next_event()
             left -= isinstance(event, Created)
             yield event
 
-    def _later(self, at: int, what: str, whom: Happening | Post | Event) -> None:
+    def _later(self, at: int, what: str, whom: Incident | Post | Event) -> None:
         self.serial += 1
         heappush(self.agenda, (at, self.serial, what, whom))
 
@@ -122,9 +126,9 @@ class _Network:
         at = self.now + int(shortest * (longest / shortest) ** self.rng.random() * SECOND)
         return at - at % self.tick
 
-    def _due(self, at: int, what: str, whom: Happening | Post | Event) -> Event | None:
-        """Something planned falls due. None if it needs no telling or a deletion overtook it."""
-        if isinstance(whom, Happening):
+    def _due(self, at: int, what: str, whom: Incident | Post | Event) -> Event | None:
+        """Something planned falls due. None if it causes no event or a deletion overtook it."""
+        if isinstance(whom, Incident):
             if what == "end":
                 self.active.remove(whom)
                 return None
@@ -142,13 +146,13 @@ class _Network:
 
     # What is posted
 
-    def _something(self) -> Event:
+    def _next_event(self) -> Event:
         rng = self.rng
         chance = rng.random()
-        share = min(0.35, 0.1 * sum([happening.weight for happening in self.active]))
+        share = min(0.35, 0.1 * sum([incident.weight for incident in self.active]))
         if chance < share:
-            happening = self.active[int(rng.random() * len(self.active))]
-            return self._tell(happening, happening.talk(self.now, rng), self.now)
+            incident = self.active[int(rng.random() * len(self.active))]
+            return self._state(incident, incident.talk(self.now, rng), self.now)
         chance = (chance - share) / (1 - share)
         if chance < 0.47 and self.recent:
             other = self._pick()
@@ -227,25 +231,25 @@ class _Network:
 
     # Happenings
 
-    def _begin(self) -> None:
-        happening = Happening(len(self.truth.happenings), self.now, self.crowd, self.rng)
-        self.active.append(happening)
-        for at, what in happening.schedule():
-            self._later(at - at % self.tick, what, happening)
-        self._later(happening.ends, "end", happening)
-        self.truth.happenings[happening.id] = Happened(
-            happening.id, happening.kind.name, happening.place, happening.began, happening.ends
+    def _begin_incident(self) -> None:
+        incident = Incident(len(self.truth.incidents), self.now, self.crowd, self.rng)
+        self.active.append(incident)
+        for at, what in incident.schedule():
+            self._later(at - at % self.tick, what, incident)
+        self._later(incident.ends, "end", incident)
+        self.truth.incidents[incident.id] = IncidentRecord(
+            incident.id, incident.kind.name, incident.place, incident.began, incident.ends
         )
-        self.next_happening = self.now + int((0.3 + 1.4 * self.rng.random()) * HOUR)
+        self.next_incident = self.now + int((0.3 + 1.4 * self.rng.random()) * HOUR)
 
-    def _announce(self, happening: Happening, what: str, at: int) -> Created:
-        said = happening.announce(what, self.rng)
-        event = self._tell(happening, said, at)
+    def _announce(self, incident: Incident, what: str, at: int) -> Created:
+        said = incident.announce(what, self.rng)
+        event = self._state(incident, said, at)
         if what in ("count", "correction") and said.value is not None:
-            self.truth.facts.append(Fact(happening.id, said.value, event.at, event.post.id))
+            self.truth.facts.append(Fact(incident.id, said.value, event.at, event.post.id))
         return event
 
-    def _tell(self, happening: Happening, said: Said, at: int) -> Created:
+    def _state(self, incident: Incident, said: Statement, at: int) -> Created:
         rng = self.rng
         text = said.text
         if said.role in ("eyewitness", "reaction", "rumour"):
@@ -254,7 +258,7 @@ class _Network:
             said.person, text, at=at, lang=said.lang, links=0.7 if said.role == "news" else 0.0
         )
         post = event.post
-        self.truth.labels[post.id] = Label(happening.id, said.role, said.value)
+        self.truth.labels[post.id] = Label(incident.id, said.role, said.value)
         if len(self.hot) < _HOT:
             self.hot.append(post)
         else:
@@ -263,7 +267,7 @@ class _Network:
             self._later(self._wait(60, 20_000), "delete", post)
         return event
 
-    # Posts and their lives
+    # Posts and what becomes of them
 
     def _create(
         self,
@@ -296,7 +300,7 @@ class _Network:
             )
         elif urls and not bluesky and not SHORT_LINK.search(text):
             urls = ()  # cut off
-        # X tells counts with each post, none of its own with a repost; Jetstream tells none.
+        # X sends counts with each post, none of its own with a repost; Jetstream sends none.
         count = None if bluesky or repost_of else 0
         post = Post(
             network=self.network,
@@ -305,7 +309,7 @@ class _Network:
             text=text,
             lang=lang or (repost_of.lang if repost_of else person.lang),
             author_id=person.did if bluesky else person.id,
-            author="" if bluesky else person.handle,  # Jetstream does not tell handles with posts
+            author="" if bluesky else person.handle,  # Jetstream does not send handles with posts
             author_name="" if bluesky else person.name,
             author_followers=None if bluesky else person.followers,
             author_verified=None if bluesky else person.verified,
@@ -341,14 +345,14 @@ class _Network:
             if not post.repost_of:
                 self._later(self._wait(20, 1_800), "edit", post)
         elif chance < 0.28:
-            if self.network != "bluesky":  # a Bluesky relay does not tell of moderation
+            if self.network != "bluesky":  # a Bluesky relay does not report moderation
                 away, back = self._wait(60, 6_000), self._wait(6_001, 20_000)
                 self._later(away, "", Hidden(at=away, network=self.network, id=post.id, reason="dropped"))
                 self._later(back, "", Restored(at=back, network=self.network, id=post.id, reason="dropped"))
         elif chance < 0.295:
             self._leave(post, person)
         elif self.network != "x":
-            self._applaud(post, person)
+            self._add_likes(post, person)
 
     def _leave(self, post: Post, person: Person) -> None:
         """An author is suspended for a while, deletes the account, or takes another handle."""
@@ -371,7 +375,7 @@ class _Network:
             renamed = AccountRenamed(at=away, network=self.network, author_id=author, author=handle)
             self._later(away, "", renamed)
 
-    def _applaud(self, post: Post, person: Person) -> None:
+    def _add_likes(self, post: Post, person: Person) -> None:
         """Likes come in: one by one where they are records, as a count elsewhere; some are taken back."""
         if self.network != "bluesky":
             likes, at = int(person.followers ** self.rng.random()), self._wait(60, 20_000)

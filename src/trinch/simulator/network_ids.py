@@ -1,7 +1,6 @@
-"""Ids and addresses in the shapes the networks give them.
+"""Ids and addresses in the formats of the networks.
 
-Owns X snowflakes, at-protocol record keys (TIDs), record URIs and content ids, and page addresses.
-Knows nothing of events or people.
+X snowflakes, AT Protocol record keys (TIDs), record URIs, content ids and page addresses.
 """
 
 from base64 import b32encode

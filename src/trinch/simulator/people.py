@@ -1,8 +1,7 @@
-"""Who lives in the world: invented people, newsrooms, officials and bots.
+"""The simulated accounts: invented people, newsrooms, officials and bots.
 
-Owns persons, their handles, languages and followers, and who posts how often. Knows nothing of what they
-post. A person is a function of (seed, number), made when first met: a crowd of a million costs nothing
-until its members speak.
+Handles, languages, followers and activity. A person is a function of (seed, number), created on first use: a
+crowd of a million costs nothing until its members post.
 """
 
 from random import Random
@@ -67,7 +66,7 @@ class Person(msgspec.Struct, frozen=True):
 
 
 class Crowd:
-    """The people of one world. Activity falls with the rank to the power 0.6."""
+    """The accounts of one simulated network. Activity falls with the rank to the power 0.6."""
 
     def __init__(self, seed: int, size: int = 300_000) -> None:
         self.seed = seed

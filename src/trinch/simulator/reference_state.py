@@ -1,13 +1,13 @@
 """What a store must show after these events: the rules of `posts/schema.py` in the plainest code there is.
 
 Owns `fold`. Plain dictionaries, everything held, nothing fast: written to be obviously right and to share
-no code with `store/`, so that a test may compare the two. Knows nothing of storage, text or ranking.
+no code with `store/`, so that a test may compare the two.
 
 Where `posts/schema.py` leaves a choice, the choice is here:
 - The order of events is the order acknowledged, except where a source repeats itself: of two versions of one
   post, or of a hiding and a restoring with one reason, the later `at` wins, so replaying a stretch of the
   stream changes nothing. A version is known by its id, or where an edit keeps the id by its time.
-- A count told replaces what was counted so far, unless it is older than that; each reaction adds to it, once.
+- A count received replaces the count so far, unless it is older than that; each reaction adds to it, once.
   Counts and reactions of a post that is not held are dropped.
 - All ids of an edited post are one post: hiding or deleting any of them hides or deletes it.
 - A post that is hidden, or whose author is, is still there (it counts in `stored`) but not visible.
@@ -151,8 +151,8 @@ class State:
     def _counted(self, event: CountsChanged) -> None:
         root = self._root((event.network, event.id))
         if root in self.versions and event.at >= self.counted_at.get(root, event.at):
-            told = {what: getattr(event, what) for what in COUNTS}
-            self.counted[root] |= {what: count for what, count in told.items() if count is not None}
+            counts = {what: getattr(event, what) for what in COUNTS}
+            self.counted[root] |= {what: count for what, count in counts.items() if count is not None}
             self.counted_at[root] = event.at
 
     def _reacted(self, event: Reacted) -> None:

@@ -2,7 +2,7 @@
 
 Owns `sample`, which plays the script of `sample_script.py` together with background posts of the simulator,
 reposts, pasted copies, reactions, likes, an edit, deletions and a suspension: about 3,000 posts made at run
-time from a fixed seed, on a network named `sample`. Knows nothing of how they are stored or answered.
+time from a fixed seed, on a network named `sample`.
 """
 
 import re
@@ -69,7 +69,7 @@ def sample() -> Iterator[Event]:
     events = list(_Stage(crowd).play())
     rate = _CHATTER / ((ENDS - BEGINS) / SECOND)
     chatter = stream(
-        SEED, posts=_CHATTER, start=BEGINS, rate=rate, network=NETWORK, happenings=False, crowd=crowd
+        SEED, posts=_CHATTER, start=BEGINS, rate=rate, network=NETWORK, incidents=False, crowd=crowd
     )
     events += chatter
     events.sort(key=lambda event: event.at)  # stable: what happens at one instant keeps its order

@@ -29,7 +29,7 @@ CAST: dict[str, tuple[str, str, str, int, bool]] = {
     "cafedelajetee": ("Café de la Jetée", "fr", "citizen", 1_120, False),
     "dust_and_rust": ("Piet Marlowe, safety engineer", "en", "citizen", 5_480, False),
     "MairieStLunec": ("Mairie de Saint-Lunec", "fr", "official", 3_900, True),
-    "TruthHarbour77": ("Truth From The Harbour", "en", "citizen", 8_812, False),
+    "TruthHarbour77": ("GroundTruth From The Harbour", "en", "citizen", 8_812, False),
     "verite_esker": ("La vérité sur Esker", "fr", "citizen", 4_006, False),
     "gus_on_pier4": ("Gus", "en", "citizen", 61, False),
     "helmi_kask": ("Helmi Kask", "en", "citizen", 274, False),

@@ -1,8 +1,7 @@
-"""How a post of the background chatter comes by its words.
+"""Generate the text of background posts.
 
-Owns filling the clauses of `vocabulary.py`: closed word lists, and an open vocabulary of invented names whose
-frequencies follow Zipf's law, so that like in real posts new words never stop coming. Knows nothing of
-people, events or time. A `Random` is handed in everywhere: the same state gives the same words.
+Fills the clauses of `vocabulary.py`: closed word lists, and an open vocabulary of invented names whose
+frequencies follow Zipf's law, so that like in real posts new words never stop coming.  A `Random` is handed in everywhere: the same state gives the same words.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""Times of the world as texts.
-
-Owns writing microseconds since 1970 in the spellings of the wire. Fast, because every line needs several.
-"""
+"""Format microseconds since 1970 as the wire formats write them. Cached, because every line needs several."""
 
 from functools import lru_cache
 from time import gmtime, strftime

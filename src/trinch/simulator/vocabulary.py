@@ -1,8 +1,8 @@
-"""The words and turns of phrase of the world's background chatter, in five languages.
+"""Word lists and clause templates of the background chatter, in five languages.
 
-Owns plain data: for each language a dictionary of word lists (one string, items apart by `|`) and a list of
+Plain data: for each language a dictionary of word lists (one string, items apart by `|`) and a list of
 clauses with `{slots}`. A slot names a list, or one of the open kinds `text_generator.py` makes up as it goes:
-`name`, `place`, `n` (a small number), `goals`, `clock`, `price`. Knows nothing of posts, people or events.
+`name`, `place`, `n` (a small number), `goals`, `clock`, `price`.
 All of it is invented for this project; names of places, teams, bands and shows exist nowhere.
 """
 

@@ -1,7 +1,7 @@
-"""The world's events as a Bluesky relay would send them: Jetstream v1 and v2 frames.
+"""Write simulated events as Jetstream v1 and v2 frames, as a Bluesky relay sends them.
 
-Owns the writing of these frames. Content ids are well formed but not those a real server would compute
-(`ids.cid`). The reading is done by `posts/jetstream.py`, which knows nothing of this.
+Content ids are well formed but not those a real server would compute (`network_ids.cid`).
+`posts/jetstream.py` reads the frames back and shares no code with this module.
 """
 
 from typing import Any

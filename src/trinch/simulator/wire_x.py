@@ -1,9 +1,9 @@
-"""The world's events as X would send them: v2 stream lines and v2 compliance lines.
+"""Write simulated events as X sends them: v2 stream lines and v2 compliance lines.
 
-Owns the writing of X's JSON, with the fields, expansions and sizes of real captures (about 2 KB a line).
+The JSON has the fields, expansions and sizes of real captures (about 2 KB a line).
 Two liberties: `created_at` keeps its milliseconds (X writes whole seconds, the exact time being in the
-id), and addresses of pictures lead to `.example`. The reading is done by `posts/x.py`, which knows nothing
-of this.
+id), and addresses of pictures lead to `.example`. The reading is done by `posts/x.py`, which shares no code
+with this module.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""`torchrun --nproc-per-node N -m trinch.training …` is `trinch train …` on N processes."""
+"""`torchrun --nproc-per-node N -m trinch.training …`: the command `trinch train …` on N processes."""
 
 from trinch.cli.train import main
 

@@ -1,11 +1,13 @@
-"""What each verb of `trinch train` does, from settings to files.
+"""The commands of `trinch train`: prepare data, train, fine-tune, measure, export, evaluate.
 
-Owns the order of preparing, training and measuring, and who of many processes prepares. Does not print.
+Of several processes, the one of rank 0 prepares the data and the others wait for it. Progress goes to the caller's
+`report` function; nothing is printed here.
 """
 
 import json
 import statistics
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,22 +17,22 @@ from trinch.model.grok import Grok
 from trinch.model.load import save
 from trinch.model.tokenizer import Tokenizer
 from trinch.training.checkpoint import Checkpoints, complete
-from trinch.training.data import IGNORE, Corpus, Tell, prepare, strike_out
-from trinch.training.evaluate import baselines, bits_per_byte, held_out_batch
-from trinch.training.finetune import DPO, Rows, Shuffled, conversation_rows, preference_rows
-from trinch.training.loop import model_config, model_state, train
+from trinch.training.data import IGNORE, Corpus, Report, prepare, redact_data
+from trinch.training.evaluate import bits_per_byte, held_out_batch, ngram_baselines
+from trinch.training.finetune import DPO, Rows, ShuffledRows, conversation_rows, preference_rows
+from trinch.training.loop import model_config, model_state, never, train
 from trinch.training.losses import NextToken
 from trinch.training.metrics_log import read_log
-from trinch.training.parallel import World, start
-from trinch.training.post_source import Placed, Source
+from trinch.training.parallel import ProcessMesh, start
+from trinch.training.post_source import PlacedPost, PostSource
 from trinch.training.runs_table import write_rows
 from trinch.training.settings import Mesh, Settings, SettingsError, write_settings
 from trinch.training.step import Engine
 from trinch.training.throughput import peak_flops, run_row
 
 
-def corpus_of(settings: Settings, world: World, tell: Tell) -> Corpus:
-    """The run's prepared data: made by the lead process where they are not there yet, else struck clean.
+def prepare_corpus(settings: Settings, world: ProcessMesh, report: Report) -> Corpus:
+    """The run's prepared data: made by the lead process where they are not there yet, else redacted.
 
     Everyone waits for the lead. Raises SettingsError or ValueError when there is nothing to train on.
     """
@@ -38,20 +40,20 @@ def corpus_of(settings: Settings, world: World, tell: Tell) -> Corpus:
     following, position = False, 0
     if world.rank == 0:
         if settings.data.path or not (folder / "data.json").exists():
-            with Source(*of) as source:
-                # Noted first: what is said meanwhile is heard when training starts.
+            with PostSource(*of) as source:
+                # Noted first: entries that arrive meanwhile are applied when training starts.
                 following, position = source.log is not None, source.position
-                _prepared(settings, source, folder, tell)
+                _prepared(settings, source, folder, report)
         noted = Path(settings.out) / "settings.json"
-        if not noted.exists():  # so that `forget` finds the source; once it goes, the run notes its own
+        if not noted.exists():  # so that `forget` finds the source; the loop writes the full settings later
             write_settings(settings, noted)
-    following, position = world.share((following, position))
+    following, position = world.broadcast((following, position))
     return Corpus(folder, settings.sequence, of if following else None, position)
 
 
-def _prepared(settings: Settings, source: Source, folder: Path, tell: Tell) -> None:
+def _prepared(settings: Settings, source: PostSource, folder: Path, report: Report) -> None:
     if not (folder / "data.json").exists():
-        prepare(source.posts(), settings.data, folder, tell)
+        prepare(source.posts(), settings.data, folder, report)
         return
     until = json.loads((folder / "data.json").read_text("utf-8"))["settings"]["until"]
     if until != settings.data.until:
@@ -59,8 +61,8 @@ def _prepared(settings: Settings, source: Source, folder: Path, tell: Tell) -> N
             f"{folder} was prepared with data.until = {until!r}, and this run has {settings.data.until!r}; "
             f"use the same, or another folder with out"
         )
-    if struck := strike_out(folder, source):
-        tell(f"{struck} posts are no longer visible and were struck out of the data")
+    if redacted := redact_data(folder, source):
+        report(f"{redacted} posts are no longer visible and were removed from the data")
 
 
 def _sourced(settings: Settings) -> Settings:
@@ -68,35 +70,35 @@ def _sourced(settings: Settings) -> Settings:
     run = Path(settings.out)
     if settings.data.path or not ((run / "settings.json").exists() and (run / "data").exists()):
         return settings
-    data = msgspec.structs.replace(settings.data, path=settings_of(run).data.path)
+    data = msgspec.structs.replace(settings.data, path=run_settings(run).data.path)
     return msgspec.structs.replace(settings, data=data)
 
 
 def forget(run: Path) -> int:
-    """Strike out of a run's data what is no longer visible; returns how many posts. Raises SettingsError
+    """Remove from a run's data the posts that are no longer visible; returns how many. Raises SettingsError
     where its source is not there."""
-    settings = settings_of(run)
-    with Source(settings.data.path, settings.data.until) as source:
-        return strike_out(run / "data", source)
+    settings = run_settings(run)
+    with PostSource(settings.data.path, settings.data.until) as source:
+        return redact_data(run / "data", source)
 
 
-def pretrain(settings: Settings, tell: Tell) -> None:
+def pretrain(settings: Settings, report: Report, stop: Callable[[], bool] = never) -> None:
     """Prepare if need be, and train to the end."""
     settings, world = _sourced(settings), start(settings)
     try:
-        train(settings, world, corpus_of(settings, world, tell), tell)
+        train(settings, world, prepare_corpus(settings, world, report), report, stop=stop)
     finally:
         world.close()
 
 
-def measure(settings: Settings, table: Path, tell: Tell, warm: int = 3) -> None:
+def measure(settings: Settings, table: Path, report: Report, warm: int = 3) -> None:
     """Time steps of the run as it would be, without checkpoints, and append one row to a CSV table.
 
     The first `warm` steps do not count; the row holds the median of the others.
     """
     settings, world = _sourced(settings), start(settings)
     try:
-        corpus = corpus_of(settings, world, tell)
+        corpus = prepare_corpus(settings, world, report)
         out = Path(settings.out) / "measured"
         if world.rank == 0:
             (out / "log.jsonl").unlink(missing_ok=True)
@@ -107,7 +109,7 @@ def measure(settings: Settings, table: Path, tell: Tell, warm: int = 3) -> None:
             checkpoint_every=0,
             evaluate_sequences=0,
         )
-        train(trial, world, corpus, tell)
+        train(trial, world, corpus, report)
         if world.rank == 0:
             rows = read_log(out)[warm:]
             speed = statistics.median(row["tokens_per_s"] for row in rows)
@@ -117,12 +119,12 @@ def measure(settings: Settings, table: Path, tell: Tell, warm: int = 3) -> None:
             config = model_config(settings, corpus.tokenizer.vocab_size)
             note = f"median of {len(rows)} steps; {memory:.2f} GB per process; peak {peak / 1e12:.3f} TFLOP/s"
             write_rows(table, [run_row(settings, config, world.shape, world.size, seconds, peak, note)])
-            tell(f"{seconds:.4f} s a step, {speed:,.0f} tokens/s: row added to {table}")
+            report(f"{seconds:.4f} s a step, {speed:,.0f} tokens/s: row added to {table}")
     finally:
         world.close()
 
 
-def settings_of(run: Path) -> Settings:
+def run_settings(run: Path) -> Settings:
     """The settings a run was made with. Raises SettingsError when the folder holds no run."""
     try:
         return msgspec.json.decode((run / "settings.json").read_bytes(), type=Settings)
@@ -130,7 +132,7 @@ def settings_of(run: Path) -> Settings:
         raise SettingsError(f"{run} is not the folder of a run: {error}") from None
 
 
-def newest(run: Path) -> Path:
+def newest_checkpoint(run: Path) -> Path:
     """The newest complete checkpoint of a run. Raises SettingsError when there is none."""
     found = complete(run / "checkpoints")
     if not found:
@@ -138,20 +140,29 @@ def newest(run: Path) -> Path:
     return found[-1]
 
 
-def fine_tune(settings: Settings, base: Path, file: Path, tell: Tell) -> None:
+def fine_tune(
+    settings: Settings, base: Path, file: Path, report: Report, stop: Callable[[], bool] = never
+) -> None:
     """Supervised fine-tuning of a run's newest checkpoint on a file of conversations."""
     world = start(settings)
     try:
-        corpus = _begin(settings, base, world, tell)
+        corpus = _begin(settings, base, world, report)
         rows = conversation_rows(file, corpus.tokenizer, settings.sequence)
-        data = Shuffled(rows, settings, placed=_placed(rows, settings, world, tell))
-        tell(f"{len(data.inputs)} rows, {int((data.targets != IGNORE).sum()):,} of the assistant's tokens")
-        train(settings, world, corpus, tell, data, newest(base))
+        data = ShuffledRows(rows, settings, placed=_visible_posts(rows, settings, world, report))
+        report(f"{len(data.inputs)} rows, {int((data.targets != IGNORE).sum()):,} of the assistant's tokens")
+        train(settings, world, corpus, report, data, newest_checkpoint(base), stop=stop)
     finally:
         world.close()
 
 
-def prefer(settings: Settings, base: Path, file: Path, beta: float, tell: Tell) -> None:
+def preference_tune(
+    settings: Settings,
+    base: Path,
+    file: Path,
+    beta: float,
+    report: Report,
+    stop: Callable[[], bool] = never,
+) -> None:
     """Preference tuning (DPO) of a run's newest checkpoint on a file of preferences; `batch` counts
     answers."""
     if settings.batch % 2:
@@ -166,43 +177,46 @@ def prefer(settings: Settings, base: Path, file: Path, beta: float, tell: Tell) 
     )
     world = start(settings)
     try:
-        corpus = _begin(settings, base, world, tell)
+        corpus = _begin(settings, base, world, report)
         rows = preference_rows(file, corpus.tokenizer, settings.sequence)
-        data = Shuffled(rows, settings, together=2, placed=_placed(rows, settings, world, tell))
-        tell(f"{len(data.inputs) // 2} pairs")
-        train(settings, world, corpus, tell, data, newest(base), DPO(data, beta, settings.batch // 2))
+        data = ShuffledRows(rows, settings, together=2, placed=_visible_posts(rows, settings, world, report))
+        report(f"{len(data.inputs) // 2} pairs")
+        objective = DPO(data, beta, settings.batch // 2)
+        train(settings, world, corpus, report, data, newest_checkpoint(base), objective, stop)
     finally:
         world.close()
 
 
-def _begin(settings: Settings, base: Path, world: World, tell: Tell) -> Corpus:
+def _begin(settings: Settings, base: Path, world: ProcessMesh, report: Report) -> Corpus:
     """A fine-tuned run's folder: its settings, and the data it is measured on, which are the base's."""
     out = Path(settings.out)
     if world.rank == 0:
         out.mkdir(parents=True, exist_ok=True)
         if not (out / "data").exists():
             (out / "data").symlink_to((base / "data").resolve())
-    return corpus_of(settings, world, tell)
+    return prepare_corpus(settings, world, report)
 
 
-def _placed(rows: Rows, settings: Settings, world: World, tell: Tell) -> dict[str, Placed]:
+def _visible_posts(
+    rows: Rows, settings: Settings, world: ProcessMesh, report: Report
+) -> dict[str, PlacedPost]:
     """The posts that conversations name and that may still be read; the same for every process."""
-    found: dict[str, Placed] = {}
+    found: dict[str, PlacedPost] = {}
     if world.rank == 0 and rows.named:
-        with Source(settings.data.path, settings.data.until) as source:
+        with PostSource(settings.data.path, settings.data.until) as source:
             found = source.named([name for name, *_ in rows.named])
         lost = len({name for name, *_ in rows.named} - found.keys())
         if lost:
-            tell(f"{lost} posts that conversations name are not visible; those conversations are left out")
-    return world.share(found)
+            report(f"{lost} posts that conversations name are not visible; those conversations are left out")
+    return world.broadcast(found)
 
 
 def load(run: Path) -> tuple[Grok, Tokenizer]:
     """The model of a run's newest checkpoint, whole, on one process, and its tokenizer."""
-    settings = settings_of(run)
+    settings = run_settings(run)
     tokenizer = Corpus(run / "data", settings.sequence).tokenizer
     model = Grok(model_config(settings, tokenizer.vocab_size))
-    Checkpoints(run / "checkpoints").load(newest(run), model_state(model))
+    Checkpoints(run / "checkpoints").load(newest_checkpoint(run), model_state(model))
     return model.eval(), tokenizer
 
 
@@ -220,19 +234,21 @@ def evaluate(run: Path, harness: bool) -> dict[str, float]:
 
     With `harness` also the scores of our small lm-eval tasks. On one process.
     """
-    settings = msgspec.structs.replace(settings_of(run), mesh=Mesh(), batch=8, micro_batch=0)
+    settings = msgspec.structs.replace(run_settings(run), mesh=Mesh(), batch=8, micro_batch=0)
     model, tokenizer = load(run)
     if Path(settings.data.path).exists():
         forget(run)
     corpus = Corpus(run / "data", settings.sequence)
     loss = NextToken(settings.z_loss)
-    engine = Engine(model, World(Mesh(shard=1), torch.device("cpu")), settings, loss)
-    scores = {f"bits per byte, {k}": v for k, v in baselines(corpus, settings.evaluate_sequences).items()}
+    engine = Engine(model, ProcessMesh(Mesh(shard=1), torch.device("cpu")), settings, loss)
+    scores = {
+        f"bits per byte, {k}": v for k, v in ngram_baselines(corpus, settings.evaluate_sequences).items()
+    }
     held_out = held_out_batch(corpus, settings.evaluate_sequences)
     scores["bits per byte, model"] = bits_per_byte(engine, corpus, settings, held_out)
     if harness:
         from trinch.training.lm_eval_adapter import harness_scores
 
-        with tempfile.TemporaryDirectory() as tasks:  # they hold posts, which must not stay behind
+        with tempfile.TemporaryDirectory() as tasks:  # they hold posts, which must not be left on disk
             scores |= harness_scores(model, tokenizer, corpus, Path(tasks))
     return scores

@@ -1,7 +1,6 @@
-"""Which training sequence comes when: a pure function of (seed, step), split by row over the processes.
+"""Order of training sequences: a pure function of (seed, step), split by row over the processes.
 
-Owns the order of a run. Because nothing here has state, a run resumed at any step, on any number of
-processes, sees exactly what it would have seen. Knows nothing of what the sequences hold.
+Nothing here has state, so a run resumed at any step, on any number of processes, sees the same batches.
 """
 
 import numpy as np

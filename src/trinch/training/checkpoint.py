@@ -1,9 +1,8 @@
-"""Checkpoints that can be killed at any moment and read on any layout.
+"""Checkpoints that survive a kill at any moment and load on any layout.
 
-Owns the folder `checkpoints/` of a run: one folder per step, written by PyTorch's distributed checkpointing
-(each process its own shards, asynchronously), and a file `complete` put there last. A folder without it does
-not exist as far as reading goes. Does not know what the tensors mean: a state is a flat dictionary of tensors
-and DTensors.
+The folder `checkpoints/` of a run holds one folder per step, written by PyTorch's distributed checkpointing (each
+process writes its own shards, asynchronously). A file `complete` is added last; a folder without it is ignored.
+A state is a flat dictionary of tensors and DTensors.
 """
 
 import json

@@ -1,8 +1,8 @@
-"""Posts to text to tokens to packed sequences, on disk.
+"""Prepare training data: posts to text to tokens to packed sequences, on disk.
 
-Owns the prepared data of a run: `tokenizer.json`, the token files `train.bin` and `held_out.bin`, for each a
-table of which post stands where, and `data.json` with the counts. Knows nothing of models. What the posts say
-is never interpreted: it is characters, scrubbed, then numbers.
+A run's prepared data are `tokenizer.json`, the token files `train.bin` and `held_out.bin`, a table of the tokens of
+each post beside each, and `data.json` with the counts. Text of posts is never interpreted: it is scrubbed of personal
+data and encoded.
 """
 
 import json
@@ -21,19 +21,19 @@ import numpy.typing as npt
 
 from trinch.model.tokenizer import EOS, SPECIAL_TOKENS, Tokenizer, TokenizerError, load_tokenizer
 from trinch.training.batch_order import rows
-from trinch.training.data_selection import Chooser
+from trinch.training.data_selection import DataSelector
 from trinch.training.document_spans import (
-    GONE,
     PAD_TOKEN,
+    REMOVED,
     SPAN,
-    Cover,
+    RedactedTokens,
     Spans,
+    invisible_rows,
     overwrite,
     read_spans,
     token_type,
-    unseen,
 )
-from trinch.training.post_source import Placed, Source
+from trinch.training.post_source import PlacedPost, PostSource
 from trinch.training.settings import Data, SettingsError
 from trinch.training.tokenizer_training import bytes_of_tokens, train_tokenizer
 
@@ -42,7 +42,7 @@ IGNORE = -100
 _TOKENIZER_SAMPLE = 200_000
 """Posts, evenly spread, that the tokenizer learns from: more change few merges."""
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 Batch = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 """(inputs, targets)."""
 
@@ -53,7 +53,7 @@ class Tokens:
 
     path: Path
     sequence: int
-    struck: Cover = field(default_factory=Cover)
+    redacted: RedactedTokens = field(default_factory=RedactedTokens)
 
     @cached_property
     def tokens(self) -> npt.NDArray[np.integer]:
@@ -64,25 +64,25 @@ class Tokens:
         return (len(self.tokens) - 1) // self.sequence
 
     def take(self, numbers: npt.NDArray[np.int64]) -> Batch:
-        """(inputs, targets), both (rows, sequence); a struck-out token is no target."""
+        """(inputs, targets), both (rows, sequence); a redacted token is no target."""
         at = numbers[:, None] * self.sequence + np.arange(self.sequence + 1)
         both = np.asarray(self.tokens[at], np.int64)
-        both[self.struck.covers(at)] = PAD_TOKEN
+        both[self.redacted.covers(at)] = PAD_TOKEN
         targets = both[:, 1:].copy()
         targets[targets == PAD_TOKEN] = IGNORE
         return both[:, :-1], targets
 
     def spans(self) -> Spans:
-        """Which post stands where."""
+        """Spans of posts in the file."""
         return read_spans(self.path)
 
     def overwrite(self, rows: npt.NDArray[np.int64]) -> None:
         """Put padding over these spans, on disk."""
         overwrite(self.path, rows)
 
-    def strike(self, spans: Spans) -> None:
-        """Give padding for these spans from now on, whatever the disk says."""
-        self.struck.add(spans)
+    def redact(self, spans: Spans) -> None:
+        """Return padding for these spans from now on, whatever the file holds."""
+        self.redacted.add(spans)
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Corpus:
     """The prepared data of a run, read back.
 
     `source` is the (path, until) of the store that they were made of, where it is to be followed, and
-    `position` where its log stood when they were last known to be clean.
+    `position` the position in its log up to which they were last checked.
     """
 
     folder: Path
@@ -116,13 +116,13 @@ class Corpus:
 
     def batch(self, seed: int, size: int, step: int, part: int = 0, parts: int = 1) -> Batch:
         """(inputs, targets), both (size / parts, sequence), of one part of a step: a pure function of its
-        arguments, but for what was struck out."""
+        arguments, apart from redacted posts."""
         mine = rows(seed, step, size, len(self.train)).reshape(parts, -1)[part]
         return self.train.take(mine)
 
 
 def prepare(
-    posts: Iterable[Placed], settings: Data, folder: Path, tell: Tell = lambda _: None
+    posts: Iterable[PlacedPost], settings: Data, folder: Path, report: Report = lambda _: None
 ) -> dict[str, object]:
     """Read posts once, choose, train the tokenizer, write the token files; returns what `data.json` holds.
 
@@ -133,7 +133,7 @@ def prepare(
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     try:
-        info = _prepare(posts, settings, work, tell)
+        info = _prepare(posts, settings, work, report)
         if folder.exists():
             shutil.rmtree(folder)
         os.replace(work, folder)
@@ -142,33 +142,33 @@ def prepare(
     return info
 
 
-def _prepare(posts: Iterable[Placed], settings: Data, work: Path, tell: Tell) -> dict[str, object]:
+def _prepare(posts: Iterable[PlacedPost], settings: Data, work: Path, report: Report) -> dict[str, object]:
     ends, places = array("Q", [0]), array("q")
-    # Nameless: the texts themselves never outlive this process, however it ends.
+    # An unnamed file: the texts do not outlive this process, however it ends.
     with tempfile.TemporaryFile(dir=work) as spool:
 
         def read(number: int) -> str:
             spool.flush()
             return os.pread(spool.fileno(), ends[number + 1] - ends[number], ends[number]).decode()
 
-        chooser = Chooser(settings, read)
+        selector = DataSelector(settings, read)
         for place, post in posts:
-            text = chooser.add(post)
+            text = selector.add(post)
             if text is not None:
                 ends.append(ends[-1] + spool.write(text.encode("utf-8", "replace")))
                 places.append(place)
                 if len(ends) % 100_000 == 0:
-                    tell(f"{len(ends):,} posts read")
-        chosen = chooser.choose()
-        tell(f"posts: {chosen.counts}")
+                    report(f"{len(ends):,} posts read")
+        chosen = selector.choose()
+        report(f"posts: {chosen.counts}")
         if settings.tokenizer:
-            tokenizer = _given_tokenizer(Path(settings.tokenizer))
+            tokenizer = _read_given_tokenizer(Path(settings.tokenizer))
         else:
             step = -(-chosen.train.size // _TOKENIZER_SAMPLE)
             tokenizer = train_tokenizer(map(read, chosen.train[::step].tolist()), settings.vocabulary)
         tokenizer.save(work)
         table = np.zeros(len(places), SPAN)
-        table["post"], table["author"], table["place"] = chooser.keys(), chooser.accounts(), places
+        table["post"], table["author"], table["place"] = selector.keys(), selector.accounts(), places
         info: dict[str, object] = {
             "counts": chosen.counts,
             "languages": chosen.languages,
@@ -181,11 +181,11 @@ def _prepare(posts: Iterable[Placed], settings: Data, work: Path, tell: Tell) ->
             info[f"{name}_tokens"] = _write(work / f"{name}.bin", tokenizer, texts, table[numbers])
             info[f"{name}_bytes"] = int(np.diff(np.array(ends))[numbers].sum())
     (work / "data.json").write_text(json.dumps(info, indent=2) + "\n")
-    tell(f"{info['train_tokens']:,} tokens to train on, {info['held_out_tokens']:,} held out")
+    report(f"{info['train_tokens']:,} tokens to train on, {info['held_out_tokens']:,} held out")
     return info
 
 
-def _given_tokenizer(path: Path) -> Tokenizer:
+def _read_given_tokenizer(path: Path) -> Tokenizer:
     try:
         tokenizer = load_tokenizer(path)
         first = [tokenizer.special(token) for token in SPECIAL_TOKENS]
@@ -214,9 +214,9 @@ def _write(path: Path, tokenizer: Tokenizer, texts: Iterator[str], spans: Spans)
     return place
 
 
-def strike_out(folder: Path, source: Source) -> int:
-    """Overwrite with padding every post that may no longer be read; returns how many times. Nothing else
-    moves. Raises SettingsError where none of them may be: that is another source.
+def redact_data(folder: Path, source: PostSource) -> int:
+    """Overwrite with padding every post that is no longer visible; returns how many spans. All other tokens
+    keep their place. Raises SettingsError where none of them is visible: that is another source.
 
     Called whenever prepared data are taken up again; a run under way follows the log (`erasure`).
     """
@@ -224,10 +224,10 @@ def strike_out(folder: Path, source: Source) -> int:
     for path in (folder / "train.bin", folder / "held_out.bin"):
         spans = read_spans(path)
         places = np.unique(spans["place"])
-        unread[path] = unseen(spans, source.visible(places[places != GONE].tolist()))
-        there += int(np.count_nonzero(spans["place"] != GONE))
-    struck = sum(gone.size for gone in unread.values())
-    if there and struck == there:
+        unread[path] = invisible_rows(spans, source.visible(places[places != REMOVED].tolist()))
+        there += int(np.count_nonzero(spans["place"] != REMOVED))
+    redacted = sum(gone.size for gone in unread.values())
+    if there and redacted == there:
         raise SettingsError(
             f"{source.path} shows none of the posts that {folder} was made of: name the source it was made of with "
             f"--data, or remove {folder} if they are gone"
@@ -235,4 +235,4 @@ def strike_out(folder: Path, source: Source) -> int:
     for path, gone in unread.items():
         if gone.size:
             overwrite(path, gone)
-    return struck
+    return redacted

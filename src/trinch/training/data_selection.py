@@ -1,8 +1,7 @@
-"""Which posts are trained on: no reposts, bots or near-duplicates, and languages in balance.
+"""Select the posts to train on: no reposts, bots or near-duplicates, and languages in balance.
 
-Owns those judgements over a whole collection of posts; docs/training.md states them in words. Knows nothing
-of tokens or files. A post is looked at once, in the order of the log; what is kept of it are numbers, and its
-sketch if it is no copy (`posts.fingerprint`).
+docs/training.md states the rules in words. Each post is read once, in the order of the log. Only numbers are kept of
+it, and a sketch if it is no near-duplicate (`posts.near_duplicates`).
 """
 
 import re
@@ -22,30 +21,30 @@ from trinch.training.pii import scrub
 from trinch.training.settings import Data, SettingsError
 
 HOUR = 3_600_000_000
-_SAID = re.compile(r"<\w+>|\d+")
-"""What a text may differ in and still be a copy: numbers, and what was scrubbed."""
+_VARIABLE_PARTS = re.compile(r"<\w+>|\d+")
+"""Differences that near-duplicates may have: numbers, and scrubbed placeholders."""
 _ROOM = 4
 """Earlier posts that one token of a sketch remembers: more find few more copies (docs/training.md)."""
 
 
 @dataclass
-class Chosen:
-    """The verdict on posts 0..n-1: `train` and `held_out` are their numbers, in the order to be written."""
+class Selection:
+    """Selected posts out of 0..n-1: `train` and `held_out` are their numbers, in the order to be written."""
 
     train: npt.NDArray[np.int64]
     held_out: npt.NDArray[np.int64]
     held_out_from: int
     """Microseconds: posts created at or after this were held out."""
     counts: dict[str, int]
-    """What happened to how many."""
+    """Number of posts by outcome."""
     languages: dict[str, int]
     """Posts by language in one training pass, after balancing."""
 
 
-class Chooser:
-    """Sees each post once (`add`), then gives the verdict (`choose`).
+class DataSelector:
+    """Reads each post once (`add`), then selects (`choose`).
 
-    `read` gives back the text that `add` gave for a number.
+    `read` returns the text that `add` returned for a number.
     """
 
     def __init__(self, settings: Data, read: Callable[[int], str]) -> None:
@@ -93,8 +92,8 @@ class Chooser:
         self._sketched |= {mark + number % _ROOM: number for mark in marks}
         return False
 
-    def choose(self) -> Chosen:
-        """The verdict over all posts added. Raises SettingsError when too little is left to train on."""
+    def choose(self) -> Selection:
+        """Select among all posts added. Raises SettingsError when too little is left to train on."""
         time, author = np.array(self._time, np.int64), np.array(self._author, np.int64)
         copy = np.array(self._copy, bool)
         bot = self._bots(time, author, copy)
@@ -106,7 +105,7 @@ class Chooser:
         }
         if kept.size < 20:
             raise SettingsError(
-                f"too few posts to train on: {counts}; drink more, or loosen the [data] settings"
+                f"too few posts to train on: {counts}; ingest more, or loosen the [data] settings"
             )
         kept = kept[np.argsort(time[kept], kind="stable")]
         edge = int(time[kept[int(kept.size * (1 - self.settings.held_out))]])
@@ -116,7 +115,7 @@ class Chooser:
                 "all posts have the same time, so none can be held out as newer; check their created_at"
             )
         train, languages = self._balanced(old)
-        return Chosen(train, new, edge, counts | {"held_out": new.size}, languages)
+        return Selection(train, new, edge, counts | {"held_out": new.size}, languages)
 
     def keys(self) -> npt.NDArray[np.uint64]:
         """`post_key` of every post added."""
@@ -156,12 +155,12 @@ class Chooser:
             ]
         chance = mix(self.keys()[kept]) / 2.0**64
         times = np.floor(rate + chance).astype(np.int64)
-        # One round after another, so that the copies of a post never stand in one sequence.
+        # One round after another, so that the copies of a post are never in one sequence.
         rounds = [kept[times > turn] for turn in range(int(times.max(initial=0)))]
         chosen = np.concatenate(rounds) if rounds else kept[:0]
         if not chosen.size:
             raise SettingsError(
-                'data.languages leaves no post to train on; name a language that was drunk, or "*"'
+                'data.languages leaves no post to train on; name a language that was ingested, or "*"'
             )
         number, count = np.unique(np.array(self._language, np.int64)[chosen], return_counts=True)
         return chosen, {names[i]: int(c) for i, c in zip(number, count, strict=True)}
@@ -180,11 +179,11 @@ class Chooser:
 
 
 def _terms(text: str) -> list[str]:
-    return tokens(_SAID.sub(" ", text))
+    return tokens(_VARIABLE_PARTS.sub(" ", text))
 
 
 def post_key(post: Post) -> int:
-    """A 64-bit name of one version of a post, kept beside its tokens so that it can be struck out: after an
+    """A 64-bit name of one version of a post, kept beside its tokens so that it can be redacted: after an
     erasure, and after an edit too, since the text is part of the name."""
     return _hashed(f"{post.network}/{post.id}/{post.text}")
 

@@ -1,8 +1,7 @@
-"""Which post stands where in packed tokens, and how one is overwritten.
+"""Spans of posts in packed token files, and overwriting them.
 
-Owns the table of spans beside a token file (`train.bin` has `train.npy`) and the overwriting on disk. Does
-not know why a post has to go. What is overwritten becomes padding, which is nobody's target; nothing else
-moves, so the order of training stays what it was.
+The table of spans lies beside its token file (`train.bin` has `train.npy`). Overwritten tokens become padding, which
+is never a target; all others keep their place, so the order of training does not change.
 """
 
 from collections.abc import Iterable
@@ -14,16 +13,16 @@ import numpy.typing as npt
 
 from trinch.model.tokenizer import EOS, PAD, SPECIAL_TOKENS
 from trinch.training.data_selection import post_key
-from trinch.training.post_source import Placed
+from trinch.training.post_source import PlacedPost
 from trinch.training.settings import SettingsError
 
 SPAN = np.dtype([("post", "u8"), ("place", "i8"), ("author", "u8"), ("start", "i8"), ("length", "i4")])
-"""`post` and `author` are hashed names (`choose.post_key`, `choose.account_key`), `place` is the post's in
+"""`post` and `author` are hashed names (`data_selection.post_key`, `data_selection.account_key`), `place` is the post's in
 its source, `start` and `length` count tokens."""
-GONE = -1
+REMOVED = -1
 """`place` of a span that was overwritten."""
 PAD_TOKEN = SPECIAL_TOKENS.index(PAD)
-"""Overwrites what was struck out; special tokens have the first ids."""
+"""Overwrites redacted posts; special tokens have the first ids."""
 EOS_TOKEN = SPECIAL_TOKENS.index(EOS)
 """Ends each post."""
 
@@ -48,24 +47,24 @@ def read_spans(path: Path, mode: Literal["r", "r+"] = "r") -> Spans:
 
 def overwrite(path: Path, rows: npt.NDArray[np.int64]) -> None:
     """Put padding over these spans of a token file, on disk when this returns. Killed half way, the rows that
-    are not marked as gone are overwritten again at the next start."""
+    are not marked as removed are overwritten again at the next start."""
     spans = read_spans(path, "r+")
     tokens = np.memmap(path, token_type(path), "r+")
     for span in spans[rows]:
         tokens[span["start"] : span["start"] + span["length"]] = PAD_TOKEN
     tokens.flush()
-    spans["place"][rows] = GONE
+    spans["place"][rows] = REMOVED
     spans["post"][rows] = spans["author"][rows] = 0
     spans.flush()  # type: ignore[attr-defined]  # a memmap
 
 
-def unseen(spans: Spans, visible: Iterable[Placed]) -> npt.NDArray[np.int64]:
-    """Rows whose post is not among these visible ones, in the version that was prepared, and not yet gone."""
+def invisible_rows(spans: Spans, visible: Iterable[PlacedPost]) -> npt.NDArray[np.int64]:
+    """Rows whose post is not among these visible ones, in the version that was prepared, and not yet removed."""
     keys = np.unique(np.fromiter((post_key(post) for _, post in visible), np.uint64))
-    return np.flatnonzero((spans["place"] != GONE) & ~np.isin(spans["post"], keys))
+    return np.flatnonzero((spans["place"] != REMOVED) & ~np.isin(spans["post"], keys))
 
 
-class Finder:
+class ColumnIndex:
     """Rows of a table by a column's values, without reading the whole column each time."""
 
     def __init__(self, column: npt.NDArray[np.generic]) -> None:
@@ -81,9 +80,9 @@ class Finder:
         return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
-class Cover:
-    """Places of tokens that were struck out: what every process of a run keeps in memory, so that all see
-    the same whether or not their view of the file is fresh."""
+class RedactedTokens:
+    """Places of redacted tokens, kept in memory by every process of a run, so that all read the same whether or
+    not their view of the file is current."""
 
     def __init__(self) -> None:
         self._starts: npt.NDArray[np.int64] = np.zeros(0, np.int64)

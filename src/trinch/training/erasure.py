@@ -1,9 +1,7 @@
-"""Forgetting while training: what is erased or hidden in the store leaves the data of a run under way.
+"""Erasure during training: posts erased or hidden in the store leave the data of a running run.
 
-Owns following the log, in a thread of the lead process, and agreeing with the others on what is gone. Does
-not know what data look like: they say which posts they hold and strike them out when told. The files on disk
-are overwritten as soon as the log says so; what a step reads changes for all processes between two steps.
-A thing once struck out stays so for the run, even if its post is shown again later.
+A thread of the lead process follows the store's log and overwrites the files on disk at once. What steps read changes
+for all processes between the same two steps. A redacted post stays redacted for the run, even if it is shown again.
 """
 
 import threading
@@ -15,26 +13,26 @@ import numpy as np
 import numpy.typing as npt
 
 from trinch.training.data_selection import account_key
-from trinch.training.document_spans import GONE, Finder, Spans
-from trinch.training.parallel import World
-from trinch.training.post_source import CHUNK, Source, touched
+from trinch.training.document_spans import REMOVED, ColumnIndex, Spans
+from trinch.training.parallel import ProcessMesh
+from trinch.training.post_source import CHUNK, PostSource, affected_posts
 
 Rows = npt.NDArray[np.int64]
 LOOK = 0.1
-"""Seconds between two looks at a quiet log."""
+"""Seconds between two reads of a log without new entries."""
 
 
 class Posts(Protocol):
     """Data made of posts."""
 
     def spans(self) -> Spans:
-        """Which post stands where; asked of the lead process only."""
+        """Spans of posts in the data; called in the lead process only."""
 
     def overwrite(self, rows: Rows) -> None:
-        """Erase these rows of `spans` on disk, where there are any; asked of the lead process only."""
+        """Erase these rows of `spans` on disk, where there are any; called in the lead process only."""
 
-    def strike(self, spans: Spans) -> None:
-        """Read nothing of these spans from now on; told to every process at the same step."""
+    def redact(self, spans: Spans) -> None:
+        """Read nothing of these spans from now on; called in every process at the same step."""
 
 
 class Erasures:
@@ -45,7 +43,7 @@ class Erasures:
     """
 
     def __init__(
-        self, world: World, data: Mapping[str, Posts], source: tuple[str, str] | None, position: int
+        self, world: ProcessMesh, data: Mapping[str, Posts], source: tuple[str, str] | None, position: int
     ) -> None:
         self._world, self._data, self._following = world, data, source is not None
         self._found: list[tuple[str, Spans]] = []
@@ -68,10 +66,10 @@ class Erasures:
             self._thread.join()
 
     @contextmanager
-    def settled(self) -> Iterator[None]:
-        """All processes strike out what was found since the last time; within, no data change. Read there.
+    def synchronized(self) -> Iterator[None]:
+        """Redact in all processes what was found since the last call; within the context, data do not change.
 
-        Every process must come here equally often. Raises what the follower met.
+        Every process must come here equally often. Raises RuntimeError when following the log has failed.
         """
         if not self._following:
             yield
@@ -80,22 +78,22 @@ class Erasures:
             found, self._found = self._found, []
             news, failed = self._world.sum(len(found), self._failed is not None)
             if failed:  # all stop: none waits for the lead's next message
-                why = self._failed or "the lead process has said why"
-                raise RuntimeError(f"cannot tell what was erased: {why}") from self._failed
-            for name, spans in self._world.share(found) if news else []:
-                self._data[name].strike(spans)
+                why = self._failed or "see the lead process"
+                raise RuntimeError(f"the log of erasures cannot be read: {why}") from self._failed
+            for name, spans in self._world.broadcast(found) if news else []:
+                self._data[name].redact(spans)
             yield
             self._world.sum(0.0)  # all have read
 
     def _run(self, path: str, until: str, position: int) -> None:
         try:
-            with Source(path, until) as source:
-                follow(source, position, self._data, self._strike, self._level, self._stop)
-        except BaseException as error:  # told by the next step
+            with PostSource(path, until) as source:
+                follow(source, position, self._data, self._redact, self._level, self._stop)
+        except BaseException as error:  # raised by the next step
             self._failed = error
             self._level.set()
 
-    def _strike(self, name: str, rows: Rows) -> None:
+    def _redact(self, name: str, rows: Rows) -> None:
         with self._still:
             spans = np.array(self._data[name].spans()[rows])
             self._data[name].overwrite(rows)
@@ -103,36 +101,36 @@ class Erasures:
 
 
 def follow(
-    source: Source,
+    source: PostSource,
     position: int,
     data: Mapping[str, Posts],
-    strike: Callable[[str, Rows], None],
+    redact: Callable[[str, Rows], None],
     level: threading.Event,
     stop: threading.Event,
 ) -> None:
-    """Read a store's log from a position on until told to stop, calling `strike` with the rows of each data
+    """Read a store's log from a position on until `stop` is set, calling `redact` with the rows of each data
     whose posts may no longer be read. `level` is set when the end of the log is first reached."""
     log = source.log
     assert log is not None, "a file has no log"
-    places = {name: Finder(np.array(posts.spans()["place"])) for name, posts in data.items()}
-    authors = {name: Finder(np.array(posts.spans()["author"])) for name, posts in data.items()}
+    places = {name: ColumnIndex(np.array(posts.spans()["place"])) for name, posts in data.items()}
+    authors = {name: ColumnIndex(np.array(posts.spans()["author"])) for name, posts in data.items()}
     while not stop.is_set():
         entries = list(log.read(position, CHUNK))
         if not entries:
             level.set()
             stop.wait(LOOK)
             continue
-        seqs, accounts = touched(log, entries)
+        seqs, accounts = affected_posts(log, entries)
         for name, posts in data.items():
             rows = places[name].rows(seqs)
             if accounts:
                 mine = authors[name].rows(account_key(*account) for account in accounts)
                 rows = np.unique(np.concatenate([rows, mine]))
             held = posts.spans()["place"][rows]
-            rows, held = rows[held != GONE], held[held != GONE]
+            rows, held = rows[held != REMOVED], held[held != REMOVED]
             if rows.size:
                 seen = [place for place, _ in source.visible(np.unique(held).tolist())]
                 gone = rows[~np.isin(held, seen)]
                 if gone.size:
-                    strike(name, gone)
+                    redact(name, gone)
         position = entries[-1].seq

@@ -1,9 +1,7 @@
-"""How good it is: bits per byte of posts it has not seen, beside a unigram and a bigram model of the same
-tokens.
+"""Evaluation: bits per byte of held-out posts, beside a unigram and a bigram model of the same tokens.
 
-Owns these measures. Does not know how models are trained. Bits per byte divides by the bytes of the text, so
-that tokenizers compare; the end of a post is coded too and has no bytes, for the model and the baselines
-alike.
+Bits per byte divide by the bytes of the text, so that tokenizers are comparable. The end of a post is coded too and
+has no bytes, for the model and the baselines alike.
 """
 
 import math
@@ -22,19 +20,19 @@ DISCOUNT = 0.75
 1994)."""
 
 
-def chosen_sequences(tokens: Tokens, most: int) -> npt.NDArray[np.int64]:
+def evaluation_sequences(tokens: Tokens, most: int) -> npt.NDArray[np.int64]:
     """At most so many held-out sequences, evenly spread over time; always the same ones."""
     count = min(most, len(tokens))
     return np.arange(count) * len(tokens) // count
 
 
 def held_out_batch(corpus: Corpus, most: int) -> Batch:
-    """(inputs, targets) of at most so many held-out sequences, as they stand."""
-    return corpus.held_out.take(chosen_sequences(corpus.held_out, most))
+    """(inputs, targets) of at most so many held-out sequences, unchanged."""
+    return corpus.held_out.take(evaluation_sequences(corpus.held_out, most))
 
 
 def bits_per_byte(engine: Engine, corpus: Corpus, settings: Settings, held_out: Batch) -> float:
-    """Of the model as it stands, on these sequences; equal on every process."""
+    """Bits per byte of the model in its current state on these sequences; equal on every process."""
     world = engine.world
     whole = engine.size * world.shape.data_ways
     tally = NextToken(z_loss=0.0)
@@ -58,7 +56,7 @@ def text_bytes(corpus: Corpus, targets: npt.NDArray[np.int64]) -> int:
     return max(1, int(corpus.bytes_of_tokens[targets[targets != IGNORE]].sum()))
 
 
-def baselines(corpus: Corpus, most: int) -> dict[str, float]:
+def ngram_baselines(corpus: Corpus, most: int) -> dict[str, float]:
     """Bits per byte of a unigram and a bigram model of the training tokens, on the same held-out sequences.
 
     The unigram model adds one to each count. The bigram model is interpolated with it by absolute

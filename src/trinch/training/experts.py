@@ -1,11 +1,10 @@
-"""Expert and expert-tensor parallelism: tokens travel to the processes that hold their experts, and back.
+"""Expert and expert-tensor parallelism: rows are exchanged with the processes that hold their experts.
 
-Owns the exchange around `Experts.forward` and the layout of expert weights. Does not know routers or losses.
 The weights [E, in, out] are sharded over experts on the mesh's `expert` dimension and over the experts' width
 on its `tensor` dimension.
 """
 
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import torch
 import torch.distributed as dist
@@ -13,23 +12,11 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 
-from trinch.model.grok import Experts
+from trinch.model.grok import Experts, MoE, run_experts
 from trinch.training.settings import Mesh
 
 WIDTH = {"gate": 2, "up": 2, "down": 1}
 """Dimension of each weight that is the experts' own width."""
-
-
-class Weights(NamedTuple):
-    """This process's shards, in the place of the module's own weights."""
-
-    gate: Tensor
-    up: Tensor
-    down: Tensor
-
-    def __call__(self, x: Tensor, counts: Tensor) -> Tensor:
-        """The arithmetic of `Experts.forward` with these weights."""
-        return Experts.forward(cast(Experts, self), x, counts)
 
 
 class _Exchange(torch.autograd.Function):
@@ -51,7 +38,7 @@ class _Exchange(torch.autograd.Function):
         return out, None, None, None
 
 
-class _Spread(torch.autograd.Function):
+class _CopyToGroup(torch.autograd.Function):
     """Identity; its gradient is summed over the group: into a product split by columns."""
 
     @staticmethod
@@ -66,7 +53,7 @@ class _Spread(torch.autograd.Function):
         return gradient, None
 
 
-class _Gather(torch.autograd.Function):
+class _ReduceFromGroup(torch.autograd.Function):
     """Sum over the group; its gradient passes unchanged: out of a product split by rows."""
 
     @staticmethod
@@ -80,46 +67,48 @@ class _Gather(torch.autograd.Function):
         return gradients[0], None
 
 
-def parallelize_experts(model: nn.Module, mesh: DeviceMesh, shape: Mesh) -> None:
-    """Lay out the weights of every `Experts` in the model and put the exchange around its forward pass."""
-    names = [name for name in ("expert", "tensor") if getattr(shape, name) > 1]
-    if not names:
-        return
-    here = mesh[tuple(names)]
-    groups = {name: mesh.get_group(name) for name in names}
-    for module in model.modules():
-        if isinstance(module, Experts):
-            for name, parameter in list(module.named_parameters()):
-                places = [Shard(0) if n == "expert" else Shard(WIDTH[name]) for n in names]
-                local = distribute_tensor(parameter, here, places, src_data_rank=None)
-                module.register_parameter(name, nn.Parameter(local))
-            module.forward = _forward(module, groups)  # type: ignore[method-assign]
+class ParallelExperts(Experts):
+    """`Experts` whose weights are sharded over processes: rows go to their experts' process and come back."""
 
+    def __init__(self, whole: Experts, mesh: DeviceMesh, names: list[str]) -> None:
+        """Take over the weights of `whole`, sharded over the dimensions `names` of the mesh."""
+        nn.Module.__init__(self)
+        self._expert = mesh.get_group("expert") if "expert" in names else None
+        self._tensor = mesh.get_group("tensor") if "tensor" in names else None
+        for name, parameter in whole.named_parameters():
+            places = [Shard(0) if n == "expert" else Shard(WIDTH[name]) for n in names]
+            local = distribute_tensor(parameter, mesh[tuple(names)], places, src_data_rank=None)
+            self.register_parameter(name, nn.Parameter(local))
 
-def _forward(module: Experts, groups: dict[str, Any]) -> Any:
-    expert, tensor = groups.get("expert"), groups.get("tensor")
-
-    def forward(x: Tensor, counts: Tensor) -> Tensor:
-        weights = Weights(*(cast(DTensor, p).to_local() for p in (module.gate, module.up, module.down)))
-        if expert is None:
-            return compute(x, counts, weights)
-        ways = dist.get_world_size(expert)
+    def forward(self, x: Tensor, counts: Tensor) -> Tensor:
+        """As `Experts.forward`, of this process's rows."""
+        if self._expert is None:
+            return self._local_experts(x, counts)
+        ways = dist.get_world_size(self._expert)
         arriving = torch.empty_like(counts)
-        dist.all_to_all_single(arriving, counts, group=expert)
+        dist.all_to_all_single(arriving, counts, group=self._expert)
         arriving = arriving.view(ways, -1)  # [process, local expert]
-        sent, received = counts.view(ways, -1).sum(1).tolist(), arriving.sum(1).tolist()
-        x = cast(Tensor, _Exchange.apply(x, sent, received, expert))  # type: ignore[no-untyped-call]  # torch's
+        sent, received = torch.stack([counts.view(ways, -1).sum(1), arriving.sum(1)]).tolist()
+        x = cast(Tensor, _Exchange.apply(x, sent, received, self._expert))  # type: ignore[no-untyped-call]  # torch's
         # Rows arrive by process; they are wanted by expert.
         local = torch.arange(arriving.shape[1], device=x.device).repeat(ways)
         order = local.repeat_interleave(arriving.flatten()).argsort(stable=True)
         back = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=x.device))
-        out = compute(x.index_select(0, order), arriving.sum(0), weights).index_select(0, back)
-        return cast(Tensor, _Exchange.apply(out, received, sent, expert))  # type: ignore[no-untyped-call]  # torch's
+        out = self._local_experts(x.index_select(0, order), arriving.sum(0)).index_select(0, back)
+        return cast(Tensor, _Exchange.apply(out, received, sent, self._expert))  # type: ignore[no-untyped-call]  # torch's
 
-    def compute(x: Tensor, counts: Tensor, weights: Weights) -> Tensor:
-        if tensor is None:
-            return weights(x, counts)
-        x = cast(Tensor, _Spread.apply(x, tensor))  # type: ignore[no-untyped-call]  # torch's
-        return cast(Tensor, _Gather.apply(weights(x, counts), tensor))  # type: ignore[no-untyped-call]  # torch's
+    def _local_experts(self, x: Tensor, counts: Tensor) -> Tensor:
+        weights = [cast(DTensor, p).to_local() for p in (self.gate, self.up, self.down)]
+        if self._tensor is None:
+            return run_experts(x, counts, *weights)
+        x = cast(Tensor, _CopyToGroup.apply(x, self._tensor))  # type: ignore[no-untyped-call]  # torch's
+        partial = run_experts(x, counts, *weights)
+        return cast(Tensor, _ReduceFromGroup.apply(partial, self._tensor))  # type: ignore[no-untyped-call]  # torch's
 
-    return forward
+
+def parallelize_experts(model: nn.Module, mesh: DeviceMesh, shape: Mesh) -> None:
+    """Replace every `Experts` of the model by its sharded form, where the layout splits experts."""
+    names = [name for name in ("expert", "tensor") if getattr(shape, name) > 1]
+    for module in list(model.modules()):
+        if names and isinstance(module, MoE):
+            module.experts = ParallelExperts(module.experts, mesh, names)

@@ -1,9 +1,8 @@
-"""From a model of posts to a chatbot: supervised fine-tuning and preference tuning (DPO).
+"""Supervised fine-tuning and preference tuning (DPO): rows of conversations, and the preference objective.
 
-Owns reading conversations, turning them into rows of tokens, and the preference objective. The loop, layouts
-and checkpoints are those of pre-training. A conversation is a JSON line `{"messages": [{"role": "system" |
-"user" | "assistant", "content": …}, …]}`; a preference adds `"chosen"` and `"rejected"`, two answers to those
-messages. Both may name in `"posts"` the posts they were made from, which must be visible to be learnt from.
+The loop, layouts and checkpoints are those of pre-training. A conversation is a JSON line `{"messages": [{"role":
+"system" | "user" | "assistant", "content": …}, …]}`; a preference adds `"chosen"` and `"rejected"`, two answers to
+those messages. Both may name in `"posts"` the posts they were made from; a row is used only while these are visible.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,13 +20,13 @@ from trinch.model.tokenizer import Tokenizer
 from trinch.training.batch_order import rows
 from trinch.training.data import IGNORE, Batch
 from trinch.training.data_selection import account_key
-from trinch.training.document_spans import GONE, PAD_TOKEN, SPAN, Spans
-from trinch.training.post_source import Placed
+from trinch.training.document_spans import PAD_TOKEN, REMOVED, SPAN, Spans
+from trinch.training.post_source import PlacedPost
 from trinch.training.settings import Settings, SettingsError
 from trinch.training.step import Engine
 
 Line = TypeVar("Line", bound=msgspec.Struct)
-Spoken = tuple[list[int], list[bool]]
+LabelledTokens = tuple[list[int], list[bool]]
 """Tokens, and for each whether it is to be learnt."""
 
 
@@ -39,7 +38,7 @@ class Message(msgspec.Struct):
 
 
 class Conversation(msgspec.Struct):
-    """A conversation to learn to hold."""
+    """A conversation to learn."""
 
     messages: list[Message]
     posts: list[str] = []
@@ -86,14 +85,14 @@ def plain(messages: Sequence[Message]) -> list[Mapping[str, str]]:
     return [{"role": m.role, "content": m.content} for m in messages]
 
 
-def pack(conversations: Sequence[Spoken], sequence: int, posts: Sequence[list[str]] = ()) -> Rows:
+def pack(conversations: Sequence[LabelledTokens], sequence: int, posts: Sequence[list[str]] = ()) -> Rows:
     """Conversations end to end, none across two rows.
 
     Only what is the assistant's own is a target. One longer than a row is cut at the row's end. `posts` are
     those that each was made from.
     """
     width = sequence + 1
-    lines: list[Spoken] = []
+    lines: list[LabelledTokens] = []
     named: list[tuple[str, int, int]] = []
     for number, (tokens, own) in enumerate(conversations):
         tokens, own = tokens[:width], own[:width]
@@ -112,8 +111,8 @@ def pack(conversations: Sequence[Spoken], sequence: int, posts: Sequence[list[st
 def conversation_rows(path: Path, tokenizer: Tokenizer, sequence: int) -> Rows:
     """The rows of a file of conversations."""
     talks = read_lines(path, Conversation)
-    spoken = [tokenizer.encode_chat(plain(talk.messages), answer=False) for talk in talks]
-    return pack(spoken, sequence, [talk.posts for talk in talks])
+    encoded = [tokenizer.encode_chat(plain(talk.messages), answer=False) for talk in talks]
+    return pack(encoded, sequence, [talk.posts for talk in talks])
 
 
 def preference_rows(path: Path, tokenizer: Tokenizer, sequence: int) -> Rows:
@@ -121,7 +120,7 @@ def preference_rows(path: Path, tokenizer: Tokenizer, sequence: int) -> Rows:
 
     Raises SettingsError for a pair that does not fit into a row: half an answer cannot be judged.
     """
-    spoken: list[Spoken] = []
+    encoded: list[LabelledTokens] = []
     pairs = read_lines(path, Preference)
     for number, pair in enumerate(pairs, 1):
         for answer in (pair.chosen, pair.rejected):
@@ -135,18 +134,22 @@ def preference_rows(path: Path, tokenizer: Tokenizer, sequence: int) -> Rows:
             # Filled up, so that no two share a row.
             room = sequence + 1 - len(tokens)
             own = [i >= len(before) for i in range(len(tokens))]
-            spoken.append((tokens + [PAD_TOKEN] * room, own + [False] * room))
-    return pack(spoken, sequence, [pair.posts for pair in pairs for _ in range(2)])
+            encoded.append((tokens + [PAD_TOKEN] * room, own + [False] * room))
+    return pack(encoded, sequence, [pair.posts for pair in pairs for _ in range(2)])
 
 
-class Shuffled:
+class ShuffledRows:
     """Rows in an order that is a pure function of (seed, step); `together` neighbours stay neighbours.
 
-    `placed` are the posts named that may be learnt from; what was made from another one is struck out.
+    `placed` are the posts named that are visible; conversations made from any other are removed.
     """
 
     def __init__(
-        self, data: Rows, settings: Settings, together: int = 1, placed: Mapping[str, Placed] | None = None
+        self,
+        data: Rows,
+        settings: Settings,
+        together: int = 1,
+        placed: Mapping[str, PlacedPost] | None = None,
     ) -> None:
         self.inputs, self.targets = data.inputs.copy(), data.targets.copy()
         self.seed, self.size, self.together = settings.seed, settings.batch, together
@@ -155,11 +158,11 @@ class Shuffled:
         known = placed or {}
         self._spans = np.zeros(len(data.named), SPAN)
         for span, (name, begin, length) in zip(self._spans, data.named, strict=True):
-            span["start"], span["length"], span["place"] = begin, length, GONE
+            span["start"], span["length"], span["place"] = begin, length, REMOVED
             if name in known:
                 place, post = known[name]
                 span["place"], span["author"] = place, account_key(post.network, post.author_id)
-        self.strike(self._spans[self._spans["place"] == GONE])
+        self.redact(self._spans[self._spans["place"] == REMOVED])
 
     def __call__(self, step: int, part: int, parts: int) -> Batch:
         groups = rows(self.seed, step, self.size // self.together, len(self.inputs) // self.together)
@@ -168,15 +171,15 @@ class Shuffled:
         return self.inputs[self.numbers], self.targets[self.numbers]
 
     def spans(self) -> Spans:
-        """What was made from which post."""
+        """Spans of conversations by the post they were made from."""
         return self._spans
 
     def overwrite(self, rows: npt.NDArray[np.int64]) -> None:
-        """Nothing on disk is ours: the file belongs to whoever wrote it."""
-        self._spans["place"][rows] = GONE
+        """Mark as removed; the file of conversations itself is the user's and stays."""
+        self._spans["place"][rows] = REMOVED
 
-    def strike(self, spans: Spans) -> None:
-        """Learn nothing of these conversations from now on."""
+    def redact(self, spans: Spans) -> None:
+        """Ignore these conversations from now on."""
         width = self.inputs.shape[1] + 1
         for span in spans:
             row, begin = divmod(int(span["start"]), width)
@@ -201,15 +204,15 @@ class DPO:
     pairs, of log probabilities of whole answers. The starting model is run once, before the first update.
     """
 
-    def __init__(self, data: Shuffled, beta: float, pairs: int) -> None:
+    def __init__(self, data: ShuffledRows, beta: float, pairs: int) -> None:
         """`pairs`: of one step, over all processes."""
-        self.data, self.beta, self.whole = data, beta, float(pairs)
+        self.data, self.beta, self.denominator = data, beta, float(pairs)
         self._reference = torch.zeros(0)
         self._rows: Iterator[int] = iter(())
         self._sum = 0.0
 
     def ready(self, engine: Engine) -> None:
-        """Note what the starting model thinks of every row; each process runs its share of them."""
+        """Compute the reference log probabilities of every row; each process runs its share of them."""
         if engine.size % 2:
             raise SettingsError(f"micro-batches hold {engine.size} rows; pairs need an even number")
         world, inputs, targets = engine.world, self.data.inputs, self.data.targets
@@ -237,10 +240,10 @@ class DPO:
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         now = answer_log_probabilities(logits, targets)
         was = self._reference[[next(self._rows) for _ in range(len(now))]].to(now)
-        was = was * (targets != IGNORE).any(-1)  # a pair struck out since is neither liked nor disliked
+        was = was * (targets != IGNORE).any(-1)  # a redacted pair has no preference
         losses = dpo_losses(now[0::2], now[1::2], was[0::2], was[1::2], self.beta)
         self._sum += float(losses.detach().sum())
-        return losses.sum() / self.whole
+        return losses.sum() / self.denominator
 
     def take(self) -> float:
         """Summed loss of the pairs seen."""

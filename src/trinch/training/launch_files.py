@@ -1,8 +1,6 @@
-"""Files that start a run on many processes: torchrun, Slurm, Ray Train; all from the one settings file.
+"""Files that start a run on many processes with torchrun, Slurm or Ray Train, from one settings file.
 
-Owns what of Trinch's own they say; the Slurm script itself is `slurm`'s. Knows nothing of torch, and starts
-nothing itself. Over several nodes the folder of the files and that of the run must be on storage that all of
-them see.
+Over several nodes the folder of these files and that of the run must be on shared storage. Needs no torch.
 """
 
 import shlex

@@ -1,10 +1,9 @@
-"""EleutherAI's lm-eval on a trained Grok, offline: the model class it wants, and tasks made here.
+"""Adapter to EleutherAI's lm-eval, offline: the model class it asks for, and three small tasks made here.
 
-Owns the bridge and three small tasks written from a seed (copying, arithmetic, held-out posts). Nothing is
-fetched. lm-eval is optional: `pip install lm-eval`.
+The tasks (copying, arithmetic, held-out posts) are written from a seed; nothing is fetched. lm-eval is optional:
+`pip install lm-eval`.
 """
 
-import importlib
 import json
 import os
 import random
@@ -19,7 +18,7 @@ from trinch.model.generate import Sampling, generate
 from trinch.model.grok import Grok
 from trinch.model.tokenizer import EOS, Tokenizer
 from trinch.training.data import Corpus
-from trinch.training.document_spans import GONE
+from trinch.training.document_spans import REMOVED
 
 TASK = """\
 task: {name}
@@ -56,10 +55,11 @@ def log_likelihoods(model: Grok, pairs: Sequence[tuple[list[int], list[int]]]) -
 
 def harness_model(model: Grok, tokenizer: Tokenizer) -> Any:
     """The model as lm-eval's `LM`."""
-    base = importlib.import_module("lm_eval.api.model").LM  # without types, so not imported by name
+    from lm_eval.api.model import LM  # optional, so imported where it is used
+
     end = tokenizer.special(EOS)
 
-    class TrinchLM(base):  # type: ignore[misc, valid-type]  # lm-eval has no types
+    class TrinchLM(LM):  # type: ignore[misc]  # lm-eval has no types
         def loglikelihood(self, requests: Any, disable_tqdm: bool = False) -> list[tuple[float, bool]]:
             pairs = []
             for request in requests:
@@ -93,7 +93,7 @@ def harness_model(model: Grok, tokenizer: Tokenizer) -> Any:
 def held_out_texts(corpus: Corpus, most: int) -> list[str]:
     """Held-out posts, evenly spread over time, as they were scrubbed."""
     spans = corpus.held_out.spans()
-    spans = spans[spans["place"] != GONE]
+    spans = spans[spans["place"] != REMOVED]
     chosen = spans[:: max(1, len(spans) // most)][:most]
     tokens = corpus.held_out.tokens
     return [corpus.tokenizer.decode(tokens[s["start"] : s["start"] + s["length"]].tolist()) for s in chosen]
@@ -146,9 +146,11 @@ def harness_scores(model: Grok, tokenizer: Tokenizer, corpus: Corpus, folder: Pa
         "HF_DATASETS_OFFLINE": "1",
         "HF_DATASETS_CACHE": str(folder / "cache"),
     }
-    lm_eval, tasks = importlib.import_module("lm_eval"), importlib.import_module("lm_eval.tasks")
+    import lm_eval  # after the environment is set, which it reads on import
+    from lm_eval.tasks import TaskManager
+
     names = write_tasks(folder, held_out_texts(corpus, 50))
-    manager = tasks.TaskManager(include_path=str(folder), include_defaults=False)
+    manager = TaskManager(include_path=str(folder), include_defaults=False)
     found = lm_eval.simple_evaluate(
         harness_model(model, tokenizer),
         tasks=names,

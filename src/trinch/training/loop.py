@@ -1,14 +1,12 @@
-"""The loop: batch, gradient, update, log, checkpoint; begun anew or resumed, alone or among others.
+"""The training loop: batch, gradient, update, log, checkpoint; started fresh or resumed, on any layout.
 
-Owns the order of these and what makes a resumed run equal an unbroken one. Does not know where posts come
-from or how work is split. Everything a step does follows from (settings, data, step), so a checkpoint holds
-only the parameters, the optimizer's state and the number of steps done.
+Every step follows from (settings, data, step number) alone. A checkpoint therefore holds only the parameters, the
+optimizer's state and the number of steps done, and a resumed run equals an unbroken one.
 """
 
-import signal
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,20 +24,25 @@ from trinch.training.evaluate import bits_per_byte, held_out_batch
 from trinch.training.losses import NextToken, Objective, RouterLosses
 from trinch.training.metrics_log import Log
 from trinch.training.optim import build_optimizers, clip, optimizer_state, schedule, set_rate
-from trinch.training.parallel import World, build, counted, fit
+from trinch.training.parallel import ProcessMesh, build, check_layout, norm_shares
 from trinch.training.settings import Settings, SettingsError, write_settings
 from trinch.training.step import Engine
-from trinch.training.throughput import flops_per_token, memory_gb, peak_flops
+from trinch.training.throughput import Utilization, memory_gb
 
-SAME = ("config", "batch", "sequence", "documents", "seed", "dtype")
+RESUME_FIELDS = ("config", "batch", "sequence", "documents", "seed", "dtype")
 """Settings that a resumed run must share with the run it resumes."""
 
 
 class Batches(Posts, Protocol):
-    """What is trained on, in an order of its own."""
+    """Training data in an order of its own."""
 
     def __call__(self, step: int, part: int, parts: int) -> Batch:
         """That part of the step's batch."""
+
+
+def never() -> bool:
+    """The stop condition of a run that nobody interrupts."""
+    return False
 
 
 def model_config(settings: Settings, vocabulary: int) -> GrokConfig:
@@ -54,123 +57,177 @@ def model_config(settings: Settings, vocabulary: int) -> GrokConfig:
 
 def train(
     settings: Settings,
-    world: World,
+    world: ProcessMesh,
     corpus: Corpus,
-    tell: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
     batches: Batches | None = None,
     begin_from: Path | None = None,
     objective: Objective | None = None,
+    stop: Callable[[], bool] = never,
 ) -> Grok:
     """Train to `settings.steps` and return this process's part of the model.
 
-    Resumes from the newest complete checkpoint of the run, if there is one. `batches` replaces the corpus's
-    own order and `objective` next-token prediction (fine-tuning); `begin_from` is a checkpoint whose
-    parameters the run starts with. Raises SettingsError when the settings cannot be, or are not those of the
-    run resumed, and RuntimeError when the log that tells of erasures cannot be read any more.
+    Resumes from the newest complete checkpoint of the run, if there is one. `batches` replaces the corpus's own
+    order and `objective` next-token prediction (fine-tuning); `begin_from` is a checkpoint whose parameters the
+    run starts with. When `stop` returns True in any process, all save after the current step and return. Raises
+    SettingsError when the settings are impossible or differ from those of the run resumed, and RuntimeError when
+    the log of erasures cannot be read any more.
     """
-    config = model_config(settings, corpus.tokenizer.vocab_size)
-    fit(config, world.shape, settings)
+    trainer = Trainer(settings, world, corpus, objective or NextToken(settings.z_loss), report)
     data: dict[str, Posts] = {"train": corpus.train, "held_out": corpus.held_out}
-    give: Callable[[int, int, int], Batch]
+    next_batch: Callable[[int, int, int], Batch]
     if batches is not None:
-        give, data["rows"] = batches, batches
+        next_batch, data["rows"] = batches, batches
     else:
-        if not len(corpus.train) or not len(corpus.held_out):
-            raise SettingsError(
-                f"less than one sequence of {settings.sequence} tokens of posts: drink more or lower it"
-            )
-        give = partial(corpus.batch, settings.seed, settings.batch)
-    model = build(config, world, settings)
-    optimizers = build_optimizers(model, settings.optimizer)
-    objective = objective or NextToken(settings.z_loss)
-    routers = RouterLosses(model, settings.balance, settings.router_z_loss)
-    engine = Engine(model, world, settings, objective)
-
-    out = Path(settings.out)
-    checkpoints = Checkpoints(out / "checkpoints", settings.keep, settings.asynchronous)
-    state = model_state(model) | {f"optimizer.{k}": v for k, v in optimizer_state(model, optimizers).items()}
-    note = {name: getattr(settings, name) for name in SAME} | {"vocabulary": config.vocab_size}
-    done = 0
-    if begin_from is not None:
-        checkpoints.load(begin_from, model_state(model))
-    objective.ready(engine)
-    if latest := checkpoints.latest():
-        _same_run(read_mark(latest), note, latest)
-        done = int(checkpoints.load(latest, state)["step"])
-    checkpoints.clean()
-    if world.rank == 0:
-        write_settings(settings, out / "settings.json")  # not before it is known that they are the run's
-
-    log = Log(out, done, settings.log_every, tell) if world.rank == 0 else None
-    peak = peak_flops(settings, world.device) * world.size
-    work = flops_per_token(config, settings.sequence)
-    parts = counted(model, world)
-    copies = world.shape.pipeline * world.shape.tensor  # processes that read the same rows
-    stop = _Stop()
-    clock = time.perf_counter()
+        next_batch = _corpus_batches(settings, corpus)
+    done = trainer.resume(begin_from)
     with Erasures(world, data, corpus.source, corpus.position) as erasures:
         for step in range(done, settings.steps):
-            with erasures.settled():
-                inputs, targets = give(step, world.data_rank, world.shape.data_ways)
-            (counted_targets,) = world.sum(float((targets != IGNORE).sum()))
-            objective.begin(max(counted_targets / copies, 1.0))
-            routers.reset(settings.batch, settings.batch * settings.sequence)
-            engine.accumulate(_tensor(inputs, world), _tensor(targets, world))
-            norm = clip(parts, settings.optimizer.clip)
-            rate = settings.optimizer.lr * schedule(step, settings.steps, settings.optimizer)
-            set_rate(optimizers, rate)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad()
-            total, stopping = world.sum(objective.take(), stop.asked)
-            now = step + 1
-            row: dict[str, Any] = {
-                "step": now,
-                "loss": total / world.shape.tensor / objective.whole,
-                "gradient_norm": norm,
-                "rate": rate,
-            }
-            if now % settings.log_every == 0:
-                row["busiest_expert"] = _busiest(routers, config, world)
-            last = now == settings.steps or stopping > 0
-            # Not because of a stop: the time that is left is for saving, and the curve is to be the unbroken one's.
-            due = now == settings.steps or (settings.evaluate_every and now % settings.evaluate_every == 0)
-            if due and settings.evaluate_sequences:
-                with erasures.settled():
+            with erasures.synchronized():
+                inputs, targets = next_batch(step, world.data_rank, world.shape.data_ways)
+            row, stopping = trainer.step(step, inputs, targets, stop())
+            if trainer.evaluation_due(step + 1):
+                with erasures.synchronized():
                     held_out = held_out_batch(corpus, settings.evaluate_sequences)
-                row["held_out_bits_per_byte"] = bits_per_byte(engine, corpus, settings, held_out)
-            seconds, clock = time.perf_counter() - clock, time.perf_counter()
-            speed = settings.batch * settings.sequence / seconds
-            row |= {
-                "tokens_per_s": speed,
-                "mfu": speed * work / peak if peak else None,
-                "memory_gb": memory_gb(world.device),
-            }
-            if log is not None:
-                log.write(row, show=last)
-            checkpoints.poll()
-            if settings.checkpoint_every and (last or now % settings.checkpoint_every == 0):
-                checkpoints.save(now, state, note)
+                row["held_out_bits_per_byte"] = bits_per_byte(trainer.engine, corpus, settings, held_out)
+            trainer.record(row, last=stopping or step + 1 == settings.steps)
             if stopping:
-                tell(f"asked to stop: saved after step {now}; the same command goes on from there")
+                report(f"stopped on request: saved after step {step + 1}; the same command resumes")
                 break
-    checkpoints.finish()
-    if log is not None:
-        log.close()
-    stop.close()
-    return model
+    trainer.close()
+    return trainer.model
+
+
+def _corpus_batches(settings: Settings, corpus: Corpus) -> Callable[[int, int, int], Batch]:
+    if not len(corpus.train) or not len(corpus.held_out):
+        raise SettingsError(
+            f"less than one sequence of {settings.sequence} tokens of posts: ingest more posts or lower sequence"
+        )
+    return partial(corpus.batch, settings.seed, settings.batch)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a step updates, and with what."""
+
+    model: Grok
+    optimizers: list[torch.optim.Optimizer]
+    routers: RouterLosses
+    norm_shares: list[tuple[torch.nn.Parameter, float]]
+
+
+class Trainer:
+    """Model, optimizers, checkpoints and log of one run."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        world: ProcessMesh,
+        corpus: Corpus,
+        objective: Objective,
+        report: Callable[[str], None],
+    ) -> None:
+        self.settings, self.world, self.objective, self._report = settings, world, objective, report
+        self.config = model_config(settings, corpus.tokenizer.vocab_size)
+        check_layout(self.config, world.shape, settings)
+        self.model = build(self.config, world, settings)
+        optimizers = build_optimizers(self.model, settings.optimizer)
+        routers = RouterLosses(self.model, settings.balance, settings.router_z_loss)
+        self._parts = _Parts(self.model, optimizers, routers, norm_shares(self.model, world))
+        self.engine = Engine(self.model, world, settings, objective)
+        self._out = Path(settings.out)
+        self._checkpoints = Checkpoints(self._out / "checkpoints", settings.keep, settings.asynchronous)
+        self._state = model_state(self.model) | {
+            f"optimizer.{k}": v for k, v in optimizer_state(self.model, optimizers).items()
+        }
+        self._note = {name: getattr(settings, name) for name in RESUME_FIELDS}
+        self._note["vocabulary"] = self.config.vocab_size
+        self._log: Log | None = None
+        self._utilization = Utilization(settings, self.config, world)
+        self._clock = 0.0
+
+    def resume(self, begin_from: Path | None) -> int:
+        """Load the newest checkpoint, or else `begin_from`'s parameters; return the number of steps done."""
+        done = 0
+        if begin_from is not None:
+            self._checkpoints.load(begin_from, model_state(self.model))
+        self.objective.ready(self.engine)
+        if latest := self._checkpoints.latest():
+            _check_same_run(read_mark(latest), self._note, latest)
+            done = int(self._checkpoints.load(latest, self._state)["step"])
+        self._checkpoints.clean()
+        if self.world.rank == 0:
+            # Only after the check above, so that a refused resume leaves the run's own settings in place.
+            write_settings(self.settings, self._out / "settings.json")
+            self._log = Log(self._out, done, self.settings.log_every, self._report)
+        self._clock = time.perf_counter()
+        return done
+
+    def step(self, step: int, inputs: Any, targets: Any, stop: bool) -> tuple[dict[str, Any], bool]:
+        """One update from this process's share of a batch; returns the row to log, and whether any process stops."""
+        settings, world, parts = self.settings, self.world, self._parts
+        copies = world.shape.pipeline * world.shape.tensor  # processes that read the same rows
+        (target_count,) = world.sum(float((targets != IGNORE).sum()))
+        self.objective.begin(max(target_count / copies, 1.0))
+        parts.routers.reset(settings.batch, settings.batch * settings.sequence)
+        self.engine.accumulate(_tensor(inputs, world), _tensor(targets, world))
+        norm = clip(parts.norm_shares, settings.optimizer.clip)
+        factor = schedule(step, settings.steps, settings.optimizer)
+        set_rate(parts.optimizers, factor)
+        for optimizer in parts.optimizers:
+            optimizer.step()
+            optimizer.zero_grad()
+        total, stopping = world.sum(self.objective.take(), float(stop))
+        row: dict[str, Any] = {
+            "step": step + 1,
+            "loss": total / world.shape.tensor / self.objective.denominator,
+            "gradient_norm": norm,
+            "rate": settings.optimizer.lr * factor,
+        }
+        if (step + 1) % settings.log_every == 0:
+            row["busiest_expert"] = _busiest(parts.routers, self.config, world)
+        return row, stopping > 0
+
+    def evaluation_due(self, now: int) -> bool:
+        """Whether held-out posts are scored after step `now`. Independent of stopping: the remaining time is for
+        saving, and the curve of a resumed run must equal the unbroken one."""
+        settings = self.settings
+        due = now == settings.steps or (settings.evaluate_every and now % settings.evaluate_every == 0)
+        return bool(due and settings.evaluate_sequences)
+
+    def record(self, row: dict[str, Any], last: bool) -> None:
+        """Add speed and memory to the row, log it, and begin a checkpoint where one is due."""
+        settings, now = self.settings, row["step"]
+        seconds, self._clock = time.perf_counter() - self._clock, time.perf_counter()
+        speed = settings.batch * settings.sequence / seconds
+        row |= {
+            "tokens_per_s": speed,
+            "mfu": self._utilization.of(speed),
+            "memory_gb": memory_gb(self.world.device),
+        }
+        if self._log is not None:
+            self._log.write(row, show=last)
+        self._checkpoints.poll()
+        if settings.checkpoint_every and (last or now % settings.checkpoint_every == 0):
+            self._checkpoints.save(now, self._state, self._note)
+
+    def close(self) -> None:
+        """Wait for the last checkpoint and close the log."""
+        self._checkpoints.finish()
+        if self._log is not None:
+            self._log.close()
 
 
 def model_state(model: Grok) -> dict[str, Tensor]:
-    """The parameters as a checkpoint names them."""
+    """The parameters under the names a checkpoint has for them."""
     return {f"model.{name}": parameter.detach() for name, parameter in model.named_parameters()}
 
 
-def _tensor(rows: Any, world: World) -> Tensor:
+def _tensor(rows: Any, world: ProcessMesh) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(rows)).to(world.device)
 
 
-def _same_run(was: dict[str, Any], now: dict[str, Any], path: Path) -> None:
+def _check_same_run(was: dict[str, Any], now: dict[str, Any], path: Path) -> None:
     for name, value in now.items():
         if name in was and was[name] != value:
             raise SettingsError(
@@ -179,28 +236,10 @@ def _same_run(was: dict[str, Any], now: dict[str, Any], path: Path) -> None:
             )
 
 
-def _busiest(routers: RouterLosses, config: GrokConfig, world: World) -> float:
+def _busiest(routers: RouterLosses, config: GrokConfig, world: ProcessMesh) -> float:
     """Share of the busiest expert of any layer, as a multiple of an even share (1 = perfectly balanced)."""
     load = torch.zeros(config.num_layers, config.num_experts, dtype=torch.float64)
     for name, counts in routers.load.items():
         load[int(name.split(".")[1])] = counts.double().cpu()
     total = torch.tensor(world.sum(*load.flatten().tolist())).view_as(load)
     return float((total / total.sum(1, keepdim=True)).max() * config.num_experts)
-
-
-class _Stop:
-    """Notes a SIGTERM, which schedulers send before they kill, so that the loop can save first."""
-
-    def __init__(self) -> None:
-        self.asked = 0.0
-        try:
-            self._before = signal.signal(signal.SIGTERM, self._ask)
-        except ValueError:  # not the main thread: nothing can be asked of us
-            self._before = None
-
-    def _ask(self, *_: Any) -> None:
-        self.asked = 1.0
-
-    def close(self) -> None:
-        if self._before is not None:
-            signal.signal(signal.SIGTERM, self._before)

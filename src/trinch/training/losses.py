@@ -1,7 +1,7 @@
-"""What a step makes small: cross entropy, z-losses and the balance of experts; and what it saw on the way.
+"""Objectives: cross entropy, z-losses and the balance of experts, and the sums that are logged.
 
-Owns those formulas. Does not know processes: every term is a sum over tokens or sequences divided by the
-*global* number of them, so that summing over micro-batches and processes gives the same loss on every layout.
+Every term is a sum over tokens or sequences divided by the *global* number of them, so that summing over
+micro-batches and processes gives the same loss on every layout.
 """
 
 from typing import TYPE_CHECKING, Any, Protocol
@@ -33,10 +33,10 @@ def cross_entropy(logits: Tensor, targets: Tensor, tokens: float, z_loss: float)
 
 
 class Objective(Protocol):
-    """What the loop makes small: a loss function with a tally."""
+    """A training objective: a loss function with a sum for the log."""
 
-    whole: float
-    """What sums are divided by, over all processes: tokens or pairs of this step."""
+    denominator: float
+    """Divisor of sums over all processes: tokens or pairs of this step."""
 
     def ready(self, engine: "Engine") -> None:
         """Called once, when the model has the weights it starts from."""
@@ -55,18 +55,18 @@ class NextToken:
     """The pre-training objective; its tally is nats."""
 
     def __init__(self, z_loss: float) -> None:
-        self.z_loss, self.whole, self._nats = z_loss, 1.0, 0.0
+        self.z_loss, self.denominator, self._nats = z_loss, 1.0, 0.0
 
     def ready(self, engine: "Engine") -> None:
         """Nothing to prepare."""
 
     def begin(self, tokens: float) -> None:
         """Divide by the targets of the step."""
-        self.whole = tokens
+        self.denominator = tokens
 
     def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
         """See `cross_entropy`."""
-        loss, nats = cross_entropy(logits, targets, self.whole, self.z_loss)
+        loss, nats = cross_entropy(logits, targets, self.denominator, self.z_loss)
         self._nats += float(nats)
         return loss
 
@@ -76,7 +76,7 @@ class NextToken:
         return nats
 
 
-class _Attach(torch.autograd.Function):
+class _AttachLoss(torch.autograd.Function):
     """Pass x through unchanged, and make `extra` part of the loss: its gradient is 1 wherever x is used.
 
     So a layer's own loss needs no way to the end of the model, which may be in another process (as in
@@ -139,6 +139,6 @@ class RouterLosses:
                 chosen = logits.topk(module.k, dim=-1).indices.flatten()
                 counts = torch.bincount(chosen, minlength=logits.shape[-1]).float()
                 self.load[name] = self.load.get(name, 0.0) + counts
-            return _Attach.apply(out, extra), logits  # type: ignore[no-untyped-call]  # torch's
+            return _AttachLoss.apply(out, extra), logits  # type: ignore[no-untyped-call]  # torch's
 
         return hook

@@ -1,7 +1,6 @@
-"""A thin way out to Megatron-LM (and Megatron-Bridge, which takes the same fields) for the very large.
+"""Export of a configuration and settings as Megatron-LM arguments (Megatron-Bridge takes the same fields).
 
-Owns the translation of a configuration and settings into Megatron-LM's arguments, and the list of what those
-cannot say. Knows nothing of Megatron's code: names are those of its command line in 2026.
+Names are those of Megatron-LM's command line in 2026. `not_expressed` lists what they cannot say.
 """
 
 from trinch.model.config import GrokConfig

@@ -1,8 +1,7 @@
-"""Where the numbers of a run go: a JSON line per step, a line in the terminal now and then, TensorBoard if
-installed.
+"""Metrics of a run: a JSON line per step, a line for the terminal now and then, TensorBoard if installed.
 
-Owns `log.jsonl` of a run. Only the lead process writes. After a resume the file continues from the step
-resumed: lines of steps that are done again are dropped first, so that it always holds one line per step.
+Only the lead process writes. After a resume `log.jsonl` continues from the step resumed: lines of steps that are
+repeated are removed first, so that it always holds one line per step.
 """
 
 import json
@@ -22,8 +21,8 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 class Log:
     """Writes the log of one run, from `step` on."""
 
-    def __init__(self, folder: Path, step: int, every: int, tell: Callable[[str], None]) -> None:
-        self.every, self.tell = every, tell
+    def __init__(self, folder: Path, step: int, every: int, report: Callable[[str], None]) -> None:
+        self.every, self.report = every, report
         folder.mkdir(parents=True, exist_ok=True)
         kept = [row for row in read_log(folder) if row["step"] <= step]
         draft = folder / "log.jsonl.draft"
@@ -41,7 +40,7 @@ class Log:
                 if name != "step" and isinstance(value, int | float):
                     self._board.add_scalar(name, value, row["step"])
         if show or row["step"] % self.every == 0:
-            self.tell(
+            self.report(
                 " · ".join(f"{name} {_short(value)}" for name, value in row.items() if value is not None)
             )
 

@@ -1,7 +1,6 @@
-"""The update: AdamW, Muon, the schedule of their rate, and clipping, equal on one process and on many.
+"""Optimizers: AdamW, Muon, the learning-rate schedule and clipping, equal on one process and on many.
 
-Owns what happens between a gradient and the next parameter. Does not know the model beyond its parameters'
-names and shapes, nor how a gradient came about. Parameters may be plain tensors or DTensors of any mesh.
+Parameters may be plain tensors or DTensors of any mesh.
 """
 
 from collections.abc import Iterable
@@ -67,7 +66,7 @@ class Muon(torch.optim.Optimizer):
                     state["momentum"] = torch.zeros_like(parameter)
                 momentum = state["momentum"]
                 momentum.lerp_(gradient, 1 - group["momentum"])
-                update = _whole_matrices(gradient.lerp(momentum, group["momentum"]))
+                update = _gather_matrices(gradient.lerp(momentum, group["momentum"]))
                 local = update.to_local() if isinstance(update, DTensor) else update
                 low = local.to(torch.bfloat16) if local.is_cuda else local
                 local = orthogonalise(low).to(parameter.dtype) * (0.2 * max(parameter.shape[-2:]) ** 0.5)
@@ -75,7 +74,7 @@ class Muon(torch.optim.Optimizer):
                 parameter.add_(_like(local, update, parameter), alpha=-group["lr"])
 
 
-def _whole_matrices(x: Tensor) -> Tensor:
+def _gather_matrices(x: Tensor) -> Tensor:
     """x with its last two dimensions gathered; a stack stays sharded over its first."""
     if not isinstance(x, DTensor):
         return x
@@ -101,12 +100,19 @@ def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> list[torc
         mesh = parameter.device_mesh if isinstance(parameter, DTensor) else None
         groups.setdefault((muon, settings.weight_decay if matrix else 0.0, mesh), []).append(parameter)
 
+    muon_lr = settings.muon_lr or settings.lr
+
     def of(muon: bool) -> list[dict[str, Any]]:
-        return [{"params": p, "weight_decay": decay} for (m, decay, _), p in groups.items() if m is muon]
+        peak = muon_lr if muon else settings.lr
+        return [
+            {"params": p, "weight_decay": decay, "peak_lr": peak}
+            for (m, decay, _), p in groups.items()
+            if m is muon
+        ]
 
     out: list[torch.optim.Optimizer] = []
     if of(True):
-        out.append(Muon(of(True), settings.lr, settings.momentum, settings.weight_decay))
+        out.append(Muon(of(True), muon_lr, settings.momentum, settings.weight_decay))
     if of(False):
         betas = (settings.beta1, settings.beta2)
         out.append(torch.optim.AdamW(of(False), settings.lr, betas=betas, eps=settings.eps, fused=True))
@@ -139,11 +145,11 @@ def optimizer_state(model: nn.Module, optimizers: list[torch.optim.Optimizer]) -
     return state
 
 
-def set_rate(optimizers: list[torch.optim.Optimizer], rate: float) -> None:
-    """Give every group of parameters this rate."""
+def set_rate(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
+    """Set every group's rate to its peak times the schedule's factor."""
     for optimizer in optimizers:
         for group in optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = group["peak_lr"] * factor
 
 
 @torch.no_grad()

@@ -1,9 +1,8 @@
 """One model over many processes: pipeline x replicate x shard x expert x tensor.
 
-Owns the meshes, and how each parameter is laid out over them. Does not know data, losses or the optimizer.
 The sharding itself is PyTorch's: `fully_shard` (FSDP2), tensor-parallel styles over DTensor; expert
-parallelism is in `experts.py`, pipelining in `step.py`. With one process nothing is wrapped and nothing is
-sent.
+parallelism is in `experts.py`, pipelining in `step.py`. With one process nothing is wrapped and
+nothing is sent.
 
 Two meshes name the same processes: `dense` (pipeline, replicate, fsdp, tensor), over which all but the
 experts is laid out, and `sparse` (pipeline, replicate, shard, expert, tensor), for the experts; fsdp = shard
@@ -14,8 +13,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 import torch.distributed as dist
@@ -26,10 +24,9 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.rendezvous import rendezvous
 from torch.distributed.tensor import DTensor, Shard, distribute_tensor
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
-from torch.utils.checkpoint import checkpoint
 
 from trinch.model.config import GrokConfig
-from trinch.model.grok import Experts, Grok
+from trinch.model.grok import Block, Experts, Grok
 from trinch.training.experts import parallelize_experts
 from trinch.training.settings import Mesh, Settings, SettingsError
 
@@ -39,8 +36,8 @@ ROWS = ("attn.o_proj", "mlp.down_proj")
 
 
 @dataclass(frozen=True)
-class World:
-    """This process among the others."""
+class ProcessMesh:
+    """The processes of a run as a device mesh, and this process's place in it."""
 
     shape: Mesh
     device: torch.device
@@ -80,8 +77,8 @@ class World:
         dist.all_reduce(total)
         return total.tolist()
 
-    def share(self, thing: T) -> T:
-        """What the lead process has, given to all."""
+    def broadcast(self, thing: T) -> T:
+        """The lead process's value, sent to all."""
         if self.dense is None:
             return thing
         box = [thing]
@@ -89,12 +86,12 @@ class World:
         return box[0]
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the process group."""
         if dist.is_initialized():
             dist.destroy_process_group()
 
 
-def start(settings: Settings) -> World:
+def start(settings: Settings) -> ProcessMesh:
     """Join the processes that `torchrun` started, or be alone. Raises SettingsError when the mesh does not
     fit."""
     size, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
@@ -106,7 +103,7 @@ def start(settings: Settings) -> World:
         if settings.dtype == "bfloat16":  # attention stays fp32 there too: TF32 makes that cheap
             torch.set_float32_matmul_precision("high")
     if size == 1:
-        return World(shape, device)
+        return ProcessMesh(shape, device)
     if not dist.is_initialized():
         _join(cuda)
     world = init_device_mesh(device.type, (size,), mesh_dim_names=("world",))
@@ -125,7 +122,7 @@ def start(settings: Settings) -> World:
         (pipeline, replicate, shard, expert, tensor),
         ("pipeline", "replicate", "shard", "expert", "tensor"),
     )
-    return World(shape, device, rank, size, dense, sparse)
+    return ProcessMesh(shape, device, rank, size, dense, sparse)
 
 
 def _join(cuda: bool) -> None:
@@ -141,7 +138,7 @@ def _join(cuda: bool) -> None:
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=timedelta(minutes=30))
 
 
-def fit(config: GrokConfig, shape: Mesh, settings: Settings) -> None:
+def check_layout(config: GrokConfig, shape: Mesh, settings: Settings) -> None:
     """Raise SettingsError where this model or batch cannot be split that way."""
     wanted = [
         ("mesh.pipeline", shape.pipeline, config.num_layers, "layers", False),
@@ -163,7 +160,7 @@ def stage_layers(config: GrokConfig, shape: Mesh, stage: int) -> range:
     return range(begin, begin + each + (stage < over))
 
 
-def build(config: GrokConfig, world: World, settings: Settings) -> Grok:
+def build(config: GrokConfig, world: ProcessMesh, settings: Settings) -> Grok:
     """This process's part of the model, laid out and with its initial weights, equal on every layout."""
     shape = world.shape
     with torch.device("meta"):
@@ -178,8 +175,8 @@ def build(config: GrokConfig, world: World, settings: Settings) -> Grok:
         if shape.tensor > 1:
             _tensor_parallel(model, world.dense["tensor"])
         parallelize_experts(model, world.sparse, shape)
-    if settings.recompute:
-        _recompute(model)
+    for block in model.layers.values():
+        cast(Block, block).recompute = settings.recompute
     if world.dense is not None and world.sparse is not None:
         _shard(model, world.dense, world.sparse, settings)
     model.to_empty(device=world.device)
@@ -194,12 +191,6 @@ def _tensor_parallel(model: Grok, mesh: DeviceMesh) -> None:
         plan = {name: ColwiseParallel() for name in COLUMNS} | {name: RowwiseParallel() for name in ROWS}
         here = {name for name, _ in block.named_modules()}
         parallelize_module(block, mesh, {name: style for name, style in plan.items() if name in here})
-
-
-def _recompute(model: Grok) -> None:
-    """Keep only each block's input, and run the block again when its gradient is wanted."""
-    for block in model.layers.values():
-        block.forward = partial(checkpoint, block.forward, use_reentrant=False)
 
 
 def _shard(model: Grok, dense: DeviceMesh, sparse: DeviceMesh, settings: Settings) -> None:
@@ -256,7 +247,7 @@ def initialise(model: nn.Module, seed: int) -> None:
         parameter.copy_(whole)
 
 
-def counted(model: Grok, world: World) -> list[tuple[nn.Parameter, float]]:
+def norm_shares(model: Grok, world: ProcessMesh) -> list[tuple[nn.Parameter, float]]:
     """Each parameter with the part this process counts of it (see `optim.clip`)."""
     peers = world.size // world.shape.pipeline
     out = []

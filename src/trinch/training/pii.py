@@ -1,8 +1,7 @@
-"""The rule by which personal data leaves a text before it is trained on.
+"""Removal of personal data from text before training; docs/training.md states the rules in words.
 
-Owns that rule, which docs/training.md states in words. Knows nothing of posts' other fields: they are never
-trained on at all. The rule errs on the side of removing: a number too many costs nothing, an address too few
-does.
+Other fields of a post are never trained on. The rules err on the side of removing: a number too many costs nothing, an
+address too few does.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Where posts come from, and whether they may still be read: the store, or a file of posts.
+"""Source of training posts: a store, or a file of posts; and which of them are still visible.
 
-Owns that one door. Does not know what is done with the posts. Every post has a *place*: its position in the
-store's log, or its line in the file. A file is looked at when a run starts; a store says more as it runs.
+Every post has a *place*: its position in the store's log, or its number in the file. A file is read when a run starts;
+a store is followed while it runs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,11 @@ from trinch.training.settings import SettingsError
 CHUNK = 5000
 """Posts that the log is asked about at once."""
 
-Placed = tuple[int, Post]
+PlacedPost = tuple[int, Post]
 """(place, post)."""
 
 
-def moment(text: str) -> int | None:
+def parse_time(text: str) -> int | None:
     """Microseconds of an ISO 8601 time (UTC where it says nothing else); None for an empty text."""
     if not text:
         return None
@@ -34,7 +34,7 @@ def moment(text: str) -> int | None:
     return int((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1_000_000)
 
 
-class Source:
+class PostSource:
     """A store or a file of posts, as it was at a cut-off. Raises SettingsError when there is none.
 
     `path` is a store's folder, or a file of `Post` as JSON lines (of which those created by the cut-off are
@@ -44,16 +44,16 @@ class Source:
     def __init__(self, path: str, until: str = "") -> None:
         if not path:
             raise SettingsError(
-                "nothing to train on: name a store with --data FOLDER (`trinch drink` fills one)"
+                "nothing to train on: name a store with --data FOLDER (`trinch ingest` fills one)"
             )
-        self.path, self.until = Path(path), moment(until)
+        self.path, self.until = Path(path), parse_time(until)
         if not self.path.exists():
-            raise SettingsError(f"{path} does not exist; `trinch drink` fills a store")
+            raise SettingsError(f"{path} does not exist; `trinch ingest` fills a store")
         if self.path.is_dir() and not (self.path / "ocean.db").exists():
-            raise SettingsError(f"{path} holds no store; `trinch drink` fills one")
+            raise SettingsError(f"{path} holds no store; `trinch ingest` fills one")
         self.log = None if self.path.is_file() else Log(self.path / "ocean.db")
 
-    def __enter__(self) -> "Source":
+    def __enter__(self) -> "PostSource":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -62,11 +62,11 @@ class Source:
 
     @property
     def position(self) -> int:
-        """Where the log stands; 0 for a file."""
+        """Last position of the log; 0 for a file."""
         return 0 if self.log is None else self.log.last_seq
 
-    def posts(self) -> Iterator[Placed]:
-        """Every post that is visible at the cut-off, in the order it was drunk."""
+    def posts(self) -> Iterator[PlacedPost]:
+        """Every post that is visible at the cut-off, in the order of ingestion."""
         if self.log is None:
             yield from self._lines()
             return
@@ -76,8 +76,8 @@ class Source:
             yield from sorted((seq, v.post) for seq, v in self.log.visible(seqs, self.until).items())
             position = entries[-1].seq
 
-    def visible(self, places: Sequence[int]) -> Iterator[Placed]:
-        """Those of the posts at these places that may still be read; of a file, whose lines move, all."""
+    def visible(self, places: Sequence[int]) -> Iterator[PlacedPost]:
+        """Those of the posts at these places that are still visible; of a file, whose lines may move, all."""
         if self.log is None:
             yield from self._lines()
             return
@@ -85,7 +85,7 @@ class Source:
             versions = self.log.visible(places[begin : begin + CHUNK], self.until)
             yield from ((seq, version.post) for seq, version in versions.items())
 
-    def named(self, ids: Sequence[str]) -> dict[str, Placed]:
+    def named(self, ids: Sequence[str]) -> dict[str, PlacedPost]:
         """The newest visible version of each of these posts, by its id as given (bare, or `network:id`)."""
         if self.log is None:
             wanted = set(ids)
@@ -98,7 +98,7 @@ class Source:
         found = {id: list(self.visible(self.log.seqs_of(id))) for id in dict.fromkeys(ids)}
         return {id: max(versions, key=lambda v: v[0]) for id, versions in found.items() if versions}
 
-    def _lines(self) -> Iterator[Placed]:
+    def _lines(self) -> Iterator[PlacedPost]:
         decoder = msgspec.json.Decoder(Post)
         with open(self.path, "rb") as lines:
             for number, line in enumerate(lines, 1):
@@ -110,9 +110,9 @@ class Source:
                     yield number, post
 
 
-def touched(log: Log, entries: Sequence[Entry]) -> tuple[set[int], set[tuple[str, str]]]:
-    """Positions, and accounts as (network, author id), whose posts these entries may have taken out of
-    sight."""
+def affected_posts(log: Log, entries: Sequence[Entry]) -> tuple[set[int], set[tuple[str, str]]]:
+    """Positions, and accounts as (network, author id), whose posts these entries may have made
+    invisible."""
     seqs: set[int] = set()
     accounts: set[tuple[str, str]] = set()
     for entry in entries:

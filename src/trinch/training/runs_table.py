@@ -1,7 +1,6 @@
-"""The table of measured runs: one row a run, in the columns of tables of published ones.
+"""Table of measured runs: one CSV row per run, in the columns of tables of published runs.
 
-Owns the columns (docs/planner.md says what they mean) and appending rows. Does not know torch: the planner's
-tests make such tables too.
+docs/planner.md describes the columns. Needs no torch.
 """
 
 import csv

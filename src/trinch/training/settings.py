@@ -1,7 +1,6 @@
-"""Everything a run can be told, in one file of TOML.
+"""Settings of a training run: one file of TOML.
 
-Owns the names, defaults and checks of settings. Does not know torch: a launcher or a planner may read them
-on a machine without it. Sizes are tokens, sequences or steps as each field says; a *step* is one update.
+Needs no torch, so that a launcher or a planner can read them on a machine without it. Sizes are tokens, sequences or steps as each field says; a *step* is one update.
 """
 
 import json
@@ -13,16 +12,16 @@ import msgspec
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be. The message names the field and says what would do."""
+    """An impossible setting. The message names the field and a value that works."""
 
 
 class Data(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """What of the store is read, and how it becomes tokens (docs/training.md, "Data")."""
+    """Which posts are read, and how they become tokens (docs/training.md, "Data")."""
 
     path: str = ""
     """The store's folder, or a file of posts as JSON lines."""
     until: str = ""
-    """Cut-off, ISO 8601: the run sees what was visible then. Empty: everything drunk, as it stands now."""
+    """Cut-off, ISO 8601: the run sees what was visible then. Empty: everything ingested, as it is now."""
     held_out: float = 0.05
     """The newest part of the kept posts, by time, never trained on."""
     vocabulary: int = 4096
@@ -39,9 +38,9 @@ class Data(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     shortest: int = 8
     """Posts of fewer characters (after scrubbing) are left out."""
     posts_an_hour: float = 30.0
-    """Authors posting faster than this, over at least 20 posts, are taken for bots."""
+    """Authors posting faster than this, over at least 20 posts, count as bots."""
     copies: float = 0.5
-    """So are authors of at least 8 posts of which more than this share are near-duplicates."""
+    """Authors of at least 8 posts with more than this share of near-duplicates count as bots."""
 
 
 class Mesh(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -83,7 +82,8 @@ class Optimizer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     name: Literal["adamw", "muon"] = "muon"
     lr: float = 3e-3
     """Peak rate of AdamW."""
-    muon_lr: float = 0.01
+    muon_lr: float = 0.0
+    """Peak rate of Muon. 0: the same as `lr`, since its updates are scaled to the size of AdamW's."""
     weight_decay: float = 0.1
     """On matrices only, decoupled: each step shrinks them by rate x decay."""
     beta1: float = 0.9
@@ -101,7 +101,7 @@ class Optimizer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Launch(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Where it runs; read by the launch files only."""
+    """Where the run is launched; read by the launch files only."""
 
     nodes: int = 1
     processes: int = 1
@@ -132,7 +132,7 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sequence: int = 256
     """Tokens per sequence."""
     documents: Literal["open", "mask"] = "open"
-    """Whether a post sees those before it in its sequence, or only itself, as if it stood alone."""
+    """Whether a post attends to those before it in its sequence (open) or only to itself (mask)."""
     seed: int = 0
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the arithmetic; the master weights, gradients' sums and the optimizer stay float32."""
@@ -201,7 +201,7 @@ def settings_from(raw: dict[str, Any], place: str) -> Settings:
 
 
 def check(settings: Settings) -> None:
-    """Raise SettingsError for what no machine could run."""
+    """Raise SettingsError for values that no machine could run."""
     for name in ("steps", "batch", "sequence", "log_every"):
         if getattr(settings, name) < 1:
             raise SettingsError(f"{name} must be at least 1")

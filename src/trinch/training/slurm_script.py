@@ -1,7 +1,7 @@
-"""The Slurm batch script of a run, of whatever engine: it finds healthy nodes, starts torchrun on each, leaves
-sick nodes out for spare ones, and starts again after an error, from the last checkpoint.
+"""Slurm batch script for a run of any engine.
 
-Owns the scripts' text, for this room and for the planner. Knows nothing of torch, models or settings.
+It finds healthy nodes, starts torchrun on each, replaces failing nodes by spare ones, and restarts after an error from
+the last checkpoint. The planner uses it too. Needs no torch.
 """
 
 import math
@@ -18,7 +18,7 @@ _BATCH = """\
 {options}#SBATCH --exclusive
 #SBATCH --requeue
 #SBATCH --no-kill
-# Five minutes before the time is up the run is told, and may save.
+# Five minutes before the time limit the run gets SIGTERM, and saves.
 #SBATCH --signal=TERM@300
 #SBATCH --time={time}
 #SBATCH --output=%x-%j.out
@@ -77,7 +77,7 @@ exec {command}
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What is to run where."""
+    """A job: what runs, and where."""
 
     name: str
     what: str

@@ -1,7 +1,6 @@
-"""Forward and backward of one step: in micro-batches, on one process, sharded, or down a pipeline.
+"""Forward and backward pass of one step: in micro-batches, on one process, sharded, or through a pipeline.
 
-Owns how a batch passes through the model. Does not know what a loss is made of, nor the optimizer. The
-pipeline's schedule is PyTorch's one-forward-one-backward.
+The pipeline's schedule is PyTorch's one-forward-one-backward (1F1B).
 """
 
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from torch.distributed.tensor import DTensor
 
 from trinch.model.grok import Grok
 from trinch.training.document_spans import EOS_TOKEN, PAD_TOKEN
-from trinch.training.parallel import World
+from trinch.training.parallel import ProcessMesh
 from trinch.training.settings import Settings, SettingsError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -28,7 +27,7 @@ own."""
 class Engine:
     """Runs batches of `rows` sequences (this process's share) through the model."""
 
-    def __init__(self, model: Grok, world: World, settings: Settings, loss: Loss) -> None:
+    def __init__(self, model: Grok, world: ProcessMesh, settings: Settings, loss: Loss) -> None:
         self.model, self.world, self.loss = model, world, loss
         rows = settings.batch // world.shape.data_ways
         stages = world.shape.pipeline

@@ -1,7 +1,6 @@
-"""How fast it goes: FLOPs per token, MFU, memory, and rows in the format of tables of published runs.
+"""Throughput: FLOPs per token, MFU, memory, and rows in the format of tables of published runs.
 
-Owns those counts. Does not know the loop. FLOPs are the model's (a recomputed block counts once), a
-multiply-add is two.
+FLOPs are the model's (a recomputed block counts once); a multiply-add is two.
 """
 
 import resource
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 
 from trinch.model.config import GrokConfig
+from trinch.training.parallel import ProcessMesh
 from trinch.training.runs_table import COLUMNS
 from trinch.training.settings import Mesh, Settings
 
@@ -45,6 +45,26 @@ def peak_flops(settings: Settings, device: torch.device) -> float:
         a @ a
         best = min(best, time.perf_counter() - begin)
     return float(2 * 768**3 / best)
+
+
+class Utilization:
+    """Model FLOPs utilization (MFU): the model's FLOP/s over the peak of all devices, never above 1.
+
+    A peak that training exceeds is not a peak: a processor's is a product timed at the start, perhaps in a busy
+    moment, and a setting can be wrong. The highest rate seen, by the product or by a step, then takes its place.
+    """
+
+    def __init__(self, settings: Settings, config: GrokConfig, world: ProcessMesh) -> None:
+        self._peak = peak_flops(settings, world.device) * world.size
+        self._flops = flops_per_token(config, settings.sequence)
+
+    def of(self, tokens_per_second: float) -> float | None:
+        """MFU at this speed of the whole run; None where the device's peak is unknown."""
+        if not self._peak:
+            return None
+        achieved = tokens_per_second * self._flops
+        self._peak = max(self._peak, achieved)
+        return achieved / self._peak
 
 
 def memory_gb(device: torch.device) -> float:
@@ -103,7 +123,7 @@ def run_row(
         "step_time_s": seconds,
         "tokens_per_s_per_gpu": tokens,
         "tflops_per_gpu": tflops,
-        "mfu": 100 * tflops * 1e12 / peak if peak else "",
+        "mfu": 100 * tflops * 1e12 / max(peak, tflops * 1e12) if peak else "",
         "notes": notes,
         "date": time.strftime("%Y-%m"),
         "engine": f"trinch/torch {torch.__version__}",

@@ -1,8 +1,7 @@
-"""Training of the tokenizer: byte-level BPE over the training posts, with Hugging Face `tokenizers`.
+"""Training of a tokenizer: byte-level BPE over the training posts, with Hugging Face `tokenizers`.
 
-Owns how a new tokenizer comes about; using one is `trinch.model.tokenizer`. Text is cut as Grok-2 cuts it
-(digits one by one), bytes are the floor so that any text has tokens, and a special token written out in a
-post stays text.
+Text is cut as Grok-2 cuts it (digits one by one). All bytes are tokens, so that any text can be encoded. A special
+token spelled out in a post is encoded as text.
 """
 
 from collections.abc import Iterable

@@ -1,9 +1,7 @@
-"""A thin way out to torchtitan for the very large.
+"""Export of a configuration and settings as a module for torchtitan 0.3.0's `--module`.
 
-Owns the translation of a configuration and settings into a module that torchtitan's `--module` reads, and the
-list of what its building blocks cannot say. Knows nothing of torchtitan's code: names are those of its
-version 0.3.0. The model is torchtitan's Qwen3 without query and key norms: the same matrices and router order
-as a Grok, not its function.
+The model is torchtitan's Qwen3 without query and key norms: the same matrices and router order as a Grok, not the same
+function. `not_expressed` lists what torchtitan's building blocks lack.
 """
 
 from trinch.model.config import GrokConfig

@@ -1,7 +1,7 @@
 """Kubernetes objects that launch a plan: JobSet, Kubeflow TrainJob, RayCluster; and a Deployment that serves.
 
-Owns the objects as plain dictionaries, and their YAML (needs PyYAML, in the `plan` extra). Counts come from
-the plan. API versions: jobset.x-k8s.io/v1alpha2, trainer.kubeflow.org/v1alpha1, ray.io/v1, apps/v1.
+Objects are plain dictionaries; their YAML needs PyYAML (the `plan` extra). Counts come from the plan.
+ API versions: jobset.x-k8s.io/v1alpha2, trainer.kubeflow.org/v1alpha1, ray.io/v1, apps/v1.
 """
 
 import re

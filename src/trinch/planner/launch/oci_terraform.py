@@ -1,6 +1,6 @@
-"""Terraform for Oracle Cloud: the cluster network of GPU nodes a plan asks for.
+"""Terraform for Oracle Cloud: the cluster network of GPU nodes that a plan needs.
 
-Owns the text of main.tf. Resource and attribute names follow the `oracle/oci` provider's documentation of
+Resource and attribute names follow the `oracle/oci` provider's documentation of
 oci_core_instance_configuration and oci_core_cluster_network.
 """
 

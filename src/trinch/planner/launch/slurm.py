@@ -1,7 +1,6 @@
 """A Slurm batch script that launches a plan with torchrun, swaps sick nodes for spares, and restarts.
 
-Owns what of a plan goes into it; the script itself is `training.slurm`'s. Counts come from the plan: nodes in
-use, spare nodes, GPUs a node.
+`training.slurm_script` renders the script; this module fills it with the plan's nodes, spares and GPUs.
 """
 
 from trinch.planner.launch.engine_arguments import (

@@ -1,7 +1,7 @@
 """A plan for Trinch's own trainer: the settings that `trinch train` and `trinch train launch` read.
 
-Owns the translation of a layout into those settings, and the list of what the trainer does otherwise. The
-launch files are `training.launch`'s.
+Translates a layout into those settings and lists what the trainer does differently. `training.launch_files`
+renders the files.
 """
 
 import math
@@ -51,9 +51,9 @@ def settings(plan: Plan, save_interval: int, days: float, interruptions: float) 
 
 
 def differences(plan: Plan) -> tuple[str, ...]:
-    """What Trinch's trainer does otherwise than the plan: sentences."""
+    """Sentences on what Trinch's trainer does differently from the plan."""
     cut = plan.layout
-    said = {
+    sentences = {
         "The predicted step time is of Megatron-LM, not of this trainer, which has not run on GPUs.": True,
         "optimizer.lr in settings.json is that of small models: set it, and data.path.": True,
         f"Pipelines are not interleaved (the plan has VPP{cut.vpp}).": cut.vpp > 1,
@@ -62,7 +62,7 @@ def differences(plan: Plan) -> tuple[str, ...]:
         "Recomputation is of whole blocks or none: none here.": cut.recompute == 1,
         f"Arithmetic is bfloat16 (the plan has {plan.precision}).": plan.precision != "bf16",
     }
-    return tuple(sentence for sentence, true in said.items() if true)
+    return tuple(sentence for sentence, true in sentences.items() if true)
 
 
 def files(plan: Plan, save_interval: int, days: float, interruptions: float) -> dict[str, str]:

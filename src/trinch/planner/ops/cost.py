@@ -1,7 +1,6 @@
-"""Money: renting by provider, owning with depreciation, and electricity.
+"""Cost: renting by provider, owning with depreciation, and electricity.
 
-Owns prices. It knows a run as GPU-hours and megawatt-hours.
-All in US dollars, low and high as the sources say.
+Inputs are GPU-hours and megawatt-hours. Results are in US dollars, low and high as the sources state.
 """
 
 from dataclasses import dataclass

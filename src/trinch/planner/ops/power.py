@@ -1,6 +1,6 @@
-"""Power, energy and carbon of a site, from what nodes were measured to draw rather than their nameplate.
+"""Power, energy and carbon of a site, from measured node power rather than nameplate.
 
-Owns watts. It knows a run as a number of GPUs, hours and the share of them spent training.
+Inputs are a number of GPUs, hours, and the share of hours spent training.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Which way to survive failures: the ladder from plain checkpoints to hot restarts from a peer's memory.
+"""Recovery strategies, from plain checkpoints to hot restarts from a peer's memory, and the choice among them.
 
-Owns the choice, the operator's options, and one simulated run of a plan; rates and checkpoints are
-`reliability`'s, chance is `simulate`'s.
+Also holds the operator's options and runs the simulation of a plan. Rates and checkpoints come from
+`reliability`, the Monte-Carlo from `run_simulation`.
 """
 
 import math
@@ -57,7 +57,7 @@ class Survival:
 
 
 def pick(plan: Plan, fleet: rel.Fleet, n_gpus: int, options: Options) -> Survival:
-    """The rung asked for, or the least machinery that keeps 90 % of the time, or the best there is."""
+    """The strategy requested, or the simplest that keeps 90 % of the time, or the best one."""
     rungs = ladder(plan, fleet, n_gpus, options)
     if options.checkpoint or options.hot is not None:
         wanted = [

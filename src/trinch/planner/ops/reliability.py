@@ -1,7 +1,7 @@
 """How often a synchronous job is interrupted, what a checkpoint costs, and how often to write one.
 
-Owns failure rates by cause (published fleets), the checkpoint's size, stall and interval (optimum and chosen)
-and the expected effective training time. It knows the job only as a number of GPUs and of bytes.
+Failure rates by cause (published fleets), the checkpoint's size, stall and interval (optimum and chosen),
+and the expected effective training time, for a job given as a number of GPUs and of bytes.
 
 One interruption stops everyone: the job's mean time between failures is that of one GPU divided by their
 number, and times between failures are exponential (arXiv 2410.21680 fits the same model).
@@ -81,7 +81,7 @@ def between_fleets_sigma() -> float:
 class Checkpoint:
     """What saving the state costs, in seconds.
 
-    stall_s     training stands still for each checkpoint
+    stall_s     training pauses for each checkpoint
     lag_s       from the start of a checkpoint until it can be restored from
     interval_s  between checkpoints, as chosen; `optimum_s` is the interval of least loss
     """

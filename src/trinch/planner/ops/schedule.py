@@ -1,7 +1,7 @@
-"""When it is done: GPUs arriving over time, deliveries that slip, a deadline and the chance of meeting it.
+"""Completion date: GPUs delivered over time, late deliveries, and the probability of meeting a deadline.
 
-Owns dates. It knows the work as GPU-seconds of undisturbed training and each fleet size by a sample of its
-effective training time (from `simulate`).
+Inputs are the work in GPU-seconds of undisturbed training and, for each fleet size, a sample of its effective
+training time (from `run_simulation`).
 """
 
 import re

@@ -1,7 +1,6 @@
 """The operations tables: every number the planner did not compute, with its unit, source, date and mark.
 
-Owns the reading of `data/*.csv` tables in the shape `key,value,low,high,unit,source,date,mark`, and nothing
-of what the numbers are used for. Marks say how far a number may be trusted:
+Reads `data/*.csv` tables with columns `key,value,low,high,unit,source,date,mark`. Marks say how far a number may be trusted:
 
 verified     read in the source itself
 measured     computed by us from published raw data

@@ -1,6 +1,6 @@
-"""What a fit leaves behind: coefficients and the widths of the bands; and how to price with them.
+"""The result of a fit: coefficients and the widths of the bands; and how to price with them.
 
-Owns data/calibration.csv, the shipped fit (written by `trinch plan calibrate`). A band is conformal: half its
+data/calibration.csv is the shipped fit (written by `trinch plan calibrate`). A band is conformal: half its
 width, in logarithms, is the 80 % quantile of the errors on rows that the fit had not seen, one for models
 whose family the fit knew and a wider one for models it did not.
 """

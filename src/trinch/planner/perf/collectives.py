@@ -2,7 +2,7 @@
 
 Ranks are numbered tensor, context, data, pipeline from the inside out, so a group is described by its size
 and its stride (how many ranks lie between neighbours). All functions take and return arrays; bytes are per
-GPU; times in seconds. Knows nothing of models.
+GPU; times in seconds.
 """
 
 import numpy as np

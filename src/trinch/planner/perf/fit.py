@@ -2,8 +2,8 @@
 
 Maximum a posteriori: robust (Huber) residuals of log step time, and a prior on every coefficient so that the
 few that a table does not determine stay where physics put them. Levenberg-Marquardt in plain numpy.
-Owns data/coefficients.csv (names, priors, meaning), the rule that keeps families out of the fit, and the
-cross-validation that sets the bands. Run by `trinch plan calibrate RUNS.csv`.
+data/coefficients.csv holds names, priors and meanings. This module also decides which families are left out of
+the fit and cross-validates to set the bands. Run by `trinch plan calibrate RUNS.csv`.
 """
 
 import math

@@ -1,7 +1,7 @@
 """GPUs, nodes and sites: what the hardware can do, from the tables in data/.
 
-Owns the tables `gpus.csv` (one value a line, with source and date) and `sites.csv`.
-Knows nothing of models, layouts or how efficiently anything is used.
+Reads `gpus.csv` (one value a line, with source and date) and `sites.csv`. Nominal rates only: efficiencies are
+in `kernels.csv`.
 """
 
 import csv

@@ -2,7 +2,6 @@
 
 `Layout` is one; `Layouts` holds the same fields as numpy arrays, so that one implementation of memory and
 step time serves a single prediction and a search over thousands. `Plan` is a layout that was priced.
-Knows nothing of how long anything takes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -118,7 +117,7 @@ class Plan:
     """A model on a machine in a layout, priced: what failures, power, cost, calendar and manifests read.
 
     `breakdown_s` parts add up to `step_time_s`; `memory_gb` parts add up to `memory_total_gb`, the fullest
-    GPU. `band_s` holds 80 % of outcomes. GPUs asked for = n_gpus + spare_gpus.
+    GPU. `band_s` holds 80 % of outcomes. n_gpus + spare_gpus is the number of GPUs requested.
     """
 
     workload: Workload

@@ -2,7 +2,6 @@
 
 No sampling: the grid below is complete, and all of it that fits is priced by the same code that predicts a
 table. GPU counts need not be powers of two: data parallelism takes any width, what is left over are spares.
-Knows nothing of failures, power or money.
 """
 
 import math
@@ -238,7 +237,7 @@ def _powers(most: int) -> list[int]:
 
 
 def _by_chunks(grid: Layouts, number: Callable[[Layouts], Array]) -> Array:
-    """One number a layout, worked out in pieces small enough for the processor's cache."""
+    """One number a layout, computed in pieces small enough for the processor's cache."""
     pieces = [np.arange(i, min(i + CHUNK, len(grid))) for i in range(0, len(grid), CHUNK)]
     return np.concatenate([number(grid.take(piece)) for piece in pieces] or [np.zeros(0)])
 
@@ -249,7 +248,7 @@ def _check(machine: Machine, gpus: int, tokens: float, precision: str) -> None:
     if gpus > machine.max_gpus:
         raise PlanError(
             f"{machine.site} offers at most {machine.max_gpus:,} {machine.gpu.name}: "
-            "ask for that, or drop --site"
+            "request that many, or drop --site"
         )
     if tokens <= 0:
         raise PlanError(f"{tokens:g} tokens: a positive number is needed")

@@ -1,7 +1,7 @@
 """Memory of the fullest GPU, by kind: weights, gradients, optimizer, activations, logits, overhead.
 
 Activation counts follow arXiv 2205.05198 section 4, extended to fused attention, gated and expert MLPs and
-context parallelism. Knows nothing of time.
+context parallelism.
 """
 
 import numpy as np

@@ -2,7 +2,7 @@
 
 A `Case` is everything about a run except its layout; `Cases` holds the numbers of many as float arrays of
 shape (n,), or of shape (1,) when one model is tried in many layouts: numpy broadcasting does the rest.
-Owns the kernel and engine tables. Knows nothing of time.
+Also reads the kernel and engine tables.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
-"""From a row of a table of runs to a case and a layout; what the row leaves blank is inferred and said.
+"""From a row of a table of runs to a case and a layout; blank cells are inferred, and listed as inferred.
 
 The table has the columns of docs/planner.md (model shape, GPU, layout, engine, date, measurement).
-Knows nothing of how coefficients were found.
 """
 
 import csv
@@ -200,13 +199,13 @@ def _shaped(row: Row) -> Workload | None:
     """The preset with the same width, heads and experts: it knows head width, latent attention."""
 
     def same(known: Workload) -> bool:
-        told = {"hidden": known.hidden, "heads": known.heads, "kv_heads": known.kv_heads}
-        told |= {"experts": known.experts, "top_k": known.top_k, "moe_ffn": known.moe_ffn}
+        shape = {"hidden": known.hidden, "heads": known.heads, "kv_heads": known.kv_heads}
+        shape |= {"experts": known.experts, "top_k": known.top_k, "moe_ffn": known.moe_ffn}
         if not known.experts:
-            told["ffn"] = known.ffn
+            shape["ffn"] = known.ffn
         if bool(_number(row, "experts")) != bool(known.experts):
             return False
-        return all(_number(row, name) in (None, value) for name, value in told.items())
+        return all(_number(row, name) in (None, value) for name, value in shape.items())
 
     if not row.get("heads"):
         return None
@@ -284,7 +283,7 @@ def _interleaving(
 def _micro_batch(work: Workload, share: int, pp: int, software: Engine) -> int:
     """Sequences at a time when the row is silent: one in a pipeline, else up to 16k tokens of the share.
 
-    torchtitan cuts the share into as many micro-batches as it has stages unless told otherwise.
+    torchtitan cuts the share into as many micro-batches as it has stages unless set otherwise.
     """
     if pp > 1 and software.name == "torchtitan":
         return max(1, share // pp)
@@ -312,7 +311,7 @@ def _sizes(row: Row, machine: Machine, work: Workload, gpus: int, inferred: list
 
 
 def _least_recompute(case: Case, layout: Layout, software: Engine) -> Layout:
-    """The engine's default, or as much more as memory asks for.
+    """The engine's default, or as much more as memory requires.
 
     A tuned recipe is believed to get by with less than our count says, by the engine's `memory_slack`.
     """

@@ -1,7 +1,7 @@
-"""How many GPUs answer a stream of requests in time, laid out how, at what price.
+"""GPUs, layout and price to serve a rate of requests within latency limits.
 
-Owns the queue: continuous batching on replicas of a model, either mixed (each replica prefills and decodes)
-or split (prefill workers feed decode workers). Forward passes are timed by `roofline`. Rates are averages of
+The queue: continuous batching on replicas of a model, either mixed (each replica prefills and decodes)
+or split (prefill workers feed decode workers). `serving_roofline` times forward passes. Rates are averages of
 Poisson arrivals with fixed prompt and answer lengths; times are means, not tails.
 """
 

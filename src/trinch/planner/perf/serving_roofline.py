@@ -1,8 +1,7 @@
 """Time of one forward pass while serving: prefill of a prompt, or one decode step with a KV cache.
 
-Owns the roofline: every operation takes the longer of its arithmetic and its memory traffic (softly: a
+Every operation takes the longer of its arithmetic and its memory traffic (softly: a
 power mean of exponent 3), at efficiencies of `data/serving.csv`. Functions take numpy arrays and broadcast.
-Knows nothing of requests, queues or money.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
-"""How long one optimizer step takes: one analytic model over arrays of cases and layouts.
+"""Time of one optimizer step: one analytic model over arrays of cases and layouts.
 
 Every part is physics (FLOPs over achieved rate, bytes over bandwidth, latency) times a calibrated
 coefficient of order one; docs/planner.md lists them. Parts add up to the step time by construction.
-Prediction of a table and search over layouts both call `step_parts`. Knows nothing of files or fitting.
+Prediction of a table and search over layouts both call `step_parts`.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""How far predictions lie from measurements, family by family, and whether the bands hold what they say.
-
-Knows nothing of how predictions are made.
-"""
+"""Errors of predictions against measurements by family, and the coverage of the bands."""
 
 import math
 from collections.abc import Callable, Sequence

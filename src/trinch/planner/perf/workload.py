@@ -2,7 +2,6 @@
 
 Dense and mixture-of-experts decoders; multi-head, grouped-query and latent (MLA) attention; gated or
 plain MLP; shared experts; Grok-2's dense residual. Presets are in data/models.toml; Grok's come from `model`.
-Knows nothing of GPUs, layouts or time.
 """
 
 import json

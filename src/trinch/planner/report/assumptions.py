@@ -1,7 +1,4 @@
-"""The list of every table value a plan leaned on, with source, date and mark: the report's last page.
-
-Owns the choice of which rows matter to one plan; knows nothing of how they were used.
-"""
+"""Every table value that a plan depends on, with source, date and mark: the report's last page."""
 
 import csv
 from importlib.resources import files

@@ -1,7 +1,6 @@
 """Charts as inline SVG that follow the page's light and dark colours; the same numbers give the same bytes.
 
-Owns drawing (matplotlib, in the `plan` extra) and nothing of what is drawn. Colours are written as CSS
-variables, so the page decides them; text stays text.
+Drawing needs matplotlib (the `plan` extra). Colours are CSS variables, so the page sets them; text stays text.
 """
 
 import io

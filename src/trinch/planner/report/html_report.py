@@ -1,6 +1,6 @@
-"""The report: one HTML file that stands alone, light, dark or printed, the answer first.
+"""The report: one self-contained HTML file, light, dark or printed, results first.
 
-Owns the choice of charts and tables; sentences come from `prose`, numbers from the plan and its `sections`,
+Chooses charts and tables; sentences come from `report_text`, numbers from the plan and its `sections`,
 drawings from `charts`. Everything is escaped by Jinja2 (in the `plan` extra) except the drawings, whose
 labels matplotlib escapes.
 """

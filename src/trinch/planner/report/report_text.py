@@ -1,6 +1,6 @@
 """Sentences and formats of the report: numbers with units an operator uses, no number without its range.
 
-Owns the words. It knows a plan and its `sections`, and nothing of HTML.
+Input is a plan and its `sections`; output is plain text.
 """
 
 import math

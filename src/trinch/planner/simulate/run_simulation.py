@@ -1,7 +1,7 @@
 """Monte-Carlo of one long job over the calendar: interruptions, lost work, spares, repairs, elastic shrink.
 
-Owns chance. Rates, checkpoints and recovery come from `reliability`; the work comes as seconds of undisturbed
-training. All trials advance together, one interruption at a time, as numpy columns; the seed decides
+Rates, checkpoints and recovery come from `reliability`; the work is given as seconds of undisturbed training.
+ All trials advance together, one interruption at a time, as numpy columns; the seed decides
 everything.
 """
 
@@ -32,7 +32,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One column a trial; seconds unless said. productive + stall + lost + down + waiting + shrunk = wall."""
+    """One column a trial; seconds unless stated. productive + stall + lost + down + waiting + shrunk = wall."""
 
     wall: Floats
     productive: Floats

@@ -1,7 +1,4 @@
-"""Endpoints for those who run the server: health, readiness, metrics, keys, the OpenAPI document.
-
-Owns what "ready" means. Knows nothing of posts.
-"""
+"""Endpoints for operators: health, readiness, metrics, keys."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
@@ -13,7 +10,7 @@ from starlette.routing import Route
 
 from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
-from trinch.server.http.connection_limits import Bounded
+from trinch.server.http.connection_limits import LimitedConnection
 from trinch.server.http.errors import Problem
 from trinch.store.writer import BEHIND
 
@@ -26,7 +23,7 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def health(_: Request) -> Response:
-    """The process lives and answers."""
+    """The process responds."""
     return codec.Json({"status": "ok"})
 
 
@@ -38,7 +35,7 @@ async def ready(request: Request) -> Response:
         for child in state.children
         if child.name == "indexer" and not child.running
     ]
-    if not state.live.now:
+    if not state.live.current:
         reasons.append("the store has not been looked at yet")
     elif state.live.behind() > 2 * BEHIND:
         reasons.append(f"the index is {state.live.behind():,} events behind")
@@ -52,9 +49,9 @@ async def metrics(request: Request) -> Response:
 
 
 def _gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], float]]:
-    live = state.live.now
-    yield "trinch_evicted_connections_total", {}, Bounded.evicted
-    yield "trinch_connections", {}, Bounded.count()
+    live = state.live.current
+    yield "trinch_evicted_connections_total", {}, LimitedConnection.evicted
+    yield "trinch_connections", {}, LimitedConnection.count()
     pools = {"search": state.search_pool, "answer": state.answer_pool, "ingest": state.ingest_pool}
     for name, pool in pools.items():
         yield "trinch_waiting", {"pool": name}, pool.busy
@@ -67,14 +64,14 @@ def _gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], float]]:
 
 
 async def keys(request: Request) -> Response:
-    """GET: every key without its hash. POST: a new one, with its token, which is shown this once."""
+    """GET: every key without its hash. POST: make a key; its token is in this response only."""
     state = state_of(request)
     if request.method == "GET":
-        return codec.Json({"keys": [_shown(key) for key in state.keys.all()]})
-    given = await codec.body(request, NewKey)
+        return codec.Json({"keys": [_public_fields(key) for key in state.keys.all()]})
+    given = await codec.read_body(request, NewKey)
     key, token = state.keys.add(given.name, given.scopes)
     state.audit.write(event="key made", key=key.id, scopes=list(key.scopes))
-    return codec.Json(_shown(key) | {"token": token}, 201)
+    return codec.Json(_public_fields(key) | {"token": token}, 201)
 
 
 async def revoke(request: Request) -> Response:
@@ -85,10 +82,10 @@ async def revoke(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _shown(key: msgspec.Struct) -> dict[str, object]:
-    shown: dict[str, object] = msgspec.to_builtins(key)
-    del shown["hash"]
-    return shown
+def _public_fields(key: msgspec.Struct) -> dict[str, object]:
+    fields: dict[str, object] = msgspec.to_builtins(key)
+    del fields["hash"]
+    return fields
 
 
 routes = [

@@ -1,7 +1,4 @@
-"""The OpenAPI document, made from the same types that read the requests.
-
-Owns `/openapi.json` and the descriptions in it. Knows nothing of how requests are served.
-"""
+"""`/openapi.json`: the OpenAPI document, generated from the types that decode the requests."""
 
 import re
 from typing import Any
@@ -67,13 +64,13 @@ _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]
     ("post", "/v1/ask", "Answer a question", None, v1.Ask, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("get", "/v1/evidence", "Count the posts about a question", v1.Evidence, None, 200, _object("posts", "authors", "volume"), []),
     ("get", "/v1/posts/{key}", "Get a post", v1.Fetch, None, 200, {"$ref": "#/components/schemas/Post"}, []),
-    ("post", "/v1/visible", "Which posts may still be shown", None, v1.Visible, 200, _object("visible"), []),
-    ("get", "/v1/stats", "What was drunk", None, None, 200, _object("events", "posts", "languages", "days"), []),
+    ("post", "/v1/visible", "Which posts are still visible", None, v1.Visible, 200, _object("visible"), []),
+    ("get", "/v1/stats", "Statistics of the store", None, None, 200, _object("events", "posts", "languages", "days"), []),
     ("post", "/v1/ingest", "Send posts as lines", upload.Ingest, "application/x-ndjson", 200, _object("read", "accepted", "rejected"), []),
     ("post", "/v1/chat/completions", "OpenAI Chat Completions", None, chat_completions.Completion, 200, _object("id", "object", "choices", "usage", "trinch"), [_STREAM]),
     ("post", "/v1/responses", "OpenAI Responses", None, responses.ResponseRequest, 200, _object("id", "object", "output", "usage", "trinch"), [_STREAM]),
-    ("get", "/v1/responses/{id}", "Answer again what a response answered", responses.Retrieve, None, 200, _object("id", "object", "output", "usage", "trinch"), [_STREAM]),
-    ("delete", "/v1/responses/{id}", "Forget a response", None, None, 200, _object("id", "object", "deleted"), []),
+    ("get", "/v1/responses/{id}", "Get a response, answered again", responses.Retrieve, None, 200, _object("id", "object", "output", "usage", "trinch"), [_STREAM]),
+    ("delete", "/v1/responses/{id}", "Delete a response", None, None, 200, _object("id", "object", "deleted"), []),
     ("get", "/v1/models", "List models", None, None, 200, _object("object", "data"), []),
     ("get", "/v1/models/{model}", "Get a model", None, None, 200, _object("id", "object"), []),
     ("get", "/v1/keys", "List keys", None, None, 200, _object("keys"), []),

@@ -1,7 +1,6 @@
-"""Posts sent by HTTP: lines in any format we read, acknowledged once they are durable.
+"""`POST /v1/ingest`: posts as lines in any supported format, acknowledged once they are durable.
 
-Owns the endpoint, its bounds and its waiting for the index. Sending the same lines again changes nothing, so a
-client that got no answer simply repeats. Knows nothing of formats.
+Sending the same lines again changes nothing, so a client that got no response repeats its request.
 """
 
 import asyncio
@@ -22,18 +21,18 @@ from trinch.server.http.errors import Problem
 from trinch.store.store import Store
 from trinch.store.writer import BEHIND, Rejected, Totals, Writer
 
-LONGEST_LINE = 1_000_000
-LARGEST = 64_000_000
+MAX_LINE = 1_000_000
+MAX_UPLOAD = 64_000_000
 """Bytes of one request."""
 
-TOLD = 20
-"""Rejected lines that the response names; all of them are counted, and kept in `rejected.jsonl`."""
+MAX_REPORTED = 20
+"""Rejected lines listed in the response; all are counted, and stored in `rejected.jsonl`."""
 
-CHUNK = 500
-"""Lines between two looks at how far the index is behind."""
+BATCH_LINES = 500
+"""Lines stored at once; before each batch the lag of the index is checked."""
 
-PATIENCE = 20.0
-"""Seconds to wait for an index that is behind before the rest is refused."""
+INDEX_WAIT_SECONDS = 20.0
+"""Time to wait for an index that is behind before the rest is rejected."""
 
 
 class Ingest(msgspec.Struct):
@@ -42,15 +41,15 @@ class Ingest(msgspec.Struct):
     format: Literal["auto", "jsonl", "x", "jetstream"] = "auto"
 
 
-class Refused(msgspec.Struct, frozen=True):
-    """A line that could not be read."""
+class RejectedLine(msgspec.Struct, frozen=True):
+    """A line that could not be parsed."""
 
     line: int
     reason: str
 
 
-class Acknowledged(msgspec.Struct):
-    """What became of the lines; all that was accepted is durable."""
+class IngestResult(msgspec.Struct):
+    """Counts of the lines; everything accepted is durable."""
 
     read: int = 0
     accepted: int = 0
@@ -58,7 +57,7 @@ class Acknowledged(msgspec.Struct):
     rejected: int = 0
     deleted: int = 0
     ignored: int = 0
-    rejects: list[Refused] = []
+    rejects: list[RejectedLine] = []
     """The first few."""
 
 
@@ -68,31 +67,27 @@ async def ingest(request: Request) -> Response:
         "application/jsonl",
     ):
         raise Problem(415, "send lines as Content-Type: application/x-ndjson", code="unsupported_media_type")
-    given, state = codec.query(request, Ingest), state_of(request)
-    done, lines, first = Acknowledged(), list[bytes](), 1
+    given, state = codec.read_query(request, Ingest), state_of(request)
+    result, lines, first_line = IngestResult(), list[bytes](), 1
     async for line in _lines(request):
         lines.append(line)
-        if len(lines) == CHUNK:
-            await _drink(state, given.format, lines, first, done)
-            first, lines = first + len(lines), []
-    await _drink(state, given.format, lines, first, done)
-    return codec.Json(done)
+        if len(lines) == BATCH_LINES:
+            await _store_lines(state, given.format, lines, first_line, result)
+            first_line, lines = first_line + len(lines), []
+    await _store_lines(state, given.format, lines, first_line, result)
+    return codec.Json(result)
 
 
 async def _lines(request: Request) -> AsyncIterator[bytes]:
-    """The lines of the body as they come. Raises Problem where it is too long or breaks off."""
+    """The lines of the body as they arrive. Raises Problem when it is too long or ends early."""
     rest, length = b"", 0
     try:
         async for chunk in request.stream():
             length += len(chunk)
             *whole, rest = (rest + chunk).split(b"\n")
-            if (
-                length > LARGEST
-                or len(rest) > LONGEST_LINE
-                or any(len(line) > LONGEST_LINE for line in whole)
-            ):
+            if length > MAX_UPLOAD or len(rest) > MAX_LINE or any(len(line) > MAX_LINE for line in whole):
                 raise Problem(
-                    413, f"at most {LARGEST:,} bytes, and {LONGEST_LINE:,} in a line", code="body_too_large"
+                    413, f"at most {MAX_UPLOAD:,} bytes, and {MAX_LINE:,} in a line", code="body_too_large"
                 )
             for line in whole:
                 yield line
@@ -101,37 +96,41 @@ async def _lines(request: Request) -> AsyncIterator[bytes]:
     yield rest
 
 
-async def _drink(state: AppState, format: str, lines: list[bytes], first: int, done: Acknowledged) -> None:
-    """Make lines durable, at a pace the index can follow."""
+async def _store_lines(
+    state: AppState, format: str, lines: list[bytes], first_line: int, result: IngestResult
+) -> None:
+    """Store lines durably, no faster than the index can follow."""
     waited = 0.0
     while state.live.behind() > BEHIND:
-        if waited >= PATIENCE:
-            reason = f"the index is behind; lines before {first} are durable, send the rest later"
+        if waited >= INDEX_WAIT_SECONDS:
+            reason = f"the index is behind; lines before {first_line} are durable, send the rest later"
             raise Problem(503, reason, code="behind", retry=5)
         await asyncio.sleep(0.1)
         waited += 0.1
-    state.live.known, totals, refused = await state.ingest_pool.run(_take, state.data, format, lines, first)
+    state.live.newest_seq, totals, rejected = await state.ingest_pool.run(
+        _ingest_lines, state.data, format, lines, first_line
+    )
     for name in ("read", "accepted", "duplicates", "rejected", "deleted", "ignored"):
-        setattr(done, name, getattr(done, name) + getattr(totals, name))
-    done.rejects += refused[: TOLD - len(done.rejects)]
+        setattr(result, name, getattr(result, name) + getattr(totals, name))
+    result.rejects += rejected[: MAX_REPORTED - len(result.rejects)]
 
 
-def _take(
-    _: Store, data: Path, format: str, lines: list[bytes], first: int
-) -> tuple[int, Totals, list[Refused]]:
-    """Parse, and acknowledge on return."""
-    parse, refused = parser(AUTO if format == "auto" else format), []
+def _ingest_lines(
+    _: Store, data: Path, format: str, lines: list[bytes], first_line: int
+) -> tuple[int, Totals, list[RejectedLine]]:
+    """Parse and store; everything is durable on return."""
+    parse, rejected = parser(AUTO if format == "auto" else format), []
     writer = Writer(data)
-    for number, line in enumerate(lines, first):
+    for number, line in enumerate(lines, first_line):
         if not line.strip():
             continue
         try:
             writer.take(parse(line))
         except Malformed as error:
-            refused.append(Refused(number, str(error)))
+            rejected.append(RejectedLine(number, str(error)))
             writer.reject(Rejected("http", number, str(error), line))
     totals = writer.close()
-    return writer.last_seq, totals, refused
+    return writer.last_seq, totals, rejected
 
 
 routes = [Route("/v1/ingest", ingest, methods=["POST"])]

@@ -1,7 +1,4 @@
-"""Trinch's own endpoints: search, ask, posts, evidence, statistics, the live view.
-
-Owns their parameters and their event streams. Knows nothing of keys, limits or other vendors' formats.
-"""
+"""Trinch's own HTTP endpoints: search, ask, posts, evidence, statistics, the live view."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Literal
@@ -16,8 +13,9 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.service import serialize
-from trinch.service.ask import Asked, understood
-from trinch.service.volume import evidence
+from trinch.service.ask import AskRequest, interpret
+from trinch.service.stream import stream_answer
+from trinch.service.volume import evidence_json
 from trinch.store.query import MAX_LENGTH, QueryError, parse_time
 from trinch.store.stats import stats
 from trinch.store.store import Store, timed_search
@@ -68,30 +66,32 @@ class Visible(msgspec.Struct, forbid_unknown_fields=True):
     as_of: str | None = None
 
 
-def moment(text: str | None) -> int | None:
-    """An `as_of` in microseconds. Raises Problem."""
+def parse_as_of(text: str | None) -> int | None:
+    """An `as_of` in microseconds since 1970. Raises Problem."""
     try:
         return parse_time(text) if text else None
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise Problem(400, str(error), param="as_of", code="bad_time") from None
 
 
-def asked_of(given: Ask | Evidence) -> Asked:
+def question_from(given: Ask | Evidence) -> AskRequest:
     """The question of a request. Raises Problem for operators that cannot be read."""
-    return asked(given.question, earlier=given.earlier, where=given.where, as_of=moment(given.as_of))
+    return parse_question(
+        given.question, earlier=given.earlier, where=given.where, as_of=parse_as_of(given.as_of)
+    )
 
 
-def asked(text: str, *, earlier: list[str], where: str, as_of: int | None) -> Asked:
-    """`understood`, with a Problem for a QueryError."""
+def parse_question(text: str, *, earlier: list[str], where: str, as_of: int | None) -> AskRequest:
+    """`interpret`, with a Problem for a QueryError."""
     try:
-        return understood(text, earlier=earlier, where=where, as_of=as_of)
+        return interpret(text, earlier=earlier, where=where, as_of=as_of)
     except QueryError as error:
         raise Problem(400, str(error), param="where", code="bad_query") from None
 
 
 async def search(request: Request) -> Response:
-    given = codec.query(request, Search)
-    as_of = moment(given.as_of)
+    given = codec.read_query(request, Search)
+    as_of = parse_as_of(given.as_of)
     try:
         hits, took = await state_of(request).search_pool.run(
             timed_search, given.q, given.limit, given.sort, as_of
@@ -103,50 +103,49 @@ async def search(request: Request) -> Response:
 
 
 async def ask(request: Request) -> Response:
-    given = codec.query(request, Ask) if request.method == "GET" else await codec.body(request, Ask)
-    question, state = asked_of(given), state_of(request)
+    given = codec.read_query(request, Ask) if request.method == "GET" else await codec.read_body(request, Ask)
+    question, state = question_from(given), state_of(request)
     if given.stream or "text/event-stream" in request.headers.get("accept", ""):
-        return codec.EventStream(_told(state, question))
-    return codec.Json(await state.answer_pool.run(serialize.answered, question, state.language_model))
+        return codec.EventStream(_answer_events(state, question))
+    return codec.Json(await state.answer_pool.run(serialize.answer_json, question, state.language_model))
 
 
-async def _told(state: AppState, question: Asked) -> AsyncIterator[bytes]:
-    """An answer as events, claim by claim; each is looked up again just before it is sent."""
+async def _answer_events(state: AppState, question: AskRequest) -> AsyncIterator[bytes]:
+    """An answer as server-sent events: status, then sources and claims, then done."""
     asking = {"state": "searching", "question": question.text, "asked": question.question}
-    yield codec.event(asking | {"as_of": iso(question.as_of)}, "status")
+    yield codec.sse_event(asking | {"as_of": iso(question.as_of)}, "status")
     try:
-        shown = await state.answer_pool.run(serialize.answered, question, state.language_model)
-        sent = dict[str, int]()
-        for n in [claim["n"] for claim in shown["claims"]]:
-            shown = serialize.numbered(await state.search_pool.run(serialize.standing, shown), sent)
-            for claim in [claim for claim in shown["claims"] if claim["n"] == n]:
-                cited = {citation["key"]: citation["n"] for citation in claim["citations"]}
-                for source in shown["sources"]:
-                    if source["key"] in cited.keys() - sent.keys():
-                        yield codec.event(source, "source")
-                sent |= cited
-                yield codec.event(claim, "claim")
-        yield codec.event(await state.search_pool.run(serialize.standing, shown), "done")
+        async for update in stream_answer(
+            state.answer_pool, state.search_pool, question, state.language_model
+        ):
+            for source in update.new_sources:
+                yield codec.sse_event(source, "source")
+            if update.claim:
+                yield codec.sse_event(update.claim, "claim")
+            else:
+                yield codec.sse_event(update.answer, "done")
     except Problem as problem:
-        yield codec.event(problem.body, "error")
+        yield codec.sse_event(problem.body, "error")
 
 
-async def volume(request: Request) -> Response:
-    question = asked_of(codec.query(request, Evidence))
-    return codec.Json(await state_of(request).answer_pool.run(evidence, question))
+async def evidence(request: Request) -> Response:
+    question = question_from(codec.read_query(request, Evidence))
+    return codec.Json(await state_of(request).answer_pool.run(evidence_json, question))
 
 
 async def post(request: Request) -> Response:
-    key, as_of = request.path_params["key"], moment(codec.query(request, Fetch).as_of)
+    key, as_of = request.path_params["key"], parse_as_of(codec.read_query(request, Fetch).as_of)
     hit = await state_of(request).search_pool.run(Store.get, key, as_of)
     if hit is None:
-        raise Problem(404, "no post with this key may be shown", param="key", code="not_found")
+        raise Problem(404, "there is no visible post with this key", param="key", code="not_found")
     return codec.Json(serialize.post_json(hit))
 
 
 async def visible(request: Request) -> Response:
-    given = await codec.body(request, Visible)
-    shown = await state_of(request).search_pool.run(serialize.visible, given.keys, moment(given.as_of))
+    given = await codec.read_body(request, Visible)
+    shown = await state_of(request).search_pool.run(
+        serialize.visible_keys, given.keys, parse_as_of(given.as_of)
+    )
     return codec.Json({"visible": shown})
 
 
@@ -162,7 +161,7 @@ async def live(request: Request) -> Response:
 routes = [
     Route("/v1/search", search),
     Route("/v1/ask", ask, methods=["GET", "POST"]),
-    Route("/v1/evidence", volume),
+    Route("/v1/evidence", evidence),
     Route("/v1/posts/{key:path}", post),
     Route("/v1/visible", visible, methods=["POST"]),
     Route("/v1/stats", statistics),

@@ -1,6 +1,6 @@
-"""The audit log: who did what, when, with what outcome; never a word of a post or of a question.
+"""The audit log `audit.jsonl` in the data folder: who did what, when, with what status.
 
-Owns `audit.jsonl` in the data folder and its one older generation. Knows nothing of requests.
+Never holds a word of a post, a question, a token or an address of a source.
 """
 
 import logging
@@ -13,27 +13,27 @@ from trinch.posts.times import iso, now
 
 log = logging.getLogger("trinch.server")
 
-ROOM = 64_000_000
-"""Bytes after which the log is turned over to `audit.jsonl.1`."""
+MAX_BYTES = 64_000_000
+"""Size at which the log is renamed to `audit.jsonl.1`, replacing the one before."""
 
 
 class Audit:
-    """An open audit log; each line is on its way to the disk when `write` returns."""
+    """An open audit log; each line is written, unbuffered, when `write` returns."""
 
     def __init__(self, data: Path) -> None:
         data.mkdir(parents=True, exist_ok=True)
         self._path = data / "audit.jsonl"
         self._file = self._path.open("ab", buffering=0)
 
-    def write(self, **what: Any) -> None:
-        """One line with the time and these fields."""
+    def write(self, **fields: Any) -> None:
+        """Append one line with the time and these fields."""
         try:
-            self._file.write(msgspec.json.encode({"at": iso(now())} | what) + b"\n")
-            if self._file.tell() > ROOM:
+            self._file.write(msgspec.json.encode({"at": iso(now())} | fields) + b"\n")
+            if self._file.tell() > MAX_BYTES:
                 self._file.close()
                 self._path.replace(self._path.with_suffix(".jsonl.1"))
                 self._file = self._path.open("ab", buffering=0)
-        except OSError as error:  # a full disk must not take the answers away as well
+        except OSError as error:  # a full disk must not stop the server from answering
             log.error("cannot write %s: %s", self._path, error)
 
     def close(self) -> None:

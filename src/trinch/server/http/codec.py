@@ -1,8 +1,4 @@
-"""JSON and server-sent events on the wire: reading requests into typed values, writing responses.
-
-Owns decoding with reasons for people, bounds on bodies, and the framing of event streams. Knows nothing of what
-the values mean.
-"""
+"""Decoding of requests into typed values, and encoding of responses: JSON and server-sent events."""
 
 from collections.abc import AsyncIterator
 from typing import Any, TypeVar
@@ -20,7 +16,7 @@ MAX_BODY = 1_000_000
 """Bytes of a JSON request body."""
 
 DISCARDED = 32_000_000
-"""Bytes beyond that which are read and dropped, so that the client hears why; then the connection is closed."""
+"""Bytes beyond that which are read and dropped, so that the client gets the error; then the connection closes."""
 
 
 class Json(Response):
@@ -33,7 +29,7 @@ class Json(Response):
 
 
 class EventStream(StreamingResponse):
-    """A stream of server-sent events. Only its first error can be a status; later ones are events."""
+    """A stream of server-sent events. An error before the first event is a status; a later one is an event."""
 
     media_type = "text/event-stream"
 
@@ -41,16 +37,16 @@ class EventStream(StreamingResponse):
         super().__init__(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
-def event(data: Any, name: str | None = None) -> bytes:
+def sse_event(data: Any, name: str | None = None) -> bytes:
     """One server-sent event."""
     head = f"event: {name}\n".encode() if name else b""
     return head + b"data: " + encode(data) + b"\n\n"
 
 
-async def body(request: Request, kind: type[Value], *, nulls: bool = True) -> Value:
-    """The JSON body as `kind`. Raises Problem: too long, too slow, not JSON, not what is asked for.
+async def read_body(request: Request, kind: type[Value], *, drop_nulls: bool = False) -> Value:
+    """The JSON body as `kind`. Raises Problem: too long, too slow, not JSON, or not of this type.
 
-    Without `nulls` a field that is null counts as not given, which is how OpenAI's clients leave options out."""
+    With `drop_nulls` a field that is null counts as absent: OpenAI's clients send options as null."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise Problem(415, "send the body as Content-Type: application/json", code="unsupported_media_type")
     raw, length = bytearray(), 0
@@ -65,13 +61,13 @@ async def body(request: Request, kind: type[Value], *, nulls: bool = True) -> Va
         raise Problem(408, "the body did not end in time", code="timeout") from None
     if length > MAX_BODY:
         raise Problem(413, f"the body is longer than {MAX_BODY:,} bytes", code="body_too_large")
-    if not nulls:
-        fields = decoded(bytes(raw), dict[str, msgspec.Raw])
+    if drop_nulls:
+        fields = decode(bytes(raw), dict[str, msgspec.Raw])
         raw = bytearray(encode({name: value for name, value in fields.items() if bytes(value) != b"null"}))
-    return decoded(bytes(raw), kind)
+    return decode(bytes(raw), kind)
 
 
-def decoded(raw: bytes, kind: type[Value]) -> Value:
+def decode(raw: bytes, kind: type[Value]) -> Value:
     """JSON text as `kind`. Raises Problem."""
     try:
         return msgspec.json.decode(raw, type=kind)
@@ -83,13 +79,14 @@ def decoded(raw: bytes, kind: type[Value]) -> Value:
         raise Problem(400, f"the body is not JSON: {error}", code="not_json") from None
 
 
-def query(request: Request, kind: type[Value], *, strangers: bool = False) -> Value:
-    """The query string as `kind`: repeated names make lists, text becomes numbers and booleans. Raises Problem, also
-    for names not known, unless `strangers` may stand there."""
+def read_query(request: Request, kind: type[Value], *, allow_unknown: bool = False) -> Value:
+    """The query string as `kind`: repeated names become lists, text becomes numbers and booleans.
+
+    Raises Problem, also for unknown names unless `allow_unknown`."""
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}  # type: ignore[arg-type]  # `kind` is a Struct
     given: dict[str, Any] = {}
     for name in request.query_params:
-        if name not in fields and strangers:
+        if name not in fields and allow_unknown:
             continue
         if name not in fields:
             known = ", ".join(fields)
@@ -97,8 +94,8 @@ def query(request: Request, kind: type[Value], *, strangers: bool = False) -> Va
                 400, f"unknown parameter {name!r} (known: {known})", param=name, code="unknown_parameter"
             )
         values = request.query_params.getlist(name)
-        many = msgspec.inspect.type_info(fields[name].type)
-        if isinstance(many, msgspec.inspect.ListType | msgspec.inspect.VarTupleType):
+        field_type = msgspec.inspect.type_info(fields[name].type)
+        if isinstance(field_type, msgspec.inspect.ListType | msgspec.inspect.VarTupleType):
             given[name] = values
         elif len(values) > 1:
             raise Problem(400, f"{name} is given {len(values)} times", param=name, code="repeated_parameter")
@@ -116,6 +113,6 @@ def _invalid(error: msgspec.ValidationError) -> Problem:
     return Problem(400, f"{param}: {reason}" if param else reason, param=param, code="invalid_value")
 
 
-def base(request: Request) -> str:
-    """The address by which the client knows this server, without a slash at the end."""
+def base_url(request: Request) -> str:
+    """The address by which the client reached this server, without a trailing slash."""
     return str(request.base_url).rstrip("/")

@@ -1,7 +1,4 @@
-"""What a client did wrong, and how it is told: always OpenAI's error shape, never a stack trace.
-
-Owns the one exception the endpoints raise and the body that it becomes. Knows nothing of endpoints.
-"""
+"""Errors of the HTTP API: the one exception that endpoints raise, and its response in OpenAI's error shape."""
 
 from typing import Any
 
@@ -17,7 +14,8 @@ _TYPES = {
 
 
 class Problem(Exception):
-    """A request that cannot be served. `param` names the field at fault, `code` the reason for machines."""
+    """A request that cannot be served. `param` names the field at fault, `code` is the reason for programs, `retry`
+    the seconds after which the client may try again."""
 
     def __init__(
         self, status: int, message: str, *, param: str | None = None, code: str | None = None, retry: int = 0
@@ -25,8 +23,8 @@ class Problem(Exception):
         super().__init__(message)
         self.status, self.message, self.param, self.code, self.retry = status, message, param, code, retry
 
-    def __reduce__(self) -> tuple[Any, ...]:  # by itself an exception is made again from its text alone
-        return _again, (self.status, self.message, self.param, self.code, self.retry)
+    def __reduce__(self) -> tuple[Any, ...]:  # by default an exception is unpickled from its message alone
+        return _rebuild, (self.status, self.message, self.param, self.code, self.retry)
 
     @property
     def body(self) -> dict[str, Any]:
@@ -38,9 +36,9 @@ class Problem(Exception):
         if self.status == 401:
             headers["WWW-Authenticate"] = "Bearer"
         if self.status == 408:
-            headers["Connection"] = "close"  # what comes late is not the next request
+            headers["Connection"] = "close"  # the rest of the body must not be read as the next request
         return Response(msgspec.json.encode(self.body), self.status, headers, "application/json")
 
 
-def _again(status: int, message: str, param: str | None, code: str | None, retry: int) -> Problem:
+def _rebuild(status: int, message: str, param: str | None, code: str | None, retry: int) -> Problem:
     return Problem(status, message, param=param, code=code, retry=retry)

@@ -1,8 +1,7 @@
-"""Keys: who may do what.
+"""API keys, in `keys.json` in the data folder: id, name, scopes and the SHA-256 of each token.
 
-Owns `keys.json` in the data folder: for each key its id, name, scopes and the SHA-256 of its token. A token is 256
-random bits, so its hash needs no salt and no slow function (there is nothing to guess); the token itself is shown
-once and kept nowhere. A server notices changes of the file at the next request.
+A token is 256 random bits, so its hash needs no salt and no slow function: it cannot be guessed. The token itself is
+shown once and not stored. A server notices changes of the file at the next request.
 """
 
 import contextlib
@@ -22,7 +21,7 @@ SCOPES = ("read", "ingest", "admin")
 
 
 class Key(msgspec.Struct, frozen=True):
-    """A key as it is kept."""
+    """A key as it is stored."""
 
     id: str
     name: str
@@ -32,7 +31,7 @@ class Key(msgspec.Struct, frozen=True):
 
     @property
     def grants(self) -> frozenset[str]:
-        """All that it allows."""
+        """The scopes it has; `admin` includes the others."""
         return frozenset(SCOPES if "admin" in self.scopes else self.scopes)
 
 
@@ -68,7 +67,7 @@ class Keys:
         return self._by_hash.get(_hash(token))
 
     def add(self, name: str, scopes: Iterable[str]) -> tuple[Key, str]:
-        """Make a key; it and its token, which is not kept."""
+        """Make a key. Returns it and its token, which is not stored."""
         token = f"trinch-{secrets.token_urlsafe(32)}"
         ordered = tuple(scope for scope in SCOPES if scope in set(scopes))
         key = Key(secrets.token_hex(4), name, ordered, _hash(token), str(iso(now())))
@@ -77,7 +76,7 @@ class Keys:
         return key, token
 
     def revoke(self, id: str) -> bool:
-        """Forget a key; False when there is none with this id."""
+        """Remove a key. Returns False when there is none with this id."""
         with self._locked():
             keys = self.all()
             kept = [key for key in keys if key.id != id]
@@ -93,7 +92,7 @@ class Keys:
             yield
 
     def _write(self, keys: list[Key]) -> None:
-        """All or nothing: a new file, on disk, in the place of the old one."""
+        """Replace the file atomically, synced to disk."""
         new = self._path.with_suffix(".new")
         with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(msgspec.json.format(msgspec.json.encode(keys)) + b"\n")

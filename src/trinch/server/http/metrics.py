@@ -1,8 +1,4 @@
-"""Counters in the text format of Prometheus (version 0.0.4).
-
-Owns the counting of requests and how everything is written. Every metric is explained in docs/operations.md.
-Knows nothing of HTTP.
-"""
+"""Request counters, and all metrics in the text format of Prometheus (version 0.0.4)."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -17,19 +13,19 @@ NAMES = {
     "trinch_requests_in_flight": "Requests being served now.",
     "trinch_connections": "Connections open now.",
     "trinch_evicted_connections_total": "Connections closed because they were too slow, silent or too many.",
-    "trinch_waiting": "Pieces of work running or waiting, by line.",
+    "trinch_waiting": "Tasks running or waiting, by worker pool (`search`, `answer`, `ingest`).",
     "trinch_events": "Acknowledged events in the log.",
-    "trinch_posts": "Posts that can be found.",
+    "trinch_posts": "Searchable posts.",
     "trinch_events_per_second": "Events acknowledged per second, over the last ten.",
     "trinch_behind": "Acknowledged events that are not yet searchable.",
-    "trinch_lag_seconds": "How long ago the newest event happened; absent while nothing is being drunk.",
-    "trinch_child_restarts_total": "Restarts of a process beside the server, by its name.",
+    "trinch_lag_seconds": "How long ago the newest event happened; absent while nothing is ingested.",
+    "trinch_child_restarts_total": "Restarts of a child process, by its name.",
 }
 """Every metric and its meaning."""
 
 
 class Metrics:
-    """The requests of one server, counted."""
+    """Request counters of one server."""
 
     def __init__(self) -> None:
         self.requests: Counter[tuple[str, str, int]] = Counter()
@@ -41,10 +37,10 @@ class Metrics:
         """Count one response."""
         self.requests[route, method, status] += 1
         self.buckets[route, bisect_left(BOUNDS, seconds)] += 1
-        self.seconds[route] += seconds  # type: ignore[assignment]  # a Counter of floats adds as well
+        self.seconds[route] += seconds  # type: ignore[assignment]  # a Counter also sums floats
 
     def text(self, gauges: Iterable[tuple[str, Mapping[str, str], float]]) -> str:
-        """Everything counted and these gauges (name, labels, value)."""
+        """All counters and these gauges (name, labels, value), as text."""
         lines = dict[str, list[str]]()
 
         def add(name: str, labels: Mapping[str, str], value: float, suffix: str = "") -> None:
@@ -56,12 +52,12 @@ class Metrics:
             served = {"route": route, "method": method, "status": str(status)}
             add("trinch_requests_total", served, count)
         for route, total in sorted(self.seconds.items()):
-            seen = 0
+            cumulative = 0
             for i, bound in enumerate((*map(str, BOUNDS), "+Inf")):
-                seen += self.buckets[route, i]
-                add("trinch_request_seconds", {"route": route, "le": bound}, seen, "_bucket")
+                cumulative += self.buckets[route, i]
+                add("trinch_request_seconds", {"route": route, "le": bound}, cumulative, "_bucket")
             add("trinch_request_seconds", {"route": route}, total, "_sum")
-            add("trinch_request_seconds", {"route": route}, seen, "_count")
+            add("trinch_request_seconds", {"route": route}, cumulative, "_count")
         add("trinch_requests_in_flight", {}, self.in_flight)
         for name, labels, value in gauges:
             add(name, labels, value)

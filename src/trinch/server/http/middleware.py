@@ -1,62 +1,39 @@
-"""The door: what must hold of every request before an endpoint sees it.
+"""ASGI middleware: the checks and headers that apply to every request, whatever its endpoint.
 
-Owns the checks of host and origin, keys and scopes, rates, the number of headers; CORS; the headers every response
-carries; the audit line and the count of each request. Knows nothing of what endpoints do.
-
-Without any key the server listens on loopback only, and whoever can reach it may do everything. So that a web page
-elsewhere cannot reach it through the reader's browser, the Host must name this machine (DNS rebinding) and an
-Origin, where a browser sends one, must be our own. A proxy in front gives itself away by its headers: then a key is
-needed.
+Checks the number of headers, Host, Origin and Sec-Fetch-Site, credentials and scopes, and the rate of each key; adds
+CORS and security headers; bounds the time a body may take; cancels a request whose client hung up; writes the audit
+line and counts the request. Who is allowed what is decided in `access.py`.
 """
 
 import asyncio
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from trinch.server.http.access import Access, AccessControl, token_from_query, without_token
 from trinch.server.http.audit import Audit
 from trinch.server.http.errors import Problem
-from trinch.server.http.keys import SCOPES, Key, Keys
 from trinch.server.http.metrics import Metrics
 
 MAX_HEADERS = 100
 PAUSE_SECONDS, BODY_SECONDS = 20.0, 300.0
 """How long a client may pause within its body, and take for all of it."""
-LOCAL = ("localhost", "127.0.0.1", "[::1]")
-OPEN = ("/healthz", "/readyz")
-"""Needs no key anywhere. Nor do the page, which without one holds no answer (`page.py`), and its `/static/` files."""
 
-_NEEDS = (("/v1/ingest", "ingest"), ("/v1/keys", "admin"))
-_PROXIED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
-
-
-@dataclass(slots=True)
-class Rules:
-    """What the door insists on."""
-
-    keyless: bool
-    """Whether requests without a key may do everything: only where none but this machine can connect."""
-    hosts: frozenset[str] | None
-    """Names (without port) by which this server may be called; None is any."""
-    origins: frozenset[str] = frozenset()
-    """Web origins other than our own that browsers may call from (CORS)."""
-    rate: float = 50.0
-    """Requests per second and key; twice as many at once."""
+CLIENT_CLOSED = 499
+"""Status in the audit log and the metrics of a request whose client hung up before the response (nginx's number)."""
 
 
 @dataclass(slots=True)
 class Middleware:
-    """The ASGI application behind the door."""
+    """The ASGI application behind the checks."""
 
     app: ASGIApp
-    rules: Rules
-    keys: Keys
+    control: AccessControl
     audit: Audit
     metrics: Metrics
     route_of: Callable[[Scope], str]
@@ -67,15 +44,15 @@ class Middleware:
             await self.app(scope, receive, send)
             return
         started, headers = time.monotonic(), Headers(scope=scope)
-        status, sent = 500, 0
+        status, sent = CLIENT_CLOSED, 0
         origin = headers.get("origin", "")
-        key: Key | None = None
+        access = Access()
 
         async def reply(message: Message) -> None:
             nonlocal status, sent
             if message["type"] == "http.response.start":
                 status = message["status"]
-                self._dress(MutableHeaders(scope=message), scope["path"], origin)
+                self._add_headers(MutableHeaders(scope=message), scope["path"], origin)
             else:
                 sent += len(message.get("body", b""))
             await send(message)
@@ -83,23 +60,24 @@ class Middleware:
         self.metrics.in_flight += 1
         try:
             try:
-                self._check(scope, headers, origin)
-                if scope["method"] == "OPTIONS" and origin in self.rules.origins:
-                    await Response(status_code=204)(scope, receive, reply)
-                    return
-                key = self._who(headers)
-                self._admit(scope, key, headers)
+                access = self._authorize(scope, headers)
             except Problem as problem:
                 await problem.response()(scope, receive, reply)
                 return
-            await self.app(scope, _in_time(receive), reply)
+            if early := self._early_response(scope, headers, access):
+                await early(scope, receive, reply)
+            else:
+                await _run_while_connected(self.app, scope, _with_body_timeout(receive), reply)
+        except Exception:
+            status = 500
+            raise
         finally:
             self.metrics.in_flight -= 1
             seconds = time.monotonic() - started
             route = self.route_of(scope)
             self.metrics.served(route, scope["method"], status, seconds)
             self.audit.write(
-                key=key.id if key else None,
+                key=access.key,
                 client=scope["client"][0] if scope.get("client") else None,
                 method=scope["method"],
                 route=route,
@@ -108,121 +86,138 @@ class Middleware:
                 bytes=sent,
             )
 
-    # ------------------------------------------------------------------ checks
-
-    def _check(self, scope: Scope, headers: Headers, origin: str) -> None:
+    def _authorize(self, scope: Scope, headers: Headers) -> Access:
+        """What the request is allowed, also as `request.state.scopes` and `request.state.key`. Raises Problem."""
         if len(scope["headers"]) > MAX_HEADERS:
             raise Problem(431, f"more than {MAX_HEADERS} headers", code="too_many_headers")
-        host = headers.get("host", "")
-        if self.rules.hosts is not None and _name(host) not in self.rules.hosts:
-            raise Problem(
-                421, f"this server is not called {_name(host)[:80]!r} (see --allow-host)", code="unknown_host"
-            )
-        if origin and urlsplit(origin).netloc != host and origin not in self.rules.origins:
-            raise Problem(
-                403, f"requests from {origin[:80]} are not allowed (see --cors)", code="foreign_origin"
-            )
+        access = self.control.authorize(scope, headers)
+        scope.setdefault("state", {}).update(scopes=access.scopes, key=access.key)
+        if access.key:
+            self._take_rate_token(access.key)
+        return access
 
-    def _who(self, headers: Headers) -> Key | None:
-        """The key of a request; None without one, and where none is needed. Raises Problem for a wrong one."""
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        token = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        key = self.keys.find(token) if token else None
-        if token and key is None and not self._free(headers):
-            raise Problem(401, "this key is not known; it may have been revoked", code="invalid_api_key")
-        return key
+    def _early_response(self, scope: Scope, headers: Headers, access: Access) -> Response | None:
+        """The response to a CORS preflight, or to a page opened with the start-up token in its address."""
+        if scope["method"] == "OPTIONS" and headers.get("origin", "") in self.control.rules.origins:
+            return Response(status_code=204)
+        if access.by_token and token_from_query(scope):
+            response = RedirectResponse(without_token(scope), 303)
+            self.control.set_cookie(response, scope)
+            return response
+        return None
 
-    def _free(self, headers: Headers) -> bool:
-        return self.rules.keyless and not any(name in headers for name in _PROXIED)
-
-    def _admit(self, scope: Scope, key: Key | None, headers: Headers) -> None:
-        """Scopes and rates. What is granted travels on as `request.state.scopes`, whose key it is as `.key`."""
-        path = scope["path"]
-        granted = (
-            frozenset(SCOPES) if key is None and self._free(headers) else key.grants if key else frozenset()
-        )
-        scope.setdefault("state", {}).update(scopes=granted, key=key.id if key else None)
-        if not (path == "/" or path in OPEN or path.startswith("/static/")):
-            needed = next((scope for start, scope in _NEEDS if path.startswith(start)), "read")
-            if not granted:
-                raise Problem(401, "a key is needed: Authorization: Bearer trinch-…", code="missing_api_key")
-            if needed not in granted:
-                raise Problem(403, f"this key has not the scope {needed!r}", code="insufficient_scope")
-        if key:
-            self._spend(key.id)
-
-    def _spend(self, id: str) -> None:
-        """Take one token of the key's bucket. Raises Problem when it is empty."""
-        clock, rate = time.monotonic(), self.rules.rate
+    def _take_rate_token(self, id: str) -> None:
+        """Take one token from the bucket of a key. Raises Problem when it is empty."""
+        clock, rate = time.monotonic(), self.control.rules.rate
         tokens, then = self._buckets.get(id, (2 * rate, clock))
         tokens = min(2 * rate, tokens + (clock - then) * rate)
         if tokens < 1:
             wait = math.ceil((1 - tokens) / rate)
-            raise Problem(
-                429,
-                f"more than {rate:g} requests a second with this key",
-                code="rate_limit_exceeded",
-                retry=wait,
-            )
+            reason = f"more than {rate:g} requests a second with this key"
+            raise Problem(429, reason, code="rate_limit_exceeded", retry=wait)
         self._buckets[id] = (tokens - 1, clock)
 
-    # ------------------------------------------------------------------ responses
-
-    def _dress(self, headers: MutableHeaders, path: str, origin: str) -> None:
-        """What every response says: sniff nothing, keep nothing; who may read it from elsewhere."""
+    def _add_headers(self, headers: MutableHeaders, path: str, origin: str) -> None:
+        """Security, caching and CORS headers of every response."""
         headers.setdefault("x-content-type-options", "nosniff")
         headers.setdefault("referrer-policy", "no-referrer")
+        headers.setdefault("cross-origin-resource-policy", "same-origin")
         if path.startswith(("/v1/", "/mcp")):
             headers["cache-control"] = "no-store"
             headers.setdefault("content-security-policy", "default-src 'none'; frame-ancestors 'none'")
-        if origin in self.rules.origins:
+        if origin in self.control.rules.origins:
             headers["access-control-allow-origin"] = origin
             headers["access-control-allow-headers"] = "authorization, content-type, x-api-key"
             headers["access-control-allow-methods"] = "GET, POST, DELETE"
             headers["access-control-max-age"] = "600"
+            headers["cross-origin-resource-policy"] = "cross-origin"
             headers["vary"] = "origin"
 
 
-def _in_time(receive: Receive) -> Receive:
-    """`receive`, to which a client that dawdles over its body has left."""
-    whole, deadline = False, time.monotonic() + BODY_SECONDS
+def _with_body_timeout(receive: Receive) -> Receive:
+    """`receive` that reports a disconnect when the client is too slow with its body."""
+    complete, deadline = False, time.monotonic() + BODY_SECONDS
 
-    async def received() -> Message:
-        nonlocal whole
-        if whole:
+    async def receive_in_time() -> Message:
+        nonlocal complete
+        if complete:
             return await receive()
         try:
             async with asyncio.timeout(min(PAUSE_SECONDS, deadline - time.monotonic())):
                 message = await receive()
         except TimeoutError:
             return {"type": "http.disconnect"}
-        whole = not message.get("more_body", False)
+        complete = not message.get("more_body", False)
         return message
 
-    return received
+    return receive_in_time
 
 
-def _name(host: str) -> str:
-    """A Host header without its port, lower-case."""
-    name, colon, port = host.lower().rpartition(":")
-    return name if colon and port.isdecimal() and not name.endswith(":") else host.lower()
+async def _run_while_connected(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run the application; cancel it when the client hangs up after its body was read.
+
+    ASGI reports a disconnect only to whoever calls `receive`, and an endpoint that computes does not. So from the end
+    of the body on, a task of ours waits for it.
+    """
+    connection = _Connection(receive, send, has_body=_has_body(scope))
+    running = asyncio.ensure_future(app(scope, connection.receive, connection.send))
+    connection.watch(running)
+    try:
+        await asyncio.wait({running})
+        if not (running.cancelled() and connection.disconnected.is_set()):
+            running.result()
+    finally:
+        running.cancel()
+        connection.close()
 
 
-def rules(
-    host: str, keys: bool, *, allow_hosts: Iterable[str] = (), origins: Iterable[str] = (), rate: float = 50.0,
-    require_keys: bool = False,
-) -> Rules:  # fmt: skip
-    """The rules for a server that listens on `host`. ValueError where they would leave it open to the network."""
-    loopback = is_loopback(host)
-    if not loopback and not keys:
-        raise ValueError(
-            f"{host} can be reached from elsewhere, and there is no key: make one first (trinch keys new NAME --data DIR)"
-        )
-    named = frozenset([*LOCAL, host.lower(), *(name.lower() for name in allow_hosts)])
-    hosts = named if loopback or allow_hosts else None
-    return Rules(loopback and not require_keys, hosts, frozenset(origins), rate)
+def _has_body(scope: Scope) -> bool:
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address to listen on can be reached from this machine alone."""
-    return host == "localhost" or host == "::1" or host.startswith("127.")
+class _Connection:
+    """`receive` and `send` of one request, and the task that waits for the client to hang up."""
+
+    def __init__(self, receive: Receive, send: Send, has_body: bool) -> None:
+        self._receive, self._send = receive, send
+        self._body_read = asyncio.Event()
+        self._has_body = has_body
+        if not has_body:
+            self._body_read.set()
+        self._responded = False
+        self.disconnected = asyncio.Event()
+        self._watching: asyncio.Task[None] | None = None
+
+    def watch(self, running: "asyncio.Future[None]") -> None:
+        """Cancel `running` when the client hangs up before the response is complete."""
+        self._watching = asyncio.create_task(self._watch(running))
+
+    async def _watch(self, running: "asyncio.Future[None]") -> None:
+        await self._body_read.wait()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        self.disconnected.set()
+        if not self._responded:
+            running.cancel()
+
+    async def receive(self) -> Message:
+        """The next part of the body; after the last one, the disconnect."""
+        if not self._has_body:
+            self._has_body = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        if self._body_read.is_set():
+            await self.disconnected.wait()
+            return {"type": "http.disconnect"}
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            self._body_read.set()
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._responded = True
+        await self._send(message)
+
+    def close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()

@@ -1,7 +1,6 @@
-"""OpenAI's Chat Completions, spoken so that its clients work unchanged.
+"""OpenAI's Chat Completions API, compatible with unchanged clients.
 
-Owns the request's options and the shapes of responses and chunks (docs/api.md says what is and is not honoured).
-Knows nothing of how questions are answered.
+Reads the request's options and builds responses and chunks; docs/api.md lists which options are supported.
 """
 
 import time
@@ -17,10 +16,18 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.server.openai import client_tasks
-from trinch.server.openai.markdown import Piece, words
-from trinch.server.openai.messages import MODEL, Conversation, Message, models, new_id, question_of, questions
-from trinch.server.openai.stream import extras, seen, told
-from trinch.service.ask import Asked
+from trinch.server.openai.markdown import Piece, count_words
+from trinch.server.openai.messages import (
+    MODEL,
+    Conversation,
+    Message,
+    models,
+    new_id,
+    question_of,
+    user_messages,
+)
+from trinch.server.openai.stream import extras, retrieved_posts, text_pieces
+from trinch.service.ask import AskRequest
 
 STARTED = int(time.time())
 
@@ -34,7 +41,7 @@ class StreamOptions(msgspec.Struct):
 
 
 class Completion(Conversation, kw_only=True):
-    """A request. Sampling options are accepted and mean nothing: an answer depends on the posts alone."""
+    """A request. Sampling options are accepted and have no effect: an answer depends on the posts alone."""
 
     messages: Annotated[list[Message], msgspec.Meta(min_length=1, max_length=1000)]
     stream_options: StreamOptions | None = None
@@ -44,7 +51,7 @@ class Completion(Conversation, kw_only=True):
 
 
 class _Reply(NamedTuple):
-    """A piece of the text, with its annotations; the last piece is empty and carries what goes beside the text."""
+    """A piece of the text with its annotations; the last piece is empty and carries the fields beside the text."""
 
     text: str
     notes: list[dict[str, Any]]
@@ -52,7 +59,7 @@ class _Reply(NamedTuple):
 
 
 async def completions(request: Request) -> Response:
-    given = await codec.body(request, Completion, nulls=False)
+    given = await codec.read_body(request, Completion, drop_nulls=True)
     if given.n not in (None, 1):
         raise Problem(400, "there is one answer: n must be 1", param="n", code="unsupported_parameter")
     if given.response_format and given.response_format.type != "text":
@@ -62,47 +69,53 @@ async def completions(request: Request) -> Response:
         )  # fmt: skip
     if "audio" in given.modalities:
         raise Problem(400, "answers are text", param="modalities", code="unsupported_parameter")
-    said = questions(given, given.messages, "messages")
-    heard, chore = words(*said), client_tasks.done(said[-1])
-    if chore:
-        replies = _chore(chore)
+    texts = user_messages(given, given.messages, "messages")
+    input_words, task = count_words(*texts), client_tasks.run_task(texts[-1])
+    if task:
+        replies = _task_reply(task)
     else:
-        replies = _answer(state_of(request), given, question_of(given, said, "messages"), codec.base(request))
+        replies = _answer(
+            state_of(request), given, question_of(given, texts, "messages"), codec.base_url(request)
+        )
     if given.stream:
-        return codec.EventStream(_chunks(given, replies, heard))
+        return codec.EventStream(_chunks(given, replies, input_words))
     parts = [part async for part in replies]
     text = "".join(part.text for part in parts)
     notes = [note for part in parts for note in part.notes]
     message = {"role": "assistant", "content": text, "refusal": None, "annotations": notes}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
     head = _head(new_id("chatcmpl-"), "chat.completion")
-    return codec.Json(head | {"choices": [choice], "usage": _usage(heard, text, given)} | parts[-1].extras)
+    return codec.Json(
+        head | {"choices": [choice], "usage": _usage(input_words, text, given)} | parts[-1].extras
+    )
 
 
-async def _answer(state: AppState, given: Completion, asked: Asked, base: str) -> AsyncIterator[_Reply]:
+async def _answer(state: AppState, given: Completion, asked: AskRequest, base: str) -> AsyncIterator[_Reply]:
     """An answer claim by claim, each looked up again just before it is sent."""
     shown: dict[str, Any] = {}
-    async for now, piece in told(state, asked, base):
+    async for now, piece in text_pieces(state, asked, base):
         shown = now
         if piece.text:
             yield _Reply(piece.text, _annotations(piece), {})
-    also = await seen(state, asked, shown, given.most_sources) if given.wants_all else []
+    also = await retrieved_posts(state, asked, shown, given.most_sources) if given.wants_all else []
     yield _Reply("", [], extras(given, shown, also, base))
 
 
-async def _chore(text: str) -> AsyncIterator[_Reply]:
+async def _task_reply(text: str) -> AsyncIterator[_Reply]:
     yield _Reply(text, [], {})
     yield _Reply("", [], {"trinch": None})
 
 
-async def _chunks(given: Completion, replies: AsyncIterator[_Reply], heard: int) -> AsyncIterator[bytes]:
-    """The same as a stream, a chunk for each piece."""
+async def _chunks(
+    given: Completion, replies: AsyncIterator[_Reply], input_words: int
+) -> AsyncIterator[bytes]:
+    """The reply as a stream, a chunk for each piece."""
     head = _head(new_id("chatcmpl-"), "chat.completion.chunk")
     counted = given.stream_options is not None and given.stream_options.include_usage
 
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-        return codec.event(head | {"choices": [choice]} | ({"usage": None} if counted else {}) | more)
+        return codec.sse_event(head | {"choices": [choice]} | ({"usage": None} if counted else {}) | more)
 
     yield chunk({"role": "assistant", "content": "", "refusal": None})
     try:
@@ -116,9 +129,9 @@ async def _chunks(given: Completion, replies: AsyncIterator[_Reply], heard: int)
             yield chunk({"content": part.text} | ({"annotations": notes} if notes else {}))
             text, count = text + part.text, count + len(notes)
         if counted:
-            yield codec.event(head | {"choices": [], "usage": _usage(heard, text, given)})
+            yield codec.sse_event(head | {"choices": [], "usage": _usage(input_words, text, given)})
     except Problem as problem:
-        yield codec.event(problem.body)
+        yield codec.sse_event(problem.body)
     yield b"data: [DONE]\n\n"
 
 
@@ -136,9 +149,13 @@ def _annotations(piece: Piece) -> list[dict[str, Any]]:
     ]
 
 
-def _usage(heard: int, text: str, given: Completion) -> dict[str, Any]:
-    said = words(text)
-    usage: dict[str, Any] = {"prompt_tokens": heard, "completion_tokens": said, "total_tokens": heard + said}
+def _usage(input_words: int, text: str, given: Completion) -> dict[str, Any]:
+    output_words = count_words(text)
+    usage: dict[str, Any] = {
+        "prompt_tokens": input_words,
+        "completion_tokens": output_words,
+        "total_tokens": input_words + output_words,
+    }
     return usage | ({"num_search_queries": 1} if given.wants_sources else {})
 
 

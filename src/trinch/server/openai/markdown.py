@@ -1,8 +1,7 @@
-"""An answer as one text with citations in it, the way chat clients want it.
+"""An answer as one Markdown text with citation markers `[1]` and the offsets of each citation (in code points).
 
-Owns the text, its markers `[1]`, and the offsets of every citation in it (code points). Clients show such texts
-as Markdown, and posts are hostile: what a post wrote is escaped, so that it is seen as it was typed. Knows nothing
-of any vendor's envelope.
+Chat clients render such texts as Markdown, and posts are hostile input: the text of posts is escaped, so that a
+client shows it as it was typed.
 """
 
 import re
@@ -16,11 +15,11 @@ NOTHING = {
     "en": "Not enough evidence: no post speaks of what is asked.",
     "fr": "Pas assez d'éléments : aucun message ne parle de ce qui est demandé.",
 }
-"""What is said instead of an answer, by language of the question."""
+"""The text without an answer, by language of the question."""
 
 
-class Cited(NamedTuple):
-    """One citation of one sentence: the sentence stands at text[start:end]."""
+class CitedSpan(NamedTuple):
+    """One citation of one sentence: the sentence is text[start:end]."""
 
     start: int
     end: int
@@ -29,41 +28,42 @@ class Cited(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """One claim as a piece of the text, with its markers and what separates it from the piece before."""
+    """One claim as a piece of the text, with its markers and the separator before it."""
 
     text: str
-    cited: list[Cited]
+    cited: list[CitedSpan]
     """Offsets into the whole text."""
 
 
 def piece_of(claim: dict[str, Any], at: int, base: str, linked: bool = False) -> Piece:
-    """One claim, to stand at an offset of the text."""
+    """One claim as the piece that begins at offset `at` of the text."""
     before = "\n\n" if at else ""
-    sentence = escaped(claim["text"])
+    sentence = escape_markdown(claim["text"])
     start = at + len(before)
     marks, cited = [], []
     for citation in claim["citations"]:
-        url = address(citation, base)
+        url = post_url(citation, base)
         marks.append(f"[[{citation['n']}]]({url})" if linked else f"[{citation['n']}]")
-        cited.append(Cited(start, start + len(sentence), title(citation), url))
+        cited.append(CitedSpan(start, start + len(sentence), post_title(citation), url))
     return Piece(f"{before}{sentence} {''.join(marks)}", cited)
 
 
-def nothing(question: str) -> str:
-    """That there is not enough evidence, in the language of the question where we speak it."""
+def no_evidence_text(question: str) -> str:
+    """That there is not enough evidence, in the language of the question if it is one of NOTHING."""
     return NOTHING.get(language(tokens(fold(question))), NOTHING["en"])
 
 
-def title(post: dict[str, Any]) -> str:
-    """How a post is called in a list of sources: who and when. The day comes last: clients with little room show
-    the ends."""
+def post_title(post: dict[str, Any]) -> str:
+    """The title of a post in a list of sources: author and time. The day comes last, because clients that shorten
+    a title keep its ends."""
     who = f"@{post['author']}" if post["author"] else post["network"]
     day, time = post["created_at"][:16].split("T")
     return f"{who}, {time} UTC, {day}"
 
 
-def address(post: dict[str, Any], base: str) -> str:
-    """Where a post can be read: on its network, else on this server. Brackets would end a Markdown link."""
+def post_url(post: dict[str, Any], base: str) -> str:
+    """The address of a post: on its network, else on this server. Parentheses are encoded: they would end a Markdown
+    link."""
     url: str = post["url"] or f"{base}/v1/posts/{quote(post['key'], safe=':/@')}"
     return url.replace("(", "%28").replace(")", "%29")
 
@@ -71,11 +71,11 @@ def address(post: dict[str, Any], base: str) -> str:
 _MARKUP = re.compile(r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)|~(?=~)|^[#>+-](?=[\s#>]|$)|(?<=^\d)[.)]|(?<=^\d\d)[.)]")
 
 
-def escaped(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Text that a Markdown renderer shows as it is: no link, image, tag, emphasis, heading or list."""
     return _MARKUP.sub(lambda match: "\\" + match.group(), text)
 
 
-def words(*texts: str) -> int:
-    """What is counted as usage: words, for there is no model whose tokens could be."""
+def count_words(*texts: str) -> int:
+    """The number of words, reported as usage: there is no model whose tokens could be counted."""
     return sum(len(tokens(text)) for text in texts)

@@ -1,20 +1,17 @@
-"""What a chat client sends, read: the questions of a conversation, whatever the envelope.
-
-Owns messages and their parts, the model's name and the options that cannot be had. Knows nothing of how responses look.
-"""
+"""Messages of a chat client, in either API: reads the user's questions from them and refuses unsupported options."""
 
 import secrets
 from typing import Any
 
 import msgspec
 
-from trinch.server.api.v1 import asked, moment
+from trinch.server.api.v1 import parse_as_of, parse_question
 from trinch.server.http.errors import Problem
-from trinch.server.openai.search_filters import Filters, where
-from trinch.service.ask import Asked
+from trinch.server.openai.search_filters import Filters, filters_to_query
+from trinch.service.ask import AskRequest
 
 MODEL = "trinch"
-LONGEST = 2000
+MAX_QUESTION = 2000
 """Characters of a question."""
 
 
@@ -44,13 +41,13 @@ class Conversation(Filters, kw_only=True):
     tool_choice: Any = None
 
 
-def questions(given: Conversation, messages: list[Message], param: str) -> list[str]:
-    """What the user said, oldest first; the last is the question. Raises Problem."""
+def user_messages(given: Conversation, messages: list[Message], param: str) -> list[str]:
+    """The texts of the user's messages, oldest first; the last is the question. Raises Problem."""
     forced = given.tool_choice == "required" and not any("search" in tool.type for tool in given.tools)
     if forced or (isinstance(given.tool_choice, dict) and given.tool_choice.get("type") in _CALLS):
         raise Problem(
             400,
-            "no function is ever called: tool_choice must leave an answer possible",
+            "functions are never called: tool_choice must allow an answer",
             param="tool_choice",
             code="unsupported_parameter",
         )
@@ -61,36 +58,38 @@ def questions(given: Conversation, messages: list[Message], param: str) -> list[
             param="model",
             code="model_not_found",
         )
-    said: list[str] = []
+    texts: list[str] = []
     other = place = ""
     for i, message in enumerate(messages):
         if message.role != "user" or message.content is None:
             continue
         parts = [Part("text", message.content)] if isinstance(message.content, str) else message.content
-        said.append("\n".join(part.text for part in parts if part.type in _TEXT))
+        texts.append("\n".join(part.text for part in parts if part.type in _TEXT))
         other, place = next((part.type for part in parts if part.type not in _TEXT), ""), f"{param}[{i}]"
-    if other:  # in the question itself: what cannot be read in earlier messages was refused then
+    if other:  # in the question itself: earlier messages were checked when they were the question
         raise Problem(
-            400, f"only text is understood, not {other[:40]!r}", param=place, code="unsupported_parameter"
+            400, f"only text is supported, not {other[:40]!r}", param=place, code="unsupported_parameter"
         )
-    if not said or not said[-1].strip():
+    if not texts or not texts[-1].strip():
         raise Problem(
             400, "there is no question: the last user message is empty", param=param, code="invalid_value"
         )
-    return said
+    return texts
 
 
-def question_of(given: Conversation, said: list[str], param: str) -> Asked:
-    """The last of what was said, as asked of the store. Raises Problem."""
-    if len(said[-1]) > LONGEST:
+def question_of(given: Conversation, texts: list[str], param: str) -> AskRequest:
+    """The last of the user's messages as a question, the others as its conversation. Raises Problem."""
+    if len(texts[-1]) > MAX_QUESTION:
         raise Problem(
             400,
-            f"the question is longer than {LONGEST} characters",
+            f"the question is longer than {MAX_QUESTION} characters",
             param=param,
             code="context_length_exceeded",
         )
-    earlier = [text for text in said[:-1] if len(text) <= LONGEST]  # longer ones were never answered
-    return asked(said[-1], earlier=earlier, where=where(given), as_of=moment(given.trinch.as_of))
+    earlier = [text for text in texts[:-1] if len(text) <= MAX_QUESTION]  # longer ones got an error then
+    return parse_question(
+        texts[-1], earlier=earlier, where=filters_to_query(given), as_of=parse_as_of(given.trinch.as_of)
+    )
 
 
 _CALLS = ("function", "custom", "mcp")

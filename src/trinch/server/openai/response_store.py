@@ -1,42 +1,42 @@
-"""What led to which response, so that it can be gone on from and told again.
+"""The requests behind recent responses, so that a client can continue from one or fetch it again.
 
-Owns a bounded memory, gone with the process. What is kept are questions and options as the client gave them, never
-anything that a post said: a response fetched later is asked for again. Knows nothing of what is in a memory.
+Held in memory, bounded, lost with the process. Only questions and options of the client are stored, never the text of
+a post: a response that is fetched later is answered again.
 """
 
 from collections import OrderedDict
 
 from trinch.server.http.errors import Problem
 
-SIZE, ROOM = 10_000, 64_000_000
-"""Responses and bytes remembered at most; the oldest are forgotten first."""
+MAX_RESPONSES, MAX_BYTES = 10_000, 64_000_000
+"""Beyond either, the oldest responses are dropped."""
 
 
-class Memory:
-    """Memories by the id of their response, each for the key that it was made with (None: without one)."""
+class ResponseStore:
+    """Encoded requests by response id, each for the key that it was made with (None: without one)."""
 
-    def __init__(self, size: int = SIZE, room: int = ROOM) -> None:
-        self._size, self._room = size, room
-        self._kept: OrderedDict[str, tuple[str | None, bytes]] = OrderedDict()
+    def __init__(self, max_responses: int = MAX_RESPONSES, max_bytes: int = MAX_BYTES) -> None:
+        self._max_responses, self._max_bytes = max_responses, max_bytes
+        self._by_id: OrderedDict[str, tuple[str | None, bytes]] = OrderedDict()
         self._bytes = 0
 
-    def keep(self, id: str, memory: bytes, key: str | None) -> None:
-        """Remember what led to a response."""
-        self._kept[id] = key, memory
-        self._bytes += len(memory)
-        while len(self._kept) > self._size or self._bytes > self._room:
-            _, (_, oldest) = self._kept.popitem(last=False)
+    def save(self, id: str, encoded: bytes, key: str | None) -> None:
+        """Store the request of a response."""
+        self._by_id[id] = key, encoded
+        self._bytes += len(encoded)
+        while len(self._by_id) > self._max_responses or self._bytes > self._max_bytes:
+            _, (_, oldest) = self._by_id.popitem(last=False)
             self._bytes -= len(oldest)
 
-    def recall(self, id: str, key: str | None, param: str | None = None) -> bytes:
-        """What led to a response. Raises Problem where it is not known (any more), or another key's."""
-        owner, memory = self._kept.get(id, (None, b""))
-        if not memory or owner != key:
+    def load(self, id: str, key: str | None, param: str | None = None) -> bytes:
+        """The request of a response. Raises Problem where it is not stored, or was made with another key."""
+        owner, encoded = self._by_id.get(id, (None, b""))
+        if not encoded or owner != key:
             code = "previous_response_not_found" if param else "response_not_found"
-            raise Problem(404, f"no response {id[:80]!r} is remembered", param=param, code=code)
-        return memory
+            raise Problem(404, f"no response {id[:80]!r} is stored", param=param, code=code)
+        return encoded
 
-    def forget(self, id: str, key: str | None) -> None:
-        """Raises Problem where it is not known (any more), or another key's."""
-        self._bytes -= len(self.recall(id, key))
-        del self._kept[id]
+    def delete(self, id: str, key: str | None) -> None:
+        """Raises Problem where it is not stored, or was made with another key."""
+        self._bytes -= len(self.load(id, key))
+        del self._by_id[id]

@@ -1,8 +1,7 @@
-"""OpenAI's Responses, spoken so that its clients work unchanged, with xAI's `x_search` among the tools.
+"""OpenAI's Responses API, compatible with unchanged clients, with xAI's `x_search` among the tools.
 
-Owns the request's options and the shapes of responses, items and events. Of a response only what was asked is
-remembered, in memory: fetched later it is answered again as of the same time, so that no deleted post lives on in
-one. Knows nothing of how questions are answered.
+Of a response only its request is stored, in memory (`response_store.py`): fetched later, it is answered again as of the
+same time, so that no deleted post survives in it.
 """
 
 import time
@@ -18,11 +17,11 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.server.openai import client_tasks
-from trinch.server.openai.markdown import Piece, address, words
-from trinch.server.openai.messages import MODEL, Conversation, Message, new_id, question_of, questions
+from trinch.server.openai.markdown import Piece, count_words, post_url
+from trinch.server.openai.messages import MODEL, Conversation, Message, new_id, question_of, user_messages
 from trinch.server.openai.search_filters import Tool
-from trinch.server.openai.stream import extras, seen, still, told
-from trinch.service.ask import Asked
+from trinch.server.openai.stream import extras, retrieved_posts, text_pieces, visible_posts
+from trinch.service.ask import AskRequest
 from trinch.service.conversation import CONTEXT
 from trinch.store.query import parse_time
 
@@ -36,7 +35,7 @@ class Text(msgspec.Struct):
 
 
 class ResponseRequest(Conversation, kw_only=True):
-    """A request. Sampling options are accepted and mean nothing: an answer depends on the posts alone."""
+    """A request. Sampling options are accepted and have no effect: an answer depends on the posts alone."""
 
     input: str | Annotated[list[Message], msgspec.Meta(min_length=1, max_length=1000)]
     previous_response_id: str | None = None
@@ -56,14 +55,14 @@ class _Turn(NamedTuple):
     """All that one response is made from; as JSON, what is remembered of it."""
 
     given: ResponseRequest
-    asked: Asked
-    said: list[str]
+    asked: AskRequest
+    texts: list[str]
     base: str
     head: dict[str, Any]
     key: str | None
-    """Of whom it is: nobody with another key may go on from it, fetch or forget it."""
-    chore: str | None = None
-    """What is said instead of an answer (`client_tasks.py`)."""
+    """Its owner: only this key may continue from it, fetch or delete it."""
+    task: str | None = None
+    """The reply to a client's task, in place of an answer (`client_tasks.py`)."""
 
 
 class Retrieve(msgspec.Struct):
@@ -73,7 +72,7 @@ class Retrieve(msgspec.Struct):
 
 
 async def create(request: Request) -> Response:
-    given = await codec.body(request, ResponseRequest, nulls=False)
+    given = await codec.read_body(request, ResponseRequest, drop_nulls=True)
     if given.text and given.text.format and given.text.format.type != "text":
         raise Problem(
             400, "answers are text: use the field `trinch` for structure", param="text.format",
@@ -86,51 +85,54 @@ async def create(request: Request) -> Response:
     messages = [Message("user", content=given.input)] if isinstance(given.input, str) else given.input
     before: list[str] = []
     if given.previous_response_id:
-        before = _decoded(state.memory.recall(given.previous_response_id, key, "previous_response_id")).said
-    said = (before + questions(given, messages, "input"))[-CONTEXT:]
-    chore = client_tasks.done(said[-1])
-    asked = Asked("", "", "", None) if chore else question_of(given, said, "input")
-    turn = _Turn(given, asked, said, codec.base(request), _head(given), key, chore)
-    return await _answered(state, turn, given.stream)
+        before = _decode(state.responses.load(given.previous_response_id, key, "previous_response_id")).texts
+    texts = (before + user_messages(given, messages, "input"))[-CONTEXT:]
+    task = client_tasks.run_task(texts[-1])
+    asked = AskRequest("", "", "", None) if task else question_of(given, texts, "input")
+    turn = _Turn(given, asked, texts, codec.base_url(request), _head(given), key, task)
+    return await _respond(state, turn, given.stream)
 
 
 _REFUSED = {
-    "background": "cannot answer in the background",
-    "conversation": "conversations are not kept here: go on with previous_response_id",
-    "prompt": "there are no stored prompts: put the question into input",
+    "background": "background responses are not supported",
+    "conversation": "conversations are not stored: continue with previous_response_id",
+    "prompt": "stored prompts are not supported: put the question into input",
 }
 
-_decoded = msgspec.json.Decoder(_Turn).decode
+_decode = msgspec.json.Decoder(_Turn).decode
 
 
-async def again(request: Request) -> Response:
-    """A response once more: its question, answered as of the same time from what may be shown now. Or its end."""
+async def retrieve_or_delete(request: Request) -> Response:
+    """GET: the response, answered again as of the same time from the posts visible now. DELETE: remove it."""
     state, id, key = state_of(request), request.path_params["id"], request.state.key
     if request.method == "DELETE":
-        state.memory.forget(id, key)
+        state.responses.delete(id, key)
         return codec.Json({"id": id, "object": "response", "deleted": True})
-    given, turn = codec.query(request, Retrieve, strangers=True), _decoded(state.memory.recall(id, key))
-    return await _answered(state, turn._replace(base=codec.base(request)), given.stream)
+    given, turn = (
+        codec.read_query(request, Retrieve, allow_unknown=True),
+        _decode(state.responses.load(id, key)),
+    )
+    return await _respond(state, turn._replace(base=codec.base_url(request)), given.stream)
 
 
-async def _answered(state: AppState, turn: _Turn, stream: bool) -> Response:
+async def _respond(state: AppState, turn: _Turn, stream: bool) -> Response:
     if stream:
-        return codec.EventStream(_numbered(_events(state, turn)))
+        return codec.EventStream(_sse(_events(state, turn)))
     final: dict[str, Any] = {}
     async for event in _events(state, turn):
         final = event
     return codec.Json(final["response"])
 
 
-async def _numbered(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
+async def _sse(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
     number = 0
     try:
         async for event in events:
-            yield codec.event(event | {"sequence_number": number}, event["type"])
+            yield codec.sse_event(event | {"sequence_number": number}, event["type"])
             number += 1
     except Problem as problem:
         error = problem.body["error"] | {"type": "error", "sequence_number": number}
-        yield codec.event(error, "error")
+        yield codec.sse_event(error, "error")
 
 
 async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
@@ -148,7 +150,7 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
         "action": {"type": "search", "query": turn.asked.question, "queries": [turn.asked.question]},
     }
     here = {"output_index": 0, "item_id": search["id"]}
-    if not turn.chore:
+    if not turn.task:
         yield {"type": "response.output_item.added", "output_index": 0, "item": search}
         yield {"type": "response.web_search_call.in_progress", **here}
         yield {"type": "response.web_search_call.searching", **here}
@@ -161,17 +163,19 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
         "role": "assistant",
         "content": [],
     }
-    last = 0 if turn.chore else 1
+    last = 0 if turn.task else 1
     place = {"item_id": message["id"], "output_index": last, "content_index": 0}
     shown: dict[str, Any] = {}
     also: list[dict[str, Any]] = []
     linked = "inline_citations" in turn.given.include
     begun = False
-    async for now, piece in _chore(turn.chore) if turn.chore else told(state, turn.asked, turn.base, linked):
-        if not begun and not turn.chore:
+    async for now, piece in (
+        _task_reply(turn.task) if turn.task else text_pieces(state, turn.asked, turn.base, linked)
+    ):
+        if not begun and not turn.task:
             if turn.given.wants_all or _SOURCES in turn.given.include:
-                also = await seen(state, turn.asked, now, turn.given.most_sources)
-            search = _found(search, now, also, turn)
+                also = await retrieved_posts(state, turn.asked, now, turn.given.most_sources)
+            search = _completed_search(search, now, also, turn)
             yield {"type": "response.web_search_call.completed", **here}
             yield {"type": "response.output_item.done", "output_index": 0, "item": search}
         if not begun:
@@ -191,49 +195,49 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
     message = message | {"status": "completed", "content": [part]}
     yield {"type": "response.output_item.done", "output_index": last, "item": message}
 
-    if not turn.chore:
-        also = await still(state, also, shown)
-        search = _found(search, shown, also, turn)
-    heard, spoken = words(*turn.said), words(part["text"])
+    if not turn.task:
+        also = await visible_posts(state, also, shown)
+        search = _completed_search(search, shown, also, turn)
+    input_words, output_words = count_words(*turn.texts), count_words(part["text"])
     ended = head["completed_at"] or int(time.time())
     done = head | {"status": "completed", "completed_at": ended}
     done |= {
-        "output": [message] if turn.chore else [search, message],
+        "output": [message] if turn.task else [search, message],
         "usage": {
-            "input_tokens": heard,
+            "input_tokens": input_words,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-            "output_tokens": spoken,
+            "output_tokens": output_words,
             "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": heard + spoken,
+            "total_tokens": input_words + output_words,
         },
     }
-    if turn.chore:
+    if turn.task:
         yield {"type": "response.completed", "response": done | {"store": False, "trinch": None}}
         return
     if turn.given.store and not head["completed_at"]:
         given = msgspec.structs.replace(turn.given, input="", instructions=None)
         asked = turn.asked._replace(as_of=parse_time(shown["as_of"]))
         kept = turn._replace(given=given, asked=asked, head=head | {"completed_at": ended})
-        state.memory.keep(head["id"], codec.encode(kept), turn.key)
+        state.responses.save(head["id"], codec.encode(kept), turn.key)
     yield {"type": "response.completed", "response": done | extras(turn.given, shown, also, turn.base)}
 
 
-async def _chore(text: str) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
+async def _task_reply(text: str) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
     yield {}, Piece(text, [])
 
 
 _SOURCES = "web_search_call.action.sources"
 
 
-def _found(
+def _completed_search(
     search: dict[str, Any], shown: dict[str, Any], also: list[dict[str, Any]], turn: _Turn
 ) -> dict[str, Any]:
-    """The search, done; with all that it found where the client asked for that, the cited first."""
+    """The search item when done; with its sources where the client asked for them, the cited ones first."""
     action = search["action"]
     if _SOURCES in turn.given.include:
         cited = {source["key"] for source in shown["sources"]}
         posts = [*shown["sources"], *(post for post in also if post["key"] not in cited)]
-        action = action | {"sources": [{"type": "url", "url": address(post, turn.base)} for post in posts]}
+        action = action | {"sources": [{"type": "url", "url": post_url(post, turn.base)} for post in posts]}
     return search | {"status": "completed", "action": action}
 
 
@@ -245,7 +249,7 @@ def _annotations(piece: Piece) -> list[dict[str, Any]]:
 
 
 def _head(given: ResponseRequest) -> dict[str, Any]:
-    """A response before anything has come of it."""
+    """A response before its answer."""
     return {
         "id": new_id("resp_"),
         "object": "response",
@@ -268,7 +272,7 @@ def _head(given: ResponseRequest) -> dict[str, Any]:
         "temperature": 0.0,
         "text": {"format": {"type": "text"}},
         "tool_choice": given.tool_choice or "auto",
-        "tools": [_as_given(tool) for tool in given.tools if "search" in tool.type],
+        "tools": [_given_options(tool) for tool in given.tools if "search" in tool.type],
         "top_p": 1.0,
         "truncation": "disabled",
         "usage": None,
@@ -276,12 +280,12 @@ def _head(given: ResponseRequest) -> dict[str, Any]:
     }
 
 
-def _as_given(tool: Tool) -> dict[str, Any]:
-    """A search tool with the options that were given."""
+def _given_options(tool: Tool) -> dict[str, Any]:
+    """A search tool with only the options that were given."""
     return {name: value for name, value in msgspec.to_builtins(tool).items() if value not in (None, [])}
 
 
 routes = [
     Route("/v1/responses", create, methods=["POST"]),
-    Route("/v1/responses/{id}", again, methods=["GET", "DELETE"]),
+    Route("/v1/responses/{id}", retrieve_or_delete, methods=["GET", "DELETE"]),
 ]

@@ -1,8 +1,7 @@
-"""Other vendors' search filters, said in our operators.
+"""Search filters of other vendors' APIs, translated into query operators.
 
-Owns the readings of xAI's `x_search` tool and older `search_parameters`, of Perplexity's date filters, and of the
-`trinch` extension of a request. A filter that cannot be honoured is refused: nothing is silently ignored that
-would have changed what is found. Knows nothing of envelopes and of storage.
+Reads xAI's `x_search` tool and older `search_parameters`, Perplexity's date filters, and the `trinch` extension of a
+request. A filter that is not supported is refused, never ignored: it would have changed the results.
 """
 
 import re
@@ -18,7 +17,7 @@ Handles = Annotated[list[str], msgspec.Meta(max_length=50)]
 
 
 class Tool(msgspec.Struct):
-    """A tool offered by a client; only those that search mean anything to us."""
+    """A tool that a client offers; only search tools are read."""
 
     type: str = ""
     allowed_x_handles: Handles = []
@@ -42,7 +41,7 @@ class XSource(msgspec.Struct):
 
 
 class SearchParameters(msgspec.Struct):
-    """xAI's parameters of 2025, which its tool has replaced."""
+    """xAI's parameters of 2025, which its `x_search` tool replaced."""
 
     mode: Literal["auto", "on", "off"] = "auto"
     from_date: str | None = None
@@ -53,14 +52,14 @@ class SearchParameters(msgspec.Struct):
 
 
 class Extension(msgspec.Struct, forbid_unknown_fields=True):
-    """Our own: `"trinch": {"as_of": …, "where": …}`."""
+    """Our extension: `"trinch": {"as_of": …, "where": …}`."""
 
     as_of: str | None = None
     where: Annotated[str, msgspec.Meta(max_length=1000)] = ""
 
 
 class Filters(msgspec.Struct, kw_only=True):
-    """The fields of a request, of whatever vendor, that say what may be found."""
+    """The fields of a request, of any vendor, that restrict the results."""
 
     tools: list[Tool] = []
     search_parameters: SearchParameters | None = None
@@ -74,7 +73,7 @@ class Filters(msgspec.Struct, kw_only=True):
 
     @property
     def wants_sources(self) -> bool:
-        """Whether `citations` and `search_results` are to stand at the top of the response."""
+        """Whether the response has `citations` and `search_results` at its top level."""
         perplexity = (
             self.search_recency_filter or self.search_after_date_filter or self.search_before_date_filter
         )
@@ -82,18 +81,18 @@ class Filters(msgspec.Struct, kw_only=True):
 
     @property
     def wants_all(self) -> bool:
-        """Whether these lists go on, after what is cited, with all that was seen: xAI's do."""
+        """Whether these lists continue, after the cited posts, with the other retrieved ones, as xAI's do."""
         older = self.search_parameters is not None and self.search_parameters.return_citations
         return older or any(tool.type == "x_search" for tool in self.tools)
 
     @property
     def most_sources(self) -> int:
-        """How many posts seen are listed at most."""
+        """The largest number of retrieved posts to list."""
         return (self.search_parameters or SearchParameters()).max_search_results
 
 
-def where(given: Filters) -> str:
-    """All filters of a request as one restriction in our operators. Raises Problem for what cannot be honoured."""
+def filters_to_query(given: Filters) -> str:
+    """All filters of a request as one query of operators. Raises Problem for an unsupported filter."""
     parts = [given.trinch.where and f"({given.trinch.where})"]
     for i, tool in enumerate(given.tools):
         at = f"tools[{i}]"
@@ -103,27 +102,27 @@ def where(given: Filters) -> str:
         elif tool.type.startswith("web_search") and (
             tool.allowed_domains or tool.excluded_domains or (tool.filters or {}).values()
         ):
-            raise _cannot("domain filters: only posts are searched, not the web", at)
+            raise _unsupported("domain filters: only posts are searched, not the web", at)
     if given.search_parameters:
-        parts += _older(given.search_parameters)
+        parts += _legacy_parameters(given.search_parameters)
     if given.search_domain_filter:
-        raise _cannot("domain filters: only posts are searched, not the web", "search_domain_filter")
+        raise _unsupported("domain filters: only posts are searched, not the web", "search_domain_filter")
     if given.disable_search:
-        raise _cannot("answers without a search", "disable_search")
+        raise _unsupported("answers without a search", "disable_search")
     if given.search_recency_filter:
         days = {"hour": "1h", "day": "1d", "week": "7d", "month": "30d", "year": "365d"}
         parts.append(f"within_time:{days[given.search_recency_filter]}")
     for name, operator in (("search_after_date_filter", "since"), ("search_before_date_filter", "until")):
         if text := getattr(given, name):
-            parts.append(f"{operator}:{_american(text, name)}")
+            parts.append(f"{operator}:{_us_date(text, name)}")
     return " ".join(part for part in parts if part)
 
 
-def _older(given: SearchParameters) -> list[str]:
+def _legacy_parameters(given: SearchParameters) -> list[str]:
     if given.mode == "off":
-        raise _cannot("answers without a search", "search_parameters.mode")
+        raise _unsupported("answers without a search", "search_parameters.mode")
     if given.sources and all(source.type != "x" for source in given.sources):
-        raise _cannot("sources other than x: only posts are searched", "search_parameters.sources")
+        raise _unsupported("sources other than x: only posts are searched", "search_parameters.sources")
     parts = [_dates(given.from_date, given.to_date, "search_parameters")]
     for i, source in enumerate(given.sources):
         at = f"search_parameters.sources[{i}]"
@@ -131,7 +130,7 @@ def _older(given: SearchParameters) -> list[str]:
             allowed = source.included_x_handles or source.x_handles
             parts.append(_handles(allowed, source.excluded_x_handles, at))
             if source.post_view_count:
-                raise _cannot("post_view_count: how often posts are viewed is not known", at)
+                raise _unsupported("post_view_count: the views of posts are not known", at)
             if source.post_favorite_count:
                 parts.append(f"min_faves:{source.post_favorite_count}")
     return parts
@@ -157,7 +156,7 @@ def _handles(allowed: list[str], excluded: list[str], at: str) -> str:
 
 
 def _dates(start: str | None, end: str | None, at: str) -> str:
-    """Both ends inclusive: a bare date as an end means all of that day."""
+    """Both ends are inclusive: a bare date as the end includes all of that day."""
     parts = []
     try:
         if start:
@@ -173,8 +172,8 @@ def _dates(start: str | None, end: str | None, at: str) -> str:
     return " ".join(parts)
 
 
-def _american(text: str, param: str) -> str:
-    """Perplexity's `3/1/2026` as `2026-03-01`; ISO dates are read as well."""
+def _us_date(text: str, param: str) -> str:
+    """Perplexity's `3/1/2026` as `2026-03-01`; ISO dates are accepted too."""
     for form in ("%m/%d/%Y", "%Y-%m-%d"):
         try:
             return datetime.strptime(text, form).replace(tzinfo=UTC).date().isoformat()
@@ -183,5 +182,5 @@ def _american(text: str, param: str) -> str:
     raise Problem(400, f"cannot read the date {text[:40]!r}; write 3/1/2026", param=param, code="bad_time")
 
 
-def _cannot(what: str, param: str) -> Problem:
-    return Problem(400, f"cannot honour {what}", param=param, code="unsupported_parameter")
+def _unsupported(what: str, param: str) -> Problem:
+    return Problem(400, f"not supported: {what}", param=param, code="unsupported_parameter")

@@ -1,60 +1,66 @@
-"""Telling an answer to a chat client: whole, or piece by piece with a last look at the log before each.
+"""The text of an answer for chat clients, piece by piece, and the fields beside it.
 
-Owns the order of those looks and what goes beside the text: the typed answer and, on request, lists of sources.
-Knows nothing of the envelopes around it.
+These are the typed answer and, on request, the lists of sources in Perplexity's and xAI's shape.
 """
 
 from collections.abc import AsyncIterator
 from typing import Any
 
 from trinch.server.app_state import AppState
-from trinch.server.openai.markdown import Piece, address, nothing, piece_of, title
+from trinch.server.openai.markdown import Piece, no_evidence_text, piece_of, post_title, post_url
 from trinch.server.openai.search_filters import Filters
 from trinch.service import serialize, volume
-from trinch.service.ask import Asked
+from trinch.service.ask import AskRequest
+from trinch.service.stream import stream_answer
 from trinch.store.query import parse_time
 
 
-async def told(
-    state: AppState, asked: Asked, base: str, linked: bool = False
+async def text_pieces(
+    state: AppState, asked: AskRequest, base: str, linked: bool = False
 ) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
-    """The pieces of an answer in turn, each with the answer as it stands then; what vanished is left out.
+    """The text of an answer piece by piece, each with the whole answer as it holds at that step.
 
-    The last piece is empty: with it comes the answer as it stands when all is told."""
-    shown = await state.answer_pool.run(serialize.answered, asked, state.language_model)
-    length, numbers = 0, dict[str, int]()
-    for n in [claim["n"] for claim in shown["claims"]]:
-        shown = serialize.numbered(await state.search_pool.run(serialize.standing, shown), numbers)
-        for claim in [claim for claim in shown["claims"] if claim["n"] == n]:
-            piece = piece_of(claim, length, base, linked)
+    The last piece is empty and comes with the final answer."""
+    length = 0
+    async for update in stream_answer(state.answer_pool, state.search_pool, asked, state.language_model):
+        if update.claim:
+            piece = piece_of(update.claim, length, base, linked)
             length += len(piece.text)
-            numbers |= {citation["key"]: citation["n"] for citation in claim["citations"]}
-            yield shown, piece
-    if not length:
-        yield shown, Piece(nothing(asked.text), [])
-    yield await state.search_pool.run(serialize.standing, shown), Piece("", [])
+            yield update.answer, piece
+        else:
+            if not length:
+                yield update.answer, Piece(no_evidence_text(asked.text), [])
+            yield update.answer, Piece("", [])
 
 
-async def seen(state: AppState, asked: Asked, shown: dict[str, Any], most: int) -> list[dict[str, Any]]:
+async def retrieved_posts(
+    state: AppState, asked: AskRequest, shown: dict[str, Any], most: int
+) -> list[dict[str, Any]]:
     """The posts that an answer was chosen from, best first."""
-    return await state.answer_pool.run(volume.seen, asked._replace(as_of=parse_time(shown["as_of"])), most)
+    return await state.answer_pool.run(
+        volume.retrieved_posts, asked._replace(as_of=parse_time(shown["as_of"])), most
+    )
 
 
-async def still(state: AppState, also: list[dict[str, Any]], shown: dict[str, Any]) -> list[dict[str, Any]]:
-    """Those of the posts seen that may be shown now: telling takes as long as a client takes to read."""
-    keys = [post["key"] for post in also]
-    left = await state.search_pool.run(serialize.visible, keys, parse_time(shown["as_of"])) if keys else []
-    return [post for post in also if post["key"] in left]
+async def visible_posts(
+    state: AppState, retrieved: list[dict[str, Any]], shown: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Those of the retrieved posts that are still visible: a stream takes as long as the client takes to read."""
+    keys = [post["key"] for post in retrieved]
+    left = (
+        await state.search_pool.run(serialize.visible_keys, keys, parse_time(shown["as_of"])) if keys else []
+    )
+    return [post for post in retrieved if post["key"] in left]
 
 
 def extras(given: Filters, shown: dict[str, Any], also: list[dict[str, Any]], base: str) -> dict[str, Any]:
-    """The typed answer, and the lists of sources where they are asked for."""
-    return {"trinch": shown} | (sources(shown, also, base) if given.wants_sources else {})
+    """The fields beside the text: the typed answer and, on request, the lists of sources."""
+    return {"trinch": shown} | (source_lists(shown, also, base) if given.wants_sources else {})
 
 
-def sources(shown: dict[str, Any], also: list[dict[str, Any]], base: str) -> dict[str, Any]:
-    """Perplexity's and xAI's lists: the sources in the order of the markers, then what else was seen. One that was
-    taken back since its marker was sent leaves its place empty."""
+def source_lists(shown: dict[str, Any], also: list[dict[str, Any]], base: str) -> dict[str, Any]:
+    """Perplexity's and xAI's lists: the sources in the order of the markers, then the other retrieved posts. One that
+    was deleted after its marker was sent leaves an empty entry."""
     cited = {source["n"]: source for source in shown["sources"]}
     keys = {source["key"] for source in cited.values()}
     posts = [cited.get(n) for n in range(1, max(cited, default=0) + 1)]
@@ -67,8 +73,8 @@ def _result(post: dict[str, Any] | None, base: str) -> dict[str, Any]:
         return {"title": "", "url": "", "date": None, "last_updated": None, "snippet": ""}
     day = post["created_at"][:10]
     return {
-        "title": title(post),
-        "url": address(post, base),
+        "title": post_title(post),
+        "url": post_url(post, base),
         "date": day,
         "last_updated": day,
         "snippet": post["text"],

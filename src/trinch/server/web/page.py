@@ -1,9 +1,8 @@
-"""The web page: `/` with its answer rendered here, the static files, and the watch over the posts it shows.
+"""The web page: `/` with its answer rendered on the server, the static files, and the events of deleted posts.
 
-Owns the page's routes, headers, language and theme. What the page shows comes from the same functions as the API;
-with a script running, further questions go to `/v1/ask`. Who may not read gets the page without any post's words;
-its script then asks for a key. Posts are hostile: the templates escape everything,
-and the Content-Security-Policy lets nothing run or load but our own files. Knows of keys only what the door granted (`request.state.scopes`).
+The page shows what the API returns; its script sends further questions to `/v1/ask`. Without the scope `read` the page
+holds no post; its script then asks for a key. Posts are hostile input: the templates escape everything, and the
+Content-Security-Policy lets nothing run or load but our own files.
 """
 
 import asyncio
@@ -28,8 +27,8 @@ from trinch.server.api import v1
 from trinch.server.app_state import state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
-from trinch.server.web.deletion_watch import Watch
-from trinch.server.web.translations import LANGUAGES, Words, preferred
+from trinch.server.web.deletion_watch import DeletionWatch
+from trinch.server.web.translations import LANGUAGES, Translations, preferred
 from trinch.service import serialize
 from trinch.service.conversation import CONTEXT
 from trinch.store.store import Store
@@ -42,25 +41,25 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
-LONGEST = 2000
+MAX_QUESTION = 2000
 """Characters of a question."""
 
-FRESH = 15.0
-"""Seconds for which the span of the store and the suggestions are kept."""
+SUMMARY_SECONDS = 15.0
+"""Time for which the summary of the store is cached."""
 
 _STATIC = Path(__file__).parent / "static"
 _DAY = 86_400
 
 
-class Front(NamedTuple):
-    """What the page says before anything is asked."""
+class StoreSummary(NamedTuple):
+    """What the page shows of the store before a question: its time span and suggestions."""
 
     first: int
     """Seconds since 1970, the first midnight."""
     last: int
-    """Seconds since 1970, at most now; the same as `first` when nothing was drunk."""
+    """Seconds since 1970, at most now; the same as `first` when the store is empty."""
     tags: list[str]
-    """Hashtags that at least three visible posts carry, as people write them."""
+    """Hashtags of at least three visible posts, as their authors write them."""
 
 
 class Visible(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,7 +69,7 @@ class Visible(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Static(StaticFiles):
-    """Our files, revalidated each time, with the page's headers."""
+    """The static files, revalidated each time, with the page's headers."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_headers(message: Message) -> None:
@@ -86,10 +85,10 @@ class Page:
     """The page of one server."""
 
     def __init__(self) -> None:
-        self._words = {lang: Words(lang) for lang in LANGUAGES}
-        self._watch = Watch()
-        self._front: tuple[float, Front] | None = None
-        self._looking = asyncio.Lock()
+        self._translations = {lang: Translations(lang) for lang in LANGUAGES}
+        self._watch = DeletionWatch()
+        self._summary: tuple[float, StoreSummary] | None = None
+        self._lock = asyncio.Lock()
         self._env = Environment(
             loader=PackageLoader("trinch.server.web"),
             autoescape=True,
@@ -97,22 +96,27 @@ class Page:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._env.globals |= {"marked": marked, "spans": spans, "web": web, "host": host}
+        self._env.globals |= {
+            "split_marked": split_marked,
+            "quoted_spans": quoted_spans,
+            "web_url": web_url,
+            "host_name": host_name,
+        }
 
     async def index(self, request: Request) -> Response:
         """The page; with `?q=` it holds the answer. `as_of` is a time or seconds since 1970."""
         given = request.query_params
-        question, earlier = given.get("q", "").strip()[:LONGEST], given.getlist("earlier")[-CONTEXT:]
+        question, earlier = given.get("q", "").strip()[:MAX_QUESTION], given.getlist("earlier")[-CONTEXT:]
         readable = "read" in getattr(request.state, "scopes", ())
         status, answer, problem = 200, None, ""
-        front = await self._known(request)
+        summary = await self._cached_summary(request)
         as_of, until = None, given.get("as_of", "")
         try:
-            as_of = _moment(until, front)
+            as_of = _as_of(until, summary)
             if question and readable:
-                asked = v1.asked(question, earlier=earlier, where="", as_of=as_of)
+                asked = v1.parse_question(question, earlier=earlier, where="", as_of=as_of)
                 state = state_of(request)
-                answer = await state.answer_pool.run(serialize.answered, asked, state.language_model)
+                answer = await state.answer_pool.run(serialize.answer_json, asked, state.language_model)
         except Problem as error:
             status, problem = error.status, error.message
         lang = given.get("lang") or request.cookies.get("lang") or ""
@@ -121,16 +125,16 @@ class Page:
         other = next(name for name in LANGUAGES if name != lang)
         kept = [(k, v) for k, v in given.multi_items() if k != "lang"]
         html = self._env.get_template("page.html").render(
-            t=self._words[lang],
+            t=self._translations[lang],
             other=other,
             other_href="/?" + urlencode([*kept, ("lang", other)]),
             theme=request.cookies["theme"] if request.cookies.get("theme") in ("dark", "light") else "",
             question=question,
             earlier=earlier,
             as_of=iso(as_of) or "",
-            at=as_of // 1_000_000 if as_of is not None else front.last,
-            front=front,
-            tags=front.tags if readable and not question else [],
+            at=as_of // 1_000_000 if as_of is not None else summary.last,
+            summary=summary,
+            tags=summary.tags if readable and not question else [],
             answer=answer,
             answer_json=codec.encode(answer).decode() if answer else "",
             problem=problem,
@@ -142,31 +146,31 @@ class Page:
         return response
 
     async def watch(self, request: Request) -> Response:
-        """Server-sent events `gone`: the keys of posts that may not be shown any more."""
-        given = await codec.body(request, Visible)
+        """Server-sent events `gone`: the keys of posts that are no longer visible."""
+        given = await codec.read_body(request, Visible)
         return codec.EventStream(self._gone(request, given.keys))
 
     async def _gone(self, request: Request, keys: list[str]) -> AsyncIterator[bytes]:
         state = state_of(request)
         try:
             async for left in self._watch.gone(state.search_pool, keys, state.stopping):
-                yield codec.event({"keys": left}, "gone")
+                yield codec.sse_event({"keys": left}, "gone")
         except Problem as problem:
-            yield codec.event(problem.body, "error")
+            yield codec.sse_event(problem.body, "error")
 
-    async def _known(self, request: Request) -> Front:
-        async with self._looking:  # one look for all who come at once
-            if self._front is None or time.monotonic() - self._front[0] > FRESH:
+    async def _cached_summary(self, request: Request) -> StoreSummary:
+        async with self._lock:  # one query for all requests at once
+            if self._summary is None or time.monotonic() - self._summary[0] > SUMMARY_SECONDS:
                 try:
-                    self._front = time.monotonic(), await state_of(request).search_pool.run(_front)
-                except Problem:  # too busy: what was known before, or a page without the dial
+                    self._summary = time.monotonic(), await state_of(request).search_pool.run(_store_summary)
+                except Problem:  # too busy: the summary before, or a page without the time slider
                     now = int(time.time())
-                    return self._front[1] if self._front else Front(now, now, [])
-            return self._front[1]
+                    return self._summary[1] if self._summary else StoreSummary(now, now, [])
+            return self._summary[1]
 
 
 def routes() -> list[BaseRoute]:
-    """The page and what it loads."""
+    """The page and its files."""
     page = Page()
     return [
         Route("/", page.index),
@@ -175,43 +179,43 @@ def routes() -> list[BaseRoute]:
     ]
 
 
-def _moment(text: str, front: Front) -> int | None:
-    """The `as_of` of a link or of the slider, whose right end means now. Raises Problem."""
+def _as_of(text: str, summary: StoreSummary) -> int | None:
+    """The `as_of` of a link or of the time slider, whose right end means now. Raises Problem."""
     if re.fullmatch(r"\d{1,12}", text):
-        return None if int(text) >= front.last else int(text) * 1_000_000
-    return v1.moment(text) if text else None
+        return None if int(text) >= summary.last else int(text) * 1_000_000
+    return v1.parse_as_of(text) if text else None
 
 
-def _front(store: Store) -> Front:
+def _store_summary(store: Store) -> StoreSummary:
     days = list(store.index.days())
     now = int(time.time())
     if not days:
-        return Front(now, now, [])
+        return StoreSummary(now, now, [])
     first, last = (
         int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) for day in (days[0], days[-1])
     )
-    return Front(first, max(first + 1, min(last + _DAY, now)), _tags(store))
+    return StoreSummary(first, max(first + 1, min(last + _DAY, now)), _tags(store))
 
 
 def _tags(store: Store) -> list[str]:
-    """The index may still count posts that were taken back: a tag is shown only if three posts stand behind it."""
-    written = []
+    """The most frequent tags. The index may still count deleted posts: a tag needs three visible ones."""
+    tags = []
     for tag in store.index.common_tags(6):
         texts = [hit.post.text for hit in store.search(tag, limit=3, sort="latest")]
         found = re.search(re.escape(tag) + r"\b", texts[0], re.IGNORECASE) if len(texts) == 3 else None
         if found:
-            written.append(found.group())
-    return written[:3]
+            tags.append(found.group())
+    return tags[:3]
 
 
-def spans(answer: dict[str, Any], n: int) -> list[tuple[int, int]]:
-    """Where an answer quotes its source number `n`."""
+def quoted_spans(answer: dict[str, Any], n: int) -> list[tuple[int, int]]:
+    """The spans (start, end) that an answer quotes from its source number `n`."""
     cited = [citation for claim in answer["claims"] for citation in claim["citations"]]
     return [(citation["start"], citation["end"]) for citation in cited if citation["n"] == n]
 
 
-def marked(text: str, spans: list[tuple[int, int]]) -> list[tuple[bool, str]]:
-    """A text in pieces: whether each is quoted, and its words. Overlapping spans become one."""
+def split_marked(text: str, spans: list[tuple[int, int]]) -> list[tuple[bool, str]]:
+    """A text in pieces, each with whether it is quoted. Overlapping spans are merged."""
     pieces, at = [], 0
     for start, end in sorted(spans):
         if end > at:
@@ -220,8 +224,8 @@ def marked(text: str, spans: list[tuple[int, int]]) -> list[tuple[bool, str]]:
     return [(quoted, piece) for quoted, piece in [*pieces, (False, text[at:])] if piece]
 
 
-def web(url: Any) -> str:
-    """The address if it is one of the web, else nothing: `javascript:` and its like lead nowhere."""
+def web_url(url: Any) -> str:
+    """The address if it is http or https, else an empty string: a post may hold `javascript:` links."""
     try:
         parts = urlsplit(url or "")
     except ValueError:
@@ -229,6 +233,6 @@ def web(url: Any) -> str:
     return str(url) if parts.scheme in ("http", "https") and parts.hostname else ""
 
 
-def host(url: str) -> str:
-    """Where an address leads, for people."""
+def host_name(url: str) -> str:
+    """The host name of an address, to show."""
     return urlsplit(url).hostname or ""

@@ -1,7 +1,6 @@
-"""The page's words in English and French: sentences with numbers, dates, the choice of the language.
+"""The page's texts in English and French: plurals, numbers, dates, and the choice of the language.
 
-Owns reading `static/i18n/*.json`, the same files that the script in the browser reads. Knows nothing of HTTP
-but the form of an Accept-Language header.
+Reads `static/i18n/*.json`, the same files that the script in the browser reads.
 """
 
 from datetime import UTC, datetime
@@ -13,8 +12,8 @@ import msgspec
 LANGUAGES = ("en", "fr")
 
 
-class Words:
-    """The words of one language: `words("n_posts", n=3)` is "3 posts"."""
+class Translations:
+    """The texts of one language: `translations("n_posts", n=3)` is "3 posts"."""
 
     def __init__(self, lang: str) -> None:
         text = files("trinch.server.web").joinpath(f"static/i18n/{lang}.json").read_bytes()
@@ -25,18 +24,18 @@ class Words:
         found = self._table[key]
         if isinstance(found, dict):
             found = found["one" if self._is_one(values["n"]) else "other"]
-        shown = {name: self._written(value) for name, value in values.items()}
+        shown = {name: self._format(value) for name, value in values.items()}
         return str(found).format_map(shown)
 
     def date(self, when: str) -> str:
-        """An RFC 3339 time for people: `17 March 2026, 23:00 UTC`."""
+        """An RFC 3339 time as `17 March 2026, 23:00 UTC`."""
         at = datetime.fromisoformat(when).astimezone(UTC)
         return f"{at.day} {self._table['months'][at.month - 1]} {at.year}, {at:%H:%M} UTC"
 
     def _is_one(self, n: object) -> bool:
         return n == 1 or (self.lang == "fr" and n == 0)
 
-    def _written(self, value: object) -> str:
+    def _format(self, value: object) -> str:
         return f"{value:,}".replace(",", self._table["thousands"]) if isinstance(value, int) else str(value)
 
 

@@ -1,6 +1,7 @@
-"""One live source, drunk in a process of its own until standard input closes. Prints every change of its state.
+"""The process of one live source: `python -m trinch.server.workers.source_process DIR`.
 
-Run as `python -m trinch.server.workers.source_process DIR URL`. Knows nothing of the server beside it.
+Reads the address of the source from the first line of standard input, since arguments show in process lists and an
+address may hold credentials. Ingests until standard input closes; prints every change of its state.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import threading
 from pathlib import Path
 
 from trinch.service.listen import listen
+from trinch.sources.registry import open_source
 from trinch.store.writer import Totals
 
 
@@ -29,7 +31,7 @@ async def drink(data: Path, url: str) -> None:
             last = state
 
     threading.Thread(target=wait_for_parent, daemon=True).start()
-    await listen(data, url, stop=stop, report=report)
+    await listen(data, open_source(url), stop=stop, report=report)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
-"""Where blocking work is done: a few processes, each with a store of its own.
+"""A pool of worker processes for blocking work, each with its own open store.
 
-Owns the processes and the bound on how much may wait for them. Searches and answers wait in different lines, so that
-slow questions hold up no reader; and none of them holds up the server, which shares no interpreter with them. A
-process that dies is replaced, and its work is done again. Knows nothing of HTTP beyond saying "busy".
+Searches and answers use separate pools, so that slow questions do not delay searches, and none of them shares an
+interpreter with the server. A task has a limit of CPU time, which the kernel enforces (setitimer(2), ITIMER_PROF):
+at the limit its process ends and is replaced. So does the process of a task whose client hung up. A process that dies
+by itself is replaced, and its task is tried once more.
 """
 
 import asyncio
@@ -13,9 +14,9 @@ import pickle
 import signal
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -25,108 +26,200 @@ from trinch.store.store import Store
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-TRIES = 2
-"""How often work is begun whose process dies."""
+MAX_ATTEMPTS = 2
+"""How often a task is started whose process dies."""
+
+CANCEL_SECONDS = 0.2
+"""How long the process of a cancelled task may go on, before it is killed: a new one costs more than a short wait."""
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-# Forked from a process that has the modules read in: quick to start, and what they take is in memory once.
+# Forked from a process that has imported these: quick to start, and their memory is shared.
 _CONTEXT.set_forkserver_preload(["trinch.service.serialize", "trinch.service.volume", "trinch.store.writer"])
 
 
 class WorkerPool:
-    """One line of work over the store in `data`, `processes` at a time; at most `line` pieces wait.
+    """At most `processes` workers over the store in `data`, started when needed; at most `queue_size` tasks wait.
 
-    `nice` is added to the processes' niceness: how far they stand back where processors are short.
+    `nice` is added to the niceness of the processes. `cpu_seconds` is the limit of a task; without one a task is never
+    stopped, not even when its client hangs up.
     """
 
-    def __init__(self, data: Path, processes: int, line: int, nice: int = 0) -> None:
-        self._data, self._processes, self._nice = data, processes, nice
-        self._room = processes + line
-        self._pool = self._opened()
-        # The line is here, not in the pool: who hangs up leaves it. A pool in which something was cancelled may
-        # forget all the rest when a process dies (Python 3.11). Twice as many, so that the next is at hand.
-        self._places = asyncio.Semaphore(2 * processes)
+    def __init__(
+        self, data: Path, processes: int, queue_size: int, nice: int = 0, cpu_seconds: float | None = None
+    ) -> None:
+        self._data, self._nice, self._cpu_seconds = data, nice, cpu_seconds
+        self._max_tasks = processes + queue_size
+        self._slots = asyncio.Semaphore(processes)
+        self._threads = ThreadPoolExecutor(processes, "workers")
+        self._idle: list[_Worker] = []
+        self._active: set[_Worker] = set()
+        self._closed = False
         self.busy = 0
-
-    def _opened(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self._processes, mp_context=_CONTEXT, initializer=_begin, initargs=(self._nice,)
-        )
+        """Tasks running or waiting."""
 
     async def run(
         self, work: Callable[Concatenate[Store, P], Result], *args: P.args, **kwargs: P.kwargs
     ) -> Result:
-        """`work(store, …)` in a process; function, arguments and result must be such as can be pickled.
+        """`work(store, …)` in a worker; function, arguments and result must be picklable.
 
-        Raises Problem 503 where too much is waiting already, or where the work keeps killing its process.
+        Raises what `work` raises, and Problem 503 where too many tasks wait, where the task exceeds its CPU time, or
+        where its process dies again and again.
         """
-        if self.busy >= self._room:
+        if self.busy >= self._max_tasks:
             raise Problem(503, "busy: too many requests are waiting; try again", code="overloaded", retry=1)
-        for _ in range(TRIES):
-            self.busy += 1
+        task = pickle.dumps((work, args, kwargs))
+        for _ in range(MAX_ATTEMPTS):
             try:
-                await self._places.acquire()
-            except asyncio.CancelledError:
-                self.busy -= 1
-                raise
-            pool = self._pool
-            try:
-                return await self._submit(pool, _work, self._data, work, args, kwargs)
-            except BrokenProcessPool:
-                if self._pool is pool:  # the first to notice
-                    self._pool = self._opened()
+                result: Result = await self._attempt(task)
+                return result
+            except _WorkerDied as death:
+                if death.exitcode == -signal.SIGPROF:
+                    reason = f"this request took more than {self._cpu_seconds:g} s of processor time"
+                    raise Problem(503, reason, code="over_budget") from None
         raise Problem(503, "the process at work on this ended twice; try again", code="overloaded", retry=1)
 
-    def _submit(
-        self, pool: ProcessPoolExecutor, work: Callable[..., Result], *args: Any
-    ) -> "asyncio.Future[Result]":
-        """What comes of work given to the pool. It does not end with who waits for it: that would stop no process."""
-        loop = asyncio.get_running_loop()
-        told: asyncio.Future[Result] = loop.create_future()
+    async def _attempt(self, task: bytes) -> Any:
+        self.busy += 1
         try:
-            done = pool.submit(work, *args)
-        except BaseException:
-            self._left()
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            self.busy -= 1
             raise
-        done.add_done_callback(
-            lambda _: loop.is_closed() or loop.call_soon_threadsafe(self._tell, done, told)
-        )
-        return told
+        loop = asyncio.get_running_loop()
+        worker = self._idle.pop() if self._idle else _Worker()
+        self._active.add(worker)
+        reply = loop.run_in_executor(self._threads, self._exchange, worker, task)
+        reply.add_done_callback(lambda _: self._release(worker))
+        try:
+            return await asyncio.shield(reply)
+        except asyncio.CancelledError:
+            if self._cpu_seconds is not None:
+                loop.call_later(CANCEL_SECONDS, lambda: reply.done() or worker.kill())
+            raise
 
-    def _tell(self, done: Future[Result], told: "asyncio.Future[Result]") -> None:
-        self._left()
-        if told.done():
-            return  # nobody waits for it any more
-        if done.cancelled():
-            told.cancel()
-        elif error := done.exception():
-            told.set_exception(error)
-        else:
-            told.set_result(done.result())
+    def _exchange(self, worker: "_Worker", task: bytes) -> Any:
+        """Send the task and wait for its result; runs in a thread, which does nothing else meanwhile."""
+        if worker.process is None:
+            worker.start(self._data, self._nice, self._cpu_seconds)
+        succeeded, value = worker.call(task)
+        if not succeeded:
+            raise value
+        return value
 
-    def _left(self) -> None:
+    def _release(self, worker: "_Worker") -> None:
         self.busy -= 1
-        self._places.release()
+        self._active.discard(worker)
+        self._slots.release()
+        if worker.alive and not self._closed:
+            self._idle.append(worker)
+        else:
+            worker.close()
 
     def close(self) -> None:
-        """Take no more work; what waits is dropped, what runs is left to end."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Accept no more tasks. Idle workers end; so do those at work, unless the pool has no CPU limit."""
+        self._closed = True
+        for worker in self._idle:
+            worker.close()
+        self._idle = []
+        if self._cpu_seconds is not None:
+            for worker in self._active:
+                worker.kill()
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-# ------------------------------------------------------------------------------------- in the other process
+class _WorkerDied(Exception):
+    """The process of a worker ended before the result came."""
+
+    def __init__(self, exitcode: int | None) -> None:
+        super().__init__(exitcode)
+        self.exitcode = exitcode
 
 
-def _begin(nice: int) -> None:
-    """Interrupts are for the server to hear, which ends us; we end with it, however it dies. Its standard output may
-    be a conversation (`trinch mcp`): what is printed here goes to standard error."""
+class _Worker:
+    """One worker process, as the server sees it."""
+
+    def __init__(self) -> None:
+        self.process: multiprocessing.process.BaseProcess | None = None
+        self.alive = False
+        self._pipe: Connection | None = None
+
+    def start(self, data: Path, nice: int, cpu_seconds: float | None) -> None:
+        """Start the process. Raises _WorkerDied where it cannot be, as while the fork server restarts."""
+        ours, theirs = _CONTEXT.Pipe()
+        self.process = _CONTEXT.Process(target=_serve, args=(theirs, data, nice, cpu_seconds), daemon=True)
+        try:
+            self.process.start()
+        except (OSError, EOFError):
+            ours.close()
+            self.process = None
+            raise _WorkerDied(None) from None
+        finally:
+            theirs.close()
+        self._pipe, self.alive = ours, True
+
+    def call(self, task: bytes) -> tuple[bool, Any]:
+        """Whether the task succeeded, and its result or its exception. Raises _WorkerDied."""
+        assert self._pipe is not None
+        assert self.process is not None
+        try:
+            self._pipe.send_bytes(task)
+            reply: tuple[bool, Any] = pickle.loads(self._pipe.recv_bytes())
+        except (OSError, EOFError):
+            self.alive = False
+            self.process.join(1.0)
+            raise _WorkerDied(self.process.exitcode) from None
+        return reply
+
+    def kill(self) -> None:
+        """End the process at once; whoever waits for its reply gets _WorkerDied."""
+        self.alive = False
+        if self.process is not None:
+            with contextlib.suppress(OSError):  # ended already
+                self.process.kill()
+
+    def close(self) -> None:
+        """Close the pipe, at which an idle process ends."""
+        self.alive = False
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+
+
+# --------------------------------------------------------------------------------------- in the worker process
+
+
+def _serve(pipe: Connection, data: Path, nice: int, cpu_seconds: float | None) -> None:
+    """Run tasks until the server closes the pipe or dies.
+
+    Interrupts are the server's to handle. Its standard output may be a protocol (`trinch mcp`): what is printed here
+    goes to standard error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with contextlib.suppress(OSError):  # nobody to read it
+    with contextlib.suppress(OSError):  # standard error is closed
         os.dup2(2, 1)
     os.nice(nice)
-    threading.Thread(target=_end_with_server, daemon=True).start()
+    threading.Thread(target=_exit_with_server, daemon=True).start()
+    while True:
+        try:
+            task = pipe.recv_bytes()
+        except (EOFError, OSError):
+            return
+        with _cpu_limit(cpu_seconds):
+            reply = pickle.dumps(_run(data, task))
+        pipe.send_bytes(reply)
 
 
-def _end_with_server() -> None:
+@contextlib.contextmanager
+def _cpu_limit(seconds: float | None) -> Any:
+    """Let the kernel end this process (SIGPROF, whose default is to terminate) after this much CPU time. A signal
+    handler would not do: Python runs it only when native code returns."""
+    signal.setitimer(signal.ITIMER_PROF, seconds or 0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _exit_with_server() -> None:
     server = multiprocessing.parent_process()
     assert server is not None
     server.join()
@@ -138,17 +231,17 @@ def _store(data: Path) -> Store:
     return Store.open(data)
 
 
-def _work(data: Path, work: Callable[..., Result], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Result:
+def _run(data: Path, task: bytes) -> tuple[bool, Any]:
     try:
-        return work(_store(data), *args, **kwargs)
+        work, args, kwargs = pickle.loads(task)
+        result = work(_store(data), *args, **kwargs)
+        pickle.dumps(result)
+        return True, result
     except Exception as error:
-        if not _travels(error):
-            raise RuntimeError(f"{type(error).__name__}: {error}") from error
-        raise
+        return False, error if _is_picklable(error) else RuntimeError(f"{type(error).__name__}: {error}")
 
 
-def _travels(error: Exception) -> bool:
-    """Whether the server can read an exception back: one that it cannot would end the pool with all work in it."""
+def _is_picklable(error: Exception) -> bool:
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:

@@ -1,8 +1,8 @@
-/** One answer on the page: built as it streams in, and taken apart again when a post behind it is taken back. */
+/** One answer on the page: built as it streams in; claims are removed when their posts are deleted. */
 
 import { evidence } from "./evidence.js";
 import { h, marked, out } from "./dom.js";
-import { by, date, t } from "./words.js";
+import { by, date, t } from "./i18n.js";
 
 let made = 0;
 
@@ -64,7 +64,7 @@ export class View {
     }));
   }
 
-  /** The whole answer has come. */
+  /** The answer is complete. */
   finish(answer) {
     this.answer = answer;
     this.claims = [];
@@ -87,8 +87,8 @@ export class View {
       ...(count ? [h("span", {}, t("n_sources", { n: count }))] : []), h("span", {}, t("took", { n: Math.round(took_ms) })));
   }
 
-  /** How wide the evidence is, as `/v1/evidence` tells it. */
-  weigh(found) {
+  /** Shows the counts of `/v1/evidence`. */
+  showEvidence(found) {
     if (!found.posts || !this.claims.length) return;
     this.numbers.replaceChildren(...evidence(found));
     this.numbers.hidden = false;
@@ -104,7 +104,7 @@ export class View {
     this.element.removeAttribute("aria-busy");
   }
 
-  /** Posts may not be shown any more: what quotes them goes, whole. True where anything went. */
+  /** Removes posts that are no longer visible, and all that quotes them. True if anything was removed. */
   drop(keys) {
     const gone = new Set(keys.filter((key) => this.sources.delete(key)));
     if (!gone.size) return false;

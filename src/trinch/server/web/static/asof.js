@@ -1,7 +1,7 @@
-/** The dial "as of": a slider from the first day of the store to its last, whose right end is now. */
+/** The time slider "as of": from the first day of the store to its last; its right end is now. */
 
 import { $, h } from "./dom.js";
-import { date, day, iso, t } from "./words.js";
+import { date, day, iso, t } from "./i18n.js";
 
 const STEPS = [60, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 86400];
 const SETTLE = 350; // milliseconds without a move before the question is asked again
@@ -9,19 +9,19 @@ const SETTLE = 350; // milliseconds without a move before the question is asked 
 const box = $("asof");
 const slider = $("moment");
 let last = 0;
-let exact = null; // a time given to the second, until the dial is moved
+let exact = null; // a time given to the second, until the slider is moved
 
-/** The time chosen, RFC 3339; null is now. */
-export const chosen = () => exact ?? (!slider || +slider.value >= last ? null : iso(slider.value * 1000));
+/** The chosen time, RFC 3339; null is now. */
+export const chosenTime = () => exact ?? (!slider || +slider.value >= last ? null : iso(slider.value * 1000));
 
-function say() {
-  const text = chosen() ? date(chosen()) : t("latest");
+function showTime() {
+  const text = chosenTime() ? date(chosenTime()) : t("latest");
   $("moment-text").textContent = text;
   slider.setAttribute("aria-valuetext", text);
 }
 
-/** Makes the dial live; `moved` is called when it has come to rest somewhere else. */
-export function dial(moved) {
+/** Starts the slider; `moved` is called when it has come to rest at another time. */
+export function initSlider(moved) {
   if (!slider) return;
   const [from, to] = [+slider.min, +slider.max];
   last = to;
@@ -29,27 +29,27 @@ export function dial(moved) {
   exact = box.dataset.asOf || null;
   slider.max = from + Math.ceil((to - from) / step) * step; // a whole number of steps, so that the end can be reached
   slider.step = step;
-  slider.removeAttribute("name"); // from here on the script says it
+  slider.removeAttribute("name"); // from here on the script sends the time
   slider.value = exact ? Date.parse(exact) / 1000 : slider.max;
-  say();
+  showTime();
   ticks(from, +slider.max);
   let timer = 0;
   slider.addEventListener("input", () => {
     exact = null;
-    say();
+    showTime();
     clearTimeout(timer);
     timer = setTimeout(moved, SETTLE);
   });
 }
 
-/** Draws on the dial how many posts about the question there were when, as far as the answer could see. */
-export function tide({ volume, bucket_seconds: width }) {
+/** Draws the number of posts about the question over time above the slider, up to the as-of time. */
+export function drawVolume({ volume, bucket_seconds: width }) {
   if (!slider) return;
   const [from, to] = [+slider.min, +slider.max];
   const share = (seconds) => (seconds / (to - from)) * 100;
   const most = Math.max(...volume.map((bar) => bar.posts));
   box.classList.toggle("drawn", volume.length > 0);
-  $("tide").replaceChildren(...volume.filter((bar) => bar.posts).map((bar) => {
+  $("volume").replaceChildren(...volume.filter((bar) => bar.posts).map((bar) => {
     const column = h("i");
     column.style.left = `${share(Date.parse(bar.start) / 1000 - from)}%`;
     column.style.width = `max(2px, calc(${share(width)}% - 1px))`;
@@ -58,10 +58,10 @@ export function tide({ volume, bucket_seconds: width }) {
   }));
 }
 
-/** Nothing is known of the question. */
-export const ebb = () => tide({ volume: [], bucket_seconds: 0 });
+/** Removes the drawing. */
+export const clearVolume = () => drawVolume({ volume: [], bucket_seconds: 0 });
 
-/** A mark for each day, as far as there is room for them. */
+/** A mark for each day, or for as many as there is room for. */
 function ticks(from, to) {
   const days = Math.ceil((to - from) / 86400);
   const every = Math.max(1, Math.ceil(days / 6));

@@ -1,16 +1,16 @@
 /**
  * Citations: hovering or focusing one shows its post with the quoted span marked, a click or tap keeps it open.
- * The card stands right behind its citation in the document, so that the Tab key goes into it. Escape closes it.
+ * The card follows its citation in the document, so that the Tab key moves into it. Escape closes it.
  */
 
 import { h, marked, out } from "./dom.js";
-import { by, date, t } from "./words.js";
-import { json } from "./wire.js";
+import { by, date, t } from "./i18n.js";
+import { json } from "./http.js";
 
 let open = null; // {cite, card, kept}
 let leaving = 0;
 
-/** Watches over the citations inside `root`; `gone` is told the key of a post that turns out to be taken back. */
+/** Handles the citations inside `root`; `gone` gets the key of a post that turns out to be deleted. */
 export function citations(root, gone) {
   const of = (event) => event.target.closest?.("a.cite[data-key]");
   root.addEventListener("pointerover", (event) => {
@@ -92,7 +92,7 @@ function show(cite, gone) {
   details(view, key, name, more, gone);
 }
 
-/** The author's name and the counts, as known at the answer's time; the look-up also finds out what is gone. */
+/** The author's name and the counts as of the answer's time; the request also detects a deleted post. */
 async function details(view, key, name, more, gone) {
   try {
     const asOf = view.answer ? `?as_of=${encodeURIComponent(view.answer.as_of)}` : "";

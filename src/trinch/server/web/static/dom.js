@@ -1,4 +1,4 @@
-/** Building elements. Whatever comes from a post becomes a text node; nothing here reads markup. */
+/** Building elements. Text of posts becomes text nodes; nothing here parses markup. */
 
 export const $ = (id) => document.getElementById(id);
 
@@ -18,7 +18,7 @@ export const h = (tag, attributes = {}, ...children) => build(document.createEle
 /** An SVG element. */
 export const svg = (tag, attributes = {}, ...children) => build(document.createElementNS(SVG, tag), attributes, children);
 
-/** The address if it is one of the web, else null: `javascript:` and its like lead nowhere. */
+/** The address if it is http or https, else null: a post may hold `javascript:` links. */
 export function web(address) {
   try {
     const url = new URL(address);
@@ -28,7 +28,7 @@ export function web(address) {
   }
 }
 
-/** A link out, or null where the address is none. */
+/** A link to another site, or null where the address is not http or https. */
 export function out(address, label) {
   const url = web(address);
   return url && h("a", { href: url.href, rel: "noopener noreferrer nofollow ugc" }, label(url.hostname));

@@ -1,7 +1,7 @@
-/** What the posts about a question look like together: voices, first and last, and a small chart of how many when. */
+/** The posts about a question in numbers: authors, first and last post, and a chart of posts over time. */
 
 import { h, svg } from "./dom.js";
-import { clock, date, day, duration, number, t } from "./words.js";
+import { clock, date, day, duration, number, t } from "./i18n.js";
 
 const WIDE = 320;
 const HIGH = 64;

@@ -1,7 +1,7 @@
-/** What was asked before, kept in this browser only: questions and times, never answers or posts. */
+/** Earlier questions, stored in this browser only: questions and times, never answers or posts. */
 
 import { $, h } from "./dom.js";
-import { date, t } from "./words.js";
+import { date, t } from "./i18n.js";
 
 const NAME = "trinch.history";
 const MOST = 60;
@@ -19,7 +19,7 @@ function write(past) {
   try {
     localStorage.setItem(NAME, JSON.stringify(past.slice(0, MOST)));
   } catch {
-    // Storage is full or forbidden: then there is no history.
+    // Storage is full or forbidden: there is no history then.
   }
 }
 
@@ -31,7 +31,7 @@ export function address(question, earlier, asOf) {
   return `/?${query}`;
 }
 
-/** Remembers a question, the newest first, once. */
+/** Stores a question: newest first, without duplicates. */
 export function remember(question, earlier, asOf) {
   const same = (one) => address(one.question, one.earlier, one.asOf) === address(question, earlier, asOf);
   write([{ question, earlier, asOf }, ...read().filter((one) => !same(one))]);

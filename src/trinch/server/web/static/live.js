@@ -1,28 +1,28 @@
-/** What is being drunk right now: rate, lag, languages, with the last minute of the rate as a line. */
+/** The live view: rate, lag, languages and sources of ingest, with the last minute of the rate as a line. */
 
 import { $, h, svg } from "./dom.js";
-import { language, number, t } from "./words.js";
-import { keep } from "./wire.js";
+import { language, number, t } from "./i18n.js";
+import { keepOpen } from "./http.js";
 
 const MINUTE = 60;
 const LANGUAGES = 6;
 const rates = [];
 
-/** Follows `/v1/live` while the page is looked at. */
+/** Follows `/v1/live` while the page is visible. */
 export function live() {
-  keep("/v1/live", undefined, ({ data }) => show(data));
+  keepOpen("/v1/live", undefined, ({ data }) => show(data));
   const box = $("live");
   document.addEventListener("click", (event) => box.contains(event.target) || (box.open = false));
   box.addEventListener("keydown", (event) => event.key === "Escape" && (box.open = false));
 }
 
 function show(now) {
-  const drinking = now.events_per_second > 0;
+  const ingesting = now.events_per_second > 0;
   rates.push(now.events_per_second);
   if (rates.length > MINUTE) rates.shift();
   $("live").hidden = false;
-  $("live").classList.toggle("on", drinking);
-  $("ticker").textContent = drinking
+  $("live").classList.toggle("on", ingesting);
+  $("ticker").textContent = ingesting
     ? `${t("live_on")} · ${number(now.events_per_second)} / s`
     : `${t("live_off")} · ${t("n_posts", { n: now.posts })}`;
   if (!$("live").open) return;

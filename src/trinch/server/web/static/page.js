@@ -1,39 +1,39 @@
-/** The page itself: asking, follow-ups, the way back, the theme. */
+/** The page: questions, follow-ups, navigation, the theme. */
 
 import { View } from "./answer.js";
-import { chosen, dial, ebb, tide } from "./asof.js";
+import { chosenTime, clearVolume, drawVolume, initSlider } from "./asof.js";
 import { citations, close } from "./cite.js";
 import { $ } from "./dom.js";
-import { address, history as past, remember } from "./history.js";
+import { address, history as initHistory, remember } from "./history.js";
 import { live } from "./live.js";
 import { watch } from "./watch.js";
-import { events, json } from "./wire.js";
-import { t } from "./words.js";
+import { events, json } from "./http.js";
+import { t } from "./i18n.js";
 
-const LOOK_BACK = 10; // questions of a conversation that the server takes into account
+const LOOK_BACK = 10; // questions of a conversation that the server reads
 const SHOWN = 20; // answers of a conversation that stay on the page
 
 let views = [];
 let running = new AbortController();
 let at = location.search;
 
-const say = (text) => ($("status").textContent = text);
+const announce = (text) => ($("status").textContent = text);
 
 function gone(keys) {
   const touched = views.map((view) => view.drop(keys)).some(Boolean);
   if (touched) {
     close();
-    say(t("withdrawn"));
+    announce(t("withdrawn"));
     watchAll();
   }
 }
 
-/** The last answer that says something: what a follow-up goes on from. */
+/** The last answer with a claim: follow-ups refer to it. */
 const answered = () => views.findLast((view) => view.claims.length);
 
 const watchAll = () => watch(views.flatMap((view) => [...view.sources.keys()]), gone);
 
-/** Puts a question; its answer takes the place of all from `place` on. */
+/** Asks a question; its answer replaces those from index `place` on. */
 async function ask(question, earlier, asOf, place = 0, push = true) {
   running.abort();
   const control = (running = new AbortController());
@@ -47,7 +47,7 @@ async function ask(question, earlier, asOf, place = 0, push = true) {
   if (push) window.history.pushState(null, "", address(question, earlier, asOf));
   at = location.search;
   $("language").href = `${address(question, earlier, asOf)}&lang=${$("language").lang}`;
-  say(t("searching"));
+  announce(t("searching"));
   if (views.length > 1) view.element.scrollIntoView({ block: "start", behavior: "smooth" });
   try {
     const body = { question, earlier, stream: true, ...(asOf && { as_of: asOf }) };
@@ -64,42 +64,42 @@ async function ask(question, earlier, asOf, place = 0, push = true) {
   }
 }
 
-/** An answer is whole: show it, keep the question, weigh the evidence. */
+/** The answer is complete: show it, store the question, load the evidence. */
 async function settle(view, answer) {
   view.finish(answer);
   remember(view.question, view.earlier, view.asOf);
   watchAll();
   $("followup").hidden = !answered();
-  say(`${t(`outcome_${answer.outcome}`)}. ${t("n_sentences", { n: answer.claims.length })}, ${t("n_sources", { n: answer.sources.length })}.`);
-  if (!answer.claims.length) return ebb();
+  announce(`${t(`outcome_${answer.outcome}`)}. ${t("n_sentences", { n: answer.claims.length })}, ${t("n_sources", { n: answer.sources.length })}.`);
+  if (!answer.claims.length) return clearVolume();
   const query = new URLSearchParams({ question: view.question, as_of: answer.as_of });
   for (const one of view.earlier) query.append("earlier", one);
   try {
     const found = await json(`/v1/evidence?${query}`);
-    view.weigh(found);
-    if (found.posts && view === views.at(-1)) tide(found);
+    view.showEvidence(found);
+    if (found.posts && view === views.at(-1)) drawVolume(found);
   } catch {
-    // The answer stands without its numbers.
+    // The answer is shown without its counts.
   }
 }
 
-/** Asks the last question again, at the time the dial shows. */
+/** Asks the last question again, as of the time on the slider. */
 function again() {
   const view = views.at(-1);
-  if (view) ask(view.question, view.earlier, chosen(), views.length - 1);
+  if (view) ask(view.question, view.earlier, chosenTime(), views.length - 1);
 }
 
-/** What the server has already answered, or what the address asks for. */
+/** Shows what the server has rendered, or asks the question of the address. */
 function begin() {
   const given = new URLSearchParams(location.search);
   const question = given.get("q")?.trim();
   if (!question) return;
   const shown = document.querySelector("article[data-answer]");
   if (!shown) {
-    if (!document.querySelector("#answers .problem")) ask(question, given.getAll("earlier"), chosen(), 0, false);
+    if (!document.querySelector("#answers .problem")) ask(question, given.getAll("earlier"), chosenTime(), 0, false);
     return;
   }
-  const view = new View(question, JSON.parse(shown.dataset.earlier), chosen());
+  const view = new View(question, JSON.parse(shown.dataset.earlier), chosenTime());
   views = [view];
   settle(view, JSON.parse(shown.dataset.answer));
   shown.replaceWith(view.element);
@@ -123,21 +123,21 @@ const typed = (input) => input.value.trim();
 
 $("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  if (typed($("q"))) ask(typed($("q")), [], chosen());
+  if (typed($("q"))) ask(typed($("q")), [], chosenTime());
 });
 $("followup").addEventListener("submit", (event) => {
   event.preventDefault();
   const question = typed($("f"));
   $("f").value = "";
   const before = answered() ?? views.at(-1);
-  if (question) ask(question, [...before.earlier, before.question].slice(-LOOK_BACK), chosen(), views.length);
+  if (question) ask(question, [...before.earlier, before.question].slice(-LOOK_BACK), chosenTime(), views.length);
 });
 $("answers").addEventListener("click", (event) => event.target.closest(".again") && again());
 window.addEventListener("popstate", () => location.search !== at && location.reload());
 
 citations($("answers"), gone);
-dial(again);
+initSlider(again);
 theme();
-past();
+initHistory();
 begin();
 live();

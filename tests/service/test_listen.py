@@ -11,7 +11,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from trinch.service.listen import REWIND, address, cursor_of, listen, source_name
+from trinch.service.listen import listen
+from trinch.sources.jetstream_client import REWIND, Jetstream, address, cursor_of, source_name
 from trinch.store.log import Log
 from trinch.store.writer import Totals
 
@@ -73,7 +74,7 @@ def texts(data: Path) -> dict[str, str]:
 async def drink(data: Path, url: str, enough: Callable[[Totals], bool]) -> Totals:
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(20, stop.set)
-    return await listen(data, url, stop=stop, until=enough)
+    return await listen(data, Jetstream(url), stop=stop, until=enough)
 
 
 def test_a_cut_connection_resumes_where_it_was_without_loss_or_doubling(tmp_path: Path) -> None:
@@ -148,7 +149,10 @@ def test_a_server_that_is_away_is_tried_again_more_and_more_slowly(tmp_path: Pat
         stop = asyncio.Event()
         asyncio.get_running_loop().call_later(1.2, stop.set)
         await listen(
-            tmp_path, "ws://127.0.0.1:9/subscribe", stop=stop, report=lambda _, state: states.append(state)
+            tmp_path,
+            Jetstream("ws://127.0.0.1:9/subscribe"),
+            stop=stop,
+            report=lambda _, state: states.append(state),
         )
 
     asyncio.run(run())
@@ -162,7 +166,7 @@ def test_it_stops_at_once_while_a_server_keeps_it_waiting(tmp_path: Path) -> Non
         asyncio.get_running_loop().call_later(0.3, stop.set)
         started = time.monotonic()
         port = silent.sockets[0].getsockname()[1]
-        await listen(tmp_path, f"ws://127.0.0.1:{port}/subscribe", stop=stop)
+        await listen(tmp_path, Jetstream(f"ws://127.0.0.1:{port}/subscribe"), stop=stop)
         silent.close()
         return time.monotonic() - started
 

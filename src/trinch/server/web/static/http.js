@@ -1,12 +1,12 @@
-/** Talking to the server: JSON, and streams of server-sent events. A key is asked for when the server wants one. */
+/** Requests to the server: JSON, and streams of server-sent events. Asks for a key when the server needs one. */
 
 import { $ } from "./dom.js";
-import { t } from "./words.js";
+import { t } from "./i18n.js";
 
 const KEY = "trinch.key";
-let asking = null;
+let dialogResult = null;
 
-/** A request that failed, with a reason for people and the server's code for it. */
+/** A request that failed, with the server's message and code. */
 export class Failure extends Error {
   constructor(message, code = null) {
     super(message);
@@ -27,32 +27,32 @@ async function send(path, { body, signal, accept = "application/json", quiet = f
     throw new Failure(t("unreachable"));
   }
   if (response.ok) return response;
-  if (response.status === 401 && !quiet && (await keyFromPerson())) return send(path, { body, signal, accept });
-  const said = await response.json().catch(() => null);
-  throw new Failure(said?.error?.message ?? response.statusText, said?.error?.code);
+  if (response.status === 401 && !quiet && (await askForKey())) return send(path, { body, signal, accept });
+  const problem = await response.json().catch(() => null);
+  throw new Failure(problem?.error?.message ?? response.statusText, problem?.error?.code);
 }
 
-/** Asks for a key; false when the person would not give one. One dialog, however many requests wait for it. */
-function keyFromPerson() {
-  asking ??= new Promise((resolve) => {
+/** Asks the user for a key; false when they cancel. One dialog for all requests that wait for it. */
+function askForKey() {
+  dialogResult ??= new Promise((resolve) => {
     const dialog = $("key");
     dialog.returnValue = "";
     dialog.showModal();
     dialog.addEventListener("close", () => {
       const typed = $("key-text").value.trim();
       $("key-text").value = "";
-      asking = null;
+      dialogResult = null;
       if (dialog.returnValue === "use") sessionStorage.setItem(KEY, typed);
       resolve(dialog.returnValue === "use");
     }, { once: true });
   });
-  return asking;
+  return dialogResult;
 }
 
-/** The JSON that a path answers with; with a body it is posted. */
+/** The JSON response of a path; with a body, of a POST. */
 export const json = async (path, options) => (await send(path, options)).json();
 
-/** The events of a stream, one after the other: {name, data}. Ends when the stream does. */
+/** The events {name, data} of a stream, until it ends. */
 export async function* events(path, options) {
   const response = await send(path, { ...options, accept: "text/event-stream" });
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -77,16 +77,16 @@ export async function* events(path, options) {
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /**
- * Keeps a stream open while the page is looked at, and opens it again when it breaks; browsers allow an origin
- * six connections for all tabs together. `take` gets each event. Returns a function that ends it.
+ * Keeps a stream open while the page is visible, and reopens it when it breaks. Hidden tabs close theirs: browsers
+ * allow an origin six connections in all tabs. `handle` gets each event. Returns a function that ends it.
  */
-export function keep(path, body, take) {
+export function keepOpen(path, body, handle) {
   let control = new AbortController();
   let ended = false;
-  const seen = () => {
+  const onVisibility = () => {
     if (document.hidden) control.abort();
   };
-  document.addEventListener("visibilitychange", seen);
+  document.addEventListener("visibilitychange", onVisibility);
   (async () => {
     for (let wait = 500; !ended; ) {
       if (document.hidden) {
@@ -97,10 +97,10 @@ export function keep(path, body, take) {
       try {
         for await (const event of events(path, { body, signal: control.signal, quiet: true })) {
           wait = 500;
-          if (!ended) take(event);
+          if (!ended) handle(event);
         }
       } catch {
-        // Broken or hidden: the loop tries again.
+        // The stream broke or the page is hidden: the loop tries again.
       }
       if (!ended && !document.hidden) await pause(wait);
       wait = Math.min(wait * 2, 15_000);
@@ -108,7 +108,7 @@ export function keep(path, body, take) {
   })();
   return () => {
     ended = true;
-    document.removeEventListener("visibilitychange", seen);
+    document.removeEventListener("visibilitychange", onVisibility);
     control.abort();
   };
 }

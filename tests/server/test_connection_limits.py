@@ -19,7 +19,7 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
     """A server with the same connections and short patience, whose one page never ends."""
     monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 1.0)
     monkeypatch.setattr(connection_limits, "WRITE_SECONDS", 1.0)
-    monkeypatch.setattr(connection_limits.Bounded, "most", 20)
+    monkeypatch.setattr(connection_limits.LimitedConnection, "max_open", 20)
 
     async def app(scope: object, receive: object, send: object) -> None:
         path = scope["path"]  # type: ignore[index]  # a scope of ASGI
@@ -28,7 +28,9 @@ def address(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
             await send({"type": "http.response.body", "body": BLOCK, "more_body": True})  # type: ignore[operator]
         await send({"type": "http.response.body", "body": b"ok"})  # type: ignore[operator]
 
-    config = uvicorn.Config(app, http=connection_limits.Bounded, ws="none", lifespan="off", log_level="error")  # type: ignore[arg-type]
+    config = uvicorn.Config(
+        app, http=connection_limits.LimitedConnection, ws="none", lifespan="off", log_level="error"
+    )  # type: ignore[arg-type]
     running = uvicorn.Server(config)
     opened = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=lambda: asyncio.run(running.serve([opened])))
@@ -96,13 +98,13 @@ def test_who_does_not_read_is_cut_off(address: tuple[str, int]) -> None:
 
 
 def test_many_silent_connections_leave_room_for_one_that_speaks(address: tuple[str, int]) -> None:
-    before = connection_limits.Bounded.count()
+    before = connection_limits.LimitedConnection.count()
     silent = [socket.create_connection(address) for _ in range(40)]
     try:
         for _ in range(5):
             assert served(address).startswith(b"HTTP/1.1 200")
         time.sleep(0.1)
-        assert connection_limits.Bounded.count() - before <= 21
+        assert connection_limits.LimitedConnection.count() - before <= 21
     finally:
         for connection in silent:
             connection.close()

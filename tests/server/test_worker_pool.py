@@ -60,7 +60,7 @@ def _die(_: Store) -> None:
 
 @pytest.fixture
 def pool(sample_data: Path) -> Iterator[WorkerPool]:
-    pool = WorkerPool(sample_data, 1, line=10)
+    pool = WorkerPool(sample_data, 1, queue_size=10)
     yield pool
     pool.close()
 
@@ -175,7 +175,7 @@ def _print(_: Store) -> None:
 _TALKER = """
 import asyncio, sys
 from pathlib import Path
-from tests.server.test_desk import _print
+from tests.server.test_worker_pool import _print
 from trinch.server.workers.worker_pool import WorkerPool
 
 if __name__ == "__main__":
@@ -200,7 +200,7 @@ def test_what_is_printed_at_work_is_no_part_of_a_conversation(sample_data: Path,
 _SERVER = """
 import asyncio, sys
 from pathlib import Path
-from tests.server.test_desk import _pid
+from tests.server.test_worker_pool import _pid
 from trinch.server.workers.worker_pool import WorkerPool
 
 async def run():

@@ -1,4 +1,4 @@
-/** The page's words in its language: sentences with numbers, dates, durations. See words.py, which reads the same. */
+/** The page's texts in its language: plurals, numbers, dates, durations. translations.py reads the same files. */
 
 export const lang = document.documentElement.lang;
 const table = await (await fetch(`/static/i18n/${lang}.json`)).json();
@@ -35,7 +35,7 @@ export const day = (when) => {
 /** `17 March 2026, 23:00 UTC`. */
 export const date = (when) => `${day(when)} ${new Date(when).getUTCFullYear()}, ${clock(when)} UTC`;
 
-/** A number of seconds in words: "hour", "3 hours". */
+/** A number of seconds as text: "hour", "3 hours". */
 export function duration(seconds) {
   for (const [unit, size] of [["days", 86400], ["hours", 3600], ["minutes", 60]]) {
     if (seconds >= size) return t(unit, { n: Math.round(seconds / size) });
@@ -56,5 +56,5 @@ export function language(code) {
 /** RFC 3339 in seconds. */
 export const iso = (when) => new Date(when).toISOString().replace(/\.\d+Z$/, "Z");
 
-/** "@name", or that nobody knows. */
+/** "@name", or "unknown". */
 export const by = (author) => (author ? `@${author}` : t("unknown"));

@@ -1,7 +1,6 @@
-"""The whole way in minutes on a laptop: a store, a tokenizer, a tiny Grok, its score beside two baselines, a
-few words, and a question answered with it.
+"""The demonstration: a store, a tokenizer, a tiny Grok, its score beside two baselines, samples, and one answer.
 
-Owns the settings of that demonstration and what it shows. Does not know where the store came from.
+It takes a few minutes on two cores.
 """
 
 import time
@@ -18,9 +17,9 @@ from trinch.llm.interface import Setting
 from trinch.model.generate import Sampling, generate
 from trinch.service.language_model import open_model
 from trinch.store.store import Store
-from trinch.training.actions import corpus_of, export, load
-from trinch.training.data import Tell
-from trinch.training.evaluate import baselines
+from trinch.training.actions import export, load, prepare_corpus
+from trinch.training.data import Report
+from trinch.training.evaluate import ngram_baselines
 from trinch.training.loop import train
 from trinch.training.metrics_log import read_log
 from trinch.training.parallel import start
@@ -47,54 +46,57 @@ def demo_settings(store: str, out: str, steps: int = 300) -> Settings:
     )
 
 
-def demo(store: str, out: str, tell: Tell, steps: int = 300) -> dict[str, float]:
+def demo(store: str, out: str, report: Report, steps: int = 300) -> dict[str, float]:
     """Run it; returns bits per byte on held-out posts: of the baselines, and of the model at its
     measurements."""
     begin = time.perf_counter()
     settings = demo_settings(store, out, steps)
     world = start(settings)
-    corpus = corpus_of(settings, world, tell)
-    scores = baselines(corpus, settings.evaluate_sequences)
-    tell(f"held-out bits per byte: unigram {scores['unigram']:.3f}, bigram {scores['bigram']:.3f}")
-    train(settings, world, corpus, tell)
+    corpus = prepare_corpus(settings, world, report)
+    scores = ngram_baselines(corpus, settings.evaluate_sequences)
+    report(f"held-out bits per byte: unigram {scores['unigram']:.3f}, bigram {scores['bigram']:.3f}")
+    train(settings, world, corpus, report)
     measured = [row for row in read_log(Path(out)) if "held_out_bits_per_byte" in row]
     if not measured:
         return scores  # asked to stop before the first measurement
     scores |= {f"step {row['step']}": row["held_out_bits_per_byte"] for row in measured}
     for name, score in scores.items():
-        tell(f"{name:>10}  {score:6.3f} bits per byte  {'█' * round(10 * score)}")
+        report(f"{name:>10}  {score:6.3f} bits per byte  {'█' * round(10 * score)}")
     last = measured[-1]["held_out_bits_per_byte"]
     verdict = "better than" if last < scores["bigram"] else "not yet better than"
-    tell(f"after {steps} steps it predicts unseen posts {verdict} pairs of tokens do")
+    report(f"after {steps} steps it predicts unseen posts {verdict} pairs of tokens do")
 
     model, tokenizer = load(Path(out))
     with torch.no_grad():
         words = generate(
             model, tokenizer, list(PROMPTS), Sampling(max_new_tokens=24, temperature=0.7, top_p=0.9)
         )
-    tell("It talks, badly: a few million parameters and minutes of reading. Nothing it says is knowledge.")
+    report(
+        "Samples of a model of a few million parameters, trained for minutes; nothing in them is knowledge."
+    )
     for prompt, said in zip(PROMPTS, words, strict=True):
-        tell(f"  {prompt}{said.replace(chr(10), ' ')}")
+        report(f"  {prompt}{said.replace(chr(10), ' ')}")
     export(Path(out), Path(out) / "model")
     if Path(store).is_dir():
-        answer_with(Path(out) / "model", store, tell)
-    tell(
+        answer_with(Path(out) / "model", store, report)
+    report(
         f"saved to {out}/model in {time.perf_counter() - begin:.0f} s; `trinch model inspect {out}/model` shows it"
     )
     return scores
 
 
-def answer_with(folder: Path, store: str, tell: Tell) -> Answer:
-    """Put the saved model behind an answer, through the interface that any language model is used by, and tell what
-    came of it. A model of this size is not expected to pass the check; then the answer is quotes, and says so."""
-    sea = Store.open(Path(store))
-    sea.catch_up()
+def answer_with(folder: Path, store: str, report: Report) -> Answer:
+    """Answer a question with the saved model, through the interface of any language model, and report the result.
+
+    A model of this size is not expected to pass the check; then the answer consists of quotes, and says so."""
+    opened = Store.open(Path(store))
+    opened.catch_up()
     asked = f'trinch ask "{QUESTION}" --data {store} --model {folder}'
-    given = rewritten(sea, answer(sea, QUESTION), partial(open_model, Setting(str(folder))))
-    tell(f"\n$ {asked}\n{plain(given)}\n")
+    given = rewritten(opened, answer(opened, QUESTION), partial(open_model, Setting(str(folder))))
+    report(f"\n$ {asked}\n{plain(given)}\n")
     if given.writer:
-        tell(
+        report(
             f"of {given.writer.sentences} sentences {given.writer.written} are in the model's words: what it writes "
-            "must pass a check against the quote, or the quote is told"
+            "must pass a check against the quote, or the quote is shown"
         )
     return given

@@ -20,7 +20,7 @@ from trinch.cli.serve import serve as serve_command
 from trinch.server.http.audit import Audit
 from trinch.server.http.keys import Keys
 from trinch.server.http.metrics import Metrics
-from trinch.server.http.middleware import Middleware, rules
+from trinch.server.http.middleware import Middleware, access_rules
 
 POST = {
     "platform": "x",
@@ -51,12 +51,12 @@ def bearer(token: str) -> dict[str, str]:
 
 def test_without_a_key_only_loopback(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="trinch keys new"):
-        rules("0.0.0.0", keys=False)
+        access_rules("0.0.0.0", keys=False)
     refused = CliRunner().invoke(serve_command, ["--host", "0.0.0.0", "--data", str(tmp_path), "--no-listen"])
     assert refused.exit_code == 2
-    assert rules("127.0.0.1", keys=False).keyless
-    assert not rules("127.0.0.1", keys=True, require_keys=True).keyless
-    assert not rules("0.0.0.0", keys=True).keyless
+    assert access_rules("127.0.0.1", keys=False).keyless
+    assert not access_rules("127.0.0.1", keys=True, require_keys=True).keyless
+    assert not access_rules("0.0.0.0", keys=True).keyless
 
 
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_key_has_a_rate(tmp_path: Path) -> None:
         await PlainTextResponse("in")(scope, receive, send)
 
     keys = Keys(tmp_path)
-    door = rules("0.0.0.0", keys=True, rate=1.5)
+    door = access_rules("0.0.0.0", keys=True, rate=1.5)
     guard = Middleware(app, door, keys, Audit(tmp_path), Metrics(), lambda scope: "any")
     tokens = [keys.add(name, ["read"])[1] for name in ("fast", "slow")]
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.server.test_bounds import closed, served
+from tests.server.test_connection_limits import closed, served
 from trinch.server.api import upload
 from trinch.server.http import codec, connection_limits, middleware
 from trinch.server.http.audit import Audit
@@ -38,7 +38,7 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
     monkeypatch.setattr(connection_limits, "WRITE_SECONDS", PAUSE)
 
     async def takes(request: Request) -> Response:
-        return codec.Json(await codec.body(request, dict))
+        return codec.Json(await codec.read_body(request, dict))
 
     async def drinks(request: Request) -> Response:
         return codec.Json([line.decode() async for line in upload._lines(request)])
@@ -56,7 +56,7 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
     async def flood() -> AsyncIterator[bytes]:
         try:
             while True:
-                yield codec.event("x" * 65536)
+                yield codec.sse_event("x" * 65536)
                 await asyncio.sleep(0)
         finally:
             ended.set()
@@ -69,13 +69,15 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
     ]
     app = middleware.Middleware(
         Starlette(routes=routes, exception_handlers={Problem: problem}),
-        middleware.rules("127.0.0.1", keys=False, allow_hosts=["x"]),
+        middleware.access_rules("127.0.0.1", keys=False, allow_hosts=["x"]),
         Keys(tmp_path),
         Audit(tmp_path),
         Metrics(),
         lambda _: "test",
     )
-    config = uvicorn.Config(app, http=connection_limits.Bounded, ws="none", lifespan="off", log_level="error")
+    config = uvicorn.Config(
+        app, http=connection_limits.LimitedConnection, ws="none", lifespan="off", log_level="error"
+    )
     running = uvicorn.Server(config)
     opened = socket.create_server(("127.0.0.1", 0))
     thread = threading.Thread(target=lambda: asyncio.run(running.serve([opened])))

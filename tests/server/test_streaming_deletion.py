@@ -11,27 +11,30 @@ import pytest
 
 from trinch.posts.schema import Deleted, Hidden
 from trinch.server.openai import responses
-from trinch.server.openai.markdown import address
-from trinch.server.openai.response_store import Memory
+from trinch.server.openai.markdown import post_url
+from trinch.server.openai.response_store import ResponseStore
 from trinch.server.openai.responses import ResponseRequest
 from trinch.server.openai.search_filters import Tool
-from trinch.server.openai.stream import seen, sources, told
+from trinch.server.openai.stream import retrieved_posts, sources, text_pieces
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
-from trinch.service.ask import Asked
+from trinch.service.ask import AskRequest
 from trinch.store.log import Log
 from trinch.store.query import parse_time
 
 QUESTION = "How many people died in the Port Esker explosion?"
-ASKED = Asked(QUESTION, QUESTION, "", parse_time("2026-03-18T20:00Z"))
+ASKED = AskRequest(QUESTION, QUESTION, "", parse_time("2026-03-18T20:00Z"))
 
 
-class Desks:
+class Pools:
     """What telling an answer needs of a server's state."""
 
     def __init__(self, data: Path) -> None:
-        self.search_pool, self.answer_pool = WorkerPool(data, 1, line=10), WorkerPool(data, 1, line=10)
-        self.language_model, self.memory = None, Memory()
+        self.search_pool, self.answer_pool = (
+            WorkerPool(data, 1, queue_size=10),
+            WorkerPool(data, 1, queue_size=10),
+        )
+        self.language_model, self.memory = None, ResponseStore()
 
 
 @pytest.fixture
@@ -40,16 +43,16 @@ def data(sample_data: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def pools(data: Path) -> Iterator[Desks]:
-    both = Desks(data)
+def pools(data: Path) -> Iterator[Pools]:
+    both = Pools(data)
     yield both
     both.search_pool.close()
     both.answer_pool.close()
 
 
-def test_a_claim_not_yet_told_is_left_out(data: Path, pools: Desks) -> None:
+def test_a_claim_not_yet_told_is_left_out(data: Path, pools: Pools) -> None:
     async def run() -> None:
-        parts = told(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
+        parts = text_pieces(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
         shown, first = await anext(parts)
         assert shown["claims"][0]["text"] in first.text
         assert len(shown["claims"]) >= 2
@@ -67,9 +70,9 @@ def test_a_claim_not_yet_told_is_left_out(data: Path, pools: Desks) -> None:
     asyncio.run(run())
 
 
-def test_what_vanished_untold_leaves_no_gap_in_the_numbers(data: Path, pools: Desks) -> None:
+def test_what_vanished_untold_leaves_no_gap_in_the_numbers(data: Path, pools: Pools) -> None:
     async def run() -> None:
-        parts = told(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
+        parts = text_pieces(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
         shown, first = await anext(parts)
         assert len(shown["claims"]) >= 3
         for post in shown["claims"][1]["citations"]:
@@ -82,9 +85,9 @@ def test_what_vanished_untold_leaves_no_gap_in_the_numbers(data: Path, pools: De
     asyncio.run(run())
 
 
-def test_what_vanished_once_told_leaves_its_place_empty(data: Path, pools: Desks) -> None:
+def test_what_vanished_once_told_leaves_its_place_empty(data: Path, pools: Pools) -> None:
     async def run() -> None:
-        parts = told(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
+        parts = text_pieces(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
         shown, _ = await anext(parts)
         gone = shown["claims"][0]["citations"][0]
         Log(data / "ocean.db").append([Deleted(at=1, network=gone["network"], id=gone["id"])])
@@ -103,7 +106,7 @@ def test_what_vanished_once_told_leaves_its_place_empty(data: Path, pools: Desks
 
 
 def test_what_was_seen_beside_an_answer_is_looked_at_again_before_it_is_listed(
-    data: Path, pools: Desks
+    data: Path, pools: Pools
 ) -> None:
     async def run() -> None:
         tools = [Tool("x_search")]
@@ -118,26 +121,26 @@ def test_what_was_seen_beside_an_answer_is_looked_at_again_before_it_is_listed(
                 found = event["item"]
             if event["type"] == "response.output_text.delta":
                 break
-        shown = await pools.answer_pool.run(serialize.answered, ASKED)
+        shown = await pools.answer_pool.run(serialize.answer_json, ASKED)
         cited = {source["key"] for source in shown["sources"]}
-        beside = [post for post in await seen(pools, ASKED, shown, 20) if post["key"] not in cited]  # type: ignore[arg-type]
-        gone, url = beside[0], address(beside[0], "http://here")
+        beside = [post for post in await retrieved_posts(pools, ASKED, shown, 20) if post["key"] not in cited]  # type: ignore[arg-type]
+        gone, url = beside[0], post_url(beside[0], "http://here")
         assert {"type": "url", "url": url} in found["action"]["sources"]
         Log(data / "ocean.db").append([Deleted(at=1, network=gone["network"], id=gone["id"])])
         rest = [event async for event in events]
-        assert address(beside[1], "http://here") in str(rest[-1])
+        assert post_url(beside[1], "http://here") in str(rest[-1])
         assert url not in str(rest)
         assert gone["text"] not in str(rest)
 
     asyncio.run(run())
 
 
-def test_an_answer_whose_posts_are_all_gone_is_none(data: Path, pools: Desks) -> None:
+def test_an_answer_whose_posts_are_all_gone_is_none(data: Path, pools: Pools) -> None:
     async def run() -> None:
-        shown = await pools.answer_pool.run(serialize.answered, ASKED)
+        shown = await pools.answer_pool.run(serialize.answer_json, ASKED)
         posts = [(source["network"], source["id"]) for source in shown["sources"]]
         Log(data / "ocean.db").append([Hidden(at=1, network=n, id=i, reason="withheld") for n, i in posts])
-        standing = await pools.search_pool.run(serialize.standing, shown)
+        standing = await pools.search_pool.run(serialize.recheck, shown)
         assert (standing["outcome"], standing["claims"], standing["answer"]) == (
             "not_enough_evidence",
             [],

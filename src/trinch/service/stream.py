@@ -1,0 +1,53 @@
+"""Stream an answer claim by claim; each claim is checked against the log again just before it is sent."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
+
+from trinch.llm.interface import Setting
+from trinch.service import serialize
+from trinch.service.ask import AskRequest
+from trinch.store.store import Store
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+
+class Workers(Protocol):
+    """Whatever runs a function on a store off the event loop, such as a pool of processes."""
+
+    async def run(
+        self, work: Callable[Concatenate[Store, P], Result], *args: P.args, **kwargs: P.kwargs
+    ) -> Result: ...
+
+
+class Update(NamedTuple):
+    """One step of a streamed answer."""
+
+    answer: dict[str, Any]
+    """The whole answer as it holds at this step (the shape of `serialize.answer_json`)."""
+    claim: dict[str, Any] | None
+    """The claim to send now; None in the last step."""
+    new_sources: list[dict[str, Any]]
+    """The sources that this claim is the first to cite."""
+
+
+async def stream_answer(
+    answering: Workers, checking: Workers, request: AskRequest, language_model: Setting | None = None
+) -> AsyncIterator[Update]:
+    """The claims of an answer in order, then one last update without a claim.
+
+    A claim whose posts were deleted since the answer was made is left out. A source keeps the number under which
+    it was first sent.
+    """
+    answer = await answering.run(serialize.answer_json, request, language_model)
+    sent: dict[str, int] = {}
+    for n in [claim["n"] for claim in answer["claims"]]:
+        answer = serialize.number_sources(await checking.run(serialize.recheck, answer), sent)
+        claim = next((claim for claim in answer["claims"] if claim["n"] == n), None)
+        if claim is None:
+            continue
+        cited = {citation["key"]: citation["n"] for citation in claim["citations"]}
+        new = [source for source in answer["sources"] if source["key"] in cited.keys() - sent.keys()]
+        sent |= cited
+        yield Update(answer, claim, new)
+    yield Update(await checking.run(serialize.recheck, answer), None, [])
