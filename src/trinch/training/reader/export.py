@@ -48,7 +48,12 @@ def quantize(source: Path, target: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(
-        source, target, per_channel=True, reduce_range=False, weight_type=QuantType.QInt8, op_types_to_quantize=["MatMul", "Gather"]
+        source,
+        target,
+        per_channel=True,
+        reduce_range=False,
+        weight_type=QuantType.QInt8,
+        op_types_to_quantize=["MatMul", "Gather"],
     )
 
 
@@ -60,4 +65,9 @@ def export(network: Network, pieces: bytes, settings: Mapping[str, float], folde
         to_onnx(network, plain)
         quantize(plain, folder / MODEL)
     (folder / PIECES).write_bytes(pieces)
+    write_settings(settings, folder)
+
+
+def write_settings(settings: Mapping[str, float], folder: Path) -> None:
+    """Write the calibration: scale and shift of the log-odds, threshold."""
     (folder / SETTINGS).write_text(json.dumps(dict(settings), indent=1, sort_keys=True) + "\n")

@@ -28,7 +28,9 @@ class Batch:
         self.ids = torch.tensor([pair.ids + [PADDING] * (width - len(pair.ids)) for pair in pairs])
         self.segments = torch.tensor([pair.segments + [1] * (width - len(pair.ids)) for pair in pairs])
         self.labels = torch.tensor([example.label for example in examples])
-        spans = [pair.token_span(example.begin, example.end) for pair, example in zip(pairs, examples, strict=True)]
+        spans = [
+            pair.token_span(example.begin, example.end) for pair, example in zip(pairs, examples, strict=True)
+        ]
         self.begins = torch.tensor([span[0] for span in spans])
         self.ends = torch.tensor([span[1] for span in spans])
 

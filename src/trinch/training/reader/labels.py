@@ -18,7 +18,13 @@ from typing import Any
 from trinch.training.reader.examples import Example, rows, words
 
 EVENT_FILES = ("crisislex_t26_shared", "crisisnlp_crowdflower", "crisisnlp_volunteers")
-UNINFORMATIVE = ("Not related", "Not applicable", "not_related_or_irrelevant", "Not related or irrelevant", "off-topic")
+UNINFORMATIVE = (
+    "Not related",
+    "Not applicable",
+    "not_related_or_irrelevant",
+    "Not related or irrelevant",
+    "off-topic",
+)
 
 
 def posts_of(social: Path, events: Iterable[str]) -> dict[str, list[dict[str, Any]]]:
@@ -42,7 +48,9 @@ class Facets:
         self.table = {name: value for name, value in table.items() if name != "about"}
         self.answers = {name: re.compile(value["answers"], re.I) for name, value in self.table.items()}
         self.exclude = {
-            name: re.compile(value["exclude"], re.I) for name, value in self.table.items() if "exclude" in value
+            name: re.compile(value["exclude"], re.I)
+            for name, value in self.table.items()
+            if "exclude" in value
         }
 
     def for_kind(self, kind: str) -> list[str]:
@@ -58,7 +66,9 @@ class Facets:
     def ask(self, name: str, language: str, event: str, random_: random.Random) -> str:
         """One wording of the question, typed as people type: some of them in lower case, some without punctuation."""
         request = random_.choice(self.table[name]["ask"][language]).replace("{e}", event)
-        request = re.sub(r"\b(de|di|a) (?:le|il) ", lambda m: {"de": "du ", "di": "del ", "a": "al "}[m[1]], request)
+        request = re.sub(
+            r"\b(de|di|a) (?:le|il) ", lambda m: {"de": "du ", "di": "del ", "a": "al "}[m[1]], request
+        )
         if random_.random() < 0.4:
             request = request.lower().strip("¿? ")
         return request
@@ -72,7 +82,9 @@ def informative(row: Mapping[str, Any]) -> bool:
     return "not informative" not in str(labels.get("informativeness", "")).lower()
 
 
-def of_events(social: Path, folder: Path, *, held: bool, per_facet: int = 14, seed: int = 5) -> Iterator[Example]:
+def of_events(
+    social: Path, folder: Path, *, held: bool, per_facet: int = 14, seed: int = 5
+) -> Iterator[Example]:
     """Examples of the events of one part: the held-out ones, or the rest."""
     random_ = random.Random(seed)
     events = [row for row in rows(folder / "events.jsonl") if (row.get("part") == "held") == held]
@@ -130,10 +142,4 @@ def _language(random_: random.Random) -> str:
 
 
 # Places of events that never were, for requests that nothing answers.
-PLACES = (
-    "Lima Osaka Nairobi Toronto Melbourne Warsaw Helsinki Casablanca Jakarta Bogota Ankara Athens Dublin Denver Dallas "
-    "Seattle Miami Atlanta Havana Quito Santiago Caracas Seoul Taipei Bangkok Hanoi Mumbai Colombo Dhaka Kabul Tehran "
-    "Baghdad Beirut Cairo Tunis Algiers Lagos Accra Dakar Luanda Durban Madrid Seville Porto Turin Naples Vienna Prague "
-    "Budapest Belgrade Sofia Bucharest Kiev Minsk Riga Oslo Bergen Stockholm Copenhagen Hamburg Munich Zurich Geneva "
-    "Nantes Toulouse Lille Brussels Antwerp Rotterdam Leeds Cardiff Belfast Alaska Ohio Nevada Oregon Ontario Quebec"
-).split()
+PLACES = ["Lima", "Osaka", "Nairobi", "Toronto", "Melbourne", "Warsaw", "Helsinki", "Casablanca", "Jakarta", "Bogota", "Ankara", "Athens", "Dublin", "Denver", "Dallas", "Seattle", "Miami", "Atlanta", "Havana", "Quito", "Santiago", "Caracas", "Seoul", "Taipei", "Bangkok", "Hanoi", "Mumbai", "Colombo", "Dhaka", "Kabul", "Tehran", "Baghdad", "Beirut", "Cairo", "Tunis", "Algiers", "Lagos", "Accra", "Dakar", "Luanda", "Durban", "Madrid", "Seville", "Porto", "Turin", "Naples", "Vienna", "Prague", "Budapest", "Belgrade", "Sofia", "Bucharest", "Kiev", "Minsk", "Riga", "Oslo", "Bergen", "Stockholm", "Copenhagen", "Hamburg", "Munich", "Zurich", "Geneva", "Nantes", "Toulouse", "Lille", "Brussels", "Antwerp", "Rotterdam", "Leeds", "Cardiff", "Belfast", "Alaska", "Ohio", "Nevada", "Oregon", "Ontario", "Quebec"]

@@ -99,7 +99,16 @@ def start(base: Base, kept: Sequence[int], layers: Sequence[int], frozen: int = 
     types = tensors["emb.type"].view(-1, base.hidden)
     state["segment.weight"] = torch.stack([types[0], types[0]])
     state["norm.weight"], state["norm.bias"] = tensors["emb.ln.w"], tensors["emb.ln.b"]
-    names = {"q": "query", "k": "key", "v": "value", "ao": "out", "fi": "rise", "fo": "fall", "aln": "norm1", "oln": "norm2"}
+    names = {
+        "q": "query",
+        "k": "key",
+        "v": "value",
+        "ao": "out",
+        "fi": "rise",
+        "fo": "fall",
+        "aln": "norm1",
+        "oln": "norm2",
+    }
     for new, old in enumerate(layers):
         for short, long in names.items():
             target = f"layers.{new}.{long}"

@@ -18,8 +18,7 @@ POOLS = {
     "stock": ("social/stocknet_2014.jsonl.zst",),
 }
 COMMON = frozenset(
-    "the of in on to is are was were did do does what who how many much why when where which and for with about has have "
-    "it at by be an from people say saying said think tell me up down there any new latest".split()
+    ["the", "of", "in", "on", "to", "is", "are", "was", "were", "did", "do", "does", "what", "who", "how", "many", "much", "why", "when", "where", "which", "and", "for", "with", "about", "has", "have", "it", "at", "by", "be", "an", "from", "people", "say", "saying", "said", "think", "tell", "me", "up", "down", "there", "any", "new", "latest"]
 )
 
 
@@ -107,7 +106,9 @@ def examples(found: Sequence[Request], per_side: int = 10, seed: int = 7) -> Ite
         bad = [c for c in request.candidates if not c.label]
         random_.shuffle(good)
         for chosen in (*good[:per_side], *bad[:per_side]):
-            yield Example("labels", request.name, request.text, chosen.text, chosen.label, chosen.begin, chosen.end)
+            yield Example(
+                "labels", request.name, request.text, chosen.text, chosen.label, chosen.begin, chosen.end
+            )
 
 
 def topics(folder: Path, judged: Sequence[Example], seed: int = 9, per_side: int = 8) -> Iterator[Example]:
