@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -73,7 +74,7 @@ def read(wheel: Path) -> Base:
     cursor.at += blob_size
     _entries, table_size = cursor.take("iI")  # the normalisation table: we use NFKC instead
     cursor.at += table_size
-    pieces = [blob[a:b].decode("utf-8", "replace") for a, b in zip(offsets, offsets[1:], strict=False)]
+    pieces = [blob[a:b].decode("utf-8", "replace") for a, b in pairwise(offsets)]
     return Base(hidden, layers, heads, pieces, scores, _tensors(cursor))
 
 

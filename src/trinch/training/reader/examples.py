@@ -36,7 +36,8 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
     if path.suffix == ".zst":
         raw: Any = zstandard.ZstdDecompressor().stream_reader(path.open("rb"))
     else:
-        raw = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+        raw = path.open("rb")
+        raw = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
     with io.TextIOWrapper(raw, encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines)
 
@@ -81,8 +82,8 @@ def trec(folder: Path, random_: random.Random, per_topic: int = 60) -> Iterator[
     texts = {row["id"]: row["text"] for row in rows(folder / "corpus_2011_2012.jsonl.zst")}
     judged: dict[str, dict[str, int]] = defaultdict(dict)
     for line in (folder / "qrels_2011_2012.tsv").read_text().splitlines()[1:]:
-        topic, post, grade = line.split("\t")
-        judged[topic][post] = int(grade)
+        name, post, grade = line.split("\t")
+        judged[name][post] = int(grade)
     for topic in rows(folder / "queries_2011_2012.jsonl"):
         request, grades = topic["text"], judged[topic["_id"]]
         good = [post for post, grade in grades.items() if grade > 0 and post in texts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -68,7 +69,7 @@ def expected_error(chances: Sequence[float], labels: Sequence[float], bins: int 
 def best_threshold(answerable: Sequence[float], unanswerable: Sequence[float]) -> float:
     """The best score of a request that separates best: highest balanced accuracy, halfway between neighbours."""
     values = sorted({*answerable, *unanswerable})
-    cuts = [(a + b) / 2 for a, b in zip(values, values[1:], strict=False)] or [0.5]
+    cuts = [(a + b) / 2 for a, b in pairwise(values)] or [0.5]
     high, low = np.asarray(answerable), np.asarray(unanswerable)
     return float(max(cuts, key=lambda cut: (high >= cut).mean() + (low < cut).mean()))
 

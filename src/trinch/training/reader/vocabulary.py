@@ -19,7 +19,7 @@ WORDS = {
 
 def model_of(pieces: Sequence[str], scores: Sequence[float]) -> bytes:
     """A SentencePiece unigram model of these pieces; the first four are the special ones. The text is NFKC already."""
-    model = proto.ModelProto()
+    model: Any = proto.ModelProto()  # type: ignore[attr-defined]  # generated code
     for number, (piece, score) in enumerate(zip(pieces, scores, strict=True)):
         kind = 1 if number >= len(SPECIAL) else 2 if piece == "<unk>" else 3
         model.pieces.add(piece=piece, score=score, type=kind)
