@@ -12,8 +12,10 @@ import contextlib
 import itertools
 import json
 import multiprocessing
+import os
 import random
 import re
+import secrets
 import shutil
 import subprocess
 import sys
@@ -33,6 +35,9 @@ from benchmarks import corpus, ingest, search
 from benchmarks.machine import Options, Row, as_dicts, describe, percentile
 from trinch.posts.formats import FORMATS
 from trinch.store.writer import Writer
+
+TOKEN = secrets.token_urlsafe(24)
+AUTH = {"Authorization": f"Bearer {TOKEN}"}
 
 SEARCH_P95 = 300.0
 """Milliseconds."""
@@ -119,9 +124,9 @@ async def misbehave(url: str, until: float, seen: Seen) -> None:
         writer.write(b"GET /v1/search?q=x HTTP/1.1\r\nHost: ")
         silent.append(writer)
         _, slow = await asyncio.open_connection(host, int(port), limit=1)
-        slow.write(b"GET /v1/live HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        slow.write(f"GET /v1/live HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {TOKEN}\r\n\r\n".encode())
         silent.append(slow)
-        async with httpx.AsyncClient(base_url=url, timeout=60) as client:
+        async with httpx.AsyncClient(base_url=url, timeout=60, headers=AUTH) as client:
             with contextlib.suppress(httpx.TransportError):
                 body = await client.post(
                     "/v1/ask", content=next(bodies), headers={"Content-Type": "application/json"}
@@ -157,16 +162,16 @@ async def play(
     until = time.monotonic() + given.seconds
     queries = itertools.cycle(list(search.queries(made, 2000)))
     questions = itertools.cycle(made.read_questions())
-    limits = httpx.Limits(max_connections=given.readers + given.answer_pool + 5, keepalive_expiry=5)
-    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits) as client:
+    limits = httpx.Limits(max_connections=given.readers + given.askers + 5, keepalive_expiry=5)
+    async with httpx.AsyncClient(base_url=url, timeout=60, limits=limits, headers=AUTH) as client:
         clients = [
             *(
                 every(given.think, until, seen, lambda: reader(client, seen, next(queries)))
-                for _ in range(given.search_pool)
+                for _ in range(given.readers)
             ),
             *(
                 every(2 * given.think, until, seen, lambda: asker(client, seen, next(questions)))
-                for _ in range(given.answer_pool)
+                for _ in range(given.askers)
             ),
         ]
         await asyncio.gather(*clients, misbehave(url, until, seen), watch(client, server, until, seen))
@@ -185,7 +190,9 @@ def serve(data: Path) -> tuple[subprocess.Popen[str], str]:
         "--data",
         str(data),
     ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"TRINCH_TOKEN": TOKEN}
+    )
     assert process.stderr is not None
     for line in process.stderr:
         if found := re.search(r"http://\S+:\d+", line):
@@ -206,11 +213,11 @@ def rows(seen: Seen, given: argparse.Namespace, stopped: float) -> list[Row]:
     p95 = percentile(seen.searches, 0.95)
     return [
         bar("errors", len(seen.errors), "", not seen.errors, "none" + "".join(f"; {e}" for e in seen.errors[:3])),
-        Row("load", "searches", len(seen.searches) / given.seconds, "1/s", f"{given.readers} search_pool, every {given.think:g} s"),
+        Row("load", "searches", len(seen.searches) / given.seconds, "1/s", f"{given.readers} readers, every {given.think:g} s"),
         Row("load", "search, p50", percentile(seen.searches, 0.5), "ms"),
         bar("search, p95", p95, "ms", p95 <= SEARCH_P95, f"at most {SEARCH_P95:g}"),
         Row("load", "search, p99", percentile(seen.searches, 0.99), "ms"),
-        Row("load", "answers", len(seen.answers) / given.seconds, "1/s", f"{given.askers} answer_pool, every {2 * given.think:g} s"),
+        Row("load", "answers", len(seen.answers) / given.seconds, "1/s", f"{given.askers} askers, every {2 * given.think:g} s"),
         Row("load", "first claim, p50", percentile(seen.first, 0.5), "ms"),
         Row("load", "first claim, p95", percentile(seen.first, 0.95), "ms"),
         bar("events ingested", ingested, "1/s", ingested >= KEEPS_UP * given.rate, f"{given.rate:g} lines a second are sent"),

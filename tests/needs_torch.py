@@ -14,3 +14,10 @@ class SkippedModule(pytest.Module):
 
     def collect(self) -> Iterator[pytest.Item]:
         pytest.skip(REASON, allow_module_level=True)
+
+
+if not MISSING:
+    import torch
+
+    # Threads that wait for each other make a test a hundred times slower when other processes use the cores.
+    torch.set_num_threads(1)

@@ -1,3 +1,105 @@
-"""Trinch: the open stack behind a Grok. Drink the store of posts, answer on demand."""
+"""Trinch: ingest streams of posts, search them, and answer questions in exact, cited quotes.
+
+    import trinch
+
+    with trinch.open("store") as t:
+        t.ingest("posts.jsonl.zst")
+        print(t.ask("What happened at the harbour?").answer)
+        for hit in t.search("harbour since:2026-05-01", sort="latest"):
+            print(hit.post.text)
+
+Names below are imported at first use, so that `import trinch` is fast.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trinch.answers.types import Answer, Citation, CitedPost, Claim
+    from trinch.errors import TrinchError
+    from trinch.posts.schema import (
+        AccountGone,
+        AccountHidden,
+        CountsChanged,
+        Created,
+        Deleted,
+        Edited,
+        Event,
+        Hidden,
+        Malformed,
+        Post,
+    )
+    from trinch.service.ask import QuestionError
+    from trinch.service.ingest import Stopped
+    from trinch.service.session import Session, open
+    from trinch.store.query import QueryError
+    from trinch.store.stats import Stats
+    from trinch.store.store import Hit
+    from trinch.store.writer import Totals
 
 __version__ = "0.1.0"
+
+_MODULES = {
+    "trinch.answers.types": ("Answer", "Citation", "CitedPost", "Claim"),
+    "trinch.errors": ("TrinchError",),
+    "trinch.posts.schema": (
+        "AccountGone",
+        "AccountHidden",
+        "CountsChanged",
+        "Created",
+        "Deleted",
+        "Edited",
+        "Event",
+        "Hidden",
+        "Malformed",
+        "Post",
+    ),
+    "trinch.service.ask": ("QuestionError",),
+    "trinch.service.ingest": ("Stopped",),
+    "trinch.service.session": ("Session", "open"),
+    "trinch.store.query": ("QueryError",),
+    "trinch.store.stats": ("Stats",),
+    "trinch.store.store": ("Hit",),
+    "trinch.store.writer": ("Totals",),
+}
+_ORIGIN = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = [
+    "AccountGone",
+    "AccountHidden",
+    "Answer",
+    "Citation",
+    "CitedPost",
+    "Claim",
+    "CountsChanged",
+    "Created",
+    "Deleted",
+    "Edited",
+    "Event",
+    "Hidden",
+    "Hit",
+    "Malformed",
+    "Post",
+    "QueryError",
+    "QuestionError",
+    "Session",
+    "Stats",
+    "Stopped",
+    "Totals",
+    "TrinchError",
+    "__version__",
+    "open",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from the module that defines it."""
+    if name not in _ORIGIN:
+        raise AttributeError(f"module 'trinch' has no attribute {name!r}")
+    value = getattr(import_module(_ORIGIN[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -71,9 +71,9 @@ def test_the_injured_are_not_the_dead() -> None:
 
 
 def test_a_french_question_prefers_french_posts() -> None:
-    given = ask("quelle est la situation à Port Halden", "2031-05-02T21:00+00:00")
+    given = ask("que s'est-il passé à Port Halden ?", "2031-05-02T21:00+00:00")
     assert is_sound(given)
-    assert "morts" in given.claims[0].text
+    assert any("morts" in claim.text for claim in given.claims)
 
 
 def test_a_french_question_is_answered_from_english_posts_too() -> None:

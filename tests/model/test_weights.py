@@ -24,8 +24,8 @@ from trinch.model import grok1_checkpoint
 from trinch.model import load as checkpoint
 from trinch.model.config import CONFIGS
 from trinch.model.grok import Grok
-from trinch.model.hf_checkpoint import config_from_hf, config_to_hf
-from trinch.model.load import CheckpointError, describe, load, read_config, save
+from trinch.model.hf_config import config_from_hf, config_to_hf
+from trinch.model.load import CheckpointError, load, read_config, save
 
 GROK2 = SPEC | {"expert_width": 16, "mlp_width": 24}
 GROK2_CONFIG = {
@@ -286,7 +286,12 @@ def test_inspect_knows_the_models(name: str, total: int, active: int) -> None:
     assert facts["kv_cache_bytes_per_token_bfloat16"] == 262_144
     shown = CliRunner().invoke(model_command, ["inspect", name])
     assert f"{total:,}" in shown.output
-    assert describe(name)["architecture"]["num_layers"] == 64
+    assert (
+        json.loads(CliRunner().invoke(model_command, ["inspect", name, "--json"]).output)["architecture"][
+            "num_layers"
+        ]
+        == 64
+    )
 
 
 def test_inspect_refuses_what_is_no_model(tmp_path: Path) -> None:

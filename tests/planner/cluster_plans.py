@@ -8,6 +8,19 @@ from trinch.planner.perf.hardware import machine
 from trinch.planner.perf.layout import Layout, Plan
 from trinch.planner.perf.workload import workload
 
+MODELS = (
+    "grok-1",
+    "grok-2",
+    "llama-3-70b",
+    "llama-3-405b",
+    "deepseek-v3",
+    "gpt-3-175b",
+    "mixtral-8x7b",
+    "nemotron-4-340b",
+    "qwen3-30b-a3b",
+    "qwen3-8b",
+    "gpt-oss-120b",
+)
 BREAKDOWN = {"matrix_multiplications": 0.62, "attention": 0.1, "bubble": 0.12, "communication": 0.16}
 MEMORY = {"weights": 12.0, "gradients": 12.0, "optimizer": 6.0, "activations": 30.0}
 
@@ -44,16 +57,12 @@ def grok(**changed: object) -> Plan:
 @st.composite
 def plans(draw: st.DrawFn) -> Plan:
     """Plans of every kind of layout whose GPUs fill whole nodes."""
-    model = draw(
-        st.sampled_from(
-            ["grok-1", "grok-2", "llama-3-70b", "llama-3-405b", "deepseek-v3", "gpt-3-175b", "mixtral-8x7b"]
-        )
-    )
+    model = draw(st.sampled_from(MODELS))
+    work = workload(model)
     site, gpu = draw(st.sampled_from([("oci", "h100"), ("oci", "h200"), ("oci", "gb200"), (None, "b200")]))
-    moe = model in ("grok-1", "grok-2", "deepseek-v3", "mixtral-8x7b")
-    tp, pp = draw(st.sampled_from([1, 2, 4, 8])), draw(st.sampled_from([1, 2, 4, 8, 16]))
+    tp = draw(st.sampled_from([t for t in (1, 2, 4, 8) if work.heads % t == 0]))
     cp = draw(st.sampled_from([1, 2]))
-    vpp = draw(st.sampled_from([1, 2, 4])) if pp > 1 else 1
+    pp, vpp = draw(st.sampled_from(pipelines(work.layers)))
     dp = 8 * draw(st.integers(1, 157))
     micro = draw(st.sampled_from([1, 2]))
     cut = Layout(
@@ -62,7 +71,7 @@ def plans(draw: st.DrawFn) -> Plan:
         vpp=vpp,
         dp=dp,
         cp=cp,
-        ep=draw(st.sampled_from([1, 2, 4, 8])) if moe else 1,
+        ep=draw(st.sampled_from([1, 2, 4, 8])) if work.experts else 1,
         etp=1,
         micro_batch=micro,
         global_batch=dp * micro * draw(st.integers(1, 4)) * pp,
@@ -71,4 +80,16 @@ def plans(draw: st.DrawFn) -> Plan:
         recompute=draw(st.integers(0, 2)),
     )
     precision = draw(st.sampled_from(["bf16", "fp8"]))
-    return plan(cut, model, gpu, site, precision=precision, spare_gpus=8 * draw(st.integers(0, 40)))
+    gradients = draw(st.sampled_from([2.0, 4.0]))
+    spares = 8 * draw(st.integers(0, 40))
+    return plan(cut, model, gpu, site, precision=precision, spare_gpus=spares, gradient_bytes=gradients)
+
+
+def pipelines(layers: int) -> list[tuple[int, int]]:
+    """(stages, interleaving) that divide the layers, as they are or with embedding and loss counted as two."""
+    return [
+        (pp, vpp)
+        for pp in (1, 2, 4, 8, 16)
+        for vpp in ((1, 2, 4) if pp > 1 else (1,))
+        if layers % (pp * vpp) == 0 or (pp > 1 and (layers + 2) % (pp * vpp) == 0)
+    ]

@@ -74,7 +74,7 @@ def test_train_in_words() -> None:
     [
         (("--model", "grok1", "--gpus", "20k", "--tokens", "10T"), "did you mean grok-1"),
         (("--model", "grok-1", "--gpus", "20k", "--tokens", "10"), "10T"),
-        (("--model", "grok-1", "--gpus", "20k", "--tokens", "ten"), "no count"),
+        (("--model", "grok-1", "--gpus", "20k", "--tokens", "ten"), "not a count"),
         (("--model", "grok-1", "--gpus", "0", "--tokens", "10T"), "whole number of GPUs"),
         (("--model", "grok-1", "--gpus", "20k", "--tokens", "10T", "--gpu", "h1000"), "did you mean h100"),
         (("--model", "grok-1", "--gpus", "20k", "--tokens", "10T", "--site", "ocy"), "did you mean oci"),
@@ -96,6 +96,31 @@ def test_bad_input_is_one_sentence_and_status_2(arguments: tuple[str, ...], says
     assert result.exit_code == 2
     assert says in result.stderr
     assert "Traceback" not in result.output
+
+
+SMALL = ("train", "--model", "llama-3-8b", "--gpus", "64", "--tokens", "300B", "--trials", "20")
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "says"),
+    [
+        (("--start", "2025-06-01", "--by", "2025-06-02"), 1, "deadline"),
+        (("--limit-mw", "0.01"), 1, "exceeds the site's"),
+        (("--limit-mw", "10", "--start", "2025-06-01", "--by", "2035-06-02"), 0, ""),
+        (("--ramp", "32@now"), 2, "--ramp delivers 32 GPUs and --gpus is 64"),
+        (("--ramp", "32@now;128@2035-01-01"), 2, "--ramp delivers 128 GPUs"),
+    ],
+)
+def test_what_is_not_met_decides_the_exit_status(more: tuple[str, ...], status: int, says: str) -> None:
+    result = run(*SMALL, *more)
+    assert result.exit_code == status
+    assert says in result.stderr
+
+
+def test_train_prints_the_parameters() -> None:
+    result = run(*SMALL, "--json")
+    assert json.loads(result.stdout)["total_parameters"] == 8_030_261_248
+    assert "8.03 B parameters" in run(*SMALL).stdout
 
 
 @pytest.mark.parametrize("verb", ["predict", "validate", "calibrate", "train"])

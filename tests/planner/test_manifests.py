@@ -1,12 +1,8 @@
 """Every file that launches a plan: accepted by a real tool or schema, and counting as the plan counts."""
 
-import argparse
-import csv
 import json
-import math
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -16,93 +12,24 @@ from typing import Any
 
 import pytest
 from cluster_plans import grok, plan, plans
+from engine_parsers import parsed
 from hypothesis import given, settings
 
-from trinch.cli.plan_serve import plan_serving, write_serving
 from trinch.model.config import CONFIGS
-from trinch.planner.launch import engine_arguments, kubernetes, oci_terraform, slurm
+from trinch.planner.launch import kubernetes, oci_terraform, slurm
 from trinch.planner.launch import trainer_settings as own
+from trinch.planner.launch.saving import Saving
+from trinch.planner.launch.shell import wrapped
 from trinch.planner.perf.hardware import PlanError, gpu
 from trinch.planner.perf.layout import Layout, Plan
 from trinch.planner.perf.serving import Demand
 from trinch.planner.perf.workload import workload
+from trinch.planner.serving_plan import plan_serving, write_serving
 from trinch.training.settings import read_settings
 from trinch.training.slurm_script import time_limit
 
 KUBERNETES = "1.32"
-FILLED = {
-    "TOKENIZER": "/t",
-    "DATA": "/d",
-    "LR": "0.0001",
-    "CHECKPOINTS": "/c",
-    "MODULE": "m",
-    "CONFIG": "c",
-    "MODEL": "/m",
-}
-
-
-def parser(engine: str) -> argparse.ArgumentParser:
-    """The engine's parser as far as we use it: the table was read off the engines' own parsers."""
-    made = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
-    with Path(__file__).with_name("engine_arguments.csv").open(encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines):
-            if row["engine"] != engine:
-                continue
-            if row["kind"] == "flag":
-                made.add_argument(row["argument"], action="store_true")
-                continue
-            made.add_argument(
-                row["argument"],
-                type={"int": int, "float": float}.get(row["kind"], str),
-                nargs="+" if row["kind"] == "list" else None,
-                choices=row["choices"].split() or None,
-            )
-    return made
-
-
-def parsed(engine: str, args: list[str]) -> dict[str, Any]:
-    text = re.sub(r"\$(\w+)", lambda found: FILLED[found[1]], " ".join(args))
-    return {
-        name.replace("_", "-"): value
-        for name, value in vars(parser(engine).parse_args(shlex.split(text))).items()
-    }
-
-
-@settings(max_examples=60, deadline=None)
-@given(plans())
-def test_megatron_takes_the_arguments_and_they_multiply_to_the_plan(made: Plan) -> None:
-    args = parsed("megatron", engine_arguments.megatron(made, 25))
-    cut = made.layout
-    model_parallel = (
-        args["tensor-model-parallel-size"]
-        * args["pipeline-model-parallel-size"]
-        * args["context-parallel-size"]
-    )
-    assert made.n_gpus % model_parallel == 0
-    data_parallel = made.n_gpus // model_parallel
-    assert data_parallel == cut.dp
-    assert args["global-batch-size"] % (args["micro-batch-size"] * data_parallel) == 0
-    assert args["train-iters"] * made.tokens_per_step >= made.tokens
-    assert (args["train-iters"] - 1) * made.tokens_per_step < made.tokens
-    assert args["num-layers"] == made.workload.layers
-    assert (args["num-experts"] or 0) == made.workload.experts
-    assert args["use-distributed-optimizer"] == (cut.zero >= 1)
-    if cut.vpp > 1:
-        assert args["num-virtual-stages-per-pipeline-rank"] == cut.vpp
-    if made.precision == "fp8":
-        assert args["fp8-format"] == "hybrid"
-
-
-@settings(max_examples=60, deadline=None)
-@given(plans())
-def test_torchtitan_takes_the_arguments_and_they_multiply_to_the_plan(made: Plan) -> None:
-    args = parsed("torchtitan", engine_arguments.torchtitan(made, 25))
-    degree = {name.split(".")[1]: value for name, value in args.items() if "degree" in name}
-    ranks = math.prod(value for name, value in degree.items() if not name.startswith("expert"))
-    assert ranks == made.n_gpus
-    per_replica = degree["data-parallel-shard-degree"] * degree["data-parallel-replicate-degree"]
-    assert args["training.global-batch-size"] % (args["training.local-batch-size"] * per_replica) == 0
-    assert args["training.disable-cuda-graphs"] == (made.layout.pp > 1)
+SAVING = Saving("async", 25)
 
 
 @settings(max_examples=40, deadline=None)
@@ -112,7 +39,7 @@ def test_every_manifest_counts_as_the_plan_counts(made: Plan) -> None:
     assert made.nodes * per_node == made.n_gpus
     nodes = made.nodes + made.spare_nodes
 
-    files = slurm.scripts(made, 25, 40.0, 400)
+    files = slurm.scripts(made, SAVING, 40.0, 400)
     batch, launch = files["megatron.sbatch"], files["launch-megatron.sh"]
     assert f"#SBATCH --nodes={nodes}\n" in batch
     assert f"#SBATCH --gpus-per-node={per_node}\n" in batch
@@ -120,7 +47,7 @@ def test_every_manifest_counts_as_the_plan_counts(made: Plan) -> None:
     assert f"--nproc-per-node={per_node} " in launch
     assert f"RANKS={made.n_gpus}\n" in batch
 
-    jobs = kubernetes.jobset(made, 25, 400)["spec"]["replicatedJobs"]
+    jobs = kubernetes.jobset(made, SAVING, 400)["spec"]["replicatedJobs"]
     spec = jobs[0]["template"]["spec"]
     assert [job["replicas"] for job in jobs] == [1]
     assert spec["parallelism"] == spec["completions"] == made.nodes
@@ -128,7 +55,7 @@ def test_every_manifest_counts_as_the_plan_counts(made: Plan) -> None:
     command = spec["template"]["spec"]["containers"][0]["command"][2]
     assert f"--nnodes={made.nodes} --nproc-per-node={per_node} " in command
 
-    trainer = kubernetes.trainjob(made, 25)["spec"]["trainer"]
+    trainer = kubernetes.trainjob(made, SAVING)["spec"]["trainer"]
     assert trainer["numNodes"] * trainer["numProcPerNode"] == made.n_gpus
     assert int(trainer["resourcesPerNode"]["limits"]["nvidia.com/gpu"]) == per_node
 
@@ -155,7 +82,7 @@ def test_trinch_itself_takes_what_was_planned(made: Plan) -> None:
     if not own.runs(made):
         assert made.workload.name not in CONFIGS or made.layout.cp > 1 or made.layout.dp % made.layout.ep
         return
-    files = own.files(made, 25, 40.0, 400)
+    files = own.files(made, SAVING, 40.0, 400)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "settings.json"
         path.write_text(files["settings.json"])
@@ -168,14 +95,14 @@ def test_trinch_itself_takes_what_was_planned(made: Plan) -> None:
     assert CONFIGS[read.config].hidden_size % (mesh.shard * mesh.expert) == 0
     assert f"#SBATCH --nodes={made.nodes + made.spare_nodes}\n" in files["slurm.sbatch"]
     assert f"RANKS={made.n_gpus}\n" in files["slurm.sbatch"]
-    assert all(f"# {sentence}\n" in files["slurm.sbatch"] for sentence in own.differences(made))
+    assert all(f"# {sentence}\n" in files["slurm.sbatch"] for sentence in own.differences(made, SAVING))
 
 
 @settings(max_examples=6, deadline=None)
 @given(plans())
 def test_bash_reads_every_script(made: Plan) -> None:
     for engine in ("megatron", "torchtitan"):
-        for text in slurm.scripts(made, 25, 40.0, 400, engine).values():
+        for text in slurm.scripts(made, SAVING, 40.0, 400, engine).values():
             read_by_bash(text)
 
 
@@ -192,7 +119,7 @@ def test_the_batch_script_swaps_a_sick_node_and_starts_every_rank(tmp_path: Path
     """Runs the script with stand-ins for Slurm and torchrun: one node of five is sick, one try fails."""
     cut = Layout(tp=8, pp=4, dp=1, global_batch=8, zero=1)
     made = plan(cut, "llama-3-8b", spare_gpus=8)
-    for name, text in slurm.scripts(made, 25, 0.5, 1).items():
+    for name, text in slurm.scripts(made, SAVING, 0.5, 1).items():
         (tmp_path / name).write_text(text)
     tools = tmp_path / "bin"
     tools.mkdir()
@@ -238,7 +165,7 @@ id=0; for node in $(cat "$nodes"); do
 def test_kubernetes_objects_pass_the_schemas_of_kubernetes() -> None:
     check = pytest.importorskip("kubernetes_validate")
     made = grok()
-    job = kubernetes.jobset(made, 25, 400)["spec"]["replicatedJobs"][0]["template"]
+    job = kubernetes.jobset(made, SAVING, 400)["spec"]["replicatedJobs"][0]["template"]
     check.validate(
         {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "x"}, **job}, KUBERNETES, strict=True
     )
@@ -258,8 +185,8 @@ def test_jobset_and_trainjob_pass_the_models_of_kubeflow() -> None:
     api = pytest.importorskip("kubeflow_trainer_api.models")
     made = grok()
     for model, made_object in (
-        (api.JobsetV1alpha2JobSet, kubernetes.jobset(made, 25, 400)),
-        (api.TrainerV1alpha1TrainJob, kubernetes.trainjob(made, 25)),
+        (api.JobsetV1alpha2JobSet, kubernetes.jobset(made, SAVING, 400)),
+        (api.TrainerV1alpha1TrainJob, kubernetes.trainjob(made, SAVING)),
     ):
         back = json.loads(model.from_json(json.dumps(made_object)).to_json())
         assert missing(made_object, back) == []  # the model drops fields it does not know
@@ -302,7 +229,7 @@ def test_raycluster_uses_the_fields_of_its_definition() -> None:
 
 def test_yaml_reads_back_as_the_objects() -> None:
     yaml = pytest.importorskip("yaml")
-    objects = [kubernetes.jobset(grok(), 25, 400), kubernetes.raycluster(grok())]
+    objects = [kubernetes.jobset(grok(), SAVING, 400), kubernetes.raycluster(grok())]
     assert list(yaml.safe_load_all(kubernetes.to_yaml(*objects))) == objects
     assert "&id" not in kubernetes.to_yaml(*objects)
     assert re.search(r"\n +--num-layers 64 \\\n", kubernetes.to_yaml(*objects))  # a script reads as a script
@@ -367,15 +294,11 @@ def test_serving_files_start_what_was_planned(model: str, chip: str, tmp_path: P
     found = plan_serving(workload(model), gpu(chip), Demand(20, 1000, 300), mode="mixed")
     best = found["best"]
     written = {path.name: path.read_text() for path in write_serving(found, tmp_path, gpu(chip))}
-    for name, engine, command in (
-        ("serve-sglang.sh", "sglang", "sglang.launch_server"),
-        ("serve-vllm.sh", "vllm", 'vllm serve "$MODEL"'),
-    ):
-        subprocess.run(["bash", "-n"], input=written[name], text=True, check=True)
-        args = parsed(engine, written[name].split(command)[1].replace("\\\n", " ").split("\n")[:1])
-        tp = args["tp-size"] if engine == "sglang" else args["tensor-parallel-size"]
-        pp = args["pp-size"] if engine == "sglang" else args["pipeline-parallel-size"]
-        assert (tp, pp) == (best["tp"], best["pp"])
+    script = written["serve-sglang.sh"]
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    arguments = script.split("sglang.launch_server")[1].replace("\\\n", " ").split("\n")[:1]
+    args = parsed("sglang", arguments)
+    assert (args["tp_size"], args["pp_size"]) == (best["tp"], best["pp"])
     deployment, service = yaml.safe_load_all(written["serving.yaml"])
     for made in (deployment, service):
         check.validate(made, KUBERNETES, strict=True)
@@ -386,16 +309,16 @@ def test_what_cannot_be_launched_is_one_sentence() -> None:
     with pytest.raises(PlanError, match="no Oracle shape"):
         oci_terraform.terraform(plan(grok().layout, "grok-1", site="colossus"))
     with pytest.raises(PlanError, match="do not fill nodes of 8: plan for 8 or 16"):
-        slurm.scripts(plan(Layout(tp=4, dp=3, global_batch=12), "llama-3-8b"), 10, 1, 1)
+        slurm.scripts(plan(Layout(tp=4, dp=3, global_batch=12), "llama-3-8b"), SAVING, 1, 1)
     with pytest.raises(PlanError, match="line break"):
-        engine_arguments.wrapped("x", ["a\nb"])
+        wrapped("x", ["a\nb"])
 
 
 def test_a_models_name_cannot_add_a_line_to_a_script() -> None:
     evil = "x\nrm -rf / #$(id)`id`\"'"
     made = replace(grok(), workload=replace(grok().workload, name=evil))
-    texts = [*slurm.scripts(made, 25, 40.0, 400).values(), oci_terraform.terraform(made)]
-    texts.append(kubernetes.to_yaml(kubernetes.jobset(made, 25, 400)))
+    texts = [*slurm.scripts(made, SAVING, 40.0, 400).values(), oci_terraform.terraform(made)]
+    texts.append(kubernetes.to_yaml(kubernetes.jobset(made, SAVING, 400)))
     for text in texts:
         assert "rm -rf" not in text
         assert "$(id)" not in text

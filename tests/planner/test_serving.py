@@ -8,11 +8,12 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trinch.cli.plan_serve import plan_serving, serve
+from trinch.cli.plan_serve import serve
 from trinch.planner.perf.hardware import PlanError, gpu
 from trinch.planner.perf.serving import Demand, Served, options
 from trinch.planner.perf.serving_roofline import forward_s, weight_gb
 from trinch.planner.perf.workload import workload
+from trinch.planner.serving_plan import plan_serving
 
 ONE = np.array(1.0)
 
@@ -178,7 +179,7 @@ def test_the_verb_prints_json_and_writes_files(tmp_path) -> None:  # type: ignor
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)
     assert found["best"]["gpus"] == found["best"]["replicas"] * 8
-    assert {path.name for path in tmp_path.iterdir()} == {"serve-sglang.sh", "serve-vllm.sh", "serving.yaml"}
+    assert {path.name for path in tmp_path.iterdir()} == {"serve-sglang.sh", "serving.yaml"}
     assert "TTFT" in CliRunner().invoke(serve, args).output
 
 

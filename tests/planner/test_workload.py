@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from trinch.planner.perf.hardware import PlanError, gpu
-from trinch.planner.perf.workload import from_hf, presets, workload
+from trinch.planner.perf.hf_config import from_hf
+from trinch.planner.perf.workload import presets, workload
 
 PUBLIC_COUNTS = {
     "grok-1": 315_684_820_992,

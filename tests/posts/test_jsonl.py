@@ -77,6 +77,7 @@ FIELDS = {
     "network": st.just("mastodon"),
     "post": posts,
     "replaces": many,
+    "replaced_by": many,
     **dict.fromkeys(("id", "reason", "author_id", "author", "record"), names),
     **dict.fromkeys(("likes", "reposts", "replies", "quotes"), counts),
     "diverged": st.booleans(),

@@ -131,7 +131,8 @@ def test_an_edit_replaces_what_came_before() -> None:
     assert isinstance(edited, Edited)
     assert edited.replaces == tuple(history[:-1])
     older = one(x_line(x_tweet(ID - 2**31, created_at=None, edit_history_tweet_ids=history)))
-    assert isinstance(older, Created)
+    assert isinstance(older, Edited)
+    assert (older.replaces, older.replaced_by) == (tuple(history[:1]), tuple(history[2:]))
 
 
 def test_withheld_posts_and_authors_are_hidden() -> None:

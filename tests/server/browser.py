@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from tests.server.running import TOKEN
+
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
@@ -68,6 +70,10 @@ class Tab:
     def __init__(self, browser: Any, url: str, **options: Any) -> None:
         self.url = url
         self.context = browser.new_context(**{"locale": "en-GB", "viewport": DESK} | options)
+        port = urlsplit(url).port
+        self.context.add_cookies(
+            [{"name": f"trinch_token_{port}", "value": TOKEN, "url": url, "sameSite": "Strict"}]
+        )
         self.complaints: list[str] = []
         self.requests: list[str] = []
         self.context.on("request", lambda request: self.requests.append(request.url))

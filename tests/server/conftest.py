@@ -1,4 +1,4 @@
-"""One server over our own sample for all tests that only read, and one browser for all that look."""
+"""One server over the sample for all tests that only read, and one browser for the tests of the page."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ from tests.server.running import Running, fill
 
 @pytest.fixture(scope="session")
 def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store of our own sample. Not to be written to: copy it for that."""
+    """A store of the sample. Read only: copy it to write."""
     return fill(tmp_path_factory.mktemp("sample") / "store")
 
 
@@ -26,7 +26,7 @@ def server(sample_data: Path) -> Iterator[Running]:
 
 @pytest.fixture(scope="session")
 def http(server: Running) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with server.client() as client:
         yield client
 
 
@@ -42,14 +42,14 @@ def browser() -> Iterator[Any]:
 
 @pytest.fixture
 def serving(tmp_path: Path) -> Iterator[Starter]:
-    """Starts servers of a test's own, which outlive its tabs."""
+    """Starts servers that outlive the tabs of a test."""
     with contextlib.ExitStack() as running:
         yield lambda data, *options: running.enter_context(Running(data, *options))
 
 
 @pytest.fixture
 def tab(browser: Any, server: Running, serving: Starter) -> Iterator[Opener]:
-    """Opens a tab on the sample, or on another server. At the end nothing may have gone wrong in it."""
+    """Opens a tab on the sample, or on another server. Fails the test if the tab reported an error."""
     opened: list[Tab] = []
 
     def new(url: str = "", **options: Any) -> Tab:

@@ -1,9 +1,14 @@
-"""Keys, hosts, origins, rates and bounds, at a real server's door."""
+"""Tokens, keys, hosts, origins, rates and limits, against a real server."""
 
 import asyncio
 import hashlib
 import json
+import re
+import shutil
 import socket
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,16 +16,19 @@ from typing import Any
 import httpx
 import pytest
 from click.testing import CliRunner
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from tests.server.running import Running
+from tests.server.running import TOKEN, Running
 from trinch.cli.serve import keys as keys_command
 from trinch.cli.serve import serve as serve_command
+from trinch.server.http.access import AccessControl, access_rules
 from trinch.server.http.audit import Audit
+from trinch.server.http.errors import Problem
 from trinch.server.http.keys import Keys
 from trinch.server.http.metrics import Metrics
-from trinch.server.http.middleware import Middleware, access_rules
+from trinch.server.http.middleware import Middleware
 
 POST = {
     "platform": "x",
@@ -54,9 +62,12 @@ def test_without_a_key_only_loopback(tmp_path: Path) -> None:
         access_rules("0.0.0.0", keys=False)
     refused = CliRunner().invoke(serve_command, ["--host", "0.0.0.0", "--data", str(tmp_path), "--no-listen"])
     assert refused.exit_code == 2
-    assert access_rules("127.0.0.1", keys=False).keyless
-    assert not access_rules("127.0.0.1", keys=True, require_keys=True).keyless
-    assert not access_rules("0.0.0.0", keys=True).keyless
+    assert len(access_rules("127.0.0.1", keys=False).token or "") >= 32
+    assert access_rules("127.0.0.1", keys=True, require_keys=True).token is None
+    assert access_rules("0.0.0.0", keys=True).token is None
+    assert access_rules("0.0.0.0", keys=False, token="t" * 16).token == "t" * 16
+    with pytest.raises(ValueError, match="TRINCH_TOKEN"):
+        access_rules("127.0.0.1", keys=False, token="short")
 
 
 def test_keys_are_made_listed_and_revoked(tmp_path: Path) -> None:
@@ -146,12 +157,12 @@ def test_a_key_has_a_rate(tmp_path: Path) -> None:
         await PlainTextResponse("in")(scope, receive, send)
 
     keys = Keys(tmp_path)
-    door = access_rules("0.0.0.0", keys=True, rate=1.5)
-    guard = Middleware(app, door, keys, Audit(tmp_path), Metrics(), lambda scope: "any")
+    control = AccessControl(access_rules("0.0.0.0", keys=True, rate=1.5), keys)
+    guarded = Middleware(app, control, Audit(tmp_path), Metrics(), lambda scope: "any")
     tokens = [keys.add(name, ["read"])[1] for name in ("fast", "slow")]
 
     async def ask() -> list[httpx.Response]:
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url="http://any") as client:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="http://any") as client:
             return [
                 await client.get("/v1/models", headers=bearer(token))
                 for token in [tokens[0]] * 5 + [tokens[1]]
@@ -166,11 +177,27 @@ def test_a_key_has_a_rate(tmp_path: Path) -> None:
 
 def test_foreign_names_and_origins_stay_outside(server: Running, http: httpx.Client) -> None:
     port = server.url.rsplit(":", 1)[1]
-    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", ""):
+    for host in (
+        "evil.example",
+        f"evil.example:{port}",
+        "127.0.0.1.evil.example",
+        "",
+        "evil.localhost",
+        "evil-localhost",
+        "1127.0.0.1",
+    ):
         assert http.get("/v1/stats", headers={"Host": host}).status_code == 421
     for host in ("localhost", f"localhost:{port}", "[::1]:1", "LOCALHOST"):
         assert http.get("/healthz", headers={"Host": host}).status_code == 200
-    for origin in ("https://evil.example", "null", "http://localhost:1"):
+    for origin in (
+        "https://evil.example",
+        "null",
+        "http://localhost:1",
+        "http://[",
+        "http://[::1",
+        "//",
+        "http://][",
+    ):
         refused = http.get("/v1/stats", headers={"Origin": origin})
         assert refused.status_code == 403
         assert "access-control-allow-origin" not in refused.headers
@@ -184,9 +211,143 @@ def test_foreign_names_and_origins_stay_outside(server: Running, http: httpx.Cli
     )
 
 
-def test_a_proxy_in_front_means_keys(http: httpx.Client) -> None:
+PROXY_HEADERS = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+
+
+@pytest.mark.parametrize("name", PROXY_HEADERS)
+def test_a_request_through_a_proxy_needs_a_key(http: httpx.Client, name: str, tmp_path: Path) -> None:
     assert http.get("/v1/stats").status_code == 200
-    assert http.get("/v1/stats", headers={"X-Forwarded-For": "10.0.0.1"}).status_code == 401
+    assert http.get("/v1/stats", headers={name: "10.0.0.1"}).status_code == 401
+    rules = access_rules("127.0.0.1", keys=False, unix_socket=True)
+    scope = {"path": "/v1/stats", "method": "GET", "query_string": b""}
+    control = AccessControl(rules, Keys(tmp_path))
+    assert control.authorize(scope, Headers({"host": "localhost"})).scopes
+    with pytest.raises(Problem) as refused:
+        control.authorize(scope, Headers({"host": "localhost", name: "10.0.0.1"}))
+    assert refused.value.status == 401
+
+
+def test_without_the_token_nothing_is_served_but_health_and_an_empty_page(server: Running) -> None:
+    with httpx.Client(base_url=server.url) as client:
+        for path in ("/v1/stats", "/v1/search?q=explosion", "/metrics", "/v1/keys", "/mcp", "/openapi.json"):
+            assert client.get(path).status_code == 401, path
+            assert client.get(path, headers=bearer("x" * 32)).status_code == 401, path
+        assert client.post("/v1/keys", json={"name": "x", "scopes": ["admin"]}).status_code == 401
+        assert client.post("/v1/ingest", content=json.dumps(POST), headers=LINES).status_code == 401
+        assert client.get("/healthz").status_code == client.get("/readyz").status_code == 200
+        page = client.get("/", params={"q": "What happened in Port Esker?"})
+        assert page.status_code == 200
+        assert 'class="claim"' not in page.text
+        assert client.get("/", params={"token": "wrong"}).status_code == 401
+
+
+def test_the_printed_address_opens_the_page_and_a_cookie_keeps_the_token(server: Running) -> None:
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        opened = client.get("/", params={"token": TOKEN, "q": "What happened in Port Esker?"})
+        assert opened.status_code == 303
+        assert TOKEN not in opened.headers["location"]
+        cookie = opened.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        page = client.get(opened.headers["location"])
+        assert 'class="claim"' in page.text
+        assert TOKEN not in page.text
+        for site, status in (("same-origin", 200), ("none", 200), ("same-site", 401), ("cross-site", 403)):
+            assert client.get("/v1/stats", headers={"Sec-Fetch-Site": site}).status_code == status
+
+
+def test_each_start_has_a_token_of_its_own(tmp_path: Path) -> None:
+    tokens = set()
+    for _ in range(2):
+        with Running(tmp_path / "store", env={"TRINCH_TOKEN": ""}) as running:
+            (token,) = re.findall(r"/\?token=(\S+)", running.output())
+            assert running.get("/v1/stats").status_code == 401
+            assert running.get("/v1/stats", headers=bearer(token)).status_code == 200
+            tokens.add(token)
+    assert len(tokens) == 2
+    for file in (tmp_path / "store").iterdir():
+        assert not file.is_file() or not any(token.encode() in file.read_bytes() for token in tokens), file
+
+
+def test_once_there_is_a_key_the_token_grants_nothing(tmp_path: Path) -> None:
+    control = AccessControl(access_rules("127.0.0.1", keys=False, token=TOKEN), Keys(tmp_path))
+    scope = {"path": "/v1/keys", "method": "POST", "query_string": b""}
+    headers = Headers({"host": "localhost", "authorization": f"Bearer {TOKEN}"})
+    assert control.authorize(scope, headers).by_token
+    _, key = control.keys.add("first", ["admin"])
+    with pytest.raises(Problem) as refused:
+        control.authorize(scope, headers)
+    assert refused.value.status == 401
+    assert control.authorize(scope, Headers({"host": "localhost", "x-api-key": key})).key
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
+def test_requests_from_other_sites_need_a_key(http: httpx.Client, server: Running, method: str) -> None:
+    image = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+    for path in ("/v1/search?q=x", "/v1/ask?question=x", "/?q=x", "/readyz", "/static/page.js"):
+        assert http.request(method, path, headers=image).status_code == 403, path
+        with httpx.Client(base_url=server.url) as stranger:
+            assert stranger.request(method, path, headers=image).status_code == 403, path
+
+
+def test_a_link_from_another_site_opens_the_page_without_posts(server: Running) -> None:
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    with httpx.Client(base_url=server.url, timeout=30) as client:
+        client.get("/", params={"token": TOKEN})
+        page = client.get("/", params={"q": "What happened in Port Esker?"}, headers=link)
+        assert page.status_code == 200
+        assert 'class="claim"' not in page.text
+        assert client.get("/v1/stats", headers=link).status_code == 403
+
+
+def test_a_key_works_from_another_site(locked: tuple[Running, dict[str, str]]) -> None:
+    running, tokens = locked
+    headers = {"Sec-Fetch-Site": "cross-site"} | bearer(tokens["read"])
+    assert httpx.get(f"{running.url}/v1/models", headers=headers).status_code == 200
+
+
+def test_a_unix_socket_needs_no_token(sample_data: Path, tmp_path: Path) -> None:
+    path = tmp_path / "trinch.sock"
+    command = [sys.executable, "-m", "trinch.cli.main", "serve", "--no-listen", "--unix-socket", str(path)]
+    data = shutil.copytree(sample_data, tmp_path / "store")
+    with subprocess.Popen([*command, "--data", str(data)], stderr=subprocess.DEVNULL) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not path.exists():
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            assert path.stat().st_mode & 0o077 == 0
+            transport = httpx.HTTPTransport(uds=str(path), retries=5)
+            with httpx.Client(transport=transport, base_url="http://localhost", timeout=30) as client:
+                assert client.get("/v1/stats").json()["posts"] > 2000
+                Keys(data).add("first", ["read"])
+                assert client.get("/v1/stats").status_code == 401
+        finally:
+            process.terminate()
+    assert not path.exists()
+
+
+ENDS_OF_TIME = (
+    "0001-01-01T00:00:00Z", "0001-01-01T00:00:00+23:59", "0001-01-02", "9999-12-31T23:59:59.999999Z",
+    "9999-12-31T23:59:59-23:59", "9999-12-31", "10000-01-01", "0000-01-01", "-0001-01-01T00:00:00Z", "99999999999",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("as_of", ENDS_OF_TIME)
+def test_the_ends_of_time_are_no_server_error(http: httpx.Client, as_of: str) -> None:
+    asked = {"question": "What happened in Port Esker?", "as_of": as_of}
+    responses = [
+        http.get("/v1/ask", params=asked),
+        http.get("/v1/ask", params=asked | {"stream": "true"}),
+        http.get("/v1/evidence", params=asked),
+        http.get("/v1/search", params={"q": "explosion", "as_of": as_of}),
+        http.get("/v1/posts/sample:1", params={"as_of": as_of}),
+        http.post("/v1/visible", json={"keys": ["sample:1"], "as_of": as_of}),
+        http.get("/", params={"q": asked["question"], "as_of": as_of}),
+        http.post("/v1/responses", json={"model": "trinch", "input": "x", "trinch": {"as_of": as_of}}),
+    ]
+    assert all(response.status_code < 500 for response in responses), [r.status_code for r in responses]
+    assert "server_error" not in responses[1].text
 
 
 def test_cors_is_open_to_whom_it_was_opened(locked: tuple[Running, dict[str, str]]) -> None:

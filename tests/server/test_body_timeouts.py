@@ -1,4 +1,4 @@
-"""Whoever dawdles over a body is told so and cut off, through a real socket; the others notice nothing."""
+"""A client that is slow with its body gets 408 and is disconnected, through a real socket; others are not held up."""
 
 import asyncio
 import socket
@@ -17,6 +17,7 @@ from starlette.routing import Route
 from tests.server.test_connection_limits import closed, served
 from trinch.server.api import upload
 from trinch.server.http import codec, connection_limits, middleware
+from trinch.server.http.access import AccessControl, access_rules
 from trinch.server.http.audit import Audit
 from trinch.server.http.errors import Problem
 from trinch.server.http.keys import Keys
@@ -32,7 +33,7 @@ ended = threading.Event()
 
 @pytest.fixture
 def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[str, int]]:
-    """The door and its readers of bodies, with short patience."""
+    """The middleware and the readers of bodies, with short time limits."""
     monkeypatch.setattr(middleware, "PAUSE_SECONDS", PAUSE)
     monkeypatch.setattr(middleware, "BODY_SECONDS", WHOLE)
     monkeypatch.setattr(connection_limits, "WRITE_SECONDS", PAUSE)
@@ -40,7 +41,7 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
     async def takes(request: Request) -> Response:
         return codec.Json(await codec.read_body(request, dict))
 
-    async def drinks(request: Request) -> Response:
+    async def takes_lines(request: Request) -> Response:
         return codec.Json([line.decode() async for line in upload._lines(request)])
 
     async def problem(_: Request, error: Exception) -> Response:
@@ -65,12 +66,13 @@ def address(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[tuple[s
         Route("/", here),
         Route("/endless", endless),
         Route("/json", takes, methods=["POST"]),
-        Route("/lines", drinks, methods=["POST"]),
+        Route("/lines", takes_lines, methods=["POST"]),
     ]
     app = middleware.Middleware(
         Starlette(routes=routes, exception_handlers={Problem: problem}),
-        middleware.access_rules("127.0.0.1", keys=False, allow_hosts=["x"]),
-        Keys(tmp_path),
+        AccessControl(
+            access_rules("127.0.0.1", keys=False, allow_hosts=["x"], unix_socket=True), Keys(tmp_path)
+        ),
         Audit(tmp_path),
         Metrics(),
         lambda _: "test",

@@ -108,3 +108,36 @@ def test_many_silent_connections_leave_room_for_one_that_speaks(address: tuple[s
     finally:
         for connection in silent:
             connection.close()
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\n\n",
+        b"GET / HTTP/1.1\nHost: x\n\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_an_ambiguous_head_is_refused_and_the_connection_closed(
+    address: tuple[str, int], head: bytes
+) -> None:
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(head + b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b""
+        while more := connection.recv(65536):
+            answer += more
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
+def test_a_line_feed_in_a_body_is_no_head(address: tuple[str, int]) -> None:
+    with socket.create_connection(address, timeout=10) as connection:
+        connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\na\nb\n")
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while more := connection.recv(65536):
+            answer += more
+    assert answer.count(b"HTTP/1.1 200") == 2

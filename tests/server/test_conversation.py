@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from trinch.server.http.errors import Problem
 from trinch.server.openai.markdown import escape_markdown, piece_of
-from trinch.server.openai.search_filters import Extension, Filters, SearchParameters, Tool, XSource, where
+from trinch.server.openai.search_filters import (
+    Extension,
+    Filters,
+    SearchParameters,
+    Tool,
+    XSource,
+    filters_to_query,
+)
 from trinch.store.query import parse
 
 
@@ -42,7 +49,7 @@ from trinch.store.query import parse
     ],
 )
 def test_filters_become_operators(filters: Filters, operators: str) -> None:
-    assert where(filters) == operators
+    assert filters_to_query(filters) == operators
     parse(operators)
 
 
@@ -62,7 +69,7 @@ def test_filters_become_operators(filters: Filters, operators: str) -> None:
 )
 def test_what_cannot_be_honoured_is_refused(filters: Filters) -> None:
     with pytest.raises(Problem) as caught:
-        where(filters)
+        filters_to_query(filters)
     assert caught.value.status == 400
     assert caught.value.param
 

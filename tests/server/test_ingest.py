@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.server.running import Running
+from tests.server.running import AUTH, Running
 from trinch.store.store import Store
 
 LINES = {"Content-Type": "application/x-ndjson"}
@@ -28,7 +28,9 @@ def found(url: str, query: str, wanted: int) -> int:
     """How many posts match, once as many as wanted do, or after two seconds."""
     deadline = time.monotonic() + 2
     while True:
-        count = len(httpx.get(f"{url}/v1/search", params={"q": query, "limit": 100}).json()["hits"])
+        count = len(
+            httpx.get(f"{url}/v1/search", headers=AUTH, params={"q": query, "limit": 100}).json()["hits"]
+        )
         if count >= wanted or time.monotonic() > deadline:
             return count
         time.sleep(0.02)
@@ -37,19 +39,19 @@ def found(url: str, query: str, wanted: int) -> int:
 def test_lines_become_posts_or_are_set_aside_with_their_place(tmp_path: Path) -> None:
     with Running(tmp_path / "store") as running:
         sent = body(post(1), "not json", "", post(2), post(1), '{"platform": "x"}')
-        done = httpx.post(f"{running.url}/v1/ingest", content=sent, headers=LINES).json()
+        done = running.post("/v1/ingest", content=sent, headers=LINES).json()
         counts = {name: done[name] for name in ("read", "accepted", "duplicates", "rejected")}
         assert counts == {"read": 5, "accepted": 2, "duplicates": 1, "rejected": 2}
         assert [reject["line"] for reject in done["rejects"]] == [2, 6]
         assert found(running.url, "lighthouse", 2) == 2
-        again = httpx.post(f"{running.url}/v1/ingest", content=sent, headers=LINES).json()
+        again = running.post("/v1/ingest", content=sent, headers=LINES).json()
         assert (again["accepted"], again["duplicates"]) == (0, 3)
         for url, headers, status in (
             ("/v1/ingest", {"Content-Type": "application/json"}, 415),
             ("/v1/ingest?format=morse", LINES, 400),
         ):
-            assert httpx.post(running.url + url, content=sent, headers=headers).status_code == status
-        long = httpx.post(f"{running.url}/v1/ingest", content="x" * 1_500_000, headers=LINES)
+            assert running.post(url, content=sent, headers=headers).status_code == status
+        long = running.post("/v1/ingest", content="x" * 1_500_000, headers=LINES)
         assert long.status_code == 413
 
 
@@ -59,15 +61,13 @@ def test_what_is_acknowledged_survives_a_kill(tmp_path: Path) -> None:
         acknowledged = 0
         for start in range(1, 2001, 400):
             sent = body(*(post(i) for i in range(start, start + 400)))
-            acknowledged += httpx.post(f"{running.url}/v1/ingest", content=sent, headers=LINES).json()[
-                "accepted"
-            ]
+            acknowledged += running.post("/v1/ingest", content=sent, headers=LINES).json()["accepted"]
         running.kill()
     assert acknowledged == 2000
     with Running(data) as running:
-        assert httpx.get(f"{running.url}/v1/posts/x:1999").status_code == 200
+        assert running.get("/v1/posts/x:1999").status_code == 200
         deadline = time.monotonic() + 10
-        while httpx.get(f"{running.url}/v1/stats").json()["posts"] < 2000:
+        while running.get("/v1/stats").json()["posts"] < 2000:
             assert time.monotonic() < deadline
             time.sleep(0.05)
 
@@ -77,7 +77,7 @@ def test_a_deletion_sent_by_http_is_seen_at_once(sample_data: Path, tmp_path: Pa
     shutil.copytree(sample_data, data)
     with Running(data) as running:
         ask = {"question": "How many people died in the Port Esker explosion?"}
-        before = httpx.post(f"{running.url}/v1/ask", json=ask).json()
+        before = running.post("/v1/ask", json=ask).json()
         cited = before["sources"][0]
         gone = {
             "kind": "deleted",
@@ -85,11 +85,11 @@ def test_a_deletion_sent_by_http_is_seen_at_once(sample_data: Path, tmp_path: Pa
             "id": cited["id"],
             "at": "2026-03-19T00:00:00Z",
         }
-        done = httpx.post(f"{running.url}/v1/ingest", content=json.dumps(gone), headers=LINES).json()
+        done = running.post("/v1/ingest", content=json.dumps(gone), headers=LINES).json()
         assert done["deleted"] == 1
-        assert httpx.get(f"{running.url}/v1/posts/{cited['key']}").status_code == 404
-        after = httpx.post(f"{running.url}/v1/ask", json=ask).json()
+        assert running.get(f"/v1/posts/{cited['key']}").status_code == 404
+        after = running.post("/v1/ask", json=ask).json()
         assert cited["key"] not in {source["key"] for source in after["sources"]}
-        hits = httpx.get(f"{running.url}/v1/search", params={"q": "Port Esker", "limit": 100}).json()["hits"]
+        hits = running.get("/v1/search", params={"q": "Port Esker", "limit": 100}).json()["hits"]
         assert cited["key"] not in {hit["key"] for hit in hits}
     assert Store.open(data).get(cited["key"]) is None

@@ -1,4 +1,4 @@
-"""A server, and `trinch ask`, with a language model on top of the answers: every door tells the checked sentences."""
+"""A server, and `trinch ask`, with a language model on top of the answers: every endpoint returns the checked sentences."""
 
 import json
 import shutil
@@ -24,9 +24,9 @@ def rewrite(messages: list[dict[str, str]]) -> str:
     """One faithful sentence, and inventions for the rest."""
     lines = []
     for quote in json.loads(messages[-1]["content"])["quotes"]:
-        told = quote["quote"].replace("in Port Esker", "in the Port Esker")
+        text = quote["quote"].replace("in Port Esker", "in the Port Esker")
         lines.append(
-            f"[{quote['n']}] {told if told != quote['quote'] else 'All 900 have died in Port Esker.'}"
+            f"[{quote['n']}] {text if text != quote['quote'] else 'All 900 have died in Port Esker.'}"
         )
     return "\n".join(lines)
 
@@ -41,7 +41,7 @@ def model() -> Iterator[Server]:
 def http(model: Server, sample_data: Path) -> Iterator[httpx.Client]:
     with (
         Running(sample_data, "--model", model.url("good"), "--model-name", "wordsmith") as running,
-        httpx.Client(base_url=running.url, timeout=30) as client,
+        running.client() as client,
     ):
         yield client
 
@@ -101,13 +101,11 @@ def test_what_went_wrong_inside_is_for_the_log_only(sample_data: Path, model: Se
     with Running(
         shutil.copytree(sample_data, tmp_path / "store"), "--model", model.url("500"), "--model-name", "m"
     ) as running:
-        answer = httpx.get(
-            f"{running.url}/v1/ask", params={"question": QUESTION, "as_of": AS_OF}, timeout=30
-        ).json()
+        answer = running.get("/v1/ask", params={"question": QUESTION, "as_of": AS_OF}, timeout=30).json()
         assert answer["outcome"] == "answer"
         assert (answer["writer"]["error"], answer["writer"]["written"]) == ("server", 0)
         assert str(model.port) not in str(answer["writer"])
-        assert f"127.0.0.1:{model.port}/500/v1 failed (status 500)" in running.said()
+        assert f"127.0.0.1:{model.port}/500/v1 failed (status 500)" in running.output()
 
 
 def trinch(data: Path, *arguments: str, key: str = "") -> subprocess.CompletedProcess[str]:
@@ -148,7 +146,7 @@ def test_a_model_that_fails_costs_nothing_but_a_note(sample_data: Path, model: S
 
 
 @pytest.mark.parametrize(
-    ("options", "tells"),
+    ("options", "message"),
     [
         (["--model", "ftp://x"], "http://"),
         (["--model", f"http://me:{SECRET}@x/v1"], KEY),
@@ -156,8 +154,8 @@ def test_a_model_that_fails_costs_nothing_but_a_note(sample_data: Path, model: S
         (["--model-name", "m"], "--model URL"),
     ],
 )
-def test_a_model_that_cannot_be_is_wrong_usage(sample_data: Path, options: list[str], tells: str) -> None:
+def test_a_model_that_cannot_be_is_wrong_usage(sample_data: Path, options: list[str], message: str) -> None:
     done = trinch(sample_data, QUESTION, *options)
     assert done.returncode == 2
-    assert tells in done.stderr
+    assert message in done.stderr
     assert SECRET not in done.stderr

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.server.running import Running
+from tests.server.running import AUTH, Running
 from trinch.server import run
 from trinch.server.http.connection_limits import CONNECTIONS
 
@@ -50,7 +50,7 @@ def wait_until(what: str, seconds: float, happened: object) -> None:
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
 def test_killed_mid_stream_it_is_back_in_five_seconds(data: Path) -> None:
     with Running(data) as running:
-        with httpx.stream("GET", f"{running.url}/v1/live") as stream:
+        with running.stream("/v1/live") as stream:
             lines = stream.iter_lines()
             next(lines)
             running.kill()
@@ -59,7 +59,7 @@ def test_killed_mid_stream_it_is_back_in_five_seconds(data: Path) -> None:
         wait_until("its indexer is gone", 10, lambda: not indexers(data))
     started = time.monotonic()
     with Running(data) as running:
-        answer = httpx.post(f"{running.url}/v1/ask", json=QUESTION).json()
+        answer = running.post("/v1/ask", json=QUESTION).json()
         assert answer["outcome"] == "answer"
         assert time.monotonic() - started < 5 * slowness()
 
@@ -70,12 +70,12 @@ def test_stopped_it_ends_streams_and_answers_and_goes_in_five_seconds(data: Path
         answers: list[httpx.Response] = []
 
         def watch() -> None:
-            with httpx.stream("GET", f"{running.url}/v1/live", timeout=30) as stream:
+            with running.stream("/v1/live", timeout=30) as stream:
                 list(stream.iter_lines())
             ended.set()
 
         def ask() -> None:
-            answers.append(httpx.post(f"{running.url}/v1/ask", json=QUESTION, timeout=30))
+            answers.append(running.post("/v1/ask", json=QUESTION, timeout=30))
 
         threads = [threading.Thread(target=watch), *(threading.Thread(target=ask) for _ in range(3))]
         for thread in threads:
@@ -97,18 +97,18 @@ def test_stopped_it_waits_for_no_log_that_another_writes_to(data: Path) -> None:
         log.execute("BEGIN IMMEDIATE")
         line = '{"platform": "x", "id": "1", "created_at": "2026-01-01T00:00:00Z", "text": "zanzibar"}'
         kind = {"Content-Type": "application/x-ndjson"}
-        told: list[httpx.Response] = []
+        responses: list[httpx.Response] = []
 
         def ingest() -> None:
             with contextlib.suppress(httpx.HTTPError):
-                told.append(httpx.post(f"{running.url}/v1/ingest", content=line, headers=kind, timeout=30))
+                responses.append(running.post("/v1/ingest", content=line, headers=kind, timeout=30))
 
         sending = threading.Thread(target=ingest)
         sending.start()
         wait_until("the line is in", 10, lambda: "} 1" in metric(running.url, "ingest"))
         status, took = running.stop()
         sending.join()
-    assert (status, [answer for answer in told if answer.status_code == 200]) == (0, [])
+    assert (status, [answer for answer in responses if answer.status_code == 200]) == (0, [])
     assert took < 5.5
     log.execute("ROLLBACK")
 
@@ -119,12 +119,12 @@ def test_a_killed_indexer_is_started_again(data: Path) -> None:
         (first,) = indexers(data)
         os.kill(first, signal.SIGKILL)
         wait_until("another indexer runs", 10, lambda: indexers(data) not in ([], [first]))
-        wait_until("it is ready", 10, lambda: httpx.get(f"{running.url}/readyz").status_code == 200)
-        assert 'trinch_child_restarts_total{name="indexer"} 1' in httpx.get(f"{running.url}/metrics").text
+        wait_until("it is ready", 10, lambda: running.get("/readyz").status_code == 200)
+        assert 'trinch_child_restarts_total{name="indexer"} 1' in running.get("/metrics").text
         line = '{"platform": "x", "id": "1", "created_at": "2026-01-01T00:00:00Z", "text": "zanzibar"}'
-        httpx.post(f"{running.url}/v1/ingest", content=line, headers={"Content-Type": "application/x-ndjson"})
-        search = f"{running.url}/v1/search?q=zanzibar"
-        wait_until("the post is found", 5, lambda: len(httpx.get(search).json()["hits"]) == 1)
+        running.post("/v1/ingest", content=line, headers={"Content-Type": "application/x-ndjson"})
+        search = "/v1/search?q=zanzibar"
+        wait_until("the post is found", 5, lambda: len(running.get(search).json()["hits"]) == 1)
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit, which is Linux's")
@@ -134,9 +134,9 @@ def test_more_connections_than_files_that_may_be_open_end_nothing(data: Path) ->
         resource.prlimit(running.process.pid, resource.RLIMIT_NOFILE, (60, 60))
         for _ in range(200):
             connections.enter_context(socket.create_connection((host, int(port)), timeout=5))
-        wait_until("there is no room", 10, lambda: "Too many open files" in running.said())
+        wait_until("there is no room", 10, lambda: "Too many open files" in running.output())
         connections.close()
-        assert httpx.get(f"{running.url}/healthz", timeout=30).status_code == 200
+        assert running.get("/healthz", timeout=30).status_code == 200
 
 
 def test_few_open_files_allow_fewer_connections(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +161,7 @@ def test_an_address_in_use_is_said_so(data: Path) -> None:
 
 
 def metric(url: str, pool: str) -> str:
-    text = httpx.get(f"{url}/metrics", timeout=30).text
+    text = httpx.get(f"{url}/metrics", headers=AUTH, timeout=30).text
     return next((found for found in text.splitlines() if f'pool="{pool}"' in found), "")
 
 

@@ -9,13 +9,15 @@ from typing import Any
 import anyio
 import pytest
 
-from tests.server.running import Running
-from tests.server.test_native import AS_OF, DEAD
+from tests.server.running import AUTH, Running
+from tests.server.test_v1 import AS_OF, DEAD
 
 mcp = pytest.importorskip("mcp", reason="needs the mcp package (mcp extra)")
+httpx2 = pytest.importorskip("httpx2", reason="needs the mcp package (mcp extra)")
 
 from mcp import StdioServerParameters, stdio_client  # noqa: E402  # after the skip
 from mcp.client import Client  # noqa: E402
+from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 
 
 async def tried(client: Any) -> None:
@@ -44,7 +46,7 @@ async def tried(client: Any) -> None:
         ("search", {"query": "from:"}, "from: needs a value"),
         ("search", {"query": "x", "as_of": "soon"}, "cannot read the time"),
         ("search", {"query": "x", "limit": 100_000}, "limit"),
-        ("fetch", {"id": "x:nothing"}, "no post"),
+        ("fetch", {"id": "x:nothing"}, "no visible post"),
         ("ask", {"question": "x", "where": "("}, "never closed"),
     ):
         failed = await client.call_tool(name, arguments)
@@ -55,7 +57,10 @@ async def tried(client: Any) -> None:
 @pytest.mark.parametrize("mode", ["auto", "legacy"])
 def test_over_http(server: Running, mode: str) -> None:
     async def run() -> None:
-        async with Client(f"{server.url}/mcp", mode=mode) as client:
+        async with (
+            httpx2.AsyncClient(headers=AUTH) as http,
+            Client(streamable_http_client(f"{server.url}/mcp", http_client=http), mode=mode) as client,
+        ):
             await tried(client)
 
     anyio.run(run)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.server.test_native import DEAD
-from trinch.server.openai.client_tasks import done
+from tests.server.test_v1 import DEAD
+from trinch.server.openai.client_tasks import run_task
 
 HISTORY = (
     f"USER: {DEAD}\nASSISTANT: 10 people died. [1]\n\nMore. [2]\nUSER: and when\nwas that?\nASSISTANT: Then."
@@ -50,9 +50,9 @@ def test_chores_are_done_with_the_words_of_the_chat(
 
 
 def test_a_question_is_no_chore(http: httpx.Client) -> None:
-    assert done(DEAD) is None
-    assert done('What is {"title": 1}?') is None
-    assert done("<chat_history>USER: hello</chat_history>") is None
+    assert run_task(DEAD) is None
+    assert run_task('What is {"title": 1}?') is None
+    assert run_task("<chat_history>USER: hello</chat_history>") is None
     body = {"model": "gpt-nothing", "messages": [{"role": "user", "content": prompt('{"title": ""}')}]}
     assert http.post("/v1/chat/completions", json=body).status_code == 404
 
@@ -65,18 +65,18 @@ def test_a_hostile_chore_is_read_in_no_time() -> None:
         '{"title" ' * 100_000,
         "{" * 10**6,
     ):
-        assert done(message) is None
+        assert run_task(message) is None
     assert time.process_time() - started < 2  # it holds up everybody
 
 
 @given(st.text(max_size=200))
 def test_any_history_gives_a_title(history: str) -> None:
-    title = json.loads(done(prompt('{ "title": "" }', history)) or "")["title"]
+    title = json.loads(run_task(prompt('{ "title": "" }', history)) or "")["title"]
     assert len(title) <= 61
 
 
 def test_a_long_title_ends_at_a_word() -> None:
-    title = json.loads(done(prompt('{ "title": "" }', "USER: " + "word " * 40)) or "")["title"]
+    title = json.loads(run_task(prompt('{ "title": "" }', "USER: " + "word " * 40)) or "")["title"]
     assert title == "word " * 11 + "word…"
 
 

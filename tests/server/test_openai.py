@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.server.running import Running
-from tests.server.test_native import AS_OF, DEAD
+from tests.server.running import TOKEN, Running
+from tests.server.test_v1 import AS_OF, DEAD
 from trinch.simulator.sample import UNANSWERABLE
 
 openai = pytest.importorskip("openai", reason="needs the openai package (dev extra)")
@@ -19,7 +19,7 @@ openai = pytest.importorskip("openai", reason="needs the openai package (dev ext
 
 @pytest.fixture(scope="module")
 def client(server: Running) -> Iterator[Any]:
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="anything", max_retries=0) as client:
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key=TOKEN, max_retries=0) as client:
         yield client
 
 
@@ -240,9 +240,15 @@ def test_older_search_parameters(client: Any) -> None:
 
 def test_llm_asks_and_goes_on(server: Running, tmp_path: Path) -> None:
     pytest.importorskip("llm", reason="needs the llm package")
-    models = {"model_id": "trinch", "model_name": "trinch", "api_base": f"{server.url}/v1"}
+    models = {
+        "model_id": "trinch",
+        "model_name": "trinch",
+        "api_base": f"{server.url}/v1",
+        "api_key_name": "trinch",
+    }
     (tmp_path / "extra-openai-models.yaml").write_text(json.dumps([models]))  # JSON is YAML
-    surroundings = os.environ | {"LLM_USER_PATH": str(tmp_path), "OPENAI_API_KEY": "any"}
+    (tmp_path / "keys.json").write_text(json.dumps({"trinch": TOKEN}))
+    surroundings = os.environ | {"LLM_USER_PATH": str(tmp_path)}
 
     def llm(*words: str) -> str:
         command = [sys.executable, "-m", "llm", "-m", "trinch", *words]

@@ -1,4 +1,4 @@
-"""What the official client is told, held against its own types, strictly; and its helpers, unchanged."""
+"""Responses and events, checked against its own types, strictly; and its helpers, unchanged."""
 
 import json
 import shutil
@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.server.running import Running
-from tests.server.test_native import DEAD
+from tests.server.running import TOKEN, Running
 from tests.server.test_open_webui import prompt
+from tests.server.test_v1 import DEAD
 from trinch.posts.schema import Deleted
 from trinch.server.openai.response_store import ResponseStore
 from trinch.store.log import Log
@@ -24,7 +24,7 @@ CHAT = {"model": "trinch", "messages": [{"role": "user", "content": DEAD}]}
 
 @pytest.fixture(scope="module")
 def client(server: Running) -> Iterator[Any]:
-    with openai.OpenAI(base_url=f"{server.url}/v1", api_key="anything", max_retries=0) as client:
+    with openai.OpenAI(base_url=f"{server.url}/v1", api_key=TOKEN, max_retries=0) as client:
         yield client
 
 
@@ -149,7 +149,7 @@ def test_responses_are_fetched_until_they_are_deleted(client: Any) -> None:
 
 def test_a_post_deleted_meanwhile_is_in_no_response_fetched(sample_data: Path, tmp_path: Path) -> None:
     data = shutil.copytree(sample_data, tmp_path / "store")
-    with Running(data) as running, openai.OpenAI(base_url=f"{running.url}/v1", api_key="any") as client:
+    with Running(data) as running, openai.OpenAI(base_url=f"{running.url}/v1", api_key=TOKEN) as client:
         made = client.responses.create(model="trinch", input=DEAD)
         gone = made.trinch["sources"][0]
         Log(data / "ocean.db").append([Deleted(at=1, network=gone["network"], id=gone["id"])])
@@ -159,31 +159,31 @@ def test_a_post_deleted_meanwhile_is_in_no_response_fetched(sample_data: Path, t
         assert fetched.trinch["as_of"] == made.trinch["as_of"]
 
 
-def test_memory_is_bounded() -> None:
-    memory = ResponseStore(size=3, room=100)
+def test_response_store_is_bounded() -> None:
+    responses = ResponseStore(max_responses=3, max_bytes=100)
     for n in range(5):
-        memory.keep(f"r{n}", b"x" * 10, None)
-    assert [n for n in range(5) if _knows(memory, f"r{n}")] == [2, 3, 4]
-    memory.keep("big", b"x" * 95, None)
-    assert not _knows(memory, "r4")
-    memory.forget("big", None)
-    memory.keep("next", b"x" * 100, None)
-    assert _knows(memory, "next")
+        responses.save(f"r{n}", b"x" * 10, None)
+    assert [n for n in range(5) if _knows(responses, f"r{n}")] == [2, 3, 4]
+    responses.save("big", b"x" * 95, None)
+    assert not _knows(responses, "r4")
+    responses.delete("big", None)
+    responses.save("next", b"x" * 100, None)
+    assert _knows(responses, "next")
 
 
-def test_a_memory_is_of_one_key() -> None:
-    memory = ResponseStore()
-    memory.keep("mine", b"x", "a")
-    memory.keep("anybody's", b"x", None)
-    assert [_knows(memory, "mine", key) for key in ("a", "b", None)] == [True, False, False]
-    assert [_knows(memory, "anybody's", key) for key in ("a", None)] == [False, True]
+def test_a_stored_response_belongs_to_one_key() -> None:
+    responses = ResponseStore()
+    responses.save("mine", b"x", "a")
+    responses.save("anybody's", b"x", None)
+    assert [_knows(responses, "mine", key) for key in ("a", "b", None)] == [True, False, False]
+    assert [_knows(responses, "anybody's", key) for key in ("a", None)] == [False, True]
 
 
-def _knows(memory: ResponseStore, id: str, key: str | None = None) -> bool:
+def _knows(responses: ResponseStore, id: str, key: str | None = None) -> bool:
     from trinch.server.http.errors import Problem
 
     try:
-        memory.load(id, key)
+        responses.load(id, key)
     except Problem as problem:
         assert problem.status == 404
         return False

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.server.running import Running
+from tests.server.running import AUTH, Running
 from trinch.posts.schema import Created, Deleted, Edited, Post
 from trinch.server.web.deletion_watch import DeletionWatch
-from trinch.server.web.page import marked, web
-from trinch.server.web.translations import Words, preferred
+from trinch.server.web.page import split_marked, web_url
+from trinch.server.web.translations import Translations, preferred
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.simulator.sample import QUESTIONS, UNANSWERABLE
 from trinch.store.store import Store
@@ -170,7 +170,7 @@ def test_every_word_is_used_and_every_word_used_is_there() -> None:
 
 
 def test_numbers_and_dates_in_both_languages() -> None:
-    english, french = Words("en"), Words("fr")
+    english, french = Translations("en"), Translations("fr")
     assert english("n_posts", n=1) == "1 post"
     assert english("n_posts", n=0) == "0 posts"
     assert english("n_posts", n=12_345) == "12,345 posts"
@@ -198,13 +198,13 @@ def test_numbers_and_dates_in_both_languages() -> None:
     ],
 )
 def test_only_addresses_of_the_web_become_links(url: str | None, shown: bool) -> None:
-    assert bool(web(url)) is shown
+    assert bool(web_url(url)) is shown
 
 
 @given(st.text(max_size=40), st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=5))
 def test_marking_keeps_the_text_and_marks_exactly_the_spans(text: str, spans: list[tuple[int, int]]) -> None:
     spans = [(start, min(end, len(text))) for start, end in spans if start < min(end, len(text))]
-    pieces = marked(text, spans)
+    pieces = split_marked(text, spans)
     assert "".join(piece for _, piece in pieces) == text
     quoted = [flag for flag, piece in pieces for _ in piece]
     assert quoted == [any(start <= i < end for start, end in spans) for i in range(len(text))]
@@ -220,24 +220,24 @@ def test_the_watch_tells_what_goes_and_only_that(tmp_path: Path) -> None:
     store.ingest([Deleted(at=2_000_000, network="n", id="4")])
 
     async def look() -> list[list[str]]:
-        pool, stopping, told = WorkerPool(tmp_path, 1, 10), asyncio.Event(), []
+        pool, stopping, reported = WorkerPool(tmp_path, 1, 10), asyncio.Event(), []
         watch = DeletionWatch()
         first = watch.gone(pool, ["n:0", "n:1", "n:2", "n:4", "n:never"], stopping)
         second = watch.gone(pool, ["n:1", "n:3"], stopping)
-        told += [await anext(first), await anext(second)]
+        reported += [await anext(first), await anext(second)]
         store.ingest([Edited(at=3_000_000, network="n", post=_post("0", "edited"))])
         store.ingest([Deleted(at=3_000_000, network="n", id="1")])
         async with asyncio.timeout(5):
-            told += await asyncio.gather(anext(first), anext(second))
+            reported += await asyncio.gather(anext(first), anext(second))
         store.ingest([Deleted(at=4_000_000, network="n", id="0")])
         async with asyncio.timeout(5):
-            told += [await anext(first)]
+            reported += [await anext(first)]
         stopping.set()
         async with asyncio.timeout(5):
-            told += [[key for keys in [k async for k in second] for key in keys]]
+            reported += [[key for keys in [k async for k in second] for key in keys]]
         await first.aclose()
         pool.close()
-        return told
+        return reported
 
     assert asyncio.run(look()) == [["n:4", "n:never"], [], ["n:1"], ["n:1"], ["n:0"], []]
 
@@ -246,7 +246,9 @@ def test_a_watched_server_ends_in_time(tmp_path: Path) -> None:
     Store.open(tmp_path / "store").ingest([Created(at=1_000_000, network="n", post=_post("1"))])
     with (
         Running(tmp_path / "store") as own,
-        httpx.stream("POST", f"{own.url}/page/watch", json={"keys": ["n:1", "n:2"]}, timeout=20) as stream,
+        httpx.stream(
+            "POST", f"{own.url}/page/watch", headers=AUTH, json={"keys": ["n:1", "n:2"]}, timeout=20
+        ) as stream,
     ):
         lines = stream.iter_lines()
         assert [next(lines), next(lines)] == ["event: gone", 'data: {"keys":["n:2"]}']

@@ -214,8 +214,8 @@ def test_a_post_deleted_by_another_process_vanishes_from_the_open_page(
     assert claims.count() == before - 1
     assert page.locator(f".card[data-of='{key}']").count() == 0
     assert quote not in page.content()
-    assert "taken back" in page.locator(".gone").inner_text()
-    assert "taken back" in page.locator("#status").inner_text()
+    assert "deleted" in page.locator(".gone").inner_text()
+    assert "deleted" in page.locator("#status").inner_text()
     page.click(".again")
     one.answered()
     assert key not in page.content(), "others may have pasted the same words; the post itself is gone"
@@ -240,13 +240,13 @@ def test_the_live_view_shows_what_is_being_drunk(tab: Opener, serving: Starter, 
     one = tab(own.url)
     page = one.open()
     page.wait_for_selector("#live:not([hidden])")
-    assert page.locator("#ticker").inner_text() == "Not drinking · 0 posts"
+    assert page.locator("#ticker").inner_text() == "Not ingesting · 0 posts"
     assert page.locator("#moment").count() == 0, "an empty store has no first day"
     writer = subprocess.Popen([sys.executable, "-c", DRINK, str(own.data)])
     page.wait_for_selector("#live.on")
     page.click("#live summary")
     page.wait_for_selector(".languages li")
-    assert "Drinking" in page.locator("#ticker").inner_text()
+    assert "Ingesting" in page.locator("#ticker").inner_text()
     one.until("parseFloat(document.querySelector('#gauges dd').textContent) > 5")
     assert page.locator(".languages li").first.inner_text().startswith("English")
     assert page.locator(".spark polyline").get_attribute("points")

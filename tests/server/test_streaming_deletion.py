@@ -15,7 +15,7 @@ from trinch.server.openai.markdown import post_url
 from trinch.server.openai.response_store import ResponseStore
 from trinch.server.openai.responses import ResponseRequest
 from trinch.server.openai.search_filters import Tool
-from trinch.server.openai.stream import retrieved_posts, sources, text_pieces
+from trinch.server.openai.stream import retrieved_posts, source_lists, text_pieces
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
 from trinch.service.ask import AskRequest
@@ -34,7 +34,7 @@ class Pools:
             WorkerPool(data, 1, queue_size=10),
             WorkerPool(data, 1, queue_size=10),
         )
-        self.language_model, self.memory = None, ResponseStore()
+        self.language_model, self.responses = None, ResponseStore()
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_what_vanished_once_told_leaves_its_place_empty(data: Path, pools: Pools
         final = rest[-1][0]
         numbers = {source["n"]: source["url"] for source in final["sources"]}
         assert 1 not in numbers
-        lists = sources(final, [], "http://here")
+        lists = source_lists(final, [], "http://here")
         assert lists["citations"][0] == lists["search_results"][0]["url"] == ""
         assert all(lists["citations"][n - 1] == url for n, url in numbers.items())
         for _, piece in rest:

@@ -71,13 +71,13 @@ def test_an_answer_quotes_its_sources_exactly(http: httpx.Client) -> None:
 def test_the_stream_tells_the_same_answer(http: httpx.Client, question: Any) -> None:
     asked = {"question": question.text, "as_of": str(AS_OF)}
     whole = http.get("/v1/ask", params=asked).json()
-    told = events(http.get("/v1/ask", params=asked | {"stream": "true"}).text)
-    assert told[0][0] == "status"
-    assert told[-1][0] == "done"
-    assert told[-1][1] | {"took_ms": 0} == whole | {"took_ms": 0}
-    assert [data for name, data in told if name == "claim"] == whole["claims"]
+    streamed = events(http.get("/v1/ask", params=asked | {"stream": "true"}).text)
+    assert streamed[0][0] == "status"
+    assert streamed[-1][0] == "done"
+    assert streamed[-1][1] | {"took_ms": 0} == whole | {"took_ms": 0}
+    assert [data for name, data in streamed if name == "claim"] == whole["claims"]
     known = set[int]()
-    for name, data in told:
+    for name, data in streamed:
         if name == "source":
             known.add(data["n"])
         if name == "claim":
@@ -151,7 +151,7 @@ def test_metrics_are_those_documented(http: httpx.Client) -> None:
     from trinch.server.http.metrics import NAMES
 
     text = http.get("/metrics").text
-    told = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
-    assert told <= set(NAMES)
-    assert "trinch_posts" in told
+    streamed = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")}
+    assert streamed <= set(NAMES)
+    assert "trinch_posts" in streamed
     assert 'trinch_requests_total{route="/v1/stats",method="GET",status="200"}' in text

@@ -1,6 +1,7 @@
 """Work done in processes: bounded, replaced when they die, gone with the server."""
 
 import asyncio
+import hashlib
 import os
 import pickle
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 
 import msgspec
@@ -181,6 +183,60 @@ from trinch.server.workers.worker_pool import WorkerPool
 if __name__ == "__main__":
     asyncio.run(WorkerPool(Path(sys.argv[1]), 1, 5).run(_print))
 """
+
+
+def _burn(_: Store) -> None:
+    hashlib.pbkdf2_hmac(
+        "sha256", b"x", b"y", 10**9
+    )  # minutes in native code, where no Python signal handler runs
+
+
+def test_a_task_beyond_its_cpu_time_is_ended_and_others_go_on(sample_data: Path) -> None:
+    async def run() -> None:
+        pool = WorkerPool(sample_data, 1, queue_size=10, cpu_seconds=0.3)
+        first = await pool.run(_pid)
+        with pytest.raises(Problem) as caught:
+            await asyncio.wait_for(pool.run(_burn), 60)
+        assert (caught.value.status, caught.value.code) == (503, "over_budget")
+        assert await pool.run(_pid) != first
+        for _ in range(3):  # the limit is one of each task, not of the process
+            assert await pool.run(_count) > 2000
+        pool.close()
+
+    asyncio.run(run())
+
+
+def test_a_task_whose_client_hung_up_is_ended(sample_data: Path) -> None:
+    async def run() -> None:
+        pool = WorkerPool(sample_data, 1, queue_size=10, cpu_seconds=600)
+        first = await pool.run(_pid)
+        hung_up = asyncio.create_task(pool.run(_burn))
+        await asyncio.sleep(0.3)
+        hung_up.cancel()
+        assert await asyncio.wait_for(pool.run(_pid), 30) != first
+        assert pool.busy == 0
+        pool.close()
+
+    asyncio.run(run())
+
+
+def test_a_killed_fork_server_is_started_again(sample_data: Path) -> None:
+    async def run() -> None:
+        pool = WorkerPool(sample_data, 1, queue_size=10)
+        worker = await pool.run(_pid)
+        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
+        for _ in range(20):
+            try:
+                assert await pool.run(_pid) != worker
+                break
+            except Problem as problem:  # until the death of the fork server has been noticed
+                assert problem.status == 503
+                await asyncio.sleep(0.1)
+        assert await pool.run(_count) > 2000
+        pool.close()
+
+    asyncio.run(run())
 
 
 def test_what_is_printed_at_work_is_no_part_of_a_conversation(sample_data: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Live drinking, against a real WebSocket server on loopback that replays, cuts off and resumes like Jetstream."""
+"""Live ingestion, against a real WebSocket server on loopback that replays, cuts off and resumes like Jetstream."""
 
 import asyncio
 import json
@@ -71,7 +71,7 @@ def texts(data: Path) -> dict[str, str]:
     return found
 
 
-async def drink(data: Path, url: str, enough: Callable[[Totals], bool]) -> Totals:
+async def ingest(data: Path, url: str, enough: Callable[[Totals], bool]) -> Totals:
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(20, stop.set)
     return await listen(data, Jetstream(url), stop=stop, until=enough)
@@ -93,7 +93,7 @@ def test_a_cut_connection_resumes_where_it_was_without_loss_or_doubling(tmp_path
 
     async def run() -> Totals:
         async with jetstream(handle) as url:
-            return await drink(tmp_path, url, lambda totals: totals.accepted >= 40)
+            return await ingest(tmp_path, url, lambda totals: totals.accepted >= 40)
 
     totals = asyncio.run(run())
     assert totals.accepted == 40
@@ -116,8 +116,8 @@ def test_a_new_process_resumes_from_the_stored_cursor(tmp_path: Path) -> None:
 
     async def run() -> None:
         async with jetstream(handle) as url:
-            await drink(tmp_path, url, lambda totals: totals.accepted >= 5)
-            await drink(tmp_path, url, lambda totals: totals.accepted >= 5)
+            await ingest(tmp_path, url, lambda totals: totals.accepted >= 5)
+            await ingest(tmp_path, url, lambda totals: totals.accepted >= 5)
 
     asyncio.run(run())
     assert asked == [None, str(START + 4 * 1_000_000 - REWIND)]
@@ -132,7 +132,7 @@ def test_deletions_take_effect_and_bad_frames_are_set_aside(tmp_path: Path) -> N
 
     async def run() -> Totals:
         async with jetstream(handle) as url:
-            return await drink(tmp_path, url, lambda totals: totals.read >= 5 and totals.deleted >= 1)
+            return await ingest(tmp_path, url, lambda totals: totals.read >= 5 and totals.deleted >= 1)
 
     totals = asyncio.run(run())
     assert (totals.rejected, totals.deleted) == (2, 1)
@@ -183,7 +183,7 @@ def test_frames_that_say_nothing_to_us_move_the_cursor(tmp_path: Path) -> None:
 
     async def run() -> Totals:
         async with jetstream(handle) as url:
-            return await drink(tmp_path, url, lambda totals: totals.read >= 1)
+            return await ingest(tmp_path, url, lambda totals: totals.read >= 1)
 
     totals = asyncio.run(run())
     assert (totals.accepted, totals.rejected) == (0, 0)
@@ -213,7 +213,7 @@ def test_version_2_speaks_its_protocol(tmp_path: Path) -> None:
 
     async def run() -> Totals:
         async with jetstream(handle, "/xrpc/network.bsky.jetstream.subscribeEvents") as url:
-            return await drink(tmp_path, url, lambda totals: totals.accepted >= 2)
+            return await ingest(tmp_path, url, lambda totals: totals.accepted >= 2)
 
     assert asyncio.run(run()).accepted == 2
     assert seen["protocol"] == "xrpc.v1.json"
@@ -226,7 +226,7 @@ def test_version_2_speaks_its_protocol(tmp_path: Path) -> None:
 
 
 @pytest.mark.needs("payloads/bluesky_jetstream/internal/corpus/testdata/expected_v1.jsonl")
-def test_the_real_capture_is_drunk_whole(tmp_path: Path, shared: Path) -> None:
+def test_the_real_capture_is_ingested_whole(tmp_path: Path, shared: Path) -> None:
     lines = shared.read_text().splitlines()
 
     async def handle(socket: ServerConnection, _query: object, _count: int) -> None:
@@ -236,7 +236,7 @@ def test_the_real_capture_is_drunk_whole(tmp_path: Path, shared: Path) -> None:
 
     async def run() -> Totals:
         async with jetstream(handle) as url:
-            return await drink(tmp_path, url, lambda totals: totals.read >= len(lines))
+            return await ingest(tmp_path, url, lambda totals: totals.read >= len(lines))
 
     totals = asyncio.run(run())
     assert totals.read == len(lines) == 152

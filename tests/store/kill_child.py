@@ -1,4 +1,4 @@
-"""The process that test_kill.py kills: drinks a fixed stream from the stored cursor on, acknowledging aloud."""
+"""The process that test_kill.py kills: ingests a fixed stream from the stored cursor on and prints every acknowledgement."""
 
 import random
 import sys

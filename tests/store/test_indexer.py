@@ -1,4 +1,4 @@
-"""The process that indexes: when it ends, whom it waits for, and what it does with an index of another log."""
+"""The process that indexes: when it ends, which process it waits for, and what it does with an index of another log."""
 
 import threading
 import time
@@ -22,12 +22,12 @@ def created(n: int, text: str = "ferry") -> ev.Created:
 def test_catching_up_ends_however_much_is_written_meanwhile(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
     store.ingest([created(0)])
-    told: list[int] = []
+    seen: list[int] = []
 
     def more(position: int, _: int) -> None:
-        told.append(position)
-        store.ingest([created(len(told))])
-        assert len(told) < 10, "it follows the writer for ever"
+        seen.append(position)
+        store.ingest([created(len(seen))])
+        assert len(seen) < 10, "it follows the writer for ever"
 
     assert store.catch_up(more)
     assert store.search("ferry")
@@ -39,8 +39,8 @@ def test_an_indexer_that_had_to_wait_still_leaves_nothing_unindexed(tmp_path: Pa
 
     def beside() -> None:
         with indexer.running(tmp_path):
-            ocean_beside = Store.open(tmp_path)
-            ocean_beside.ingest([created(1)])
+            other = Store.open(tmp_path)
+            other.ingest([created(1)])
 
     thread = threading.Thread(target=beside)
     thread.start()

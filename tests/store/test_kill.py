@@ -1,6 +1,6 @@
 """`kill -9` at random instants: what was acknowledged is there, once, and nothing of what was deleted.
 
-A child process drinks a long deterministic stream of posts, edits, deletions and hidings through the real
+A child process ingests a long deterministic stream of posts, edits, deletions and hidings through the real
 writer, with the real indexer beside it, and writes a line to a pipe after every acknowledgement. The parent
 kills both without warning, again and again; each new child resumes from the stored cursor. In the end the
 store is compared with a plain fold of the stream.

@@ -1,4 +1,4 @@
-"""The log: what each kind of event does, told through append and visible."""
+"""The log: what each kind of event does, through append and visible."""
 
 from pathlib import Path
 

@@ -98,6 +98,7 @@ def test_bad_files_are_named(data: Path, tmp_path: Path) -> None:
         preference_rows(lines(tmp_path / "long.jsonl", TASTE), tokenizer, 8)
 
 
+@pytest.mark.long
 def test_a_run_is_tuned_to_talk_and_to_prefer(posts_file: Path, tmp_path: Path) -> None:
     base, talk, taste = (str(tmp_path / name) for name in ("base", "talk", "taste"))
     small = ["--batch", "8", "--sequence", "64", "--steps"]

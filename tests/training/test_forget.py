@@ -142,6 +142,7 @@ class Prepared:
         return covered[mine[:, None] * SEQUENCE + np.arange(SEQUENCE + 1)]
 
 
+@pytest.mark.long
 def test_what_is_erased_while_training_is_trained_on_no_more(store: Path, tmp_path: Path) -> None:
     run, folder, mesh = tmp_path / "run", tmp_path / "batches", {"tensor": 2}
     settings = tmp_path / "settings.json"

@@ -72,6 +72,7 @@ def half_written(out: Path) -> bool:
     return any(not (path / "complete").exists() for path in (out / "checkpoints").glob("step-*"))
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_one_process_ends_with_the_same_curve_to_the_bit(
     tmp_path: Path, data: Path, settings_file: Write
 ) -> None:
@@ -99,6 +100,7 @@ def test_killed_at_any_moment_one_process_ends_with_the_same_curve_to_the_bit(
     assert not half_written(broken)
 
 
+@pytest.mark.long
 def test_a_half_written_checkpoint_is_never_loaded(tmp_path: Path, data: Path, settings_file: Write) -> None:
     ((settings, out),) = runs(tmp_path, data, settings_file, "run")
     run(1, "--settings", str(settings))
@@ -129,6 +131,7 @@ def test_a_stop_signal_saves_first(tmp_path: Path, data: Path, settings_file: Wr
     assert [path.name for path in complete(folder / "checkpoints")] == [f"step-{rows[-1]['step']:08d}"]
 
 
+@pytest.mark.long
 def test_one_rank_killed_costs_at_most_the_steps_since_the_checkpoint(
     tmp_path: Path, data: Path, settings_file: Write
 ) -> None:
@@ -164,6 +167,7 @@ def test_all_ranks_killed_again_and_again(tmp_path: Path, data: Path, settings_f
         assert abs(row["loss"] - twin["loss"]) < 1e-5
 
 
+@pytest.mark.long
 def test_asked_to_stop_it_saves_the_step_it_is_at_and_goes_on_from_there(
     tmp_path: Path, data: Path, settings_file: Write
 ) -> None:

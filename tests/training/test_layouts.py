@@ -127,6 +127,19 @@ def prove(processes: int, meshes: list[dict[str, int]], tmp_path: Path, data: Pa
         agree(one, folder, 1e-5, since=2)
 
 
+def test_expert_and_tensor_layouts_compute_what_one_process_does(tmp_path: Path, data: Path) -> None:
+    one = alone(tmp_path / "one", data)
+    meshes = [{"expert": 2}, {"tensor": 2}]
+    together(
+        2,
+        [{"out": str(tmp_path / name(m)), "mesh": m, "settings": BASE, "data": str(data)} for m in meshes],
+        tmp_path,
+    )
+    for mesh in meshes:
+        agree(one, tmp_path / name(mesh), 1e-4)
+
+
+@pytest.mark.long
 def test_two_processes_compute_and_resume_what_one_does(tmp_path: Path, data: Path) -> None:
     prove(2, TWO, tmp_path, data)
 

@@ -1,6 +1,6 @@
 """What could be quoted: every span of the evidence, what it counts, and how it is put.
 
-Owns the candidates and the judgements that need no other candidate. Knows nothing of which are chosen.
+Owns the candidates and the judgements that need no other candidate.
 """
 
 import re
@@ -31,6 +31,10 @@ class QuoteCandidate(NamedTuple):
     """How much of the question the span itself holds."""
     near: float
     """The same, or how near its words are to the topic's, if that is more."""
+    figures: tuple[Figure, ...]
+    """The counted numbers it states."""
+    manner: float
+    """How like a report it is put (`manner`)."""
 
 
 def candidates(question: Question, evidence: Evidence) -> list[QuoteCandidate]:
@@ -43,7 +47,11 @@ def candidates(question: Question, evidence: Evidence) -> list[QuoteCandidate]:
             held = frozenset(terms(text, post.lang))
             share, _ = coverage(question, held, fold(text), source.best.at, post.lang)
             near = max(share, 0.95 * closeness(evidence.profile, held))
-            found.append(QuoteCandidate(source, span, text, held, about, share, near))
+            found.append(
+                QuoteCandidate(
+                    source, span, text, held, about, share, near, figures(text, question.unit), manner(text)
+                )
+            )
     return found
 
 
@@ -57,7 +65,7 @@ def reports(
         stated: dict[str, Report] = {}
         if candidate.text.rstrip("\"”'").endswith("?"):
             continue
-        found_here = figures(candidate.text, question.unit)
+        found_here = candidate.figures
         for figure in found_here:
             if figure.quantity == "unit" and candidate.share < UNIT_SHARE:
                 continue
@@ -100,31 +108,8 @@ def _nearest(rivals: Sequence[Figure], text: str, topical: frozenset[str]) -> Fi
     return max(rivals, key=lambda f: (round(pull(f), 6), f.value, -f.start))
 
 
-def manner(text: str) -> float:
-    """How like a report a sentence is put, about 0.1 to 1.1: feelings, questions, shouting and scraps score less."""
-    words = tokens(text)
-    if not words:
-        return 0.1
-    score = 1.0
-    score *= (1.0, 0.5, 0.3)[min(sum(word in lexicon.PERSONAL for word in words), 2)]
-    score *= (1.0, 0.65, 0.45)[min(sum(word in lexicon.POINTERS for word in words), 2)]
-    score *= (1.0, 0.7, 0.5)[min(sum(word in lexicon.OPINION for word in words), 2)]
-    score *= (0.8, 1.0, 1.1, 1.2)[min(sum(word in lexicon.REPORTING for word in words), 3)]
-    if text.rstrip("\"”'").endswith("?"):
-        score *= 0.45
-    if "!!" in text:
-        score *= 0.7
-    elif text.endswith("!"):
-        score *= 0.85
-    if len(words) < 5:
-        score *= 0.55
-    elif len(words) < 7:
-        score *= 0.85
-    elif len(words) > 45:
-        score *= 0.8
-    if any(word in lexicon.HEARSAY for word in words):
-        score *= 0.7
-    if words[0] in (
+_REFERRING = frozenset(
+    [
         "he",
         "she",
         "they",
@@ -140,19 +125,46 @@ def manner(text: str) -> float:
         "et",
         "also",
         "because",
-    ):
-        score *= 0.7
-    if text[:1].islower():
-        score *= 0.8
-    if re.search(r"\[[^\]]*\]|\(\d{4}\)|\bago\b", text):
-        score *= 0.6
-    if sum(word[0] in "#@$" for word in words) > 3:
-        score *= 0.7
-    if "\ufffd" in text:
-        score *= 0.5  # letters lost before the post was drunk
-    if any(c.isdigit() for c in text):
-        score *= 1.08
-    return score
+    ]
+)
+"""Words that a sentence begins with that speaks of something named elsewhere."""
+_ASIDE = re.compile(r"\[[^\]]*\]|\(\d{4}\)|\bago\b")
+
+
+def _wording(words: list[str]) -> float:
+    """How like a report a row of words is."""
+
+    def count(listed: frozenset[str]) -> int:
+        return sum(word in listed for word in words)
+
+    value = (1.0, 0.5, 0.3)[min(count(lexicon.PERSONAL), 2)]
+    value *= (1.0, 0.65, 0.45)[min(count(lexicon.POINTERS), 2)]
+    value *= (1.0, 0.7, 0.5)[min(count(lexicon.OPINION), 2)]
+    value *= (0.8, 1.0, 1.1, 1.2)[min(count(lexicon.REPORTING), 3)]
+    value *= 0.7 if count(lexicon.HEARSAY) else 1.0
+    value *= 0.3 if count(lexicon.JOKES) else 1.0
+    value *= 0.7 if words[0] in _REFERRING else 1.0
+    return value * (0.7 if sum(word[0] in "#@$" for word in words) > 3 else 1.0)
+
+
+def _length(words: list[str]) -> float:
+    """Scraps and endless sentences are worth less."""
+    size = len(words)
+    return 0.55 if size < 5 else 0.85 if size < 7 else 0.8 if size > 45 else 1.0
+
+
+def manner(text: str) -> float:
+    """How like a report a sentence is put, about 0.1 to 1.1: feelings, questions, shouting and scraps score less."""
+    words = tokens(text)
+    if not words:
+        return 0.1
+    score = _wording(words) * _length(words)
+    score *= 0.45 if text.rstrip("\"”'").endswith("?") else 1.0
+    score *= 0.7 if "!!" in text else 0.85 if text.endswith("!") else 1.0
+    score *= 0.8 if text[:1].islower() else 1.0
+    score *= 0.6 if _ASIDE.search(text) else 1.0
+    score *= 0.5 if "\ufffd" in text else 1.0  # letters lost before the post was ingested
+    return score * (1.08 if any(c.isdigit() for c in text) else 1.0)
 
 
 def tongue(question: Question, lang: str) -> float:
@@ -163,12 +175,8 @@ def tongue(question: Question, lang: str) -> float:
 
 def fitness(question: Question, candidate: QuoteCandidate) -> float:
     """Which of several spans that state the same number to quote."""
-    score = (
-        manner(candidate.text)
-        * candidate.source.weight
-        * (0.4 + candidate.about * 0.3 + candidate.share * 0.3)
-    )
-    stated = figures(candidate.text, question.unit)
+    score = candidate.manner * candidate.source.weight * (0.4 + candidate.about * 0.3 + candidate.share * 0.3)
+    stated = candidate.figures
     if len({f.quantity for f in stated}) < len({(f.quantity, f.value) for f in stated}):
         score *= 0.5  # two counts of one quantity in a sentence: a reader cannot tell which is meant
     if any(

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate
 from trinch.answers.evidence import PostGroup, collapse
+from trinch.answers.quantities import figures
 from trinch.answers.question import Question
 from trinch.answers.spans import spans
 from trinch.answers.types import Corpus
@@ -49,7 +50,7 @@ class Denied(NamedTuple):
     """Most credible first."""
     outweighed: bool
     """Whether those who deny are more credible than those who claim, or more; however many strangers deny what a
-    verified author says, it stands."""
+    verified author says, it is kept."""
 
 
 @lru_cache(maxsize=4096)
@@ -65,6 +66,7 @@ def standing(source: PostGroup) -> float:
     return 1.0 + (0.25 if post.author_verified else 0.0) + known
 
 
+# Two short passes over the same groups that share `worth`, which is defined by both.
 def denied(
     question: Question, found: Sequence[QuoteCandidate], weight_of: Callable[[str], float]
 ) -> dict[str, Denied]:
@@ -115,7 +117,7 @@ def heard(chosen: Sequence[QuoteCandidate], store: Corpus, as_of: int) -> dict[s
     """What the replies to the posts to be quoted deny: they seldom name the topic, so no other search finds them.
 
     Replies by strangers count from `CHORUS` authors on, and not against a verified author; one by somebody who
-    stands above the claim's author is enough.
+    ranks above the claim's author is enough.
     """
     posts = [candidate.source.best.post for candidate in chosen]
     begun = {post.conversation_id or post.id for post in posts if not denies(post.text)}
@@ -143,7 +145,9 @@ def _spoken(source: PostGroup) -> QuoteCandidate | None:
     for span in spans(post.text):
         text = post.text[span.start : span.end]
         if denies(text):
-            return QuoteCandidate(source, span, text, frozenset(terms(text, post.lang)), 0.0, 0.0, 0.0)
+            return QuoteCandidate(
+                source, span, text, frozenset(terms(text, post.lang)), 0.0, 0.0, 0.0, figures(text), 1.0
+            )
     return None
 
 

@@ -1,7 +1,6 @@
 """A number that moves while people post about it: which state is the newest that can be believed.
 
-Owns the curve of one quantity (the dead, the injured, ...) and the choice of its present value. Knows nothing of
-sentences beyond the figure read from them. What each rule is for:
+Owns the curve of one quantity (the dead, the injured, ...) and the choice of its present value. What each rule is for:
 
 - a report is as old as its first copy, so a repost of an old number never looks new;
 - a number is believed when two independent sources say it or numbers close to it; one source alone is believed
@@ -9,7 +8,7 @@ sentences beyond the figure read from them. What each rule is for:
 - the newest number believed wins over bigger and over oftener repeated ones; a fall (a count corrected) needs
   three sources, and is refused where it would drop below `COLLAPSE` of what was known: that is another event;
 - "over 500" and "nears 600" support exact numbers near them and stand for themselves only without one;
-- "500 feared dead" supports nothing, and stands only where nothing else was said.
+- "500 feared dead" supports nothing, and is used only where nothing else was said.
 """
 
 from collections.abc import Iterable, Sequence
@@ -57,7 +56,7 @@ class CountState(NamedTuple):
 
 
 def agrees(figure: Figure, value: float) -> bool:
-    """Whether a figure can be said of a count that stands at `value`."""
+    """Whether a figure can be said of a count whose value is `value`."""
     if figure.firm == "over":
         return figure.value <= value <= 1.2 * figure.value
     if figure.firm in ("near", "feared") or (figure.value >= 100 and figure.value % 50 == 0):
@@ -103,8 +102,8 @@ def episode(reports: Sequence[Report]) -> list[Report]:
         if not episodes or report.source.first - episodes[-1][-1].source.first > QUIET:
             episodes.append([])
         episodes[-1].append(report)
-    told = [group for group in episodes if len(group) >= 3]
-    return told[-1] if told else max(reversed(episodes), key=len, default=[])
+    reported = [group for group in episodes if len(group) >= 3]
+    return reported[-1] if reported else max(reversed(episodes), key=len, default=[])
 
 
 def curve(reports: Sequence[Report]) -> list[CountState]:
@@ -136,18 +135,18 @@ def _revived(every: Sequence[CountState], now: CountState, until: int) -> CountS
     A higher one returns with `RETURN` fresh reports and more than the present one has; a lower one, since slow
     outlets repeat low numbers for hours, needs three times as many of each.
     """
-    told = sorted((r for s in every for r in s.reports), key=lambda r: r.source.first)
-    told = [r for r in told if now.since < r.source.first <= until]
+    reported = sorted((r for s in every for r in s.reports), key=lambda r: r.source.first)
+    reported = [r for r in reported if now.since < r.source.first <= until]
     for state in reversed(every):
         if state.since > now.since or state.value == now.value or state.firm != "exact":
             continue
         factor = 1 if state.value > now.value else 3
         returned = kept = 0
-        for place in range(len(told) - 1, -1, -1):  # since some moment, ever longer ago
-            returned += _is_close(told[place].figure, state.value)
-            kept += agrees(told[place].figure, now.value)
+        for place in range(len(reported) - 1, -1, -1):  # since some moment, ever longer ago
+            returned += _is_close(reported[place].figure, state.value)
+            kept += agrees(reported[place].figure, now.value)
             if returned >= RETURN * factor and returned > kept * factor:
-                fresh = tuple(r for r in told[place:] if _is_close(r.figure, state.value))
+                fresh = tuple(r for r in reported[place:] if _is_close(r.figure, state.value))
                 first, last = fresh[0].source.first, fresh[-1].source.first
                 return CountState(state.value, state.firm, first, last, fresh, float(returned))
     return None

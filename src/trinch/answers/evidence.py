@@ -1,7 +1,6 @@
 """From hits to sources: what was said, how often, and by how many.
 
 Owns collapsing reposts and near-copies into one source, counting authors, and how much weight a source gets.
-Knows nothing of the question's kind or of which sentence is quoted.
 
 Counting authors. A repost, a text that says `RT @who:`, and a near-copy add no voice: whoever repeats does not
 witness. A source speaks for the author it repeats, where the text says so, else for the author of its first post.
@@ -60,8 +59,8 @@ def authors(sources: Iterable[PostGroup]) -> int:
 @lru_cache(maxsize=4096)  # one question looks at the same posts several times
 def _wording(terms: tuple[str, ...]) -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
     """The pairs of neighbouring words of a post, and its numbers, without handles, tags and marks of repetition."""
-    told = [term for term in terms if term[0] not in "@#$" and term not in _MARKS]
-    return frozenset(pairwise(["", *told, ""])), frozenset(word for word in told if word[0].isdigit())
+    content = [term for term in terms if term[0] not in "@#$" and term not in _MARKS]
+    return frozenset(pairwise(["", *content, ""])), frozenset(word for word in content if word[0].isdigit())
 
 
 @lru_cache(maxsize=4096)  # one question looks at the same posts several times

@@ -49,7 +49,8 @@ def _merged_keys(section: str) -> dict[str, frozenset[str]]:
 
 
 def _cues(key: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(cue for lang in COMPLETE for cue in LANGUAGES[lang]["cues"][key]))
+    found = {cue for lang in COMPLETE for cue in LANGUAGES[lang]["cues"][key]}
+    return tuple(sorted(found, key=lambda cue: (-len(cue), cue)))
 
 
 STOPWORDS = {lang: words(LANGUAGES[lang]["words"]["stopwords"]) for lang in COMPLETE}
@@ -107,7 +108,7 @@ DENIAL = (
     + "|".join(phrase for lang in COMPLETE for phrase in LANGUAGES[lang]["denial"]["phrases"])
     + r")\b"
 )
-"""What says, in a folded text, that something is not so. "Rumour" alone does not: rumours are told so too."""
+"""What says, in a folded text, that something is not so. "Rumour" alone does not: rumours are spread in these words too."""
 
 HEARSAY = _merged("words", "hearsay")
 PERSONAL = _merged("words", "personal")
@@ -118,6 +119,8 @@ REPORTING = _merged("words", "reporting")
 """Signs that a sentence reports: who says so, what happened, to how many."""
 OPINION = _merged("words", "opinion")
 """Signs that a sentence argues or addresses somebody."""
+CONDITIONAL = _merged("words", "conditional")
+"""Signs that a sentence says what would be, not what is."""
 ABBREVIATIONS = _merged("words", "abbreviations")
 """Words whose full stop ends no sentence."""
 
@@ -132,7 +135,7 @@ ADDRESSES_ASSISTANTS = _merged("opinion_words", "addresses_assistants")
 PHRASES: dict[str, str] = {
     phrase: word for lang in COMPLETE for phrase, word in LANGUAGES[lang]["phrases"].items()
 }
-"""Set phrases of questions and the one word that each stands for."""
+"""Set phrases of questions and the one word that each means."""
 
 
 def _places() -> tuple[frozenset[str], ...]:
@@ -164,13 +167,18 @@ HEADLINE_VERBS = words(_ENGLISH["headline_verbs"])
 SAYING = words(_ENGLISH["saying"])
 
 
+def _cue(pattern: str) -> re.Pattern[str]:
+    """A cue compiled; what its first `.*` matches is the group `kept`, words that belong to the topic."""
+    return re.compile(pattern.replace(" .* ", " (?P<kept>.*) ", 1))
+
+
 def tasks(lang: str) -> dict[str, tuple[re.Pattern[str], ...]]:
     """The cues of a language for what a request wants, compiled."""
     return _TASKS[lang]
 
 
 _TASKS = {
-    lang: {key: tuple(map(re.compile, patterns)) for key, patterns in LANGUAGES[lang]["tasks"].items()}
+    lang: {key: tuple(map(_cue, patterns)) for key, patterns in LANGUAGES[lang]["tasks"].items()}
     for lang in COMPLETE
 }
 

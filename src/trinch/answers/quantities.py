@@ -2,7 +2,7 @@
 
 Owns reading "at least 87 dead", "toll tops 1,000", "82 muertos y 600 heridos" into figures: a value, how firm it
 is, and its quantity. The dead, injured, missing, rescued, displaced and arrested are quantities of their own and
-never mixed. Knows nothing of posts, sources or which figure is right.
+never mixed.
 """
 
 import re
@@ -28,7 +28,7 @@ class Figure(NamedTuple):
     """`exact`, `over` (a floor), `near` (round, or not reached) or `feared` (a guess)."""
     start: int
     end: int
-    """Where the number stands in the text, in code points."""
+    """Where the number is in the text, in code points."""
 
 
 @lru_cache(maxsize=20_000)
@@ -40,7 +40,7 @@ def quantity_of(word: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def value_of(word: str) -> float | None:
-    """The number a folded token stands for: `1,127`, `1.127` and `1127` are 1127; `seven` is 7."""
+    """The number a folded token means: `1,127`, `1.127` and `1127` are 1127; `seven` is 7."""
     if word in lexicon.NUMBER_WORDS:
         return float(lexicon.NUMBER_WORDS[word])
     word = word.removesuffix("+")
@@ -140,6 +140,7 @@ def _firmness(words: list[_Word], here: int, value: float) -> str:
     return "exact"
 
 
+# One branch per reason to skip a number; splitting would hide that any of them is enough.
 @lru_cache(maxsize=4096)
 def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]:
     """All counted numbers of `text` in order. `unit` holds further words that may be counted (as index terms)."""

@@ -1,25 +1,51 @@
-"""What a question asks for, told from its words alone.
+"""What a question asks for, by its words alone.
 
 Owns: its language, kind (overview, count, who, where, when), the terms a post must speak of and their weight,
-what is counted, and the period it is about. Knows nothing of evidence. No model: word lists (lexicon.py),
+what is counted, and the period it is about. No model: word lists (lexicon.py),
 spelling (capitals, digits, `#`, `@`, `$`) and how rare each term is in the store.
 """
 
 import math
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from trinch.answers import lexicon
 from trinch.answers.time_expressions import Period, period
 from trinch.answers.types import Corpus
 from trinch.posts.language_id import identify
-from trinch.posts.text import fold, query_terms, tokens
+from trinch.posts.text import fold, query_terms, stem, tokens
 
 NAME_WEIGHT = 1.5
 """A name or number says more about what is asked than a common word as rare as it."""
 
 
 PART_WEIGHT = 0.5
+RARE = 40
+"""A word that more posts hold is spelled as it is meant."""
+RATIO = 30
+_KNOWN = frozenset().union(lexicon.ANY_CONCEPT, lexicon.PLACE_OF, *lexicon.MEASURES.values())
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
+_GOING_ON = ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo")
+_HAPPEN = [
+    "happen",
+    "happened",
+    "happening",
+    "happens",
+    "going on",
+    "passe",
+    "passant",
+    "pasado",
+    "paso",
+    "pasando",
+    "passiert",
+    "geschehen",
+    "los",
+    "successo",
+    "succede",
+    "aconteceu",
+    "acontecendo",
+]
 _RUN = re.compile(r"[^\W\d_a-z][\w'’-]*(?: [^\W\d_a-z][\w'’-]*)+")
 
 
@@ -34,7 +60,7 @@ class Term(NamedTuple):
     """How a name may be written: itself, and the same place in other languages."""
     role: str
     """`name`; `part` of a name that is often left out; `event`, a kind of happening (lexicon.CONCEPTS), its
-    forms being words of several languages; or `word`."""
+    forms being words of several languages; `word`; or `aside`, a word that posts need not hold."""
 
     @property
     def needed(self) -> bool:
@@ -75,19 +101,19 @@ def language(words: list[str]) -> str:
 def spellings(word: str) -> tuple[str, ...]:
     """`word` without its sign, and the names of the same place in other languages."""
     bare = word.lstrip("#@$")
-    return (bare, *sorted({name for place in lexicon.PLACES if bare in place for name in place} - {bare}))
+    return (bare, *sorted(lexicon.PLACE_OF.get(bare, frozenset()) - {bare}))
 
 
 def forms(word: str) -> frozenset[str]:
-    """Every index term that stands for `word`: its stems, the same without its sign, and its concept's words."""
+    """Every index term of `word`: its stems, the same without its sign, and its concept's words."""
     words = {word, *spellings(word)}
-    for concept in lexicon.CONCEPT_ROWS:
-        if word in concept:
-            words |= concept
+    for row in (*lexicon.CONCEPT_ROWS, *lexicon.MEASURES.values()):
+        if word in row:
+            words |= row
     return frozenset(form for item in words if item for form in query_terms(item))
 
 
-def _starts(folded: str, cues: tuple[str, ...]) -> bool:
+def _starts(folded: str, cues: Sequence[str]) -> bool:
     return any(re.search(rf"\b{re.escape(cue)}\b", folded) for cue in cues)
 
 
@@ -121,90 +147,120 @@ def _joined(terms: list[Term], text: str) -> list[Term]:
     ]
 
 
-def understand(text: str, as_of: int, store: Corpus) -> Question:
-    """Read a question asked about the store as of `as_of` (microseconds)."""
-    folded = fold(text)
+def _with_phrases(folded: str) -> str:
     for phrase, word in lexicon.PHRASES.items():
         folded = folded.replace(phrase, word)
+    return folded
+
+
+def corrected(word: str, corpus: Corpus) -> str:
+    """`word`, or the word of the index that it is most likely a misspelling of: one letter added, lost, changed or
+    swapped with its neighbour, and `RATIO` times as frequent. Words of fewer than five letters are left alone."""
+    if len(word) < 5 or not word.isascii() or not word.isalpha() or word in _KNOWN:
+        return word
+    known = max(corpus.doc_freq(form) for form in query_terms(word))
+    if known > RARE:
+        return word
+    splits = [(word[:i], word[i:]) for i in range(len(word) + 1)]
+    swapped = {a + b[1] + b[0] + b[2:] for a, b in splits if len(b) > 1}
+    fewer = {a + b[1:] for a, b in splits if b}
+    changed = {a + c + b[1:] for a, b in splits if b for c in _LETTERS}
+    more = {a + c + b for a, b in splits for c in _LETTERS}
+    options = sorted((swapped | fewer | changed | more) - {word})
+    best = max(options, key=lambda option: (corpus.doc_freq(stem(option, "en")), option))
+    return best if corpus.doc_freq(stem(best, "en")) >= RATIO * (known + 1) else word
+
+
+class _Reading:
+    """The terms of a question as they are read, word by word."""
+
+    def __init__(self, kind: str, capital: set[str], corpus: Corpus) -> None:
+        self.kind, self._capital, self._corpus = kind, capital, corpus
+        self.measure, self.unit, self.terms = "", frozenset[str](), list[Term]()
+        self.newest = self.overview = False
+        self.tally = ""
+        """The word that asked for a count by itself."""
+
+    def add(self, word: str) -> None:
+        """Take in the next word that is no stopword."""
+        self.newest |= word in lexicon.NEWEST
+        if word in lexicon.OVERVIEW and word not in self._capital:
+            self.overview = True
+            if word == "bilan":
+                self.measure = self.measure or "dead"
+            return
+        measured = next((name for name, members in lexicon.MEASURES.items() if word in members), "")
+        if measured and (self.kind == "count" or (self.kind == "fact" and word in lexicon.TALLIES)):
+            self.tally = word if self.kind != "count" else ""  # two of them ("death toll") ask for a count
+            self.measure, self.kind = self.measure or measured, "count"
+            return
+        if word in lexicon.PEOPLE and self.kind in ("count", "who"):
+            return
+        self._name(word)
+
+    def _name(self, word: str) -> None:
+        if (
+            self.kind == "count"
+            and not self.measure
+            and not self.unit
+            and not self.terms
+            and word not in self._capital
+        ):
+            self.unit = forms(word)
+        variants = forms(word)
+        event = word in lexicon.ANY_CONCEPT
+        if event and any(term.role == "event" and term.text in variants for term in self.terms):
+            return  # "volcano eruption" names one thing
+        self.terms.append(self.term(word, event))
+
+    def term(self, word: str, event: bool) -> Term:
+        variants = forms(word)
+        found = max((self._corpus.doc_freq(form) for form in variants), default=0)
+        name = (word in self._capital and not event) or word[0] in "#@$" or any(c.isdigit() for c in word)
+        weight = math.log((self._corpus.num_posts + 1) / (found + 0.5)) * (NAME_WEIGHT if name else 1.0)
+        role = "event" if event else "name" if name else "word"
+        return Term(word, variants, max(weight, 0.1), spellings(word), role)
+
+    def settle(self) -> None:
+        """A word of counting asks for a count only beside a kind of event: "Thatcher's death" counts nobody."""
+        if self.tally and not any(term.role == "event" for term in self.terms):
+            self.terms.append(self.term(self.tally, False)._replace(role="word"))
+            self.measure, self.kind, self.tally = "", "fact", ""
+        if self.kind == "count" and not self.measure:
+            self.measure = "unit" if self.unit else ""
+
+
+def understand(
+    text: str, as_of: int, corpus: Corpus, *, topic: str | None = None, lang: str = ""
+) -> Question:
+    """Read a question asked about the corpus as of `as_of` (microseconds). `topic` are the words of `text` that say
+    what it is about (all where None); spelling is corrected against the index."""
+    folded = _with_phrases(fold(text))
     about = period(folded, as_of)
     words = tokens(folded)
-    lang = language(words)
+    lang = lang or language(words)
     kind = _kind(folded, words, lang)
     stop = lexicon.STOPWORDS.get(lang, lexicon.ANY_STOPWORD)
-    rest = tokens(about.rest) if about else words
+    named = text if topic is None else topic
+    of_topic = _with_phrases(fold(named))
+    dated = period(of_topic, as_of)
+    rest = tokens(dated.rest) if dated else tokens(of_topic)
     if about and about.year:
         rest.append(about.year)  # met by a post of that year or one that names it
-
-    capital = {token for word in text.split() if word[:1].isupper() for token in tokens(word)}
+    capital = {token for word in named.split() if word[:1].isupper() for token in tokens(word)}
     if text.istitle() or text.isupper():
         capital = set()
-    measure, unit, terms = "", frozenset[str](), list[Term]()
-    overview = not rest
-    newest = False
-    seen = set[str]()
-    for word in rest:
-        if word in seen or (len(word) == 1 and word.isascii()) or (word in stop and word not in ("it",)):
-            continue
-        seen.add(word)
-        if word in stop:
-            continue
-        if word in lexicon.NEWEST:
-            newest = True
-        if word in lexicon.OVERVIEW and word not in capital:
-            overview = True
-            if word == "bilan":
-                measure = measure or "dead"
-            continue
-        kind_of = next((name for name, members in lexicon.MEASURES.items() if word in members), "")
-        if kind_of and (kind == "count" or (kind == "fact" and word in lexicon.TALLIES)):
-            measure, kind = measure or kind_of, "count"
-            continue
-        if word in lexicon.PEOPLE and kind in ("count", "who"):
-            continue
-        if kind == "count" and not measure and not unit and not terms and word not in capital:
-            unit = forms(word)
-        variants = forms(word)
-        event = any(word in concept for concept in lexicon.CONCEPT_ROWS)
-        if event and any(term.role == "event" and term.text in variants for term in terms):
-            continue  # "volcano eruption" names one thing
-        found = max((store.doc_freq(form) for form in variants), default=0)
-        name = (word in capital and not event) or word[0] in "#@$" or any(c.isdigit() for c in word)
-        weight = math.log((store.num_posts + 1) / (found + 0.5)) * (NAME_WEIGHT if name else 1.0)
-        role = "event" if event else "name" if name else "word"
-        terms.append(Term(word, variants, max(weight, 0.1), spellings(word), role))
-    if kind == "count" and not measure:
-        measure = "unit" if unit else ""
-    newest = (
-        newest
-        or "happening" in words
-        or _starts(
-            folded, ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo")
-        )
-    )
-    if kind == "fact" and (
-        overview
-        or _starts(
-            folded,
-            (
-                "happen",
-                "happened",
-                "happening",
-                "happens",
-                "going on",
-                "passe",
-                "passant",
-                "pasado",
-                "paso",
-                "pasando",
-                "passiert",
-                "geschehen",
-                "los",
-                "successo",
-                "succede",
-                "aconteceu",
-                "acontecendo",
-            ),
-        )
-    ):
+    reading = _Reading(kind, capital, corpus)
+    reading.overview = not rest
+    for word in dict.fromkeys(rest):
+        if not ((len(word) == 1 and word.isascii()) or word in stop):
+            fixed = word if word in capital else corrected(word, corpus)
+            if fixed not in stop:
+                reading.add(fixed)
+    reading.settle()
+    going_on = "happening" in words or _starts(folded, _GOING_ON)
+    kind = reading.kind
+    if kind == "fact" and (reading.overview or _starts(folded, _HAPPEN)):
         kind = "overview"
-    return Question(text, lang, kind, tuple(_joined(terms, text)), measure, unit, newest, about)
+    terms = tuple(_joined(reading.terms, named))
+    return Question(text, lang, kind, terms, reading.measure, reading.unit, reading.newest or going_on, about)

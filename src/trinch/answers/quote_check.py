@@ -2,9 +2,9 @@
 
 Owns invariants 3 and 4: every sentence is a quote with a citation, or a model's rewrite of that quote which says no
 more (`verify.py`); every citation names a post that was retrieved, was there at the answer's as-of time, and holds
-the quoted span exactly; every number of a sentence stands in each post cited for it. A rewrite that fails gives way to
+the quoted span exactly; every number of a sentence is in each post cited for it. A rewrite that fails gives way to
 its quote; what else fails is dropped, and an answer with nothing left is `not_enough_evidence`. Trusts nothing of how
-the answer was made; knows nothing of ranking, nor of models.
+the answer was made.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from trinch.answers.verify import faithful
 from trinch.posts.text import tokens
 
 SEPARATOR = "\n"
-"""Stands between the sentences of `Answer.answer`; no sentence holds one."""
+"""Separates the sentences of `Answer.answer`; no sentence holds one."""
 
 SHARED = 1 / 3
 """Share of a sentence's words that a further citation must hold too."""
@@ -47,7 +47,7 @@ def supports(quote: str, sentence: str) -> bool:
 
 
 def may_stand(sentence: str, citation: Citation, retrieved: Mapping[tuple[str, str], Hit]) -> bool:
-    """Whether a model's sentence may be told instead of the quote: one line of plain text that says no more."""
+    """Whether a model's sentence may replace the quote: one line of plain text that says no more."""
     lang = retrieved[citation.network, citation.id].post.lang
     plain = sentence == clean(sentence) and len(sentence) <= 2 * MAX_QUOTE
     return plain and faithful(sentence, citation.quote, lang)
@@ -73,22 +73,24 @@ def checked(answer: Answer, retrieved: Mapping[tuple[str, str], Hit], took_ms: f
             if citation_holds(citation, retrieved, answer.as_of) and supports(citation.quote, claim.text)
         ]
         claims.append(msgspec.structs.replace(claim, citations=tuple(good), written=not quoted))
-    if answer.outcome != "answer" or not claims:
-        return Answer(
-            question=answer.question,
-            as_of=answer.as_of,
+    if answer.outcome == "chat":
+        return msgspec.structs.replace(answer, claims=(), sources=(), took_ms=took_ms)
+    if answer.outcome == "not_enough_evidence" or not claims:
+        return msgspec.structs.replace(
+            answer,
             outcome="not_enough_evidence",
+            headline=answer.headline if answer.outcome == "not_enough_evidence" else "",
             answer="",
+            claims=(),
+            sources=(),
             took_ms=took_ms,
+            writer=None,
         )
     cited = {(citation.network, citation.id) for claim in claims for citation in claim.citations}
-    return Answer(
-        question=answer.question,
-        as_of=answer.as_of,
-        outcome="answer",
+    return msgspec.structs.replace(
+        answer,
         answer=SEPARATOR.join(claim.text for claim in claims),
         claims=tuple(claims),
         sources=tuple(source for source in answer.sources if (source.network, source.id) in cited),
         took_ms=took_ms,
-        writer=answer.writer,
     )

@@ -1,26 +1,27 @@
 """Which of the candidates answer the question.
 
-Owns scoring spans against each other and choosing: how many others say the like, how much is told at once, how new
-it is, whether its numbers still stand, how much it adds. Knows nothing of the store and writes no text.
+Owns scoring spans against each other and choosing: how many others say the like, how much it says at once, how new
+it is, whether its numbers are current, how much it adds.
 """
 
 import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trinch.answers import lexicon
-from trinch.answers.candidates import QuoteCandidate, manner, tongue
+from trinch.answers.candidates import QuoteCandidate, tongue
 from trinch.answers.count_timeline import CountState, agrees
-from trinch.answers.quantities import figures
 from trinch.answers.question import Question
+from trinch.answers.request import Request
 from trinch.posts.text import fold, query_terms, stem, tokens
 
-MAX_CLAIMS = 5
 DAY = 86_400_000_000
 NOVELTY = 0.55
 """How strongly a span is held back by its likeness to one already chosen (0 not at all, 1 fully)."""
@@ -28,6 +29,9 @@ WORTH = 0.15
 """A further span must score this share of the first."""
 ALIKE = 0.4
 """Two spans of different sources at least this alike (cosine) tell the same thing in their own words."""
+_RUN = re.compile(r"\b[A-ZÀ-Þ][\w'’.-]*(?: [A-ZÀ-Þ][\w'’.-]*)+")
+UNNAMED = 0.35
+"""What is left of the score of a span whose post does not hold a full name of the topic."""
 SPOKEN = 0.2
 """A span nearer than this speaks of the topic itself, not only its post."""
 ECHO = np.log2(1 + 3) / 3
@@ -118,90 +122,146 @@ def _names(
     return {name: value / most for name, value in worth.items()}
 
 
-def _cue(question: Question, text: str, names: dict[str, float]) -> float:
-    """Whether a span looks like the kind of thing that is asked for."""
-    if question.kind == "who":
-        return 0.7 + max((names.get(word, 0.0) for word in tokens(text)), default=0.0)
-    if question.kind == "when":
-        return 1.2 if any(c.isdigit() for c in text) else 1.0
-    if question.kind == "where":
-        padded = f" {text.lower()} "
-        return (
-            1.15
-            if any(f" {word} " in padded for word in ("in", "at", "near", "a", "en", "près", "cerca", "bei"))
-            else 1.0
-        )
-    return 1.0
+_MAGNITUDE = re.compile(r"\b\d[.,]\d\b")
+_PLACED = re.compile(r"(?i)(?<!\w)(?:in|at|near|off|a|en|près|cerca|bei|presso|perto)(?!\w)")
 
 
-def rank(
-    question: Question,
+def _cue(request: Request, text: str, names: dict[str, float]) -> float:
+    """How much a span looks like the kind of thing that is asked for; 1 is neutral."""
+    held = set(tokens(text))
+    value = 1.0
+    if request.question.kind == "who" or "person" in request.wants:
+        value *= 0.7 + max((names.get(word, 0.0) for word in held), default=0.0)
+    if "time" in request.wants and any(c.isdigit() for c in text):
+        value *= 1.2
+    if "place" in request.wants and _PLACED.search(text):
+        value *= 1.2
+    if "magnitude" in request.wants:
+        value *= 2.0 if _MAGNITUDE.search(text) else 0.4
+    if request.task == "explain" or "manner" in request.wants:
+        value *= 0.4 + 0.6 * min(len(held & lexicon.CAUSE), 3)
+    return value
+
+
+class Scored(NamedTuple):
+    """Candidates with what choosing among them needs."""
+
+    found: Sequence[QuoteCandidate]
+    scores: NDArray[np.float64]
+    likeness: NDArray[np.float64]
+    """Cosine of every two candidates, [n, n]."""
+
+
+def score(
+    request: Request,
     found: Sequence[QuoteCandidate],
     curves: dict[str, list[CountState]],
     weight_of: Callable[[str], float],
-) -> list[QuoteCandidate]:
-    """Up to `MAX_CLAIMS` spans, best first: relevant, agreed upon, well put, new, and each adding to the last."""
-    if not found:
-        return []
+) -> Scored:
+    """Score each candidate alone: relevant, agreed upon, well put, in time, of the kind asked for."""
+    question = request.question
     likeness = _likeness(found, weight_of)
     trust = np.array([candidate.source.weight for candidate in found], dtype=np.float32)
-    ids = [candidate.source.best.post.id for candidate in found]
-    own = _same(ids)
+    own = _same([candidate.source.best.post.id for candidate in found])
     others = np.where(own, 0.0, likeness) * trust[None, :]
     central = others.sum(axis=1)
-    central = 0.4 * central / max(float(central.max()), 1e-9) + 0.6 * _richness(found, weight_of)
+    central = 0.4 * central / max(float(central.max(initial=0.0)), 1e-9) + 0.6 * _richness(found, weight_of)
     times = np.array([candidate.source.first for candidate in found], dtype=np.int64)
     crowd = _crowd(times)
     echoed = np.minimum(np.log2(1.0 + (others > ALIKE).sum(axis=1)) / 3.0, 1.0)
-    names = _names(question, found, weight_of) if question.kind == "who" else {}
+    names = _names(question, found, weight_of)
     order = np.argsort(np.argsort(times, kind="stable"), kind="stable") / max(len(found) - 1, 1)
+    fresh = question.newest or (request.yes_no and request.task == "question")
+    least = 0.3 if fresh else 0.5 if request.task in ("explain", "verify", "summary") else 0.8
+    newness = (least + (1 - least) * order) * (0.5 + 0.5 * crowd)
+    support = (0.25 + central) * newness * (0.55 + 0.45 * echoed)
+    scores = np.array(
+        [
+            _relevance(request, candidate) * support[i] * _form(request, candidate, curves, names)
+            if not _is_chatter(request, candidate, float(echoed[i]))
+            else 0.0
+            for i, candidate in enumerate(found)
+        ]
+    )
+    return Scored(found, scores, likeness)
 
-    scores = np.zeros(len(found))
-    for i, candidate in enumerate(found):
-        own_share = 0.5 if question.kind == "overview" else 0.7
-        relevance = (1 - own_share) * candidate.about + own_share * candidate.near
-        if candidate.near < SPOKEN:
-            relevance *= 0.3
-        if any(t.role == "event" and t.forms.isdisjoint(candidate.source.best.terms) for t in question.terms):
-            relevance *= 0.5
-        newness = 0.5 + 0.5 * order[i] if question.newest else 0.8 + 0.2 * order[i]
-        newness *= 0.5 + 0.5 * crowd[i]
-        score = relevance * (0.25 + float(central[i])) * newness * (0.55 + 0.45 * float(echoed[i]))
-        score *= (
-            manner(candidate.text)
-            * candidate.source.weight
-            * tongue(question, candidate.source.best.post.lang)
-        )
-        score *= _cue(question, candidate.text, names) * (0.85 if candidate.span.cut else 1.0)
-        score *= _currency(candidate, curves, question)
-        reported = any(word in lexicon.REPORTING or word in _EVENTS for word in tokens(candidate.text))
-        if question.kind == "overview" and echoed[i] < ECHO and not reported:
-            score = 0.0  # what hardly anybody else says, and is no report, is chatter about the name
-        scores[i] = score
 
-    stated = [figures(candidate.text, question.unit) for candidate in found]
-    chosen: list[int] = []
+def _relevance(request: Request, candidate: QuoteCandidate) -> float:
+    question = request.question
+    own_share = 0.5 if question.kind == "overview" else 0.7
+    relevance = (1 - own_share) * candidate.about + own_share * candidate.near
+    if candidate.near < SPOKEN:
+        relevance *= 0.3
+    names = full_names(request.topic)
+    if names and not any(name in fold(candidate.source.best.post.text) for name in names):
+        relevance *= UNNAMED
+    if any(t.role == "event" and t.forms.isdisjoint(candidate.source.best.terms) for t in question.terms):
+        relevance *= 0.5
+    return relevance
+
+
+@lru_cache(maxsize=64)
+def full_names(topic: str) -> tuple[str, ...]:
+    """Names of several capitalised words in a topic, folded, also as one word as hashtags write them ("Xbox One")."""
+    found = [fold(run) for run in _RUN.findall(topic)]
+    return tuple(name for run in found for name in (run, run.replace(" ", "")))
+
+
+def _form(
+    request: Request, candidate: QuoteCandidate, curves: dict[str, list[CountState]], names: dict[str, float]
+) -> float:
+    """What the wording of a span is worth."""
+    value = candidate.source.weight * tongue(request.question, candidate.source.best.post.lang)
+    value *= 1.0 if request.task in ("opinions", "said_by") else candidate.manner
+    value *= 0.85 if candidate.span.cut else 1.0
+    return value * _cue(request, candidate.text, names) * _currency(candidate, curves, request.question)
+
+
+def _is_chatter(request: Request, candidate: QuoteCandidate, echoed: float) -> bool:
+    """What hardly anybody else says, and is no report, is chatter about the name."""
+    if request.question.kind != "overview" or request.task in ("opinions", "said_by"):
+        return False
+    return echoed < ECHO and not any(
+        word in lexicon.REPORTING or word in lexicon.ANY_CONCEPT for word in tokens(candidate.text)
+    )
+
+
+def pick(
+    scored: Scored,
+    limit: int,
+    *,
+    among: Sequence[int] | None = None,
+    chosen: Sequence[int] = (),
+    worth: float = WORTH,
+) -> list[int]:
+    """Up to `limit` places of candidates, best first, each adding to those before and to `chosen`."""
+    found, likeness = scored.found, scored.likeness
+    ids = [candidate.source.best.post.id for candidate in found]
+    own = _same(ids)
+    allowed = np.zeros(len(found), dtype=bool)
+    allowed[list(range(len(found)) if among is None else among)] = True
+    kept: list[int] = []
     best = 0.0
-    while len(chosen) < MAX_CLAIMS:
-        held_back = likeness[:, chosen].max(axis=1) if chosen else np.zeros(len(found))
-        told = {figure.quantity for i in chosen for figure in stated[i]}
-        repeats = np.array([bool(s) and all(figure.quantity in told for figure in s) for s in stated])
-        marginal = (
-            scores
-            * np.where(repeats, REPEATED, 1.0)
-            * (1.0 - NOVELTY * np.clip(held_back / 0.6, 0.0, 1.0) ** 2)
+    while len(kept) < limit:
+        before = [*chosen, *kept]
+        held_back = likeness[:, before].max(axis=1) if before else np.zeros(len(found))
+        counted = {figure.quantity for i in before for figure in found[i].figures}
+        repeats = np.array(
+            [bool(c.figures) and all(figure.quantity in counted for figure in c.figures) for c in found]
         )
-        for i in chosen:
+        marginal = scored.scores * np.where(repeats, REPEATED, 1.0)
+        marginal = marginal * (1.0 - NOVELTY * np.clip(held_back / 0.6, 0.0, 1.0) ** 2)
+        marginal[~allowed | (np.asarray(held_back) > ALIKE)] = -1.0
+        for i in before:
             marginal[own[i]] = -1.0
-        marginal[np.asarray(held_back) > 0.6] = -1.0
-        pick = min(
+        top = min(
             range(len(found)), key=lambda i: (-round(float(marginal[i]), 9), ids[i], found[i].span.start)
         )
-        if marginal[pick] <= 0 or (chosen and marginal[pick] < WORTH * best):
+        if marginal[top] <= 0 or (kept and marginal[top] < worth * best):
             break
-        best = best or float(marginal[pick])
-        chosen.append(pick)
-    return [found[i] for i in chosen]
+        best = best or float(marginal[top])
+        kept.append(top)
+    return kept
 
 
 def _same(ids: Sequence[str]) -> NDArray[np.bool_]:
@@ -212,10 +272,10 @@ def _same(ids: Sequence[str]) -> NDArray[np.bool_]:
 
 def _currency(candidate: QuoteCandidate, curves: dict[str, list[CountState]], question: Question) -> float:
     """`STALE` for a span that states a number since replaced, `CURRENT` for one that states the present number."""
-    stated = figures(candidate.text, question.unit)
-    told = [figure for figure in stated if figure.quantity == "dead"] or stated
+    stated = candidate.figures
+    counts = [figure for figure in stated if figure.quantity == "dead"] or stated
     current = False
-    for figure in told:
+    for figure in counts:
         line = curves.get(figure.quantity, [])
         if not line or (len(line) == 1 and line[0].support < 2):
             continue

@@ -2,7 +2,7 @@
 
 Owns three looks: rich for a terminal, plain text for a pipe, plain values for JSON. In JSON quotes stay exact; for
 people what could steer a terminal (control characters, escape sequences, direction overrides) is taken out, and
-nothing a post says is ever read as markup. Knows nothing of how the answer was made.
+nothing a post says is ever read as markup.
 """
 
 import unicodedata
@@ -47,14 +47,18 @@ def rfc3339(at: int) -> str:
     return written(min(max(at, EARLIEST), LATEST)).replace(".000000Z", "Z")
 
 
-def _minute(at: int) -> str:
+def minute(at: int) -> str:
     """`2013-04-15 22:00 UTC`."""
     return rfc3339(at)[:16].replace("T", " ") + " UTC"
 
 
+def _label(claim: Claim) -> str:
+    return f"{clean(claim.label)}: " if claim.label else ""
+
+
 def _weight(claim: Claim) -> str:
     """When it was said and by how many."""
-    parts = [_minute(claim.as_of)]
+    parts = [minute(claim.as_of)]
     parts.append("1 author" if claim.authors == 1 else f"{claim.authors} authors")
     if claim.posts > 1:
         parts.append(f"{claim.posts} posts")
@@ -88,10 +92,8 @@ def _writer(writer: RewriteSummary) -> str:
     model = clean(writer.model) or "the model"
     if writer.error:
         return f"All sentences are quotes: {model} was no help ({clean(writer.note)})."
-    told = f"{writer.written} of {writer.sentences} sentences are written by {model}"
-    return (
-        f"{told}; {writer.fell_back} fell back to their quotes: what it wrote is missing or failed the check."
-    )
+    summary = f"{writer.written} of {writer.sentences} sentences are written by {model}"
+    return f"{summary}; {writer.fell_back} fell back to their quotes: what it wrote is missing or failed the check."
 
 
 def _who(citation: Citation) -> str:
@@ -107,17 +109,21 @@ def _link(citation: Citation) -> str:
 
 def plain(answer: Answer) -> str:
     """The answer as text: sentences with [1] marks, date and authors, then the sources."""
-    if answer.outcome != "answer":
-        return f"{NOTHING} (as of {_minute(answer.as_of)})"
+    if answer.outcome == "chat":
+        return clean(answer.answer)
+    if answer.outcome == "not_enough_evidence":
+        near = [f"  near: {clean(post.text)}" for post in answer.nearest]
+        return "\n".join([f"{clean(answer.headline) or NOTHING} (as of {minute(answer.as_of)})", *near])
     listed, marks = _numbered(answer)
-    lines = [
-        f"{clean(claim.text)} {''.join(f'[{n}]' for n in numbers)}  ({_weight(claim)})"
+    lines = [clean(answer.headline), ""] if answer.headline else []
+    lines += [
+        f"{_label(claim)}{clean(claim.text)} {''.join(f'[{n}]' for n in numbers)}  ({_weight(claim)})"
         for claim, numbers in zip(answer.claims, marks, strict=True)
     ]
     lines.append("")
     for number, citation in enumerate(listed, 1):
         where = _link(citation) or clean(citation.id)
-        lines.append(f"[{number}] {_who(citation)}, {_minute(citation.at)}  {where}")
+        lines.append(f"[{number}] {_who(citation)}, {minute(citation.at)}  {where}")
         lines += [f"    “{quote}”" for quote in _behind(answer, citation)]
     if answer.writer:
         lines += ["", _writer(answer.writer)]
@@ -126,12 +132,18 @@ def plain(answer: Answer) -> str:
 
 def terminal(answer: Answer) -> RenderableType:
     """The answer for rich: quotes in bold, marks and sources as links (OSC 8) where the post has an address."""
-    if answer.outcome != "answer":
-        return Text.assemble((NOTHING, "yellow"), (f" As of {_minute(answer.as_of)}.", "dim"))
+    if answer.outcome == "chat":
+        return Text(clean(answer.answer))
+    if answer.outcome == "not_enough_evidence":
+        said = clean(answer.headline) or NOTHING
+        refusal = Text.assemble((said, "yellow"), (f" As of {minute(answer.as_of)}.", "dim"))
+        for post in answer.nearest:
+            refusal.append(f"\nnear: {clean(post.text)}", style="dim")
+        return refusal
     listed, marks = _numbered(answer)
-    body: list[RenderableType] = []
+    body: list[RenderableType] = [Text(clean(answer.headline)), Text("")] if answer.headline else []
     for claim, numbers in zip(answer.claims, marks, strict=True):
-        line = Text(clean(claim.text), style="bold")
+        line = Text(_label(claim) + clean(claim.text), style="bold")
         for number in numbers:
             line.append(f" [{number}]", style=_style("cyan", listed[number - 1]))
         line.append(f"  {_weight(claim)}", style="not bold dim")
@@ -140,14 +152,14 @@ def terminal(answer: Answer) -> RenderableType:
     for number, citation in enumerate(listed, 1):
         source = Text(f"[{number}] ", style="cyan")
         source.append(_who(citation), style=_style("", citation))
-        source.append(f"  {_minute(citation.at)}", style="dim")
+        source.append(f"  {minute(citation.at)}", style="dim")
         if link := _link(citation):
             source.append(f"  {link}", style=_style("dim", citation))
         body.append(source)
         body += [Text(f"    “{quote}”", style="dim") for quote in _behind(answer, citation)]
     if answer.writer:
         body.append(Text(_writer(answer.writer), style="yellow" if answer.writer.error else "dim"))
-    body.append(Text(f"as of {_minute(answer.as_of)}, {answer.took_ms:.0f} ms", style="dim"))
+    body.append(Text(f"as of {minute(answer.as_of)}, {answer.took_ms:.0f} ms", style="dim"))
     return Group(*body)
 
 

@@ -1,6 +1,6 @@
 """What the question is about, as posts tell it: retrieve, see which posts speak of all it names, learn their words.
 
-Owns retrieval for an answer and the decision whether there is enough evidence. Knows nothing of sentences.
+Owns retrieval for an answer and the decision whether there is enough evidence.
 
 A post about an event often names it otherwise than the question ("Savar" is "the Bangladesh building collapse").
 So the posts that do hold the question's terms (the anchors) are asked which words set them apart from the rest of
@@ -22,7 +22,7 @@ from trinch.posts.text import fold, query_terms
 LIMIT = 200
 """Posts asked for at a time."""
 
-COVERED = 0.7
+COVERED = 0.6
 """Share of the weight of the question's terms a post must hold, all names among them, to be an anchor."""
 
 FOREIGN = 0.35
@@ -43,6 +43,8 @@ PROFILE = 12
 HEAVIEST = 4
 """Words that a post need hold to be wholly about the topic."""
 
+FEWEST_ANCHORS = 5
+"""Fewer posts that hold what is asked do not show which other words belong to it."""
 FEWEST = 3
 """Where fewer words set the anchors apart, holding them all says less."""
 
@@ -98,7 +100,7 @@ def coverage(
 ) -> tuple[float, bool]:
     """The share of the question's weight a post holds; and whether it holds all names and events, and `COVERED`."""
     total = held = 0.0
-    whole = True
+    missed: list[Term] = []
     foreign = question.lang != "und" and lang not in ("und", question.lang)
     for term in question.terms:
         weight = term.weight * (FOREIGN if foreign and term.role == "word" else 1.0)
@@ -106,9 +108,17 @@ def coverage(
         if holds(term, terms, folded, at, question):
             held += weight
         elif term.needed:
-            whole = False
+            missed.append(term)
     share = held / total if total else 0.0
-    return share, whole and share >= COVERED
+    return share, share >= COVERED and _may_miss(question, missed)
+
+
+def _may_miss(question: Question, missed: Sequence[Term]) -> bool:
+    """Whether a post may lack these names and events: one of three or more, and not the rarest."""
+    if not missed:
+        return True
+    needed = [term for term in question.terms if term.needed]
+    return len(missed) == 1 and len(needed) >= 3 and missed[0].weight < max(term.weight for term in needed)
 
 
 class Read(NamedTuple):
@@ -191,50 +201,81 @@ def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     return min(held / sum(heaviest) * min(len(heaviest) / FEWEST, 1.0), 1.0)
 
 
-def gather(question: Question, store: Corpus, as_of: int) -> Evidence:
-    """Retrieve and weigh the evidence for a question. Asks the store two to four times, once more where a bare year is named."""
+class _Search:
+    """The searches for one question: every one bounded by as-of time and by the operators that always hold."""
+
+    def __init__(self, question: Question, store: Corpus, as_of: int, only: str) -> None:
+        self._store, self._as_of, self.only = store, as_of, only
+        self.read = Reader(question)
+        self.text = " ".join(term.text for term in question.terms)
+        if question.lang not in ("en", "und"):
+            self.text += " " + " ".join(sorted(_translations(question)))
+        self.where = f"{_where(question)} {only}".strip()
+
+    def __call__(self, words: str, limit: int, where: str) -> list[Hit]:
+        hits = self._store.retrieve(words, limit=limit, as_of=self._as_of, where=where)
+        return [hit for hit in hits if hit.at <= self._as_of]
+
+
+def gather(question: Question, store: Corpus, as_of: int, only: str = "", beside: str = "") -> Evidence:
+    """Retrieve and weigh the evidence for a question, in one to six searches.
+
+    `only` holds search operators that every post must satisfy; `beside` are words looked for beside its names.
+    """
     if not question.terms:
         return NOTHING
-    text = " ".join(term.text for term in question.terms)
-    if question.lang not in ("en", "und"):
-        text += " " + " ".join(sorted(_translations(question)))
-    where = _where(question)
-
-    def retrieve(words: str, limit: int, where: str) -> list[Hit]:
-        return [
-            hit for hit in store.retrieve(words, limit=limit, as_of=as_of, where=where) if hit.at <= as_of
-        ]
-
-    read = Reader(question)
-    hits = retrieve(text, LIMIT, where)
+    search = _Search(question, store, as_of, only)
+    hits = search(search.text, LIMIT, search.where)
     if question.period and question.period.year:
-        hits += retrieve(text, LIMIT // 2, "")
-    anchors = collapse([hit for hit in hits if read(hit).whole])
-    if not _is_enough(question, anchors, read) or not _is_met(question, anchors, read):
+        hits += search(search.text, LIMIT // 2, only)
+    anchors = collapse([hit for hit in hits if search.read(hit).whole])
+    if not _is_enough(question, anchors, search.read) or not _is_met(question, anchors, search.read):
         return NOTHING
+    profile = _profile(question, anchors[:80], store) if len(anchors) >= FEWEST_ANCHORS else {}
+    if beside:
+        names = " ".join(term.text for term in question.terms if term.needed) or search.text
+        hits += search(f"{names} {beside}", LIMIT // 2, search.where)
+    if profile or question.kind in ("count", "overview"):
+        hits += _widened(question, search, profile, anchors, hits)
+    return _weighed(question, search.read, profile, hits)
 
+
+def _widened(
+    question: Question,
+    search: _Search,
+    profile: dict[str, float],
+    anchors: Sequence[PostGroup],
+    hits: Sequence[Hit],
+) -> list[Hit]:
+    """Posts that the anchors' words find, and the newest of them by themselves where the newest is wanted."""
     crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
     kind = ORIGINALS if crowded else ""
-    profile = _profile(question, anchors[:80], store) if len(anchors) >= 3 else {}
-    if profile or question.kind in ("count", "overview"):
-        words = [term.text for term in question.terms] + list(profile)[:8]
-        if question.measure in _MEASURE_WORDS:
-            words += _MEASURE_WORDS[question.measure].split()
-        if question.kind == "overview" and _is_event(question, profile, anchors):
-            words += _TOLL_WORDS.split()
-        hits += retrieve(" ".join(dict.fromkeys(words)), LIMIT, f"{where} {kind}".strip())
-        if (question.newest or question.kind in ("count", "overview")) and not where:
-            newest = max(
-                (hit.at for hit in hits if closeness(profile, read(hit).terms) >= LIKE),
-                default=max(anchor.first for anchor in anchors),
-            )
-            for days in RECENT:
-                since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind}"
-                recent = retrieve(" ".join(dict.fromkeys(words)), LIMIT // 2, since)
-                hits += recent
-                told = sum(closeness(profile, read(hit).terms) >= LIKE for hit in recent)
-                if question.kind != "count" or told >= BUSY:
-                    break
+    words = [term.text for term in question.terms] + list(profile)[:8]
+    words += _MEASURE_WORDS.get(question.measure, "").split()
+    if question.kind == "overview" and _is_event(question, profile, anchors):
+        words += _TOLL_WORDS.split()
+    text = " ".join(dict.fromkeys(words))
+    found = search(text, LIMIT, f"{search.where} {kind}".strip())
+    if question.period or not (question.newest or question.kind in ("count", "overview")):
+        return found
+
+    def is_like(hit: Hit) -> bool:
+        return closeness(profile, search.read(hit).terms) >= LIKE
+
+    newest = max(
+        (hit.at for hit in (*hits, *found) if is_like(hit)), default=max(anchor.first for anchor in anchors)
+    )
+    for days in RECENT:
+        since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind} {search.only}"
+        recent = search(text, LIMIT // 2, since)
+        found += recent
+        if question.kind != "count" or sum(map(is_like, recent)) >= BUSY:
+            break
+    return found
+
+
+def _weighed(question: Question, read: Reader, profile: dict[str, float], hits: Sequence[Hit]) -> Evidence:
+    """The posts found, each once, without those that speak of something else."""
     best: dict[tuple[str, str], Hit] = {}
     for hit in hits:
         key = hit.post.network, hit.post.id

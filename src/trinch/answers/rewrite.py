@@ -50,7 +50,7 @@ class Lookup(Protocol):
 def rewritten(store: Lookup, given: Answer, opened: Callable[[], LanguageModel]) -> Answer:
     """`given` with each sentence in the model's words where those pass the check. An answer without sentences asks no
     model; `opened` may raise LLMError."""
-    if given.outcome != "answer":
+    if not given.claims:
         return given
     started = time.perf_counter()
     name, lines, trouble = "", dict[int, str](), None
@@ -66,11 +66,11 @@ def rewritten(store: Lookup, given: Answer, opened: Callable[[], LanguageModel])
         for n, claim in enumerate(given.claims, 1)
     )
     took = round(given.took_ms + (time.perf_counter() - started) * 1000, 1)
-    told = checked(msgspec.structs.replace(given, claims=claims), _again(store, given), took)
-    if told.outcome != "answer":
-        return told
+    verified = checked(msgspec.structs.replace(given, claims=claims), _again(store, given), took)
+    if not verified.claims:
+        return verified
     same = sum(lines.get(n) == claim.text for n, claim in enumerate(given.claims, 1))
-    written = sum(claim.written for claim in told.claims)
+    written = sum(claim.written for claim in verified.claims)
     writer = RewriteSummary(
         model=name,
         sentences=len(given.claims),
@@ -79,11 +79,11 @@ def rewritten(store: Lookup, given: Answer, opened: Callable[[], LanguageModel])
         error=trouble.code if trouble else "",
         note=str(trouble) if trouble else "",
     )
-    return msgspec.structs.replace(told, writer=writer)
+    return msgspec.structs.replace(verified, writer=writer)
 
 
 def prompt(given: Answer) -> list[Message]:
-    """What the model is told: the rules, and the question and quotes as one JSON object."""
+    """What the model receives: the rules, and the question and quotes as one JSON object."""
     quotes = [{"n": n, "quote": claim.citations[0].quote} for n, claim in enumerate(given.claims, 1)]
     data = msgspec.json.encode({"question": given.question, "quotes": quotes}).decode()
     return [Message("system", RULES), Message("user", _escaped(data))]

@@ -1,6 +1,6 @@
 """Cut a post into spans that can be quoted.
 
-Owns where a sentence of a post starts and ends, in code points of `post.text`. Knows nothing of questions.
+Owns where a sentence of a post starts and ends, in code points of `post.text`.
 A span never holds the `RT @who:` in front, the handles a reply starts with, links, or hashtags trailing behind;
 text cut off by "…" loses its broken end. What is left out splits or shortens a span, never changes it.
 """
@@ -147,7 +147,7 @@ def spans(text: str) -> list[Span]:
         for start, end in _sentences(text, left, right):
             piece = text[start:end].rstrip()
             broken = bool(_CUT.search(piece))
-            # A link straight behind "..." stands where the rest of the sentence was.
+            # A link straight behind "..." replaces the rest of the sentence was.
             if broken:
                 end = start + _CUT.search(piece).start()  # type: ignore[union-attr]  # searched just above
                 end = max(_clauses(text, start, end), start)

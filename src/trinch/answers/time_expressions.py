@@ -1,6 +1,6 @@
 """Time words of a question, as an interval relative to the moment it is asked for.
 
-Owns dates and durations in English, French, Spanish, German, Italian and Portuguese. Knows nothing of posts.
+Owns dates and durations in English, French, Spanish, German, Italian and Portuguese.
 Days are UTC days. Times are integer microseconds since 1970.
 """
 

@@ -1,7 +1,6 @@
-"""What an answer is made of, and the door through which evidence comes in.
+"""The data types of an answer, and what `answers/` needs of a store.
 
 Owns the shapes only: `Answer`, `Claim`, `Citation`, `CitedPost`, and the two protocols that the store satisfies.
-Knows nothing of how a question is understood, how evidence is weighed, or how posts are stored.
 Times are UTC, integer microseconds since 1970.
 """
 
@@ -12,7 +11,8 @@ import msgspec
 
 from trinch.posts.schema import Post
 
-Outcome = Literal["answer", "not_enough_evidence"]
+Outcome = Literal["answer", "conflicting", "not_enough_evidence", "chat"]
+"""`conflicting` is an answer whose posts contradict each other; `chat` is small talk, answered without posts."""
 
 
 class Hit(Protocol):
@@ -34,7 +34,7 @@ class Hit(Protocol):
 
 
 class Corpus(Protocol):
-    """Everything drunk, as far as an answer needs to know. `as_of` None is now; nothing later is seen."""
+    """Everything ingested, as far as an answer needs to know. `as_of` None is now; nothing later is seen."""
 
     @property
     def num_posts(self) -> int: ...
@@ -44,6 +44,10 @@ class Corpus(Protocol):
 
     def retrieve(self, text: str, *, limit: int, as_of: int | None, where: str = "") -> Sequence[Hit]:
         """The posts nearest to free text, best first. `where` holds search operators that must all hold."""
+        ...
+
+    def search(self, query: str, *, limit: int, sort: str, as_of: int | None) -> Sequence[Hit]:
+        """The posts that match search operators, with `sort` "latest" the newest first."""
         ...
 
     def copies(self, hit: Hit, *, as_of: int | None) -> Sequence[Hit]:
@@ -79,6 +83,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """Posts that say it, reposts and near-copies included."""
     citations: tuple[Citation, ...]
     written: bool = False
+    label: str = ""
+    """Which part of the answer it belongs to, in the language of the answer: a side of a comparison, a position."""
 
 
 class CitedPost(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +109,7 @@ class RewriteSummary(msgspec.Struct, frozen=True, kw_only=True):
     sentences: int
     """Sentences it was given to rewrite."""
     written: int
-    """Those told in its words; the others are quotes."""
+    """Those in its words; the others are quotes."""
     fell_back: int
     """Those it left out, or whose rewrite failed the check; the rest it repeated word for word."""
     error: str = ""
@@ -120,5 +126,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     claims: tuple[Claim, ...] = ()
     sources: tuple[CitedPost, ...] = ()
     took_ms: float = 0.0
+    task: str = "question"
+    """What the request wanted: one of `request.TASKS`."""
+    headline: str = ""
+    """What the claims are, in the language of the answer and in our words. Numbers in it are those of the quotes, or
+    counted from the posts found."""
+    nearest: tuple[CitedPost, ...] = ()
+    """Where there is not enough evidence: posts that speak of a part of what was asked. Not cited, they prove nothing."""
     writer: RewriteSummary | None = None
     """None where no model was used: also where there is not enough evidence, for then none is asked."""

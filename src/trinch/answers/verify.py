@@ -1,4 +1,4 @@
-"""Whether a sentence that a model wrote says no more and no other than the quote it stands on.
+"""Whether a sentence that a model wrote says no more and no other than the quote it cites.
 
 Owns that judgement and nothing else. It is lexical and made to refuse: a sentence passes only if it can be made from
 the quote by a few steps that are known to keep its meaning (`_versions`, `_same`); any other word, order or omission
@@ -23,7 +23,7 @@ MIN_WORDS = 3
 WHOLE = 4
 """Least words of a first clause that may stand without a later one: a shorter one is only a subject."""
 MAX_OMITTED = 6
-"""Most clauses considered for omission; any further one must be told."""
+"""Most clauses considered for omission; any further one must be kept."""
 
 ARTICLES = frozenset({"a", "an", "the"})
 AFTER_ARTICLE = frozenset(
@@ -163,7 +163,7 @@ def _versions(tokens: Sequence[Token], lang: str) -> Iterator[list[Token]]:
 
 
 def _orders(clauses: list[Clause], marks: list[Token]) -> Iterator[list[Token]]:
-    """As it is, and with who says so moved from one end to the other where nothing but commas stands between."""
+    """As it is, and with who says so moved from one end to the other where only commas are between."""
     yield _joined(clauses, marks)
     if len(clauses) < 2 or set(marks[1:]) != {","}:
         return
@@ -217,6 +217,7 @@ def _adds(clauses: Sequence[Clause], marks: Sequence[Token], i: int, english: bo
     )
 
 
+# One branch per permitted difference, in order of precedence: a table of rules, not to be split.
 def _same(version: Sequence[Token], said: Sequence[Token], english: bool) -> bool:
     """Whether two rows of tokens differ at most in small words of English that carry nothing here."""
     v = s = 0
@@ -265,15 +266,18 @@ def _counts(tokens: Sequence[Token]) -> bool:
 
 
 def _tense(version: Sequence[Token], v: int, said: Sequence[Token], s: int) -> bool:
-    """Whether "confirms 9" became "confirmed 9": a headline's present told as past. Only with the same object behind,
+    """Whether "confirms 9" became "confirmed 9": a headline's present put in the past. Only with the same object behind,
     for without one it may be passive ("man stabs" is not "man stabbed")."""
     now, past = version[v], said[s]
-    told = (now in lexicon.HEADLINE_VERBS and past in (f"{now[:-1]}ed", f"{now[:-1]}d")) or (now, past) == (
+    past_tense = (now in lexicon.HEADLINE_VERBS and past in (f"{now[:-1]}ed", f"{now[:-1]}d")) or (
+        now,
+        past,
+    ) == (
         "hits",
         "hit",
     )
     behind = _object(version, v + 1)
-    return told and behind != "" and behind == _object(said, s + 1)
+    return past_tense and behind != "" and behind == _object(said, s + 1)
 
 
 def _object(tokens: Sequence[Token], at: int) -> Token:

@@ -1,102 +1,161 @@
-"""`trinch demo`: drink for real, ask, and show how to go on. A script over the rooms; owns nothing.
+"""`trinch demo`: ingest, ask, and print commands that continue from there.
 
-The live Bluesky stream is drunk if it can be reached within three seconds; otherwise the seeded sample of
-`simulator/sample.py` is: invented people, an invented accident, two languages, corrections and a rumour.
+Ingests the live Bluesky stream if it answers within three seconds; otherwise the seeded sample of
+`simulator/sample.py`: invented people, an invented accident, two languages, corrections and a rumour.
 """
 
-import asyncio
 import shlex
+import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.markup import escape
-from websockets.asyncio.client import connect
-from websockets.exceptions import WebSocketException
+import click
 
-from trinch.answers.answer import answer
 from trinch.cli import console
 from trinch.posts.times import iso
-from trinch.service.listen import listen_until
-from trinch.simulator.sample import QUESTIONS, UNANSWERABLE, sample
-from trinch.sources.jetstream_client import JETSTREAM, Jetstream, address
-from trinch.store.stats import stats
-from trinch.store.store import Store
-from trinch.store.writer import Writer
 
-REACH = 3.0
-"""Seconds to find out whether the live network can be reached."""
+if TYPE_CHECKING:
+    from trinch.store.store import Store
 
-LISTEN = 30.0
-"""Seconds of live drinking."""
+CONNECT_SECONDS = 3.0
+"""Time in which the live network must answer."""
 
-_MIDWAY = QUESTIONS[2].as_of
-"""The toll is asked at its beginning and at its end; that is enough to see it move."""
+LISTEN_SECONDS = 30.0
+"""Length of the live part."""
+
+Asked = tuple[str, int | None]
+"""A question and its as-of time."""
 
 
-def run(data: Path | None, offline: bool) -> int:
-    """The demo; its exit status."""
+@click.command()
+@click.option("--offline", is_flag=True, help="Use our own sample even if the live network can be reached.")
+@click.option(
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder of the demo's store; by default a temporary one, which is kept.",
+)
+def demo(offline: bool, data: Path | None) -> None:
+    """Ingest the live Bluesky stream, or our own sample where it cannot be reached, and ask questions.
+
+    \b
+    Example:
+      trinch demo
+    """
+    from trinch.service.ask import answer, interpret
+    from trinch.store.stats import stats
+    from trinch.store.store import Store
+
     folder = data or Path(tempfile.mkdtemp(prefix="trinch-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
-    live = not offline and asyncio.run(_reachable())
+    live = not offline and _reachable()
     if live:
-        console.out.print(f"Drinking the live Bluesky stream for {LISTEN:.0f} seconds …")
-        listen_until(folder, Jetstream(), seconds=LISTEN, report=console.live_line())
-        console.out.print()
+        _ingest_live(folder)
     else:
-        why = "" if offline else f"The live Bluesky stream cannot be reached within {REACH:.0f} seconds. "
-        console.out.print(f"{why}Drinking our own sample: an invented accident in an invented town.")
-        writer = Writer(folder)
-        for event in sample():
-            writer.take([event])
-        writer.close()
+        _ingest_sample(folder, offline)
     store = Store.open(folder)
     store.catch_up()
     found = stats(store)
     days = list(found.days)
+    out = console.out()
     if not days:
-        console.out.print("Nothing was posted meanwhile. Try again, or play our own sample: --offline")
-        return 1
-    console.out.print(f"{found.posts:,} posts, {days[0]} to {days[-1]}, are durable and searchable.\n")
-    asked = [q for q in QUESTIONS if q.as_of != _MIDWAY] + [UNANSWERABLE]
-    questions = _live_questions(store) if live else [(q.text, q.as_of) for q in asked]
-    for text, as_of in questions:
+        out.print("No post arrived meanwhile. Try again, or use our own sample: --offline")
+        raise SystemExit(1)
+    out.print(f"{found.posts:,} posts, {days[0]} to {days[-1]}, are durable and searchable.\n")
+    for text, as_of in _live_questions(store) if live else _sample_questions():
         when = "" if as_of is None else f" --as-of {iso(as_of)}"
-        console.out.print(f"[bold green]$ trinch ask {escape(shlex.quote(text))}{when}[/]", soft_wrap=True)
-        console.print_answer(answer(store, text, as_of))
-        console.out.print()
-    _what_next(folder, live)
-    return 0
+        command = console.escape(f"$ trinch ask {shlex.quote(text)}{when}")
+        out.print(f"[bold green]{command}[/]", soft_wrap=True)
+        console.print_answer(answer(store, interpret(text, as_of=as_of)))
+        out.print()
+    out.print("[bold]Continue with:[/]")
+    for line in next_commands(folder, live):
+        out.print(f"  {console.escape(line)}", soft_wrap=True)
 
 
-async def _reachable() -> bool:
-    try:
-        async with asyncio.timeout(REACH), connect(address(JETSTREAM, None)) as socket:
+def _reachable() -> bool:
+    import asyncio
+
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import WebSocketException
+
+    from trinch.sources.jetstream_client import JETSTREAM, address
+
+    async def first_frame() -> None:
+        async with asyncio.timeout(CONNECT_SECONDS), connect(address(JETSTREAM, None)) as socket:
             await socket.recv()
+
+    try:
+        asyncio.run(first_frame())
     except (OSError, TimeoutError, WebSocketException):
         return False
     return True
 
 
-def _live_questions(store: Store) -> list[tuple[str, int | None]]:
-    """Three questions about what was just drunk: the hashtags most spoken of, else what people always do."""
-    common = [tag.lstrip("#") for tag in store.index.common_tags(3)]
-    asked = [f"what is happening with {tag}" for tag in common]
+def _ingest_live(folder: Path) -> None:
+    from trinch.cli.interrupts import run_until_interrupted
+    from trinch.service.listen import listen_until
+    from trinch.sources.jetstream_client import Jetstream
+
+    console.out().print(f"Ingesting the live Bluesky stream for {LISTEN_SECONDS:.0f} seconds …")
+    report = console.live_line()
+    run_until_interrupted(
+        lambda stop: listen_until(folder, Jetstream(), stop=stop, seconds=LISTEN_SECONDS, report=report)
+    )
+    console.out().print()
+
+
+def _ingest_sample(folder: Path, offline: bool) -> None:
+    from trinch.service.ingest import ingest_events
+    from trinch.simulator.sample import sample
+    from trinch.store.store import Store
+
+    why = (
+        "" if offline else f"The live Bluesky stream cannot be reached within {CONNECT_SECONDS:.0f} seconds. "
+    )
+    console.out().print(f"{why}Ingesting our own sample: an invented accident in an invented town.")
+    ingest_events(Store.open(folder), sample())
+
+
+def _sample_questions() -> list[Asked]:
+    """The sample's questions; the death toll at its beginning and at its end, which shows it move."""
+    from trinch.simulator.sample import QUESTIONS, UNANSWERABLE
+
+    midway = QUESTIONS[2]
+    return [(q.text, q.as_of) for q in (*QUESTIONS, UNANSWERABLE) if q.as_of != midway.as_of]
+
+
+def _live_questions(store: "Store") -> list[Asked]:
+    """Three questions about what was just ingested: its most frequent hashtags, else perennial topics."""
+    tags = [tag.lstrip("#") for tag in store.index.common_tags(3)]
+    texts = [f"what is happening with {tag}" for tag in tags]
     return [
-        (text, None) for text in [*asked, "what are people saying about the news", "weather", "music"][:3]
+        (text, None) for text in [*texts, "what are people saying about the news", "weather", "music"][:3]
     ]
 
 
-def _what_next(folder: Path, live: bool) -> None:
-    example = "search 'lang:en filter:links' --sort latest" if live else "search 'explosion -rumour'"
-    at = shlex.quote(str(folder))
+def next_commands(folder: Path, live: bool) -> list[str]:
+    """Commands over the demo's store that work as they are printed."""
+    question = (
+        "what are people saying about the weather" if live else "How many people were injured in Port Esker?"
+    )
+    query = "lang:en filter:links" if live else "explosion -rumour"
+    return [
+        shlex.join([*_own_name(), *words, "--data", str(folder)])
+        for words in (
+            ["ask", question],
+            ["search", query, "--sort", "latest"],
+            ["stats"],
+            ["serve", "--no-listen"],
+        )
+    ]
+
+
+def _own_name() -> list[str]:
+    """How this program was called, so that it can be called again from the same shell."""
     called = Path(sys.argv[0])
-    trinch = shlex.quote(str(called)) if called.name == "trinch" else "trinch"
-    console.out.print("[bold]Go on:[/]")
-    for line in (
-        f"{example} --data {at}",
-        f"stats --data {at}",
-        "ingest YOUR-POSTS.jsonl.zst         # X, Jetstream or plain JSON lines",
-        'ask "your question"',
-    ):
-        console.out.print(f"  {escape(f'{trinch} {line}')}", soft_wrap=True)
+    if called.name != "trinch":
+        return [sys.executable, "-m", "trinch.cli.main"]
+    found = shutil.which("trinch")
+    return ["trinch"] if found and Path(found).resolve() == called.resolve() else [str(called)]

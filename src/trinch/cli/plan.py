@@ -1,8 +1,4 @@
-"""The verbs of `trinch plan`: parse options, call one function, print. Imported only when asked for.
-
-Exit status: 0 success, 1 the plan misses its deadline or the site's megawatts (or no row was predicted),
-2 wrong usage (input that cannot be planned).
-"""
+"""`trinch plan`: predict step times, plan training and serving, calibrate."""
 
 import json
 import re
@@ -10,13 +6,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from trinch.cli.plan_options import options_of, run_options, summary
+from trinch.cli.group import CommandGroup
+from trinch.cli.plan_options import check_ramp, exit_if_missed, options_of, run_options, summary
 from trinch.cli.plan_serve import serve
-from trinch.planner.perf.hardware import PlanError, machine
+
+if TYPE_CHECKING:
+    from trinch.planner.perf.workload import Workload
 
 UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -24,7 +23,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @contextmanager
 def usage() -> Iterator[None]:
-    """Turns input that cannot be planned into one sentence and exit status 2."""
+    """Report input that cannot be planned in one sentence, with exit status 2."""
+    from trinch.planner.perf.hardware import PlanError
+
     try:
         yield
     except PlanError as err:
@@ -32,31 +33,29 @@ def usage() -> Iterator[None]:
 
 
 def quantity(text: str, name: str, least: float) -> float:
-    """A count such as 20000, 20k, 15.6T. PlanError if it is none, or so small that a unit must be missing."""
+    """A count such as 20000, 20k, 15.6T. Raises UsageError if it is none, or so small that a unit must be missing."""
     match = re.fullmatch(
         r"(\d+(?:\.\d+)?(?:e\d+)?)\s*([kmbgt]?)", text.strip().lower().replace(",", "").replace("_", "")
     )
     if not match:
-        raise PlanError(f"{name} {text!r} is no count: write for example 10T, 300B or 20k")
+        raise click.UsageError(f"{name} {text!r} is not a count: write for example 10T, 300B or 20k")
     value = float(match[1]) * UNITS.get(match[2], 1.0)
     if value < least:
-        raise PlanError(
-            f"{name} {text} is too small to be meant: did you forget the unit, as in {match[1]}T?"
-        )
+        raise click.UsageError(f"{name} {text} is too small: did you forget the unit, as in {match[1]}T?")
     return value
 
 
 def gpu_count(text: str) -> int:
-    """A number of GPUs; PlanError unless it is whole and positive."""
+    """A number of GPUs. Raises UsageError unless it is whole and positive."""
     value = quantity(text, "--gpus", 0.0)
     if value < 1 or value != int(value):
-        raise PlanError(f"--gpus {text}: a whole number of GPUs is needed, for example 20000 or 20k")
+        raise click.UsageError(f"--gpus {text}: a whole number of GPUs is needed, for example 20000 or 20k")
     return int(value)
 
 
-@click.group(name="plan")
+@click.group(cls=CommandGroup)
 def plan() -> None:
-    """Plan training and serving on thousands of GPUs: layout, time, failures, power, cost, launch files."""
+    """Plan training and serving on thousands of GPUs: layout, time, failures, power, cost."""
 
 
 plan.add_command(serve)
@@ -64,15 +63,16 @@ plan.add_command(serve)
 
 @plan.command()
 @click.argument("runs", type=FILE)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--calibration", type=FILE, help="Another fit than the shipped one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.option("--calibration", type=FILE, help="A calibration file to use instead of the shipped one.")
 def predict(runs: Path, as_json: bool, calibration: Path | None) -> None:
-    """Predict the step time of every row of the table RUNS.
+    """Predict the step time of each run in the CSV table RUNS.
 
-    Measured columns may be blank; other blanks are inferred and named.
+    Columns of measurements may be blank; other blanks are inferred and listed.
 
     \b
-    Example: trinch plan predict runs.csv --json
+    Example:
+      trinch plan predict runs.csv --json
     """
     from trinch.planner.perf.calibration import load, shipped
     from trinch.planner.perf.run_rows import predict_table, read_table
@@ -111,13 +111,14 @@ def _row(record: dict[str, Any]) -> tuple[str, ...]:
 
 @plan.command()
 @click.argument("runs", type=FILE)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.option("--calibration", type=FILE, help="Another fit than the shipped one.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
+@click.option("--calibration", type=FILE, help="A calibration file to use instead of the shipped one.")
 def validate(runs: Path, as_json: bool, calibration: Path | None) -> None:
-    """Compare predictions with the measurements of RUNS, family by family.
+    """Compare predictions with the measurements in RUNS, by family of runs.
 
     \b
-    Example: trinch plan validate published_runs.csv
+    Example:
+      trinch plan validate published_runs.csv
     """
     from trinch.planner.perf.calibration import load, shipped
     from trinch.planner.perf.run_rows import read_table, understand_all
@@ -163,17 +164,18 @@ def _print_scores(scores: Sequence[dict[str, Any]], as_json: bool) -> None:
 @plan.command()
 @click.argument("runs", type=FILE)
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to write it."
+    "--out", type=click.Path(dir_okay=False, path_type=Path), required=True, help="File for the calibration."
 )
 @click.option("--cross", is_flag=True, help="Also print the errors of a cross-validation over all families.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 def calibrate(runs: Path, out: Path, cross: bool, as_json: bool) -> None:
-    """Fit the coefficients to the measured rows of RUNS (a minute or two).
+    """Fit the coefficients of the predictor to the measured rows of RUNS; takes a minute or two.
 
-    Every fifth family is left out of the fit, for `validate` to be scored on.
+    Every fifth family is held out, so that `validate` can be scored on it.
 
     \b
-    Example: trinch plan calibrate published_runs.csv --out calibration.csv
+    Example:
+      trinch plan calibrate published_runs.csv --out calibration.csv
     """
     from trinch.planner.perf import fit as fitting
     from trinch.planner.perf.calibration import save
@@ -191,14 +193,14 @@ def calibrate(runs: Path, out: Path, cross: bool, as_json: bool) -> None:
 @plan.command()
 @click.option("--model", required=True, help="A preset such as grok-1, or a Hugging Face config.json.")
 @click.option("--gpus", required=True, help="How many GPUs: 20000 or 20k.")
-@click.option("--tokens", required=True, help="The token budget: 10T, 300B.")
+@click.option("--tokens", required=True, help="Tokens to train on: 10T, 300B.")
 @click.option("--gpu", default="h100", show_default=True, help="a100, h100, h200, b200, gb200, ...")
-@click.option("--site", help="oci, colossus, superpod, meta-24k; the maker's network if left out.")
+@click.option("--site", help="oci, colossus, superpod, meta-24k; by default the GPU maker's network.")
 @click.option("--precision", default="bf16", show_default=True, help="bf16, fp8, mxfp8 or nvfp4.")
-@click.option("--seq-len", type=int, help="Sequence length; the model's own if left out.")
-@click.option("--batch", type=int, help="Sequences of a step, met exactly; 1024 tokens a GPU if left out.")
+@click.option("--seq-len", type=int, help="Sequence length; by default the model's own.")
+@click.option("--batch", type=int, help="Sequences per step, kept exactly; by default 1024 tokens per GPU.")
 @run_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def train(
     model: str,
     gpus: str,
@@ -212,18 +214,20 @@ def train(
     out: Path | None,
     **run: Any,
 ) -> None:
-    """Find the best layout of a model on a number of GPUs; then failures, power, money and dates.
+    """Find the fastest layout of a model on a number of GPUs, then predict failures, power, cost and dates.
 
     \b
-    Example: trinch plan train --model grok-1 --gpus 20000 --tokens 10T --gpu h100 --out plan
+    Example:
+      trinch plan train --model grok-1 --gpus 20000 --tokens 10T --gpu h100 --out plan
     """
+    from trinch.planner.perf.hardware import machine
     from trinch.planner.perf.layout_search import search
     from trinch.planner.perf.workload import workload
     from trinch.planner.pipeline import complete, write_out
 
     with usage():
         if batch is not None and batch < 1:
-            raise PlanError(f"--batch {batch}: at least one sequence is needed")
+            raise click.UsageError(f"--batch {batch}: at least one sequence is needed")
         found = search(
             workload(model, seq_len),
             machine(gpu, site),
@@ -233,13 +237,18 @@ def train(
             batch,
         )
         best, data = found.best, found.as_dict()
-        sections = complete(best, options_of(run))
+        data |= {name: value for name, value in best.workload.facts().items() if name != "model"}
+        chosen = options_of(run)
+        check_ramp(chosen, gpu_count(gpus))
+        sections = complete(best, chosen)
         files = [str(path) for path in write_out(best, sections, out, data)] if out else []
     if as_json:
         click.echo(json.dumps({**data, **sections, "files": files}))
+        exit_if_missed(sections)
         return
     low, high = (seconds * best.steps / 86400 for seconds in best.band_s)
     click.echo(f"{best.workload.name} on {best.n_gpus:,} of {gpu_count(gpus):,} {best.machine.gpu.name}")
+    click.echo(f"  model      {parameters_line(best.workload)}")
     click.echo(f"  layout     {best.layout.label()}, {best.layout.global_batch} sequences a step")
     span = f"{best.band_s[0]:.3g} to {best.band_s[1]:.3g}"
     click.echo(f"  step       {best.step_time_s:.3g} s ({span}), MFU {best.mfu:.1%}")
@@ -261,6 +270,20 @@ def train(
         ("part", "s", "share"),
         list(best.breakdown_s.items()),
         lambda item: (item[0].replace("_", " "), f"{item[1]:.4f}", f"{item[1] / best.step_time_s:.1%}"),
+    )
+    exit_if_missed(sections)
+
+
+def parameters_line(work: "Workload") -> str:
+    """Counts of a model for people: 15.52 B parameters, 49,152 bytes of cache a token."""
+    total, active = work.parameters(), work.active_parameters()
+    some = f", {active / 1e9:,.2f} B active" if active < total else ""
+    windows = (
+        f", {work.window_layers} of {work.layers} layers see {work.window:,} tokens" if work.window else ""
+    )
+    return (
+        f"{total / 1e9:,.2f} B parameters{some}, "
+        f"{work.kv_bytes_per_token():,.0f} bytes of cache a token{windows}"
     )
 
 

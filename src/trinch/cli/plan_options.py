@@ -1,40 +1,42 @@
-"""Options of `trinch plan train` that concern the run after the layout, and the text output of their results.
-
-`planner.pipeline` applies them.
-"""
+"""The options of `trinch plan train` about the run after the layout, and the summary of its result."""
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from trinch.planner.ops.recovery import Options
-from trinch.planner.ops.schedule import parse_date
-from trinch.planner.pipeline import Sections
-from trinch.planner.report.report_text import duration, money
+if TYPE_CHECKING:
+    from trinch.planner.ops.recovery import Options
+    from trinch.planner.pipeline import Sections
 
 _OPTIONS = (
-    click.option("--start", help="First day of the run, as 2025-06-01. Default: today."),
+    click.option("--start", help="First day of the run, as 2025-06-01; by default today."),
     click.option("--by", help="Deadline, as 2025-12-31: gives the chance of meeting it."),
     click.option("--ramp", default="", help='Deliveries: "20k@now;100k@2025-12-31".'),
     click.option(
         "--fleet", default="llama-3", show_default=True, help="Failure rates: llama-3, rsc-1, rsc-2."
     ),
     click.option(
-        "--checkpoint", default="", help="sync, async or memory. Default: the least that keeps 90 %."
+        "--checkpoint",
+        default="",
+        help="sync, async or memory; by default the simplest that keeps 90 % of the time effective.",
     ),
-    click.option("--hot/--cold", default=None, help="Restart with processes and spares kept warm, or not."),
+    click.option("--hot/--cold", default=None, help="Keep processes and spares warm for a restart, or not."),
     click.option("--store-gbps", type=float, help="Bandwidth of the checkpoint store, GB/s."),
-    click.option("--provider", default="", help="oci, neocloud or own. Default: all in the tables."),
+    click.option("--provider", default="", help="oci, neocloud or own; by default all in the tables."),
     click.option("--price", "usd_per_gpu_hour", type=float, help="Rent in USD per GPU-hour."),
     click.option("--electricity", "usd_per_kwh", type=float, help="USD per kWh."),
-    click.option("--pue", type=float, help="Site power over IT power."),
-    click.option("--limit-mw", type=float, help="Megawatts the site may draw."),
+    click.option("--pue", type=float, help="Power usage effectiveness: site power over IT power."),
+    click.option("--limit-mw", type=float, help="Most megawatts that the site may draw."),
     click.option(
-        "--grid", default="us", show_default=True, help="Carbon: us, us-tva, gas-turbine, world, ..."
+        "--grid",
+        default="us",
+        show_default=True,
+        help="Grid for the carbon estimate: us, us-tva, gas-turbine, world, ...",
     ),
-    click.option("--trials", default=500, show_default=True, help="Simulated runs."),
+    click.option("--trials", default=500, show_default=True, help="Number of simulated runs."),
     click.option("--seed", default=0, show_default=True, help="Of everything random."),
     click.option(
         "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for report and files."
@@ -43,20 +45,52 @@ _OPTIONS = (
 
 
 def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Adds the options above to a click command; it receives them as keywords for `options_of`, and `out`."""
+    """Add the options above to a click command, which receives them as keywords for `options_of`, and `out`."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
 
 
-def options_of(given: dict[str, Any]) -> Options:
-    """The keywords of `run_options` (without `out`) as Options. PlanError for a date that is none."""
+def options_of(given: dict[str, Any]) -> "Options":
+    """The keywords of `run_options` (without `out`) as Options. Raises PlanError for a date that is none."""
+    from trinch.planner.ops.recovery import Options
+    from trinch.planner.ops.schedule import parse_date
+
     dates = {name: parse_date(given[name]) if given.get(name) else None for name in ("start", "by")}
     return Options(**(given | dates))
 
 
-def summary(sections: Sections) -> list[tuple[str, str]]:
-    """(name, sentence) lines for a terminal: failures, calendar, power, cost."""
+def check_ramp(chosen: "Options", gpus: int) -> None:
+    """Raise PlanError where the deliveries of --ramp do not end at the GPUs of --gpus."""
+    from trinch.planner.ops.schedule import parse_ramp
+    from trinch.planner.perf.hardware import PlanError
+
+    if not chosen.ramp:
+        return
+    most = max(step.gpus for step in parse_ramp(chosen.ramp, chosen.start or date.today()))
+    if most != gpus:
+        raise PlanError(f"--ramp delivers {most:,} GPUs and --gpus is {gpus:,}: make them equal")
+
+
+def exit_if_missed(sections: "Sections") -> None:
+    """Exit with status 1 where the plan more likely than not misses its deadline, or exceeds the site's power."""
+    when, power = sections["calendar"], sections["power"]
+    missed = []
+    if when["probability"] is not None and when["probability"] < 0.5:
+        missed.append(f"the deadline {when['deadline']} is met with {when['probability']:.0%} only")
+    if not power["fits"]:
+        missed.append(
+            f"the peak of {power['peak_mw']:,.1f} MW exceeds the site's {power['limit_mw']:,.0f} MW"
+        )
+    if missed:
+        click.echo(f"not met: {'; '.join(missed)}", err=True)
+        raise SystemExit(1)
+
+
+def summary(sections: "Sections") -> list[tuple[str, str]]:
+    """(name, sentence) lines: failures, calendar, power, cost."""
+    from trinch.planner.report.report_text import duration, money
+
     fail, when, power, cost = (sections[name] for name in ("failures", "calendar", "power", "cost"))
     ettr, cuts, days, finish = fail["ettr"], fail["interruptions"], when["days"], when["finish"]
     lines = [

@@ -1,16 +1,14 @@
-"""The verbs of this room, for the front door (`cli.py`): serve, keys, mcp.
+"""`trinch serve`, `trinch keys` and `trinch mcp`: the server, its API keys, and MCP over standard input and output."""
 
-Owns their options and what they print. Knows nothing of how anything is served.
-"""
-
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from trinch.cli import console
-from trinch.cli.options import data_option, json_option, model_options, model_setting
-from trinch.sources.jetstream_client import JETSTREAM
+from trinch.cli.group import CommandGroup
+from trinch.cli.options import data_option, json_option, model_options, model_setting, require_store
 
 
 @click.command()
@@ -20,31 +18,42 @@ from trinch.sources.jetstream_client import JETSTREAM
 )
 @click.option(
     "--listen", multiple=True, metavar="SOURCE", envvar="TRINCH_LISTEN",
-    help="Drink from this: jetstream, or a wss:// address of one. By default what this store has listened to "
-    "before; a new one drinks Bluesky.",
+    help="Ingest this live source: jetstream, or a wss:// address of one. By default the sources that this store "
+    "has listened to before; Bluesky for a new store.",
 )  # fmt: skip
-@click.option("--no-listen", is_flag=True, help="Drink nothing live.")
-@click.option("--require-keys", is_flag=True, help="Ask for a key on loopback too.")
+@click.option("--no-listen", is_flag=True, help="Ingest no live source.")
+@click.option("--require-keys", is_flag=True, help="Accept keys only: no start-up token.")
 @click.option(
-    "--allow-host", multiple=True, metavar="NAME", help="Another name by which browsers call this server."
+    "--unix-socket", type=click.Path(path_type=Path), metavar="PATH",
+    help="Listen on this Unix socket instead of a port. Without keys, everyone who can open it has full access.",
+)  # fmt: skip
+@click.option(
+    "--allow-host",
+    multiple=True,
+    metavar="NAME",
+    help="Another host name under which browsers reach this server.",
 )
-@click.option("--cors", multiple=True, metavar="ORIGIN", help="Let web pages of this origin call the API.")
+@click.option(
+    "--cors", multiple=True, metavar="ORIGIN", help="Allow web pages of this origin to call the API."
+)
 @click.option(
     "--rate",
     type=click.FloatRange(min=0.1),
     default=50.0,
     show_default=True,
-    help="Requests a second and key.",
+    help="Requests per second and key.",
 )
 @model_options
 @data_option
 def serve(
-    host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, allow_host: tuple[str, ...],
-    cors: tuple[str, ...], rate: float, where: str | None, model_name: str | None, data: Path,
+    host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, unix_socket: Path | None,
+    allow_host: tuple[str, ...], cors: tuple[str, ...], rate: float, model: str | None, model_name: str | None,
+    data: Path,
 ) -> None:  # fmt: skip
-    """Drink, answer and show: the API, MCP at /mcp, and the page at /.
+    """Serve the API, MCP at /mcp and the web page at /, and ingest live sources.
 
-    Without a key it listens on this machine only; make keys before you open it to others.
+    Without keys it accepts connections from this machine only, with the token in the address that it prints (or the
+    one in TRINCH_TOKEN); create keys before you open it to others.
 
     \b
     Example:
@@ -52,38 +61,60 @@ def serve(
       trinch keys new team && trinch serve --host 0.0.0.0 --no-listen
       trinch serve --model http://127.0.0.1:8080/v1
     """
-    from trinch.server.http.keys import Keys
     from trinch.server.http.access import access_rules
+    from trinch.server.http.keys import Keys
     from trinch.server.run import run, saved_sources
+    from trinch.sources.address import has_credentials, without_credentials
 
-    language_model = model_setting(where, model_name)
+    language_model = model_setting(model, model_name)
+    if any(has_credentials(source) for source in listen) and _given_as_option("listen"):
+        console.fail(
+            "options are visible in the list of processes: put an address with credentials into TRINCH_LISTEN",
+            2,
+        )
     urls = [] if no_listen else [_address(source) for source in listen] or saved_sources(data)
+    has_keys = bool(Keys(data).all())
+    token = os.environ.get("TRINCH_TOKEN") or None
     try:
-        door = access_rules(
-            host,
-            bool(Keys(data).all()),
+        access = access_rules(
+            "127.0.0.1" if unix_socket else host,
+            has_keys,
             allow_hosts=allow_host,
             origins=cors,
             rate=rate,
             require_keys=require_keys,
+            token=token,
+            unix_socket=unix_socket is not None,
         )
     except ValueError as error:
         console.fail(str(error), 2)
 
-    def tell(address: str) -> None:
-        console.err.print(f"[bold]{address}[/]  (store: {data}; stop with Ctrl-C)", soft_wrap=True)
-        console.err.print(
-            "drinking: " + (", ".join(urls) or "nothing live (--listen jetstream)"), soft_wrap=True
+    def started(address: str) -> None:
+        if access.token and not token and not has_keys:
+            address = f"{address}/?token={access.token}"
+        console.err().print(f"[bold]{address}[/]  (store: {data}; stop with Ctrl-C)", soft_wrap=True)
+        shown = ", ".join(without_credentials(url) for url in urls)
+        console.err().print(
+            f"ingesting: {console.escape(shown) or 'no live source (see --listen)'}", soft_wrap=True
         )
 
     try:
-        status = run(data, host, port, door, urls, tell, language_model)
+        status = run(data, host, port, access, urls, started, language_model, unix_socket)
     except OSError as error:
-        console.fail(f"cannot listen on {host} port {port}: {error.strerror or error}", 1)
+        place = unix_socket or f"{host} port {port}"
+        console.fail(f"cannot listen on {place}: {error.strerror or error}", 1)
     raise SystemExit(status)
 
 
+def _given_as_option(name: str) -> bool:
+    source = click.get_current_context().get_parameter_source(name)
+    return source is click.core.ParameterSource.COMMANDLINE
+
+
 def _address(source: str) -> str:
+    """The WebSocket address of a live source."""
+    from trinch.sources.jetstream_client import JETSTREAM
+
     if source == "jetstream":
         return JETSTREAM
     if not source.startswith(("ws://", "wss://")):
@@ -91,9 +122,9 @@ def _address(source: str) -> str:
     return source
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def keys() -> None:
-    """Keys of the API: who may do what.
+    """Create, list and revoke API keys.
 
     \b
     Example:
@@ -107,12 +138,12 @@ def keys() -> None:
 @click.argument("name")
 @click.option(
     "--scope", "scopes", multiple=True, type=click.Choice(["read", "ingest", "admin"]), default=["read"],
-    show_default=True, help="What it allows; give it more than once. admin allows everything.",
+    show_default=True, help="What the key allows; repeatable. admin allows everything.",
 )  # fmt: skip
 @data_option
 @json_option
 def new(name: str, scopes: tuple[str, ...], data: Path, as_json: bool) -> None:
-    """Make a key. Its token is shown this once and kept nowhere.
+    """Create a key. Its token is shown once and stored nowhere.
 
     \b
     Example:
@@ -127,16 +158,14 @@ def new(name: str, scopes: tuple[str, ...], data: Path, as_json: bool) -> None:
         console.print_json({"id": key.id, "name": key.name, "scopes": key.scopes, "token": token})
     else:
         click.echo(token)
-        console.err.print(
-            f"[dim]key {key.id}, {' '.join(key.scopes)}; keep the token, it is not shown again[/]"
-        )
+        console.note(f"key {key.id}, {' '.join(key.scopes)}; keep the token, it is not shown again")
 
 
 @keys.command("list")
 @data_option
 @json_option
 def list_keys(data: Path, as_json: bool) -> None:
-    """The keys there are (not their tokens, which nobody knows but their holders).
+    """List the keys (without their tokens, which are stored nowhere).
 
     \b
     Example:
@@ -159,7 +188,7 @@ def list_keys(data: Path, as_json: bool) -> None:
 @click.argument("id")
 @data_option
 def revoke(id: str, data: Path) -> None:
-    """Forget a key; a running server refuses it from its next request on.
+    """Revoke a key; a running server refuses it from its next request on.
 
     \b
     Example:
@@ -176,7 +205,7 @@ def revoke(id: str, data: Path) -> None:
 @click.command()
 @data_option
 def mcp(data: Path) -> None:
-    """Offer search, fetch and ask to an assistant, over standard input and output (MCP).
+    """Offer search, fetch and ask to an assistant over standard input and output (Model Context Protocol).
 
     \b
     Example, in an assistant's configuration:
@@ -184,8 +213,7 @@ def mcp(data: Path) -> None:
     """
     if not find_spec("mcp"):
         console.fail("MCP needs an extra: pip install 'trinch[mcp]'", 1)
-    if not (data / "ocean.db").exists():
-        console.fail(f"there is no store in {data} yet; drink first: trinch ingest FILE, or trinch demo", 1)
+    require_store(data)
     from trinch.server.mcp import stdio
 
     stdio(data)

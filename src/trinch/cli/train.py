@@ -1,7 +1,4 @@
-"""The command `trinch train` and what belongs to it.
-
-Owns options and what is printed. Heavy libraries are imported by the verb that needs them.
-"""
+"""`trinch train`: train, tune, evaluate and export Grok models on the posts of a store."""
 
 import json
 import os
@@ -13,12 +10,14 @@ from typing import Any
 import click
 import msgspec
 
+from trinch.cli.group import CommandGroup
+from trinch.cli.options import default_data
 from trinch.training.settings import Settings, SettingsError, read_settings, settings_from
 from trinch.training.stop_signal import stop_on_sigterm
 
 
-class Family(click.Group):
-    """A group whose settings errors are told in one sentence, with exit status 2."""
+class TrainGroup(CommandGroup):
+    """A group that reports a settings error in one sentence, with exit status 2."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -36,36 +35,43 @@ class Family(click.Group):
             raise
 
 
-def tell(text: str) -> None:
-    """A line for people, from the lead process only."""
+def say(text: str) -> None:
+    """Print a line for people, from the lead process only."""
     if os.environ.get("RANK", "0") == "0":
         click.echo(text, err=True)
 
 
-@click.group(cls=Family, invoke_without_command=True)
+@click.group(cls=TrainGroup, invoke_without_command=True)
 @click.option(
     "--settings", "file", type=click.Path(dir_okay=False), help="Settings of the run, as TOML or JSON."
 )
 @click.option("--config", help="Model: tiny, small, grok-1, grok-2.")
-@click.option("--data", "data__path", help="Store (folder) or posts as JSON lines.")
+@click.option(
+    "--data",
+    "data__path",
+    help="Folder of a store, or a file of posts as JSON lines; by default that of the run or of the settings, else TRINCH_DATA, "
+    "else the default store.",
+)
 @click.option("--until", "data__until", help="Train on what was visible at this time.")
 @click.option("--out", help="Folder of the run.")
-@click.option("--steps", type=int, help="Updates.")
+@click.option("--steps", type=int, help="Updates of the weights.")
 @click.option("--batch", type=int, help="Sequences per step, over all processes.")
 @click.option("--sequence", type=int, help="Tokens per sequence.")
-@click.option("--seed", type=int)
+@click.option("--seed", type=int, help="Of everything random.")
 @click.option("--dtype", help="float32 or bfloat16.")
 @click.option(
-    "--mesh", help='Layout, e.g. "expert=2,tensor=2"; what is not named is 1, shard takes the rest.'
+    "--mesh", help='Layout, e.g. "expert=2,tensor=2"; a dimension not named is 1, shard takes the rest.'
 )
 @click.option(
-    "--measure", type=click.Path(dir_okay=False), help="Only time steps; append a row to this CSV table."
+    "--measure",
+    type=click.Path(dir_okay=False),
+    help="Only time the steps, and append a row to this CSV table.",
 )
 @click.pass_context
 def train(
     ctx: click.Context, /, file: str | None, measure: str | None, mesh: str | None, **options: Any
 ) -> None:
-    """Train a Grok on what was drunk; the same command resumes.
+    """Train a Grok on the posts of a store; the same command resumes.
 
     \b
     Example:
@@ -74,14 +80,23 @@ def train(
     """
     if ctx.invoked_subcommand is not None:
         return
-    settings = read_settings(file, **options, **_mesh(mesh))
+    settings = _with_default_data(read_settings(file, **options, **_mesh(mesh)))
     from trinch.training import actions
 
     if measure:
-        actions.measure(settings, Path(measure), tell)
+        actions.measure(settings, Path(measure), say)
     else:
         with stop_on_sigterm() as stop:
-            actions.pretrain(settings, tell, stop)
+            actions.pretrain(settings, say, stop)
+
+
+def _with_default_data(settings: Settings) -> Settings:
+    """Settings that name a source of posts: their own, that of the run they resume, or the default store."""
+    resumed = (Path(settings.out) / "settings.json").exists()
+    if settings.data.path or resumed:
+        return settings
+    data = msgspec.structs.replace(settings.data, path=str(default_data()))
+    return msgspec.structs.replace(settings, data=data)
 
 
 def _mesh(text: str | None) -> dict[str, int]:
@@ -97,7 +112,7 @@ def _mesh(text: str | None) -> dict[str, int]:
 
 
 def _tuned(base: Path, out: str, mesh: str | None, lr: float, **options: int | None) -> Settings:
-    """Settings of a run that goes on from another: that one's, with what is given on top."""
+    """Settings of a run that continues another: its settings, overridden by the options given."""
     from trinch.training import actions
 
     raw = msgspec.to_builtins(actions.run_settings(base))
@@ -113,8 +128,8 @@ def tuning(function: Callable[..., None]) -> Callable[..., None]:
         click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path)),
         click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path)),
         click.option("--out", required=True, help="Folder of the new run."),
-        click.option("--steps", type=int, default=100, show_default=True),
-        click.option("--batch", type=int, help="Rows per step (two to a pair)."),
+        click.option("--steps", type=int, default=100, show_default=True, help="Updates of the weights."),
+        click.option("--batch", type=int, help="Rows per step (a pair is two)."),
         click.option("--lr", type=float, default=3e-4, show_default=True, help="Peak rate."),
         click.option("--mesh", help="Layout, as for training."),
     ]
@@ -126,7 +141,7 @@ def tuning(function: Callable[..., None]) -> Callable[..., None]:
 @train.command()
 @tuning
 def sft(run: Path, file: Path, out: str, mesh: str | None, lr: float, **options: int | None) -> None:
-    """Fine-tune RUN on conversations in FILE, learning the assistant's words only.
+    """Fine-tune RUN on the conversations in FILE; the loss is on the assistant's words only.
 
     A line is {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}.
 
@@ -137,16 +152,16 @@ def sft(run: Path, file: Path, out: str, mesh: str | None, lr: float, **options:
     from trinch.training import actions
 
     with stop_on_sigterm() as stop:
-        actions.fine_tune(_tuned(run, out, mesh, lr, **options), run, file, tell, stop)
+        actions.fine_tune(_tuned(run, out, mesh, lr, **options), run, file, say, stop)
 
 
 @train.command()
 @tuning
-@click.option("--beta", type=float, default=0.1, show_default=True, help="How far it may leave RUN.")
+@click.option("--beta", type=float, default=0.1, show_default=True, help="Strength of the pull towards RUN.")
 def dpo(
     run: Path, file: Path, out: str, mesh: str | None, lr: float, beta: float, **options: int | None
 ) -> None:
-    """Tune RUN to prefer the better answers in FILE (DPO).
+    """Tune RUN to prefer the chosen answers in FILE (direct preference optimisation).
 
     A line is {"messages": [...], "chosen": "...", "rejected": "..."}.
 
@@ -157,7 +172,7 @@ def dpo(
     from trinch.training import actions
 
     with stop_on_sigterm() as stop:
-        actions.preference_tune(_tuned(run, out, mesh, lr, **options), run, file, beta, tell, stop)
+        actions.preference_tune(_tuned(run, out, mesh, lr, **options), run, file, beta, say, stop)
 
 
 @train.command()
@@ -173,13 +188,13 @@ def export(run: Path, target: Path) -> None:
     from trinch.training import actions
 
     actions.export(run, target)
-    tell(f"written to {target}")
+    say(f"written to {target}")
 
 
 @train.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def forget(run: Path) -> None:
-    """Strike out of RUN's data all posts that are no longer visible. A running or resumed run does so itself.
+    """Remove from RUN's data all posts that are no longer visible; a running or resumed run does so itself.
 
     \b
     Example:
@@ -187,17 +202,17 @@ def forget(run: Path) -> None:
     """
     from trinch.training import actions
 
-    tell(f"{actions.forget(run)} posts struck out")
+    say(f"{actions.forget(run)} posts removed")
 
 
 @train.command()
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
-    "--harness", is_flag=True, help="Also our small tasks by lm-eval, offline (pip install lm-eval)."
+    "--harness", is_flag=True, help="Also run our small lm-eval tasks, offline (pip install lm-eval)."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def evaluate(run: Path, harness: bool, as_json: bool) -> None:
-    """Score RUN's newest checkpoint on its held-out posts, beside a unigram and a bigram model.
+    """Score RUN's newest checkpoint on its held-out posts, next to a unigram and a bigram model.
 
     \b
     Example:
@@ -215,13 +230,13 @@ def evaluate(run: Path, harness: bool, as_json: bool) -> None:
 
 @train.command()
 @click.option(
-    "--data", type=click.Path(exists=True, path_type=Path), help="A store; without, our own sample."
+    "--data", type=click.Path(exists=True, path_type=Path), help="A store; by default our own sample."
 )
 @click.option("--out", default="runs/demo", show_default=True, help="Folder of the run.")
 @click.option("--posts", type=int, default=30_000, show_default=True, help="Posts of the sample.")
-@click.option("--steps", type=int, default=300, show_default=True)
+@click.option("--steps", type=int, default=300, show_default=True, help="Updates of the weights.")
 def demo(data: Path | None, out: str, posts: int, steps: int) -> None:
-    """Drink the sample, train a tokenizer and a tiny Grok on it, score it, let it talk, and put it behind an answer.
+    """Train a tokenizer and a tiny Grok on the sample, score it, generate with it, and answer a question with it.
 
     \b
     Example:
@@ -231,16 +246,28 @@ def demo(data: Path | None, out: str, posts: int, steps: int) -> None:
 
     store = data or Path(out) / "store"
     if not store.exists():
-        tell(f"drinking {posts:,} posts of the simulated network")
-        drink_sample(store, posts)
-    run(str(store), out, tell, steps)
+        say(f"ingesting {posts:,} posts of the simulated network")
+        ingest_sample(store, posts)
+    run(str(store), out, say, steps)
 
 
 @train.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
-@click.option("--out", default="launch", show_default=True, type=click.Path(file_okay=False, path_type=Path))
-@click.option("--megatron", is_flag=True, help="Also the arguments of Megatron-LM, and what they cannot say.")
-@click.option("--torchtitan", is_flag=True, help="Also a module for torchtitan, and what it cannot say.")
+@click.option(
+    "--out",
+    default="launch",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for the files.",
+)
+@click.option(
+    "--megatron",
+    is_flag=True,
+    help="Also write the arguments for Megatron-LM, and list what they cannot express.",
+)
+@click.option(
+    "--torchtitan", is_flag=True, help="Also write a module for torchtitan, and list what it cannot express."
+)
 def launch(file: str, out: Path, megatron: bool, torchtitan: bool) -> None:
     """Write the files that start the run of settings FILE: torchrun, Slurm, Ray Train.
 
@@ -275,9 +302,8 @@ def launch(file: str, out: Path, megatron: bool, torchtitan: bool) -> None:
         click.echo(path)
 
 
-def drink_sample(folder: Path, posts: int) -> None:
-    """Fill a store with the simulated network's posts (world and store meet only here, at the front
-    door)."""
+def ingest_sample(folder: Path, posts: int) -> None:
+    """Fill a store with posts of the simulated network."""
     from trinch.simulator.network import stream
     from trinch.store.store import Store
 

@@ -5,6 +5,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from trinch.errors import TrinchError
+
 Role = Literal["system", "user", "assistant"]
 ErrorCode = Literal[
     "address", "refused", "unreachable", "timeout", "server", "malformed", "truncated", "too_long"
@@ -29,7 +31,7 @@ class Setting(msgspec.Struct, frozen=True):
     """Longest time for one completion, everything included."""
 
 
-class LLMError(Exception):
+class LLMError(TrinchError):
     """A model that gave nothing usable. The text is for people and never holds a key; `code` is for machines."""
 
     def __init__(self, code: ErrorCode, message: str) -> None:

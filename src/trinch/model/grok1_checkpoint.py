@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trinch.errors import TrinchError
 from trinch.model.config import CONFIGS, GrokConfig
 from trinch.model.parity import translate_haiku
 
@@ -32,8 +33,19 @@ _DTYPES = {
 }
 
 
-class CheckpointError(ValueError):
+class CheckpointError(TrinchError, ValueError):
     """An invalid checkpoint; the message names the file or the tensor."""
+
+
+def refuse_lfs_pointer(path: Path) -> None:
+    """Raise CheckpointError where a file is only Git LFS's pointer to its content."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(40)
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror}") from None
+    if start.startswith(b"version https://git-lfs.github.com/"):
+        raise CheckpointError(f"{path}: a Git LFS pointer, not the file itself: run `git lfs pull` there")
 
 
 class _DType:
@@ -94,6 +106,7 @@ class _SafeUnpickler(pickle.Unpickler):
 def read_tensor(path: Path) -> tuple[Tensor, Tensor | None]:
     """The tensor in one file, and its scales if it is quantised. Raises CheckpointError on anything
     unexpected."""
+    refuse_lfs_pointer(path)
     try:
         with path.open("rb") as file:
             value = _SafeUnpickler(file).load()

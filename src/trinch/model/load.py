@@ -3,9 +3,7 @@
 The formats themselves are in `grok1_checkpoint` and `hf_checkpoint`.
 """
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,9 +11,11 @@ import torch
 from torch import Tensor
 
 from trinch.model import grok1_checkpoint, hf_checkpoint
-from trinch.model.config import CONFIGS, GrokConfig
+from trinch.model.config import GrokConfig
+from trinch.model.describe import describe_config
 from trinch.model.grok import Grok
 from trinch.model.grok1_checkpoint import CheckpointError as CheckpointError
+from trinch.model.hf_config import config_from_hf, read_config_json
 
 Format = Literal["grok-1 pickles", "safetensors"]
 
@@ -35,11 +35,7 @@ def read_config(folder: Path) -> GrokConfig:
     """Configuration of the checkpoint in `folder`."""
     if find_format(folder) == "grok-1 pickles":
         return grok1_checkpoint.infer_config(folder)
-    try:
-        values = json.loads((folder / "config.json").read_text())
-    except ValueError as error:
-        raise CheckpointError(f"{folder / 'config.json'}: {error}") from None
-    return hf_checkpoint.config_from_hf(values)
+    return config_from_hf(read_config_json(folder / "config.json"))
 
 
 def read_tensors(
@@ -78,29 +74,11 @@ def save(model: Grok, folder: Path, dtype: torch.dtype = torch.bfloat16) -> None
     hf_checkpoint.write(model.named_parameters(), model.config, folder, dtype=dtype)
 
 
-def describe(name_or_folder: str) -> dict[str, Any]:
-    """Architecture, exact parameters (total, active, by part) and bytes of a known model or a checkpoint.
-
-    For a checkpoint also what is on disk. Raises CheckpointError if it is neither.
-    """
-    folder = Path(name_or_folder)
-    stored: dict[str, Any] = {}
-    if name_or_folder in CONFIGS:
-        config = CONFIGS[name_or_folder]
-    elif folder.is_dir():
-        config = read_config(folder)
-        form = find_format(folder)
-        files = grok1_checkpoint.find_files(folder) or sorted(folder.glob("*.safetensors"))
-        size = sum(x.stat().st_size for x in files)
-        stored = {"checkpoint": {"format": form, "files": len(files), "bytes": size}}
-    else:
-        raise CheckpointError(f"{name_or_folder!r} is neither a folder nor one of {', '.join(CONFIGS)}")
-    total, active = config.num_parameters, config.num_active_parameters
-    return {
-        "name": name_or_folder,
-        "architecture": asdict(config),
-        "parameters": {"total": total, "active": active, "by_part": config.parameters_by_part()},
-        "bytes": {"float32": 4 * total, "bfloat16": 2 * total, "int8": total},
-        "kv_cache_bytes_per_token_bfloat16": 2 * config.kv_cache_values_per_token,
-        **stored,
+def describe_checkpoint(folder: Path) -> dict[str, Any]:
+    """`describe_config` of the checkpoint in `folder`, and what is on disk. Raises CheckpointError if none is there."""
+    form, config = find_format(folder), read_config(folder)
+    files = grok1_checkpoint.find_files(folder) or sorted(folder.glob("*.safetensors"))
+    size = sum(file.stat().st_size for file in files)
+    return describe_config(str(folder), config) | {
+        "checkpoint": {"format": form, "files": len(files), "bytes": size}
     }

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trinch.errors import TrinchError
 from trinch.model.config import GrokConfig
 from trinch.model.grok import Grok, attention_mask
 
@@ -32,7 +33,7 @@ _PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "linear":
 _EXPERTS = {"linear": "gate", "linear_v": "up", "linear_1": "down"}
 
 
-class ParityFileError(ValueError):
+class ParityFileError(TrinchError, ValueError):
     """The file is not a parity file; the message says what is missing."""
 
 

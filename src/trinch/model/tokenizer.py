@@ -14,6 +14,8 @@ from typing import Any
 from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers
 from tokenizers import Tokenizer as _Tokenizer
 
+from trinch.errors import TrinchError
+
 PAD, SEPARATOR, EOS = "<|pad|>", "<|separator|>", "<|eos|>"
 SPECIAL_TOKENS = (PAD, SEPARATOR, EOS)
 """Of Grok-2, with the ids 0, 1 and 2."""
@@ -26,8 +28,22 @@ SPLIT = (
 
 _ROLES = {"system": "System:", "user": "Human:", "assistant": "Assistant:"}
 
+CHAT_TEMPLATE = (
+    "{%- set roles = {'system': 'System:', 'user': 'Human:', 'assistant': 'Assistant:'} -%}"
+    "{%- for message in messages -%}"
+    "{%- if message['role'] not in roles -%}"
+    "{{- raise_exception('role ' ~ message['role'] ~ ' is none of system, user, assistant') -}}"
+    "{%- endif -%}"
+    "{%- set content = message['content'].replace('<|separator|>', '') -%}"
+    "{%- if message['role'] != 'assistant' -%}{%- set content = content.strip() -%}{%- endif -%}"
+    "{{- ('' if loop.first else '\n\n') ~ roles[message['role']] ~ ' ' ~ content ~ '<|separator|>' -}}"
+    "{%- endfor -%}"
+    "{%- if add_generation_prompt -%}{{- ('\n\n' if messages else '') ~ 'Assistant:' -}}{%- endif -%}"
+)
+"""Grok-2's conversation format in Jinja, as `render_chat` writes it."""
 
-class TokenizerError(ValueError):
+
+class TokenizerError(TrinchError, ValueError):
     """An invalid tokenizer file."""
 
 
@@ -74,6 +90,25 @@ class Tokenizer:
     def save(self, path: Path) -> None:
         """Write `tokenizer.json` (give the folder or the file)."""
         self._tokenizer.save(str(path / "tokenizer.json" if path.is_dir() else path))
+
+    def save_for_transformers(self, folder: Path, max_positions: int) -> None:
+        """Write `tokenizer.json` and what `transformers.AutoTokenizer` needs beside it: the class, the special tokens
+        and the chat template."""
+        self.save(folder)
+        special = {"pad_token": PAD, "eos_token": EOS, "additional_special_tokens": [SEPARATOR]}
+        config = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "model_max_length": max_positions,
+            "clean_up_tokenization_spaces": False,
+            "add_bos_token": False,
+            "add_eos_token": False,
+            "chat_template": CHAT_TEMPLATE,
+            **special,
+        }
+        texts = {"tokenizer_config.json": config, "special_tokens_map.json": special}
+        for name, values in texts.items():
+            (folder / name).write_text(json.dumps(values, indent=2) + "\n", "utf-8")
+        (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, "utf-8")
 
     def encode_chat(
         self, messages: Iterable[Mapping[str, str]], *, answer: bool = True
@@ -129,7 +164,9 @@ def load_tokenizer(path: Path) -> Tokenizer:
             )
             raise TokenizerError(f"{path}: none of {', '.join(names)} here{hint}")
         path = found
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8-sig")
+    if text.startswith("version https://git-lfs.github.com/"):
+        raise TokenizerError(f"{path}: a Git LFS pointer, not the file itself: run `git lfs pull` there")
     try:
         if path.name.endswith(".tok.json"):
             return Tokenizer(_from_ranks(json.loads(text)))

@@ -15,7 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from trinch.planner.launch import engine_arguments, kubernetes, oci_terraform, slurm, trainer_settings
+from trinch.planner.launch import kubernetes, oci_terraform, slurm, torchtitan, trainer_settings
+from trinch.planner.launch.megatron import megatron
+from trinch.planner.launch.saving import saving_of
 from trinch.planner.ops import cost, power, schedule
 from trinch.planner.ops import reliability as rel
 from trinch.planner.ops.recovery import Options, Survival, ladder, pick, simulated
@@ -94,7 +96,7 @@ def _failures(plan: Plan, fleet: rel.Fleet, way: Survival, outcome: Outcome, opt
         "spare_nodes": plan.spare_nodes,
         "spare_nodes_needed": rel.spares_needed(fleet, plan.n_gpus, way.recovery.repair_s),
         "nodes_swapped": percentiles(outcome.swaps),
-        "elastic": options.elastic,
+        "elastic": options.elastic and plan.replica_nodes > 0,
         "scales": scales,
     }
 
@@ -225,31 +227,27 @@ def _order(plan: Plan, sections: Sections, way: Survival) -> list[dict[str, str]
 
 
 def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
-    """File name -> text of everything that launches the plan. Kubernetes needs the `plan` extra."""
-    steps = interval_steps_of(sections)
+    """File name -> text of everything that launches the plan. Kubernetes needs the `plan` extra.
+
+    Raises PlanError for a plan with hot restarts, which no launch file provides."""
+    if sections["failures"]["restart"] == "hot":
+        raise PlanError("the launch files restart cold: write files (--out) without --hot")
+    saving = saving_of(plan, sections)
     cuts = sections["failures"]["interruptions"]["p90"]
     days = sections["calendar"]["days"]["p90"]
-    files = slurm.scripts(plan, steps, days, cuts, "megatron") | slurm.scripts(
-        plan, steps, days, cuts, "torchtitan"
-    )
-    files |= engine_arguments.torchtitan_model(plan)
+    files = slurm.scripts(plan, saving, days, cuts, "megatron")
+    files |= slurm.scripts(plan, saving, days, cuts, "torchtitan") | torchtitan.torchtitan_model(plan)
     if trainer_settings.runs(plan):
-        files |= {
-            f"trinch/{name}": text for name, text in trainer_settings.files(plan, steps, days, cuts).items()
-        }
-    files["megatron.args"] = "\n".join(engine_arguments.megatron(plan, steps)) + "\n"
-    files["torchtitan.args"] = "\n".join(engine_arguments.torchtitan(plan, steps)) + "\n"
-    files["jobset.yaml"] = kubernetes.to_yaml(kubernetes.jobset(plan, steps, cuts))
-    files["trainjob.yaml"] = kubernetes.to_yaml(kubernetes.trainjob(plan, steps))
+        own = trainer_settings.files(plan, saving, days, cuts)
+        files |= {f"trinch/{name}": text for name, text in own.items()}
+    files["megatron.args"] = "\n".join(megatron(plan, saving)) + "\n"
+    files["torchtitan.args"] = "\n".join(torchtitan.torchtitan(plan, saving)) + "\n"
+    files["jobset.yaml"] = kubernetes.to_yaml(kubernetes.jobset(plan, saving, cuts))
+    files["trainjob.yaml"] = kubernetes.to_yaml(kubernetes.trainjob(plan, saving))
     files["raycluster.yaml"] = kubernetes.to_yaml(kubernetes.raycluster(plan))
     if plan.machine.shape.startswith("BM.GPU"):
         files["main.tf"] = oci_terraform.terraform(plan)
     return files
-
-
-def interval_steps_of(sections: Mapping[str, Any]) -> int:
-    steps: int = sections["failures"]["checkpoint"]["interval_steps"]
-    return steps
 
 
 def write_out(

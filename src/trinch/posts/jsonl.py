@@ -52,6 +52,7 @@ class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     replies: Count = None
     quotes: Count = None
     replaces: Texts = None
+    replaced_by: Texts = None
     reason: Text = None
     diverged: bool | None = None
     record: Text = None
@@ -79,7 +80,15 @@ def parse(line: bytes) -> list[Event]:
         at = post.created_at if row.at is None else _time(row.at, "at")
         if row.kind == "created":
             return [Created(at=at, network=network, post=post)]
-        return [Edited(at=at, network=network, post=post, replaces=tuple(row.replaces or ()))]
+        return [
+            Edited(
+                at=at,
+                network=network,
+                post=post,
+                replaces=tuple(row.replaces or ()),
+                replaced_by=tuple(row.replaced_by or ()),
+            )
+        ]
     at = times.now() if row.at is None else _time(row.at, "at")
     return [_event(row, row.kind, at, network)]
 

@@ -12,6 +12,8 @@ from typing import TypeAlias
 
 import msgspec
 
+from trinch.errors import TrinchError
+
 
 class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One version of one post, in the same shape whatever network it came from.
@@ -70,10 +72,13 @@ class Created(_Event, frozen=True, tag="created"):
 
 
 class Edited(_Event, frozen=True, tag="edited"):
-    """A newer version of a post. `replaces` are all older ids (X gives an edit a new id; others keep it)."""
+    """A version of a post that was edited. X gives every version an id of its own; other networks keep the id."""
 
     post: Post
     replaces: tuple[str, ...] = ()
+    """All older ids of the post."""
+    replaced_by: tuple[str, ...] = ()
+    """Newer ids of the post, where the source names them."""
 
 
 class Deleted(_Event, frozen=True, tag="deleted"):
@@ -96,8 +101,8 @@ class Restored(_Event, frozen=True, tag="restored"):
 
 
 class AccountGone(_Event, frozen=True, tag="account_gone"):
-    """Erase all that this author posted before `at`. `diverged` means the source will send again what
-    still stands, so its ids are not barred."""
+    """Erase all posts of this author that precede this event in the log, and refuse late copies of posts from
+    before `at`. `diverged` means the source will send again what still exists, so nothing is refused."""
 
     author_id: str
     diverged: bool = False
@@ -165,5 +170,5 @@ Event: TypeAlias = (
 )
 
 
-class Malformed(ValueError):
+class Malformed(TrinchError, ValueError):
     """A line that is not what its format says. The message is for people and names the field."""

@@ -117,8 +117,10 @@ def _events(status: Status, path: str, counts: bool = True) -> list[Event]:
     at = post.created_at
     found: list[Event]
     history = status.edit_history and status.edit_history.edit_tweet_ids
-    if history and len(history) > 1 and history[-1] == post.id:
-        found = [Edited(at=at, network="x", post=post, replaces=tuple(history[:-1]))]
+    if history and len(history) > 1 and post.id in history:
+        place = history.index(post.id)
+        older, newer = tuple(history[:place]), tuple(history[place + 1 :])
+        found = [Edited(at=at, network="x", post=post, replaces=older, replaced_by=newer)]
     else:
         found = [Created(at=at, network="x", post=post)]
     if status.withheld_copyright or status.withheld_in_countries:

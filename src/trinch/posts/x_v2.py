@@ -149,8 +149,10 @@ def _events(tweet: Tweet, users: Users, where: str) -> list[Event]:
     at = post.created_at
     history = tweet.edit_history_tweet_ids
     events: list[Event]
-    if history and len(history) > 1 and history[-1] == post.id:
-        events = [Edited(at=at, network="x", post=post, replaces=tuple(history[:-1]))]
+    if history and len(history) > 1 and post.id in history:
+        place = history.index(post.id)
+        older, newer = tuple(history[:place]), tuple(history[place + 1 :])
+        events = [Edited(at=at, network="x", post=post, replaces=older, replaced_by=newer)]
     else:
         events = [Created(at=at, network="x", post=post)]
     if post.repost_of and (counts := tweet.public_metrics) and counts.retweet_count:

@@ -141,7 +141,7 @@ def _raise_file_limit() -> int:
 
 
 def saved_sources(data: Path) -> list[str]:
-    """What to drink when nothing is said: the live sources this store has drunk from; Bluesky for a new store."""
+    """The sources to use without --listen: those the store has ingested from; Bluesky for a new store."""
     if not (data / "ocean.db").exists():
         return [JETSTREAM]
     store = Store.open(data)

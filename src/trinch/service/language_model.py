@@ -1,7 +1,6 @@
-"""The language model that a setting names, opened: behind an address, or a Grok of our own in a folder.
+"""Open the language model that a setting names: a server by its address, or a Grok of ours in a folder.
 
-Owns that choice, for the front doors (`cli.py`, `server/`): the only place where `llm` and `model` meet. Nothing heavy
-is imported before it is needed.
+The only module where `llm` and `model` meet. Heavy libraries are imported at first use.
 """
 
 from functools import lru_cache
@@ -31,7 +30,7 @@ def check_model(setting: Setting) -> None:
 
 @lru_cache(maxsize=1)
 def open_model(setting: Setting) -> LanguageModel:
-    """The model, opened once in this process. Raises LLMError; what failed is tried again at the next call."""
+    """The model, opened once per process. Raises LLMError; a failure is not cached: the next call tries again."""
     check_model(setting)
     if "://" in setting.where:
         from trinch.llm.openai_client import OpenAI

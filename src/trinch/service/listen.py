@@ -6,7 +6,6 @@ to 30 s, with jitter, or what the server asks for; reset by the first frame of a
 
 import asyncio
 import random
-import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -138,27 +137,21 @@ async def _sleep(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-def listen_until(
+async def listen_until(
     data: Path,
     source: LiveSource,
+    *,
+    stop: asyncio.Event,
     seconds: float | None = None,
     posts: int | None = None,
-    report: Callable[[Totals, str], None] | None = None,
+    report: Callable[[Totals, str], None] = lambda _totals, _state: None,
 ) -> Totals:
-    """Listen, with an indexer beside, until interrupted, for `seconds`, or until `posts` events are accepted."""
-    deadline = None if seconds is None else time.monotonic() + seconds
+    """Ingest and index until `stop` is set, for `seconds`, or until `posts` events are accepted."""
 
     def enough(totals: Totals) -> bool:
-        late = deadline is not None and time.monotonic() >= deadline
-        return late or (posts is not None and totals.accepted >= posts)
+        return posts is not None and totals.accepted >= posts
 
-    async def run() -> Totals:
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        if deadline is not None:
-            asyncio.get_running_loop().call_later(seconds or 0, stop.set)
-        return await listen(data, source, stop=stop, until=enough, report=report or (lambda *_: None))
-
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, stop.set)
     with indexer.running(data):
-        return asyncio.run(run())
+        return await listen(data, source, stop=stop, until=enough, report=report)

@@ -1,7 +1,4 @@
-"""How posts and answers look in JSON, and whether an answer still holds.
-
-Owns the native shapes of docs/api.md and the last look at the log before an answer leaves. Knows nothing of HTTP.
-"""
+"""Posts and answers as the JSON of docs/api.md, and the last check of an answer against the log."""
 
 import logging
 import re
@@ -20,17 +17,17 @@ log = logging.getLogger("trinch.service")
 
 
 def post_key(network: str, id: str) -> str:
-    """How a post is named across networks."""
+    """The id of a post across networks: `network:id`."""
     return f"{network}:{id}"
 
 
 def safe_url(url: str) -> str | None:
-    """A link that is safe to follow: no `javascript:` and its like, no spaces or quotes. Posts are hostile."""
+    """The URL if it is safe to render as a link (http or https, no spaces or quotes), else None."""
     return url if re.fullmatch(r"https?://[^\s\"'<>`\\]+", url) else None
 
 
 def post_json(hit: Hit) -> dict[str, Any]:
-    """A post as search, fetch and the page see it."""
+    """A post as search, fetch and the page return it."""
     post = hit.post
     return {
         "key": post_key(post.network, post.id),
@@ -50,28 +47,33 @@ def post_json(hit: Hit) -> dict[str, Any]:
     }
 
 
-def answer_json(store: Store, asked: AskRequest, language_model: Setting | None = None) -> dict[str, Any]:
-    """The answer to a question as it may be shown at this instant (native shape, docs/api.md). `language_model` is the model
-    that may rewrite it, opened in this process at its first use."""
-    shown = as_json(answer(store, asked, language_model))
+def answer_json(store: Store, request: AskRequest, language_model: Setting | None = None) -> dict[str, Any]:
+    """The answer to a request in the native shape, rechecked against the log at this instant.
+
+    `language_model` may rewrite the answer; it is opened in this process at its first use.
+    """
+    shown = as_json(answer(store, request, language_model))
     if shown["writer"] and shown["writer"]["error"]:
-        # What went wrong names addresses inside: it is for who runs the server, not for who asks.
-        log.warning("no help from the language model: %s", shown["writer"]["note"])
-        shown["writer"]["note"] = "the language model was no help"
+        # The note names internal addresses: it is logged for the operator, not returned to the client.
+        log.warning("the language model failed: %s", shown["writer"]["note"])
+        shown["writer"]["note"] = "the language model failed"
     for post in [
         *shown["sources"],
+        *shown["nearest"],
         *(citation for claim in shown["claims"] for citation in claim["citations"]),
     ]:
         post |= {"key": post_key(post["network"], post["id"]), "url": safe_url(post["url"])}
     shown = number_sources(recheck(store, shown), {})
     shown["claims"] = [claim | {"n": n} for n, claim in enumerate(shown["claims"], 1)]
-    return shown | {"question": asked.text, "asked": asked.question, "where": asked.where}
+    return shown | {"question": request.text, "asked": request.question, "where": request.where}
 
 
-def number_sources(shown: dict[str, Any], told: dict[str, int]) -> dict[str, Any]:
-    """An answer with its sources numbered in the order in which they are cited. Those told already, by key, keep
-    their numbers, so that a source that vanished before it was told leaves no gap."""
-    numbers = dict(told)
+def number_sources(shown: dict[str, Any], sent: dict[str, int]) -> dict[str, Any]:
+    """An answer with its sources numbered in the order in which they are cited.
+
+    `sent` maps the keys of sources that a client already has to their numbers, which stay as they are.
+    """
+    numbers = dict(sent)
     for claim in shown["claims"]:
         for citation in claim["citations"]:
             numbers.setdefault(citation["key"], max(numbers.values(), default=0) + 1)
@@ -86,7 +88,7 @@ def number_sources(shown: dict[str, Any], told: dict[str, int]) -> dict[str, Any
 
 
 def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
-    """An answer (as by `answer_json`) without what may not be shown any more; the numbers stay as they were."""
+    """An answer (as by `answer_json`) without the claims and citations whose posts are no longer visible."""
     as_of = parse_time(shown["as_of"])
     texts = {}
     for source in shown["sources"]:
@@ -103,8 +105,11 @@ def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
     ]
     cited = {citation["key"] for claim in claims for citation in claim["citations"]}
     return shown | {
-        "outcome": "answer" if claims else "not_enough_evidence",
-        "answer": SEPARATOR.join(claim["text"] for claim in claims),
+        "outcome": shown["outcome"] if claims or shown["outcome"] == "chat" else "not_enough_evidence",
+        "headline": shown["headline"] if claims or not shown["claims"] else "",
+        "answer": shown["answer"]
+        if shown["outcome"] == "chat"
+        else SEPARATOR.join(claim["text"] for claim in claims),
         "claims": claims,
         "sources": [source for source in shown["sources"] if source["key"] in cited],
         "writer": shown["writer"] if claims else None,
@@ -112,5 +117,5 @@ def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def visible_keys(store: Store, keys: list[str], as_of: int | None) -> list[str]:
-    """Those of the posts that may be shown."""
+    """Those of the posts that are visible."""
     return [named for named in keys if store.get(named, as_of) is not None]

@@ -1,21 +1,17 @@
-"""What the posts about a question look like together: how many voices, since when, how many over time.
+"""Count the posts about a question: authors, first and last, number over time."""
 
-Owns the buckets. The evidence is the same that answers are made of (`answers/retrieval.py`). Knows nothing of HTTP.
-"""
-
-import time
 from typing import Any
 
 from trinch.answers.evidence import PostGroup, authors
 from trinch.answers.question import understand
 from trinch.answers.retrieval import gather
-from trinch.posts.times import iso
-from trinch.service.ask import AskRequest, FilteredStore
+from trinch.posts.times import iso, now
+from trinch.service.ask import AskRequest, filtered
 from trinch.service.serialize import post_json
 from trinch.store.store import Store
 
 BUCKETS = 48
-"""Buckets at most."""
+"""Most buckets of a volume chart."""
 
 _SECOND = 1_000_000
 _WIDTHS = [
@@ -23,13 +19,13 @@ _WIDTHS = [
 ]
 
 
-def evidence_json(store: Store, asked: AskRequest) -> dict[str, Any]:
-    """The posts that speak of what is asked, counted (native shape, docs/api.md)."""
-    sources = _gathered(store, asked)
+def evidence_json(store: Store, request: AskRequest) -> dict[str, Any]:
+    """Counts of the posts that are evidence for a question (the shape of /v1/evidence, docs/api.md)."""
+    sources = _gathered(store, request)
     times = sorted(hit.at for source in sources for hit in source.hits)
     width, volume = count_buckets(times)
     return {
-        "asked": asked.question,
+        "asked": request.question,
         "posts": len(times),
         "authors": authors(sources),
         "first_seen": iso(times[0]) if times else None,
@@ -39,20 +35,21 @@ def evidence_json(store: Store, asked: AskRequest) -> dict[str, Any]:
     }
 
 
-def retrieved_posts(store: Store, asked: AskRequest, most: int) -> list[dict[str, Any]]:
-    """The posts that an answer is chosen from, each as by `post_json`, copies left out."""
-    return [post_json(source.best) for source in _gathered(store, asked)[:most]]
+def retrieved_posts(store: Store, request: AskRequest, most: int) -> list[dict[str, Any]]:
+    """The posts from which an answer is chosen, best first, without copies, each as by `post_json`."""
+    return [post_json(source.best) for source in _gathered(store, request)[:most]]
 
 
-def _gathered(store: Store, asked: AskRequest) -> tuple[PostGroup, ...]:
-    sea = FilteredStore(store, asked.where) if asked.where else store
-    moment = time.time_ns() // 1000 if asked.as_of is None else asked.as_of
-    gathered = gather(understand(asked.question, moment, sea), sea, moment)
+def _gathered(store: Store, request: AskRequest) -> tuple[PostGroup, ...]:
+    part = filtered(store, request.where)
+    moment = now() if request.as_of is None else request.as_of
+    gathered = gather(understand(request.question, moment, part), part, moment)
     return gathered.sources if gathered.enough else ()
 
 
 def count_buckets(times: list[int]) -> tuple[int, list[tuple[int, int]]]:
-    """Sorted times counted in buckets of the narrowest round width that needs at most BUCKETS; empty ones too."""
+    """(width, [(start, count)]) of sorted times, in microseconds: the narrowest round width that needs at most
+    BUCKETS buckets, empty ones included."""
     if not times:
         return 0, []
     span = times[-1] - times[0]

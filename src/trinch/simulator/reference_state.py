@@ -1,25 +1,26 @@
-"""What a store must show after these events: the rules of `posts/schema.py` in the plainest code there is.
+"""What a store must show after some events: the rules of `posts/schema.py` in the plainest code there is.
 
-Owns `fold`. Plain dictionaries, everything held, nothing fast: written to be obviously right and to share
-no code with `store/`, so that a test may compare the two.
+Plain dictionaries, everything kept, nothing fast: written to be obviously right and to share no code with
+`store/`, so that a test may compare the two.
 
 Where `posts/schema.py` leaves a choice, the choice is here:
-- The order of events is the order acknowledged, except where a source repeats itself: of two versions of one
-  post, or of a hiding and a restoring with one reason, the later `at` wins, so replaying a stretch of the
-  stream changes nothing. A version is known by its id, or where an edit keeps the id by its time.
-- A count received replaces the count so far, unless it is older than that; each reaction adds to it, once.
-  Counts and reactions of a post that is not held are dropped.
-- All ids of an edited post are one post: hiding or deleting any of them hides or deletes it.
-- A post that is hidden, or whose author is, is still there (it counts in `stored`) but not visible.
-- As of T, events with `at > T` are unknown, except what takes away: what is hidden or deleted now is shown
-  for no T.
+- Events take effect in the order in which they were acknowledged. One that repeats an earlier one (same id, same
+  time) changes nothing, so replaying a part of the stream changes nothing.
+- Posts that went with an account for good are deleted; those of a diverged one come back if sent with another time.
+- All ids that an edit names are one post: deleting any of them deletes it for good, hiding any of them hides it.
+- A version that replaces more ids is newer; then the one with the later time, then the one that came later.
+- Counts replace those so far, unless they are older; each reaction adds to them, once. Counts of and reactions to
+  a post that is not stored are dropped.
+- A hidden post, and one whose author is hidden, is still stored but not visible. Of each id and reason the last
+  event decides; the reason `edited` hides a post only while that id is its newest.
+- As of T, events with `at > T` are unknown, except what removes: a post hidden or deleted now is visible for no T.
 """
 
 from collections.abc import Iterable
-from typing import TypeVar
 
 import msgspec
 
+from trinch.posts import times
 from trinch.posts.schema import (
     AccountGone,
     AccountHidden,
@@ -38,8 +39,6 @@ from trinch.posts.schema import (
 )
 
 COUNTS = ("likes", "reposts", "replies", "quotes")
-K = TypeVar("K")
-V = TypeVar("V")
 
 Key = tuple[str, str]
 """(network, id) of a post, (network, author id) of an account, (network, record) of a reaction."""
@@ -47,56 +46,59 @@ Key = tuple[str, str]
 
 class Version(msgspec.Struct):
     at: int
+    order: int
     post: Post
+    replaces: int
+
+
+class Family(msgspec.Struct):
+    """All ids of one post, and its versions."""
+
+    ids: set[Key]
+    versions: list[Version] = []
+    deleted: bool = False
+    gone_at: set[int] = set()
+    """Times of versions that went with a diverged account."""
+    went_with: set[Key] = set()
+    """Those accounts."""
+    counts: dict[str, int] = {}
+    counted_at: int = 0
+
+    def ordered(self) -> list[Version]:
+        rank = {v.post.id: 0 for v in self.versions}
+        for version in self.versions:
+            rank[version.post.id] = max(rank[version.post.id], version.replaces)
+        return sorted(self.versions, key=lambda v: (rank[v.post.id], v.at, v.order))
 
 
 class State:
-    """Everything the events so far say. Read `visible`, `stored`, `counts`, `handle`."""
+    """The state after the events so far. Read `visible`, `stored`, `counts`, `handle`."""
 
     def __init__(self) -> None:
-        self.versions: dict[Key, list[Version]] = {}
-        """First known id → versions in order of time; the last is current."""
-        self.first: dict[Key, Key] = {}
-        """Any id → the first known id of the same post."""
-        self.barred: set[Key] = set()
+        self.families: dict[Key, Family] = {}
+        self.order = 0
         self.gone_before: dict[Key, int] = {}
-        """Account → posts of it witnessed before this time stay away."""
-        self.hidden: dict[tuple[Key, str], tuple[int, bool]] = {}
-        """(post, reason) → (as of when, hidden or not)."""
-        self.account_hidden: dict[tuple[Key, str], tuple[int, bool]] = {}
-        self.handles: dict[Key, tuple[int, str]] = {}
-        self.counted: dict[Key, dict[str, int]] = {}
-        """First known id → its counts now."""
-        self.counted_at: dict[Key, int] = {}
+        """Account → its posts from before this time are refused."""
+        self.seen: set[tuple[object, ...]] = set()
+        """Events that take effect once."""
+        self.hidden: dict[tuple[Key, str], bool] = {}
+        """(post id, reason) → hidden or not."""
+        self.account_hidden: dict[tuple[Key, str], bool] = {}
+        self.handles: dict[Key, str] = {}
         self.reactions: dict[Key, tuple[Key, str] | None] = {}
-        """Record → (first known id, which count); None once taken back."""
+        """Record → (post id, which count); None once taken back."""
 
     # Applying
 
     def apply(self, event: Event) -> None:
+        self.order += 1
         match event:
             case Created():
                 self._created(event)
             case Edited():
                 self._edited(event)
             case Deleted():
-                self._erase(self._root((event.network, event.id)))
-                self.barred.add((event.network, event.id))
-            case Hidden() | Restored():
-                _latest(
-                    self.hidden,
-                    ((event.network, event.id), event.reason),
-                    event.at,
-                    isinstance(event, Hidden),
-                )
-            case AccountGone():
-                self._account_gone(event)
-            case AccountHidden() | AccountRestored():
-                account = (event.network, event.author_id)
-                hides = isinstance(event, AccountHidden)
-                _latest(self.account_hidden, (account, event.reason), event.at, hides)
-            case AccountRenamed():
-                _latest(self.handles, (event.network, event.author_id), event.at, event.author)
+                self._delete(self._family((event.network, event.id)))
             case CountsChanged():
                 self._counted(event)
             case Reacted():
@@ -105,115 +107,155 @@ class State:
                 record = (event.network, event.record)
                 self._react(self.reactions.get(record), -1, event.at)
                 self.reactions[record] = None
+            case _:
+                if self._is_new(event):
+                    self._take_effect(event)
+
+    def _is_new(self, event: Event) -> bool:
+        seen = msgspec.structs.astuple(event)
+        kind = type(event).__name__
+        if (kind, *seen) in self.seen:
+            return False
+        self.seen.add((kind, *seen))
+        return True
+
+    def _take_effect(self, event: Event) -> None:
+        match event:
+            case Hidden() | Restored():
+                self.hidden[(event.network, event.id), event.reason] = isinstance(event, Hidden)
+            case AccountHidden() | AccountRestored():
+                account = (event.network, event.author_id)
+                self.account_hidden[account, event.reason] = isinstance(event, AccountHidden)
+            case AccountRenamed():
+                self.handles[event.network, event.author_id] = event.author
+            case AccountGone():
+                self._account_gone(event)
+
+    def _family(self, key: Key) -> Family:
+        return self.families.setdefault(key, Family({key}))
 
     def _created(self, event: Created) -> None:
-        key = (event.network, event.post.id)
-        if not self._barred(key, event.post, event.at) and self._root(key) not in self.versions:
-            self.first[key] = key
-            self._hold(key, event)
+        family = self._family((event.network, event.post.id))
+        known = family.deleted or family.versions or self._is_repeated(family, event)
+        if not known and not self._refused(event):
+            self._store(family, event, 0)
 
     def _edited(self, event: Edited) -> None:
-        network, post = event.network, event.post
-        ids = [*[(network, old) for old in event.replaces], (network, post.id)]
-        if any(self._barred(key, post, event.at) for key in ids):
-            for key in ids:
-                self._erase(self._root(key))
-                self.barred.add(key)
+        if self._refused(event) and not (event.replaces or event.replaced_by):
             return
-        roots = [self._root(key) for key in ids]
-        root = next((known for known in roots if known in self.versions), ids[0])
-        for key in ids:
-            self.first[key] = root
-        held = self.versions.get(root, [])
-        same = [one for one in held if one.post.id == post.id]
-        if not any(event.replaces or (one.at == event.at and one.post == post) for one in same):
-            self._hold(root, event)
+        ids = (*event.replaces, event.post.id, *event.replaced_by)
+        family = self._union([self._family((event.network, id)) for id in ids])
+        if family.deleted or self._refused(event):
+            self._delete(family)
+            return
+        if event.replaces or event.replaced_by:
+            known = any(version.post.id == event.post.id for version in family.versions)
+        else:
+            known = any((v.at, v.post) == (event.at, event.post) for v in family.versions)
+        if not known and not self._is_repeated(family, event):
+            self._store(family, event, len(event.replaces))
 
-    def _hold(self, root: Key, event: Created | Edited) -> None:
-        versions = self.versions.setdefault(root, [])
-        versions.append(Version(event.at, event.post))
-        versions.sort(key=lambda version: version.at)
-        if root not in self.counted:
-            self.counted[root] = {what: getattr(event.post, what) or 0 for what in COUNTS}
+    def _union(self, families: list[Family]) -> Family:
+        latest = max(families, key=lambda family: (bool(family.counts), family.counted_at))
+        one = Family(set(), deleted=any(f.deleted for f in families))
+        one.counts, one.counted_at = latest.counts, latest.counted_at
+        for family in families:
+            one.ids |= family.ids
+            one.gone_at |= family.gone_at
+            one.went_with |= family.went_with
+            one.versions += [v for v in family.versions if v not in one.versions]
+        for key in one.ids:
+            self.families[key] = one
+        if one.deleted:
+            self._delete(one)
+        return one
+
+    def _store(self, family: Family, event: Created | Edited, replaces: int) -> None:
+        family.versions.append(Version(event.at, self.order, event.post, replaces))
+        if not family.counts:
+            family.counts = {what: getattr(event.post, what) or 0 for what in COUNTS}
+
+    def _delete(self, family: Family) -> None:
+        family.deleted = True
+        family.versions, family.counts, family.counted_at = [], {}, 0
 
     def _account_gone(self, event: AccountGone) -> None:
         account = (event.network, event.author_id)
-        for root, versions in list(self.versions.items()):
-            post, created = versions[0].post, versions[0].at
-            if (post.network, post.author_id) == account and created < event.at:
-                ids = [key for key, known in self.first.items() if known == root]
-                self._erase(root)
-                if event.diverged:
-                    self.barred.difference_update(ids)
+        for family in self._all():
+            gone = [v for v in family.versions if (v.post.network, v.post.author_id) == account]
+            family.versions = [v for v in family.versions if v not in gone]
+            family.gone_at |= {v.at for v in gone}
+            if (gone or account in family.went_with) and not event.diverged:
+                self._delete(family)
+            if gone:
+                family.went_with.add(account)
         if not event.diverged:
             self.gone_before[account] = max(event.at, self.gone_before.get(account, event.at))
 
+    def _is_repeated(self, family: Family, event: Created | Edited) -> bool:
+        """Whether an event repeats a version that went with its account; a time in the future proves nothing."""
+        return event.at in family.gone_at or (bool(family.gone_at) and event.at > times.now())
+
+    def _refused(self, event: Created | Edited) -> bool:
+        return event.at < self.gone_before.get((event.network, event.post.author_id), event.at)
+
     def _counted(self, event: CountsChanged) -> None:
-        root = self._root((event.network, event.id))
-        if root in self.versions and event.at >= self.counted_at.get(root, event.at):
-            counts = {what: getattr(event, what) for what in COUNTS}
-            self.counted[root] |= {what: count for what, count in counts.items() if count is not None}
-            self.counted_at[root] = event.at
+        family = self._family((event.network, event.id))
+        if family.versions and event.at >= family.counted_at:
+            seen = {what: getattr(event, what) for what in COUNTS}
+            family.counts |= {what: count for what, count in seen.items() if count is not None}
+            family.counted_at = event.at
 
     def _reacted(self, event: Reacted) -> None:
-        root, record = self._root((event.network, event.id)), (event.network, event.record)
-        if root in self.versions and record not in self.reactions:
-            self.reactions[record] = (root, "likes" if event.what == "like" else "reposts")
+        key, record = (event.network, event.id), (event.network, event.record)
+        if self._family(key).versions and record not in self.reactions:
+            self.reactions[record] = (key, "likes" if event.what == "like" else "reposts")
             self._react(self.reactions[record], 1, event.at)
 
     def _react(self, reaction: tuple[Key, str] | None, step: int, at: int) -> None:
-        if reaction is not None and reaction[0] in self.versions:
-            root, what = reaction
-            self.counted[root][what] = max(0, self.counted[root][what] + step)
-            self.counted_at[root] = max(at, self.counted_at.get(root, at))
-
-    def _root(self, key: Key) -> Key:
-        return self.first.get(key, key)
-
-    def _barred(self, key: Key, post: Post, at: int) -> bool:
-        gone = self.gone_before.get((key[0], post.author_id), -(1 << 62))
-        return key in self.barred or self._root(key) in self.barred or at < gone
-
-    def _erase(self, root: Key) -> None:
-        self.versions.pop(root, None)
-        self.counted.pop(root, None)
-        self.counted_at.pop(root, None)
-        self.barred.update(key for key, known in self.first.items() if known == root)
+        if reaction is not None and self._family(reaction[0]).versions:
+            family, what = self._family(reaction[0]), reaction[1]
+            family.counts[what] = max(0, family.counts[what] + step)
+            family.counted_at = max(at, family.counted_at)
 
     # Reading
 
+    def _all(self) -> list[Family]:
+        return list({id(family): family for family in self.families.values()}.values())
+
     def stored(self) -> int:
-        """Posts held, visible or not, edited ones once."""
-        return len(self.versions)
+        """Number of posts stored, visible or not; all versions of an edited one count as one."""
+        return len([family for family in self._all() if family.versions])
 
     def visible(self, as_of: int | None = None) -> dict[Key, Post]:
-        """Current version of each post that may be shown, by its current (network, id), at that time."""
+        """The version of each visible post that was current at a time, by the (network, id) of that version."""
         shown: dict[Key, Post] = {}
-        for root, versions in self.versions.items():
-            known = [version for version in versions if as_of is None or version.at <= as_of]
-            if known and not self._is_hidden(root, known[-1].post):
-                post = known[-1].post
-                shown[post.network, post.id] = post
+        for family in self._all():
+            versions = family.ordered()
+            for place, version in enumerate(versions):
+                later = [v.at for v in versions[place + 1 :]]
+                current = not later if as_of is None else version.at <= as_of < min(later, default=as_of + 1)
+                if current and not self._is_hidden(family, version.post):
+                    shown[version.post.network, version.post.id] = version.post
         return shown
 
-    def _is_hidden(self, root: Key, post: Post) -> bool:
+    def _is_hidden(self, family: Family, post: Post) -> bool:
+        newest = family.ordered()[-1].post
+        for (key, reason), hidden in self.hidden.items():
+            if hidden and key in family.ids and (reason != "edited" or key[1] == newest.id):
+                return True
         account = (post.network, post.author_id)
-        return any(
-            hidden and self._root(key) == root for (key, _), (_, hidden) in self.hidden.items()
-        ) or any(hidden and key == account for (key, _), (_, hidden) in self.account_hidden.items())
+        return any(hidden and key == account for (key, _), hidden in self.account_hidden.items())
 
     def counts(self, key: Key) -> dict[str, int]:
-        """`likes`, `reposts`, `replies`, `quotes` of a post held, as known now. KeyError if it is not."""
-        return dict(self.counted[self._root(key)])
+        """`likes`, `reposts`, `replies`, `quotes` of a stored post now. KeyError if it is not stored."""
+        if not self._family(key).versions:
+            raise KeyError(key)
+        return dict(self._family(key).counts)
 
     def handle(self, network: str, author_id: str) -> str | None:
-        """The handle the author was last said to have, if a renaming said so."""
-        return self.handles.get((network, author_id), (0, None))[1]
-
-
-def _latest(table: dict[K, tuple[int, V]], key: K, at: int, value: V) -> None:
-    if key not in table or table[key][0] <= at:
-        table[key] = (at, value)
+        """The handle the author took last, if the events named one."""
+        return self.handles.get((network, author_id))
 
 
 def fold(events: Iterable[Event]) -> State:

@@ -1,6 +1,6 @@
 """Addresses of live sources without what is secret in them."""
 
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 
 def without_credentials(address: str) -> str:
@@ -24,3 +24,22 @@ def has_credentials(address: str) -> bool:
     except ValueError:
         return "@" in address or "?" in address
     return "@" in parts.netloc or bool(parts.query)
+
+
+def redact(text: str, address: str) -> str:
+    """The text, such as an error message, with whatever is secret in `address` replaced."""
+    text = text.replace(address, without_credentials(address))
+    try:
+        parts = urlsplit(address)
+        secrets = [
+            parts.username,
+            parts.password,
+            parts.query,
+            *(value for _, value in parse_qsl(parts.query)),
+        ]
+    except ValueError:
+        return text
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, "…")
+    return text

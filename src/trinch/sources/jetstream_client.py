@@ -15,6 +15,7 @@ from websockets.typing import Subprotocol
 
 from trinch.posts import jetstream
 from trinch.posts.schema import Malformed
+from trinch.sources.address import without_credentials
 from trinch.sources.live import Disconnected, Item
 
 JETSTREAM = "wss://jetstream2.us-east.bsky.network/subscribe"
@@ -102,6 +103,6 @@ def address(url: str, cursor: str | None) -> str:
 
 
 def source_name(url: str) -> str:
-    """The name of the stored cursor. Sequence numbers of v2 belong to one server."""
-    parts = urlsplit(url)
+    """The name of the stored cursor, without credentials. Sequence numbers of v2 belong to one server."""
+    parts = urlsplit(without_credentials(url))
     return f"jetstream:{parts.netloc}{parts.path}"

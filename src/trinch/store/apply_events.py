@@ -1,66 +1,35 @@
-"""What each kind of event does to the log and to the state tables beside it.
+"""Apply events to the log and its state tables, inside the transaction of one append.
 
-Owns the meaning of the events of `posts/schema.py`, written as SQL inside the transaction of one append.
-Knows nothing of durability (see `log.py`) or of reading.
+This is the meaning of the events of `posts/schema.py`, written as SQL. New posts are by far the most frequent:
+they are collected and written in bulk. Every other kind changes the tables directly, after the collected posts
+are written if it refers to one of them.
 
-New posts are by far the most frequent: they are collected and written in bulk. Every other kind changes the
-tables directly, after what was collected is written if it speaks of one of those posts.
+Events that take effect in turn (hide and restore, change of handle) apply in the order of the log, whatever
+their times: a machine with a wrong clock must not outrank what came after it. An event that repeats one seen
+before, time included, is a duplicate, so that replaying a part of the stream changes nothing.
 """
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
+from zlib import crc32
 
 import msgspec
 
 from trinch.posts import schema as ev
-
-COUNTS = ("likes", "reposts", "replies", "quotes")
-Counts: TypeAlias = dict[str, int | None]
-"""By the names of COUNTS, in that order."""
-
-_CHUNK = 500
-"""Parameters in one SQL statement; the oldest limit of SQLite is 999."""
-
-
-class _PostCounts(msgspec.Struct):
-    likes: int | None = None
-    reposts: int | None = None
-    replies: int | None = None
-    quotes: int | None = None
-
-
-class _Counted(msgspec.Struct):
-    """As much of a stored post as its counts need."""
-
-    post: _PostCounts
-
+from trinch.store import families
+from trinch.store.counts import COUNTS, Counts, CountTable, level_changed
+from trinch.store.sql import select_in
 
 _encode = msgspec.json.Encoder().encode
-_decode = msgspec.json.Decoder(ev.Created | ev.Edited).decode
-_decode_counts = msgspec.json.Decoder(_Counted).decode
-
-
-def _own_counts(post: ev.Post | _PostCounts) -> Counts:
-    return {name: getattr(post, name) for name in COUNTS}
 
 
 def key_of(network: str, id: str) -> str:
-    """The name of a post or an account across networks."""
+    """The key of a post, an account or a reaction: unique across networks."""
     return f"{network}:{id}"
 
 
-def lookup(db: sqlite3.Connection, select: str, keys: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Rows of `select … IN` for any number of keys."""
-    rows: list[tuple[Any, ...]] = []
-    for start in range(0, len(keys), _CHUNK):
-        chunk = keys[start : start + _CHUNK]
-        rows += db.execute(f"{select} IN ({','.join('?' * len(chunk))})", chunk)
-    return rows
-
-
-class Fold:
+class EventApplier:
     """Applies a batch of events, in order, to an open transaction."""
 
     def __init__(self, db: sqlite3.Connection, next_seq: int, clock: int) -> None:
@@ -68,15 +37,16 @@ class Fold:
         self._clock = clock
         self.next_seq = next_seq
         self.accepted = self.duplicates = self.deleted = self.ignored = 0
+        self._counts = CountTable(db)
         self._known: dict[str, int | None] = {}
-        self._new_events: list[tuple[int, int, bytes, str | None]] = []
-        self._new_posts: dict[str, int] = {}
+        """Keys of posts in the store → position of the newest version, None if deleted."""
         self._alias: dict[str, str] = {}
-        self._fresh: dict[str, ev.Post] = {}
-        self._tallies: dict[str, tuple[Counts, int]] = {}
-        self._changed: set[str] = set()
+        self._new_events: list[tuple[int, int, bytes, str | None, int]] = []
+        self._new_posts: dict[str, int] = {}
         self._gone: dict[str, int] = {}
+        """Accounts that are gone → posts from before this time are refused."""
         self._handlers: dict[type, Callable[[Any], str]] = {
+            ev.Created: self._created,
             ev.Edited: self._edited,
             ev.Deleted: self._deleted,
             ev.Hidden: self._hidden,
@@ -91,252 +61,241 @@ class Fold:
         }
 
     def apply(self, events: Sequence[ev.Event]) -> None:
-        """Write the events that say something new; count the rest."""
-        self._look_up(events)
-        known = self._known
+        """Write the events that change something; count the others."""
+        self._preload(events)
+        handlers = self._handlers
         for event in events:
-            if type(event) is ev.Created:
-                key = key_of(event.network, event.post.id)
-                if key in known and not self._sent_again(event, known[key]):
-                    self.duplicates += 1
-                    continue
-                if self._gone and self._erased_before(event):
-                    self.ignored += 1
-                    continue
-                known[key] = self._new_posts[key] = self.next_seq
-                self._fresh[key] = event.post
-                self._write(event)
-                self.accepted += 1
-            else:
-                outcome = self._handlers[type(event)](event)
-                setattr(self, outcome, getattr(self, outcome) + 1)
+            outcome = handlers[type(event)](event)
+            setattr(self, outcome, getattr(self, outcome) + 1)
         self._flush()
 
-    def _look_up(self, events: Sequence[ev.Event]) -> None:
-        """What the frequent kinds need to know, asked once for the whole batch."""
+    def _preload(self, events: Sequence[ev.Event]) -> None:
+        """Read what the frequent kinds need, once for the whole batch."""
         keys = [key_of(e.network, e.post.id) for e in events if type(e) is ev.Created]
         counted = [key_of(e.network, e.id) for e in events if type(e) is ev.CountsChanged]
-        self._known = dict(lookup(self._db, "SELECT key, seq FROM posts WHERE key", [*keys, *counted]))
-        for alias, root in lookup(self._db, "SELECT key, root FROM aliases WHERE key", [*keys, *counted]):
+        self._known = dict(select_in(self._db, "SELECT key, seq FROM posts WHERE key", [*keys, *counted]))
+        for alias, root in select_in(self._db, "SELECT key, root FROM aliases WHERE key", [*keys, *counted]):
             self._alias[alias] = root
-            self._known[alias] = self._known[root] = self._newest(root)
-        rows = lookup(
-            self._db, "SELECT key, at, likes, reposts, replies, quotes FROM counts WHERE key", counted
-        )
-        for key, at, *counts in rows:
-            self._tallies[key] = dict(zip(COUNTS, counts, strict=True)), at
-        plain = {
-            self._known[key]: key for key in counted if self._known.get(key) and key not in self._tallies
-        }
-        for seq, body in lookup(self._db, "SELECT seq, body FROM events WHERE seq", list(plain)):
-            self._tallies[plain[seq]] = _own_counts(_decode_counts(body).post), 0
+            self._known[alias] = self._known[root] = families.newest(self._db, root)
+        roots = {self._alias.get(key, key) for key in counted}
+        self._counts.load({root: seq for root in roots if (seq := self._known.get(root))})
         if self._db.execute("SELECT 1 FROM accounts_gone LIMIT 1").fetchone():
-            written = (e for e in events if isinstance(e, ev.Created | ev.Edited))
-            authors = list({key_of(e.network, e.post.author_id) for e in written})
-            sql = "SELECT key, at FROM accounts_gone WHERE NOT diverged AND key"
-            self._gone = dict(lookup(self._db, sql, authors))
+            posts = (e for e in events if isinstance(e, ev.Created | ev.Edited))
+            authors = list({key_of(e.network, e.post.author_id) for e in posts})
+            for key, at in select_in(
+                self._db, "SELECT key, before FROM accounts_gone WHERE NOT diverged AND key", authors
+            ):
+                self._gone[key] = max(at, self._gone.get(key, at))
 
     # ---------------------------------------------------------------- shared steps
 
     def _flush(self) -> None:
-        """Put what was collected into the tables."""
-        db = self._db
-        db.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", self._new_posts.items())
-        db.executemany("INSERT INTO events VALUES (?, ?, ?, ?)", self._new_events)
-        rows = [(key, self._tallies[key][1], *self._tallies[key][0].values()) for key in self._changed]
-        db.executemany("INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?, ?)", rows)
+        """Write what was collected to the tables."""
+        self._db.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", self._new_posts.items())
+        self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", self._new_events)
+        self._counts.flush()
         self._new_posts.clear()
         self._new_events.clear()
-        self._changed.clear()
 
     def _write(self, event: ev.Event, refs: Sequence[int] = ()) -> int:
-        seq, at = self.next_seq, min(event.at, self._clock)
-        self._new_events.append((seq, at, _encode(event), _encode(refs).decode() if refs else None))
+        """Append an event to the log; a time in the future counts as now. Returns its position."""
+        seq, at = self.next_seq, self._time(event)
+        body = _encode(event)
+        self._new_events.append((seq, at, body, _encode(refs).decode() if refs else None, crc32(body)))
         self.next_seq += 1
         return seq
 
+    def _time(self, event: ev.Event) -> int:
+        return min(event.at, self._clock)
+
     def _root(self, network: str, id: str) -> str:
-        """The key under which a post of this id is kept; what was collected of it is written first."""
+        """The root key of a post's family; posts collected under this id are written first."""
         key = key_of(network, id)
         if key in self._new_posts:
             self._flush()
-        row = self._db.execute("SELECT root FROM aliases WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else key
+        return families.root_of(self._db, key)
 
-    def _newest(self, root: str) -> int | None:
-        """Position of the newest version; None when never seen or barred."""
-        row = self._db.execute("SELECT seq FROM posts WHERE key = ?", (root,)).fetchone()
-        return row[0] if row else None
-
-    def _barred(self, root: str) -> bool:
-        row = self._db.execute("SELECT seq FROM posts WHERE key = ?", (root,)).fetchone()
-        return row is not None and row[0] is None
-
-    def _sent_again(self, event: ev.Created, seq: int | None) -> bool:
-        """Is this known post one of a diverged account, which the source now sends anew?"""
+    def _gone_positions(self, event: ev.Created | ev.Edited) -> tuple[int, int]:
+        """Positions of the last events that said this author's account is gone: for good, and diverged; 0: none."""
         account = key_of(event.network, event.post.author_id)
-        row = self._db.execute(
-            "SELECT seq FROM accounts_gone WHERE key = ? AND diverged", (account,)
-        ).fetchone()
-        return row is not None and seq is not None and seq < row[0]
+        sql = "SELECT diverged, max(seq) FROM accounts_gone WHERE key = ? GROUP BY diverged"
+        found = dict(self._db.execute(sql, (account,)).fetchall())
+        return found.get(0, 0), found.get(1, 0)
 
-    def _erased_before(self, event: ev.Created | ev.Edited) -> bool:
-        """Is this a late copy of what an account had posted before it was gone?"""
+    def _is_repeated(self, event: ev.Created | ev.Edited, gone: Sequence[int]) -> bool:
+        """Whether an event repeats a version that went with its account, rather than sending it anew."""
+        rows = select_in(self._db, "SELECT at FROM events WHERE seq", gone)
+        return bool(gone) and (event.at > self._clock or any(at == event.at for (at,) in rows))
+
+    def _is_sent_again(self, event: ev.Created, root: str) -> bool:
+        """Whether a known post went with its diverged account before, and the source now sends it anew."""
+        for_good, diverged = self._gone_positions(event)
+        if not diverged:
+            return False
+        self._flush()
+        known = families.positions(self._db, [root])
+        gone = bool(known) and for_good <= min(known) and max(known) < diverged
+        return gone and not self._is_repeated(event, known)
+
+    def _refused(self, event: ev.Created | ev.Edited) -> bool:
+        """Whether this is a late copy of a post from before its account was gone."""
         return event.at < self._gone.get(key_of(event.network, event.post.author_id), event.at)
 
-    # ---------------------------------------------------------------- one method a kind
+    # ---------------------------------------------------------------- posts
+
+    def _created(self, event: ev.Created) -> str:
+        key = key_of(event.network, event.post.id)
+        root = self._alias.get(key, key)
+        if key in self._known and not self._is_sent_again(event, root):
+            return "duplicates"
+        if self._gone and self._refused(event):
+            return "ignored"
+        if key in self._known:
+            families.retire_newest(self._db, root)
+        self._known[key] = self._known[root] = self._new_posts[root] = self.next_seq
+        self._counts.add_post(root, event.post)
+        self._write(event)
+        return "accepted"
 
     def _edited(self, event: ev.Edited) -> str:
         network, post = event.network, event.post
-        root = self._root(network, event.replaces[0] if event.replaces else post.id)
-        own = key_of(network, post.id)
-        self._flush()
-        at = min(event.at, self._clock)
-        versions = self._db.execute(
-            "SELECT at, seq, body FROM events WHERE seq IN (SELECT seq FROM superseded WHERE key = ?1 UNION"
-            " SELECT seq FROM posts WHERE key = ?1 AND seq IS NOT NULL)",
-            (root,),
-        ).fetchall()
-        if own == root:  # the same id again: a version is known by its time and words
-            seen = any(at == then and _decode(body).post == post for then, _, body in versions)
-        else:
-            seen = own in self._known_aliases(root)
-        if seen or self._barred(root):
-            return "duplicates"
-        if self._gone and self._erased_before(event):
+        if self._gone and self._refused(event) and not (event.replaces or event.replaced_by):
             return "ignored"
-        seq = self._write(event, [self.next_seq] if self._counted_anew(root, post, at) else ())
-        line = sorted([*(version[:2] for version in versions), (at, seq)])
-        self._db.executemany(
-            "INSERT OR REPLACE INTO superseded VALUES (?, ?, ?)",
-            [(older[1], newer[0], root) for older, newer in pairwise(line)],
-        )
-        self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, ?)", (root, line[-1][1]))
-        names = {key_of(network, id) for id in (*event.replaces, post.id)} - {root}
-        self._db.executemany("INSERT OR REPLACE INTO aliases VALUES (?, ?)", [(n, root) for n in names])
-        if names:  # what an earlier word hid as edited is replaced now
-            self._db.execute("DELETE FROM hidden WHERE key = ? AND reason = 'edited'", (root,))
-        self._known |= dict.fromkeys((root, *names), line[-1][1])
-        self._alias |= dict.fromkeys(names, root)
         self._flush()
-        return "accepted"
+        ids = list(dict.fromkeys((*event.replaces, post.id, *event.replaced_by)))
+        keys = [key_of(network, id) for id in ids]
+        root = next((r for key in keys if families.newest(self._db, r := self._root_of(key))), None)
+        root = root or self._root_of(keys[0])
+        roots = list(dict.fromkeys(self._root_of(key) for key in keys))
+        for_good, diverged = self._gone_positions(event)
+        known = families.positions(self._db, roots)
+        is_deleted = any(families.is_deleted(self._db, key) for key in roots)
+        if is_deleted or self._refused(event) or any(seq < for_good for seq in known):
+            return self._delete_family(event, root, keys)
+        if others := families.merge(self._db, root, keys):
+            self._counts.merge(others, root)
+        held = [version for version in families.versions(self._db, root) if version.seq >= diverged]
+        gone = [seq for seq in known if seq < diverged]
+        is_known = self._is_known(event, held) or self._is_repeated(event, gone)
+        if gone:
+            families.retire_newest(self._db, root)
+        if not is_known:
+            refs = [self.next_seq] if self._counts.add_version(root, post, self._time(event)) else []
+            seq = self._write(event, refs)
+            held.append(families.StoredVersion(seq, self._time(event), event))
+        if held:
+            families.set_versions(self._db, root, held)
+        self._remember(root, families.newest(self._db, root))
+        self._flush()
+        return "duplicates" if is_known else "accepted"
 
-    def _counted_anew(self, root: str, post: ev.Post, at: int) -> bool:
-        """Let the counts of a newer version count; whether the index must look up any that it does not say."""
-        self._fresh.pop(root, None)
-        self._tallies.pop(root, None)
-        row = self._db.execute("SELECT at FROM counts WHERE key = ?", (root,)).fetchone()
-        if row and row[0] <= at:
-            sets = ", ".join(f"{name} = coalesce(?, {name})" for name in COUNTS)
-            self._db.execute(
-                f"UPDATE counts SET at = ?, {sets} WHERE key = ?", (at, *_own_counts(post).values(), root)
-            )
-        return row is not None
+    def _root_of(self, key: str) -> str:
+        return families.root_of(self._db, key)
 
-    def _known_aliases(self, root: str) -> set[str]:
-        return {row[0] for row in self._db.execute("SELECT key FROM aliases WHERE root = ?", (root,))}
+    def _is_known(self, event: ev.Edited, held: Sequence[families.StoredVersion]) -> bool:
+        """A version with an id of its own is known by that id, another one by its time and content."""
+        if event.replaces or event.replaced_by:
+            return any(version.post.id == event.post.id for version in held)
+        return any((version.event.at, version.post) == (event.at, event.post) for version in held)
+
+    def _remember(self, root: str, seq: int | None) -> None:
+        """Bring the preloaded state of a family up to date."""
+        names = families.members(self._db, root)
+        self._known |= dict.fromkeys(names, seq)
+        self._alias |= dict.fromkeys(names[1:], root)
 
     def _deleted(self, event: ev.Deleted) -> str:
         root = self._root(event.network, event.id)
-        if self._barred(root):
+        if families.is_deleted(self._db, root):
             return "duplicates"
         self._flush()
-        seqs = [row[0] for row in self._db.execute("SELECT seq FROM superseded WHERE key = ?", (root,))]
-        newest = self._newest(root)
-        seqs += [newest] if newest is not None else []
-        self._db.executemany("UPDATE events SET body = NULL WHERE seq = ?", [(seq,) for seq in seqs])
-        self._db.execute("DELETE FROM superseded WHERE key = ?", (root,))
-        self._db.execute("DELETE FROM counts WHERE key = ?", (root,))
-        self._tallies.pop(root, None)
-        self._changed.discard(root)
-        self._fresh.pop(root, None)
-        self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, NULL)", (root,))
-        self._known |= dict.fromkeys((root, *self._known_aliases(root)), None)
-        self._write(event, seqs)
-        self.deleted += 1
-        return "accepted"
+        return self._delete_family(event, root, [key_of(event.network, event.id)])
 
-    def _once(self, event: ev.Event, sql: str, values: tuple[object, ...]) -> str:
-        """Run a statement; the event is new only if that changed something."""
+    def _delete_family(self, event: ev.Event, root: str, keys: Sequence[str]) -> str:
+        """Erase all versions of a post and bar every id of its family.
+
+        The log gets one `Deleted` for every id that was not barred before: the edits that made these ids a family
+        are erased too, and whoever reads the log again must still know them all."""
+        before = [key for key in keys if families.is_deleted(self._db, self._root_of(key))]
+        already = {name for key in before for name in families.members(self._db, self._root_of(key))}
+        for key in families.merge(self._db, root, keys):
+            self._counts.forget(key)
+        seqs = families.positions(self._db, [root])
+        self._db.executemany(
+            "UPDATE events SET body = NULL, crc = NULL WHERE seq = ?", [(seq,) for seq in seqs]
+        )
+        self._db.execute("DELETE FROM superseded WHERE key = ?", (root,))
+        self._counts.forget(root)
+        self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, NULL)", (root,))
+        self._remember(root, None)
+        barred = [name for name in families.members(self._db, root) if name not in already]
+        if isinstance(event, ev.Deleted):  # the id that was named comes first
+            barred.sort(key=lambda name: name != key_of(event.network, event.id))
+        for name in barred:
+            id = name.removeprefix(f"{event.network}:")
+            self._write(ev.Deleted(at=event.at, network=event.network, id=id), seqs)
+            seqs = []
+        self.deleted += bool(barred)
+        self._flush()
+        return "accepted" if barred else "duplicates"
+
+    # ---------------------------------------------------------------- hiding, accounts
+
+    def _write_once(self, event: ev.Event, sql: str, values: tuple[object, ...]) -> str:
+        """Run an INSERT OR IGNORE; the event is new only if that added a row."""
         if self._db.execute(sql, values).rowcount == 0:
             return "duplicates"
         self._write(event)
         return "accepted"
 
     def _hidden(self, event: ev.Hidden) -> str:
-        root = self._root(event.network, event.id)
-        if event.reason == "edited" and self._replaced(root, event):
-            return "duplicates"
-        return self._word(event, "hidden", root, event.reason, 1)
-
-    def _replaced(self, root: str, event: ev.Hidden) -> bool:
-        """Is this version replaced by a newer one already? Then the word that it was edited says nothing new."""
-        newest = self._newest(root)
-        if newest is None:
-            return False
-        self._flush()
-        body = self._db.execute("SELECT body FROM events WHERE seq = ?", (newest,)).fetchone()[0]
-        return body is not None and _decode(body).post.id != event.id
+        return self._set_hidden(event, 1)
 
     def _restored(self, event: ev.Restored) -> str:
-        return self._word(event, "hidden", self._root(event.network, event.id), event.reason, 0)
+        return self._set_hidden(event, 0)
+
+    def _set_hidden(self, event: ev.Hidden | ev.Restored, hide: int) -> str:
+        root, key = self._root(event.network, event.id), key_of(event.network, event.id)
+        values = (root, key, event.reason, event.at, hide, self.next_seq)
+        return self._write_once(event, "INSERT OR IGNORE INTO hidden VALUES (?, ?, ?, ?, ?, ?)", values)
 
     def _account_hidden(self, event: ev.AccountHidden) -> str:
-        account = key_of(event.network, event.author_id)
-        return self._word(event, "accounts_hidden", account, event.reason, 1)
+        return self._set_account_hidden(event, 1)
 
     def _account_restored(self, event: ev.AccountRestored) -> str:
-        account = key_of(event.network, event.author_id)
-        return self._word(event, "accounts_hidden", account, event.reason, 0)
+        return self._set_account_hidden(event, 0)
 
-    def _word(self, event: ev.Event, table: str, key: str, reason: str, hide: int) -> str:
-        """The latest word on hiding counts; what says nothing new is a duplicate."""
-        sql = (
-            f"INSERT INTO {table} VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET at = ?3, hide = ?4"
-            " WHERE at < ?3 OR (at = ?3 AND hide != ?4)"
-        )
-        return self._once(event, sql, (key, reason, min(event.at, self._clock), hide))
+    def _set_account_hidden(self, event: ev.AccountHidden | ev.AccountRestored, hide: int) -> str:
+        account = key_of(event.network, event.author_id)
+        values = (account, event.reason, event.at, hide, self.next_seq)
+        return self._write_once(event, "INSERT OR IGNORE INTO accounts_hidden VALUES (?, ?, ?, ?, ?)", values)
 
     def _account_gone(self, event: ev.AccountGone) -> str:
-        account, at = key_of(event.network, event.author_id), min(event.at, self._clock)
-        sql = (
-            "INSERT INTO accounts_gone VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE"
-            " SET seq = ?2, at = ?3, diverged = ?4 WHERE at < ?3"
+        account, at = key_of(event.network, event.author_id), self._time(event)
+        values = (account, event.at, event.diverged, at, self.next_seq)
+        outcome = self._write_once(
+            event, "INSERT OR IGNORE INTO accounts_gone VALUES (?, ?, ?, ?, ?)", values
         )
-        outcome = self._once(event, sql, (account, self.next_seq, at, event.diverged))
         if outcome == "accepted":
             self.deleted += 1
             if not event.diverged:
-                self._gone[account] = at
+                self._gone[account] = max(at, self._gone.get(account, at))
         return outcome
 
     def _account_renamed(self, event: ev.AccountRenamed) -> str:
-        account = key_of(event.network, event.author_id)
-        sql = (
-            "INSERT INTO handles VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET handle = ?2, at = ?3"
-            " WHERE at <= ?3 AND handle != ?2"
+        values = (
+            key_of(event.network, event.author_id),
+            event.at,
+            event.author,
+            self.next_seq,
         )
-        return self._once(event, sql, (account, event.author, min(event.at, self._clock)))
+        return self._write_once(event, "INSERT OR IGNORE INTO handles VALUES (?, ?, ?, ?)", values)
 
-    def _counts(self, root: str, newest: int) -> tuple[Counts, int]:
-        """The counts of a post as last seen, and when: changed since, else as it was read."""
-        if root in self._tallies:
-            return self._tallies[root]
-        if root in self._fresh:
-            return _own_counts(self._fresh[root]), 0
-        sql = "SELECT likes, reposts, replies, quotes, at FROM counts WHERE key = ?"
-        row = self._db.execute(sql, (root,)).fetchone()
-        if row:
-            return dict(zip(COUNTS, row[:4], strict=True)), row[4]
-        body = self._db.execute("SELECT body FROM events WHERE seq = ?", (newest,)).fetchone()[0]
-        return _own_counts(_decode_counts(body).post), 0
+    # ---------------------------------------------------------------- counts
 
     def _set_counts(self, event: ev.Event, root: str, newest: int, before: Counts, after: Counts) -> str:
-        self._tallies[root] = after, min(event.at, self._clock)
-        self._changed.add(root)
-        # Indexes know counts by powers of two: they hear of a change only when one is crossed.
-        crossed = any((before[n] or 0).bit_length() != (after[n] or 0).bit_length() for n in COUNTS)
-        self._write(event, [newest] if crossed else ())
+        self._counts.set(root, after, self._time(event))
+        self._write(event, [newest] if level_changed(before, after) else ())
         return "accepted"
 
     def _counts_changed(self, event: ev.CountsChanged) -> str:
@@ -345,7 +304,7 @@ class Fold:
         newest = self._known.get(root)
         if newest is None:
             return "ignored"
-        before, seen = self._counts(root, newest)
+        before, seen = self._counts.get(root, newest)
         after = before | {n: getattr(event, n) for n in COUNTS if getattr(event, n) is not None}
         if after == before or seen > event.at:
             return "duplicates"
@@ -353,30 +312,30 @@ class Fold:
 
     def _reacted(self, event: ev.Reacted) -> str:
         root = self._root(event.network, event.id)
-        newest = self._newest(root)
+        newest = families.newest(self._db, root)
         if newest is None:
             return "ignored"
         sql = "INSERT OR IGNORE INTO reactions (record, key, what) VALUES (?, ?, ?)"
         if self._db.execute(sql, (key_of(event.network, event.record), root, event.what)).rowcount == 0:
             return "duplicates"
-        return self._react(event, root, newest, event.what, 1)
+        return self._count_reaction(event, root, newest, event.what, 1)
 
     def _unreacted(self, event: ev.Unreacted) -> str:
         record = key_of(event.network, event.record)
         row = self._db.execute(
             "SELECT key, what, undone FROM reactions WHERE record = ?", (record,)
         ).fetchone()
-        newest = self._newest(row[0]) if row else None
+        root = self._root_of(row[0]) if row else ""
+        newest = families.newest(self._db, root)
         if newest is None:
             return "ignored"
         if row[2]:
             return "duplicates"
         self._db.execute("UPDATE reactions SET undone = 1 WHERE record = ?", (record,))
-        return self._react(event, row[0], newest, row[1], -1)
+        return self._count_reaction(event, root, newest, row[1], -1)
 
-    def _react(self, event: ev.Event, root: str, newest: int, what: str, step: int) -> str:
-        before, _ = self._counts(root, newest)
+    def _count_reaction(self, event: ev.Event, root: str, newest: int, what: str, step: int) -> str:
+        before, _ = self._counts.get(root, newest)
         name = "likes" if what == "like" else "reposts"
-        return self._set_counts(
-            event, root, newest, before, before | {name: max(0, (before[name] or 0) + step)}
-        )
+        after = before | {name: max(0, (before[name] or 0) + step)}
+        return self._set_counts(event, root, newest, before, after)

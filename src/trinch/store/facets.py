@@ -1,7 +1,7 @@
 """The searchable facts about a post besides its words: who, to whom, which language, what kind, which links.
 
-Owns their spelling as index terms, shared by the index (`text_index.py`) and by the judgement of one post
-(`query_eval.py`), so that the two cannot disagree. Knows nothing of queries.
+Their spelling as index terms is shared by the index (`text_index.py`) and by the evaluation of one post
+(`query_eval.py`), so that the two cannot disagree.
 """
 
 import re
@@ -20,63 +20,86 @@ _LINKS = 20
 
 def facets(post: Post) -> list[str]:
     """Terms `field:value` of a post, lower-case."""
-    found = [f"net:{post.network}", f"lang:{post.lang}"]
-    add = found.append
+    return [
+        f"net:{post.network}",
+        f"lang:{post.lang}",
+        *_people(post),
+        *_references(post),
+        *_kinds(post),
+        *_links(post),
+        *_text_kinds(post),
+        *_counts(post),
+    ]
+
+
+def _people(post: Post) -> Iterator[str]:
     for name in (post.author, post.author_id):
         if name:
-            add(f"from:{name.lower()}")
+            yield f"from:{name.lower()}"
     if post.reply_to_author:
-        add(f"to:{post.reply_to_author.lower()}")
-    if post.conversation_id and post.conversation_id != post.id:
-        add(f"conversation:{post.conversation_id.lower()}")
-    if post.quote_of:
-        add(f"quoted:{post.quote_of.lower()}")
-        add("is:quote")
-    if post.reply_to:
-        add("is:reply")
-        if post.reply_to_author and post.reply_to_author.lower() in (
-            post.author.lower(),
-            post.author_id.lower(),
-        ):
-            add("is:self_thread")
-    if post.repost_of:
-        add("is:retweet")
+        yield f"to:{post.reply_to_author.lower()}"
     if post.author_verified:
-        add("is:verified")
+        yield "is:verified"
+
+
+def _references(post: Post) -> Iterator[str]:
+    if post.conversation_id and post.conversation_id != post.id:
+        yield f"conversation:{post.conversation_id.lower()}"
+    if post.quote_of:
+        yield f"quoted:{post.quote_of.lower()}"
+        yield "is:quote"
+    if post.reply_to:
+        yield "is:reply"
+        if post.reply_to_author.lower() in {post.author.lower(), post.author_id.lower()} - {""}:
+            yield "is:self_thread"
+    if post.repost_of:
+        yield "is:retweet"
+
+
+def _kinds(post: Post) -> Iterator[str]:
     if not post.sensitive:
-        add("is:safe")
+        yield "is:safe"
     for kind in set(post.media):
-        add({"image": "is:images", "video": "is:videos", "gif": "is:videos"}.get(kind, f"is:{kind}"))
+        yield {"image": "is:images", "video": "is:videos", "gif": "is:videos"}.get(kind, f"is:{kind}")
     if post.media:
-        add("is:media")
+        yield "is:media"
+
+
+def _links(post: Post) -> Iterator[str]:
     if post.urls or "http" in post.text:
-        add("is:links")
+        yield "is:links"
         for url in post.urls[:_LINKS]:
-            found += (f"url:{term}" for term in url_terms(url))
-    text = post.text
-    if post.tags or "#" in text:
-        add("is:hashtags")
-    if "$" in text:
-        add("is:cashtags")
-    if post.mentions or "@" in text:
-        add("is:mentions")
-        found += (f"mention:{name.lower()}" for name in mentions(post))
+            for term in url_terms(url):
+                yield f"url:{term}"
+
+
+def _text_kinds(post: Post) -> Iterator[str]:
+    if post.tags or "#" in post.text:
+        yield "is:hashtags"
+    if "$" in post.text:
+        yield "is:cashtags"
+    if post.mentions or "@" in post.text:
+        yield "is:mentions"
+        for name in mentions(post):
+            yield f"mention:{name.lower()}"
+
+
+def _counts(post: Post) -> Iterator[str]:
     for count, value in (("likes", post.likes), ("reposts", post.reposts), ("replies", post.replies)):
-        if value:
-            found += (f"{count}:{level}" for level in range(value.bit_length()))
+        for level in range((value or 0).bit_length()):
+            yield f"{count}:{level}"
     if post.likes or post.reposts or post.replies:
-        add("is:engagement")
-    return found
+        yield "is:engagement"
 
 
 def mentions(post: Post) -> set[str]:
-    """Handles spoken to or of, lower-case: those the source lists and those in the text."""
+    """Mentioned handles, lower-case: those the source lists and those in the text."""
     written = re.findall(r"(?<!\w)@([\w.-]*\w)", post.text)
     return {name.lower() for name in (*post.mentions, *written)}
 
 
 def url_terms(url: str) -> set[str]:
-    """What a link is found under: its host and the domains above it, the words of host and path."""
+    """The index terms of a link: its host and the domains above it, the words of host and path."""
     lowered = url.lower()
     match = _HOST.match(lowered)
     if not match:
@@ -88,7 +111,7 @@ def url_terms(url: str) -> set[str]:
 
 
 def wanted_url_terms(value: str) -> list[str]:
-    """Terms that a link must all have to match what a person wrote behind `url:`."""
+    """The terms that a link must all have to match the value of `url:`."""
     bare = re.sub(r"^[a-z]+://(www\.)?", "", value.lower())
     return [part for part in (p.strip(".-")[:64] for p in _PARTS.split(bare)) if part]
 

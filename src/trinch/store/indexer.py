@@ -1,11 +1,12 @@
 """The consumer that keeps the text index level with the log, usually in a process of its own.
 
-Owns the rhythm: read what is new, apply it, commit, note the position, again. After any crash it goes on from
-the position that the index itself knows. Knows nothing of who writes the log.
+It reads what is new, applies it, commits, notes the position, and repeats. After a crash it goes on from the
+position that the index itself holds.
 
 Run as `python -m trinch.store.indexer DIR`; it ends when its standard input closes, that is with its parent.
 """
 
+import logging
 import os
 import sqlite3
 import subprocess
@@ -17,18 +18,30 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trinch.errors import TrinchError
 from trinch.posts.schema import AccountGone, Created, Edited
+from trinch.store.database import DATABASE, StoreError
 from trinch.store.log import Entry, Log
-from trinch.store.text_index import TextIndex
+from trinch.store.text_index import INDEX, TextIndex
 
 BATCH = 4000
-"""Log entries between two commits at most: bounds the age of what is not yet searchable under load."""
+"""Log entries between two commits at most: limits the age of what is not yet searchable under load."""
 
 IDLE = 0.02
 """Seconds between two looks at a quiet log."""
 
 
-class IndexerStopped(ChildProcessError):
+_logger = logging.getLogger(__name__)
+
+
+PURGE_EVERY = 20 * 3600
+"""Seconds after which deleted posts are removed from the files of a running index: within a day of their event."""
+
+_REQUEST = "purge"
+"""File in the folder of the index that asks its writer to purge now."""
+
+
+class IndexerStopped(TrinchError, ChildProcessError):
     """The process that indexes failed."""
 
 
@@ -43,43 +56,58 @@ def step(log: Log, index: TextIndex, position: int) -> int:
 
 
 def _with_erased(log: Log, index: TextIndex, entries: list[Entry]) -> list[Entry]:
-    """The entries; each account that is gone has its posts erased from the log and their positions as `refs`."""
+    """The entries, each `AccountGone` with the positions of the posts it removes, which are erased from the log."""
     if not any(isinstance(entry.event, AccountGone) for entry in entries):
         return entries
-    pending: defaultdict[tuple[str, str], list[Entry]] = defaultdict(list)  # not in the index yet
-    told: list[Entry] = []
+    pending: defaultdict[tuple[str, str], list[int]] = defaultdict(list)  # not in the index yet
+    completed: list[Entry] = []
     for entry in entries:
         event = entry.event
         if isinstance(event, Created | Edited):
-            pending[event.network, event.post.author_id].append(entry)
+            pending[event.network, event.post.author_id].append(entry.seq)
         elif isinstance(event, AccountGone):
             account = event.network, event.author_id
-            found = index.of_author(*account, entry.seq, entry.at)
-            found += [before.seq for before in pending[account] if before.at < entry.at]
-            entry = entry._replace(refs=tuple(log.erase_of(*account, found)))
-        told.append(entry)
-    return told
+            found = index.positions_of_author(*account, entry.seq) + pending[account]
+            entry = entry._replace(refs=tuple(log.erase_posts_of(*account, found)))
+        completed.append(entry)
+    return completed
 
 
 def _start(log: Log, index: TextIndex) -> int:
-    """Where to go on. An index that is ahead belongs to another log (a backup was restored, say): it is emptied."""
-    position = index.position()
-    if position > log.last_seq:
+    """The position to go on from. An index of another log, of another format or ahead of its log is built again.
+
+    Raises StoreError if the log is empty and the index is not: then the log was lost, not replaced."""
+    position, last = index.position(), log.last_seq
+    if not index.belongs_to(log.identity) or position > last:
+        if last == 0 and index.count():
+            raise StoreError(
+                f"the log is empty, but the index beside it holds {index.count():,} posts: {DATABASE} was probably"
+                " lost or replaced. Nothing was changed. Put the file back, or run `trinch restore`; to give up"
+                " what it held and begin anew, run `trinch rebuild`"
+            )
+        _logger.warning("the index was not built from this log, or by another release: building it again")
         index.clear()
-        return 0
+        position = 0
+    index.set_owner(log.identity)
     return position
+
+
+def is_level(log: Log, index: TextIndex) -> bool:
+    """Whether everything in the log is in the index, and nothing else."""
+    position, last = index.position(), log.last_seq  # in this order: an index is never ahead of its log
+    return position == last and index.belongs_to(log.identity)
 
 
 def catch_up(log: Log, index: TextIndex, progress: Callable[[int, int], None] | None = None) -> bool:
     """Index everything that is in the log now. False when another process is the writer.
 
-    What others write meanwhile is left to them, so that this ends.
+    What others append meanwhile is left to them, so that this ends.
     """
-    position, last = index.position(), log.last_seq  # in this order: an index is never ahead of its log
-    if position == last:
+    if is_level(log, index):
         return True
     if not index.try_write():
         return False
+    last = log.last_seq
     position = _start(log, index)  # the writer before us may have gone further meanwhile
     while position < last:
         position = step(log, index, position)
@@ -90,30 +118,71 @@ def catch_up(log: Log, index: TextIndex, progress: Callable[[int, int], None] | 
 
 
 def follow(data: Path, stop: threading.Event) -> None:
-    """Keep the index level until told to stop, then up to where the log stood; wait in line for another writer."""
-    log, index = Log(data / "ocean.db"), TextIndex(data / "text")
+    """Keep the index level until `stop` is set, then up to the end of the log; wait for another writer's turn."""
+    log, index = Log(data / DATABASE), TextIndex(data / INDEX)
+    if _wait_to_write(log, index, stop):
+        position, purged = _start(log, index), time.monotonic()
+        while not stop.is_set():
+            following = step(log, index, position)
+            if following == position:
+                if log.last_seq < position:  # a backup was restored
+                    following = _start(log, index)
+                purged = _maintain(log, index, data, purged)
+                time.sleep(IDLE)
+            position = following
+        last = log.last_seq
+        while position < last:
+            position = step(log, index, position)
+        index.close()
+    log.close()
+
+
+def request_purge(data: Path) -> None:
+    """Ask whoever writes the index to remove deleted posts from its files now."""
+    (data / INDEX / _REQUEST).touch()
+
+
+def purge_if_requested(log: Log, index: TextIndex, data: Path) -> bool:
+    """Purge if that is requested and no other process is the writer. Returns whether no request is left."""
+    request = data / INDEX / _REQUEST
+    if request.exists() and index.try_write():
+        position = _start(log, index)
+        while (following := step(log, index, position)) != position:
+            position = following
+        index.purge(log.versions)
+        request.unlink(missing_ok=True)
+        index.close()
+    return not request.exists()
+
+
+def _maintain(log: Log, index: TextIndex, data: Path, purged: float) -> float:
+    """What a running indexer does when it is idle: purge when asked to, and once in PURGE_EVERY.
+
+    Returns the time of the last purge."""
+    request = data / INDEX / _REQUEST
+    if request.exists() or time.monotonic() - purged > PURGE_EVERY:
+        index.purge(log.versions)
+        log.checkpoint()
+        request.unlink(missing_ok=True)
+        return time.monotonic()
+    return purged
+
+
+def _wait_to_write(log: Log, index: TextIndex, stop: threading.Event) -> bool:
+    """Become the writer. False if `stop` was set meanwhile and the present writer did all the work."""
     while not index.try_write():
         if stop.wait(0.5):
             last = log.last_seq
             while not index.try_write():
                 if index.position() >= last:
-                    return
+                    return False
                 time.sleep(0.1)
-    position = _start(log, index)
-    while not stop.is_set():
-        following = step(log, index, position)
-        if following == position:
-            time.sleep(IDLE)
-        position = following
-    last = log.last_seq
-    while position < last:
-        position = step(log, index, position)
-    index.close()
+    return True
 
 
 @contextmanager
 def running(data: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    """A follower in a process of its own for the length of a `with` block; at the end it drains the log."""
+    """A follower in a process of its own for the length of a `with` block; at the end it indexes the rest."""
     command = [sys.executable, "-m", "trinch.store.indexer", str(data)]
     # A session of its own: Ctrl-C reaches the parent alone, which then lets the indexer finish.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
@@ -131,13 +200,12 @@ def running(data: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 
 def main() -> None:
-    """The process: follow until standard input ends."""
+    """Run the process: follow until standard input ends."""
     stop = threading.Event()
 
     def wait_for_parent() -> None:
-        while os.read(
-            0, 4096
-        ):  # not sys.stdin: its lock, held by this thread, would abort an exit by an error
+        # Not sys.stdin: its lock, held by this thread, would abort an exit by an error.
+        while os.read(0, 4096):
             pass
         stop.set()
 

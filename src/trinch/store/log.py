@@ -1,26 +1,26 @@
-"""The durable log: the truth about everything drunk.
+"""The durable log: every acknowledged event, and the state derived from it.
 
-Owns one SQLite file (write-ahead log, synchronous commits). `append` returns once the events are on disk:
-that return is the acknowledgement. In the same transaction the events are folded into the state tables of
-`schema.sql` (see `apply_events.py`), so a post is hidden or erased at the instant its event is acknowledged, whatever
-the indexes still hold. Knows nothing of indexes, queries or wire formats.
+One SQLite file (write-ahead log, synchronous commits). `append` returns once the events are on disk: that return
+is the acknowledgement. The same transaction updates the state tables of `schema.sql` (see `apply_events.py`), so
+a post is hidden or erased at the instant its event is acknowledged, whatever the indexes still hold.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from trinch.posts.schema import Created, Edited, Event, Post
 from trinch.posts.times import now
-from trinch.store.apply_events import COUNTS, Fold, key_of, lookup
+from trinch.store import database, families
+from trinch.store.apply_events import EventApplier, key_of
+from trinch.store.counts import COUNTS
+from trinch.store.sql import select_in
 
-_SCHEMA = files("trinch.store").joinpath("schema.sql").read_text()
 _decode = msgspec.json.Decoder(Event).decode
 
 
@@ -31,19 +31,19 @@ class Appended:
     accepted: int
     duplicates: int
     ignored: int
-    """Reactions to posts never drunk, late copies of posts of a gone account: counted, not kept."""
+    """Reactions to unknown posts, late copies of posts of a gone account: counted, not stored."""
     deleted: int
     """Posts and accounts removed; a part of `accepted`."""
     last_seq: int
 
 
 class Entry(NamedTuple):
-    """One line of the log."""
+    """One event of the log."""
 
     seq: int
     at: int
     event: Event | None
-    """None: erased since."""
+    """None if erased since."""
     refs: tuple[int, ...]
     """Positions of the posts that it erased or whose counts it changed; its own where counts were known before."""
 
@@ -57,26 +57,17 @@ class Version(NamedTuple):
 
 
 class Log:
-    """An open connection to the log. Cheap to open; one thread each. Appends of many processes take turns."""
+    """An open connection to the log. Cheap to open; one per thread. Appends of many processes take turns."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._open(path)
-        except sqlite3.Error as error:  # read-only, full, somebody else's file
-            raise OSError(f"cannot open {path}: {error}") from None
-
-    def _open(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, timeout=60, isolation_level=None)
-        # FULL: a commit returns only when it is on disk.
-        # secure_delete: the bytes of what is erased are overwritten.
-        self._db.executescript(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA secure_delete=ON;"
-            "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=4000; PRAGMA temp_store=MEMORY;"
-        )
-        self._db.executescript(_SCHEMA)
+        """Open or create the file. Raises StoreError."""
+        self._db = database.connect(path)
 
     def close(self) -> None:
+        """Close, with the write-ahead log merged into the file unless another connection is reading it."""
+        with suppress(sqlite3.OperationalError):  # busy, or read-only
+            self._db.execute("PRAGMA busy_timeout = 0")
+            self.checkpoint()
         self._db.close()
 
     # ------------------------------------------------------------------ writing
@@ -84,30 +75,51 @@ class Log:
     def append(self, events: Sequence[Event], cursors: Mapping[str, str] | None = None) -> Appended:
         """Make events durable, in order, all or none, with the cursors of their sources.
 
-        What the log already says (the same post, the same deletion, …) is recognised and not written again.
-        A time in the future is taken for now: nobody has posted tomorrow.
+        What the log already holds (the same post, the same deletion, …) is recognised and not written again.
+        A time in the future is replaced by the present.
         """
         with self._transaction():
             clock = now()
-            fold = Fold(self._db, self.last_seq + 1, clock)
-            fold.apply(events)
+            applier = EventApplier(self._db, self.last_seq + 1, clock)
+            applier.apply(events)
             self._db.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (cursors or {}).items())
-            if fold.accepted:
-                self._db.execute("INSERT INTO commits VALUES (?, ?)", (fold.next_seq - 1, clock))
-        return Appended(fold.accepted, fold.duplicates, fold.ignored, fold.deleted, fold.next_seq - 1)
+            if applier.accepted:
+                self._db.execute("INSERT INTO commits VALUES (?, ?)", (applier.next_seq - 1, clock))
+        return Appended(
+            applier.accepted, applier.duplicates, applier.ignored, applier.deleted, applier.next_seq - 1
+        )
 
-    def erase_of(self, network: str, author_id: str, seqs: Sequence[int]) -> list[int]:
-        """Empty for good those of these bodies that hold a post of an account; the positions now empty."""
+    def erase_posts_of(self, network: str, author_id: str, seqs: Sequence[int]) -> list[int]:
+        """Erase the bodies at those of these positions that hold a post of an account.
+
+        Returns the positions that are now empty."""
         empty: list[int] = []
         with self._transaction():
-            for seq, body in lookup(self._db, "SELECT seq, body FROM events WHERE seq", seqs):
+            for seq, body in select_in(self._db, "SELECT seq, body FROM events WHERE seq", seqs):
                 event = None if body is None else _decode(body)
                 if isinstance(event, Created | Edited):
                     if (event.network, event.post.author_id) != (network, author_id):
                         continue
-                    self._db.execute("UPDATE events SET body = NULL WHERE seq = ?", (seq,))
+                    self._db.execute("UPDATE events SET body = NULL, crc = NULL WHERE seq = ?", (seq,))
                 empty.append(seq)
         return empty
+
+    def erase_handles(self, accounts: Iterable[str]) -> None:
+        """Erase the changes of name of some accounts (keys)."""
+        with self._transaction():
+            for account in accounts:
+                self._db.execute(
+                    "UPDATE events SET body = NULL, crc = NULL WHERE seq IN (SELECT seq FROM handles WHERE key = ?)",
+                    (account,),
+                )
+                self._db.execute("DELETE FROM handles WHERE key = ?", (account,))
+
+    def checkpoint(self) -> bool:
+        """Merge the write-ahead log into the file and empty it; erased bytes are then in neither.
+
+        False if another connection was in the way. Raises sqlite3.OperationalError if the file cannot be written."""
+        busy, _, _ = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -125,7 +137,7 @@ class Log:
 
     @property
     def last_seq(self) -> int:
-        """Position of the newest acknowledged event; 0 when nothing was drunk."""
+        """Position of the newest acknowledged event; 0 if it is empty."""
         return int(self._db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
 
     def cursor(self, source: str) -> str | None:
@@ -147,7 +159,7 @@ class Log:
             yield Entry(seq, at, event, tuple(msgspec.json.decode(refs)) if refs else ())
 
     def networks(self) -> list[str]:
-        """The networks of which anything was drunk."""
+        """The networks of the stored posts."""
         names: list[str] = []
         start = ""
         while row := self._db.execute("SELECT key FROM posts WHERE key >= ? LIMIT 1", (start,)).fetchone():
@@ -158,53 +170,78 @@ class Log:
     def seqs_of(self, id: str) -> list[int]:
         """Positions of all versions of the post with this id, given bare or as `network:id`."""
         keys = [id, *(key_of(network, id) for network in self.networks())]
-        roots = list(self._roots(keys).values())
-        rows = lookup(self._db, "SELECT seq FROM posts WHERE seq IS NOT NULL AND key", roots)
-        rows += lookup(self._db, "SELECT seq FROM superseded WHERE key", roots)
-        return sorted(row[0] for row in rows)
+        return families.positions(self._db, list(set(self._roots(keys).values())))
+
+    @property
+    def identity(self) -> str:
+        """The random name of the store that this log belongs to."""
+        return database.identity(self._db)
 
     def accounts_named(self, handle: str) -> list[str]:
-        """Ids of the accounts that are known under a handle (lower-case) by a change of name."""
+        """Ids of the accounts that took a handle, at any time; in any case."""
         rows = self._db.execute("SELECT key FROM handles WHERE handle = ? COLLATE NOCASE", (handle,))
-        return [row[0].split(":", 1)[1] for row in rows]
+        return list({row[0].split(":", 1)[1] for row in rows})
 
     def _roots(self, keys: Sequence[str]) -> dict[str, str]:
         roots = {key: key for key in keys}
-        roots.update(lookup(self._db, "SELECT key, root FROM aliases WHERE key", keys))
+        roots.update(select_in(self._db, "SELECT key, root FROM aliases WHERE key", keys))
         return roots
 
     def _read_at(self, seqs: Sequence[int]) -> dict[int, int]:
         """When the events at these positions were acknowledged."""
         when = "SELECT at FROM commits WHERE last_seq >= events.seq ORDER BY last_seq LIMIT 1"
-        return dict(lookup(self._db, f"SELECT seq, ({when}) FROM events WHERE seq", seqs))
+        return dict(select_in(self._db, f"SELECT seq, ({when}) FROM events WHERE seq", seqs))
 
     def visible(self, seqs: Sequence[int], as_of: int | None = None) -> dict[int, Version]:
-        """Those of these posts that may be shown as of a time (None: now), by position.
+        """Those of these posts that are visible as of a time (None: now), by position.
 
-        Left out: erased, hidden, not yet posted, replaced by an edit, of a hidden or gone account. A deletion
+        Not visible: erased, hidden, not yet posted, replaced by an edit, of a hidden or gone account. A deletion
         or a hiding counts from its acknowledgement on, for every `as_of`. Counts: as known then. Handles: the
         latest known.
         """
         horizon = now() if as_of is None else as_of
-        db = self._db
-        replaced = dict(lookup(db, "SELECT seq, until FROM superseded WHERE seq", seqs))
+        replaced = dict(select_in(self._db, "SELECT seq, until FROM superseded WHERE seq", seqs))
         found = {
             seq: version
             for seq, version in self._stored(seqs).items()
             if version.at <= horizon < replaced.get(seq, horizon + 1)
         }
         roots, accounts = self._names(found)
-        posts, authors = list(set(roots.values())), list(set(accounts.values()))
-        hidden = {row[0] for row in lookup(db, "SELECT key FROM hidden WHERE hide AND key", posts)}
-        shut = {row[0] for row in lookup(db, "SELECT key FROM accounts_hidden WHERE hide AND key", authors)}
-        # Of a diverged account only what stands before that word in the log is gone, of a deleted one all.
-        gone_sql = "SELECT key, at, iif(diverged, seq, 1 << 62) FROM accounts_gone WHERE key"
-        gone = {row[0]: row[1:] for row in lookup(db, gone_sql, authors)}
-        for seq, version in list(found.items()):
-            gone_at, gone_seq = gone.get(accounts[seq], (version.at, 0))
-            if roots[seq] in hidden or accounts[seq] in shut or (version.at < gone_at and seq < gone_seq):
-                del found[seq]
-        return self._with_latest(found, roots, accounts, as_of)
+        authors = list(set(accounts.values()))
+        hidden, hidden_accounts = (
+            self._hidden_roots(list(set(roots.values()))),
+            self._hidden_accounts(authors),
+        )
+        gone: dict[str, int] = {}
+        for key, seq in select_in(self._db, "SELECT key, seq FROM accounts_gone WHERE key", authors):
+            gone[key] = max(seq, gone.get(key, 0))
+        shown = {
+            seq: version
+            for seq, version in found.items()
+            if roots[seq] not in hidden
+            and accounts[seq] not in hidden_accounts
+            and seq >= gone.get(accounts[seq], 0)
+        }
+        return self._with_latest(shown, roots, accounts, as_of)
+
+    def _hidden_roots(self, roots: Sequence[str]) -> set[str]:
+        """The posts hidden for some reason, under any of their ids; reason `edited`: only the newest id."""
+        rows = select_in(self._db, "SELECT seq, hide, root, key, reason FROM hidden WHERE root", roots)
+        return {
+            root
+            for root, key, reason in _in_force(rows)
+            if reason != "edited" or self._newest_id(root) == key
+        }
+
+    def _hidden_accounts(self, accounts: Sequence[str]) -> set[str]:
+        rows = select_in(self._db, "SELECT seq, hide, key, reason FROM accounts_hidden WHERE key", accounts)
+        return {account for account, _ in _in_force(rows)}
+
+    def _newest_id(self, root: str) -> str:
+        """The key of the newest version of a post."""
+        seq = families.newest(self._db, root)
+        stored = self._stored([seq] if seq else [])
+        return next((key_of(v.post.network, v.post.id) for v in stored.values()), root)
 
     def versions(self, seqs: Sequence[int]) -> dict[int, Version]:
         """Those of these posts that are not erased, hidden or not, with what is known of them now; for indexes."""
@@ -213,7 +250,7 @@ class Log:
 
     def _stored(self, seqs: Sequence[int]) -> dict[int, Version]:
         found: dict[int, Version] = {}
-        for seq, at, body in lookup(self._db, "SELECT seq, at, body FROM events WHERE seq", seqs):
+        for seq, at, body in select_in(self._db, "SELECT seq, at, body FROM events WHERE seq", seqs):
             event = None if body is None else _decode(body)
             if isinstance(event, Created | Edited):
                 found[seq] = Version(seq, at, event.post)
@@ -226,14 +263,23 @@ class Log:
         accounts = {seq: key_of(v.post.network, v.post.author_id) for seq, v in found.items()}
         return {seq: roots[key] for seq, key in keys.items()}, accounts
 
+    def _handles(self, accounts: Sequence[str]) -> dict[str, str]:
+        """The handle each account took last, in the order of the log."""
+        last: dict[str, tuple[int, str]] = {}
+        for key, seq, handle in select_in(
+            self._db, "SELECT key, seq, handle FROM handles WHERE key", accounts
+        ):
+            last[key] = max((seq, handle), last.get(key, (-1, "")))
+        return {key: handle for key, (_, handle) in last.items()}
+
     def _with_latest(
         self, found: dict[int, Version], roots: dict[int, str], accounts: dict[int, str], as_of: int | None
     ) -> dict[int, Version]:
         """The versions with the handle of their author, and with the counts as known at a time."""
         posts = list({roots[seq] for seq in found})
         authors = list({accounts[seq] for seq in found})
-        handles = dict(lookup(self._db, "SELECT key, handle FROM handles WHERE key", authors))
-        counts = {row[0]: row[1:] for row in lookup(self._db, "SELECT * FROM counts WHERE key", posts)}
+        handles = self._handles(authors)
+        counts = {row[0]: row[1:] for row in select_in(self._db, "SELECT * FROM counts WHERE key", posts)}
         read = (
             {} if as_of is None else self._read_at([s for s, v in found.items() if v.post.likes is not None])
         )
@@ -250,3 +296,11 @@ class Log:
             if changes:
                 found[seq] = version._replace(post=msgspec.structs.replace(post, **changes))
         return found
+
+
+def _in_force(rows: Iterable[tuple[Any, ...]]) -> set[tuple[str, ...]]:
+    """Of rows (seq, hide, *names): the names whose last event in the log hides them."""
+    last: dict[tuple[str, ...], tuple[int, int]] = {}
+    for seq, hide, *names in rows:
+        last[tuple(names)] = max((seq, hide), last.get(tuple(names), (-1, 0)))
+    return {names for names, (_, hide) in last.items() if hide}

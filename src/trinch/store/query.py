@@ -1,7 +1,6 @@
 """The query language: X's search operators, parsed into a small tree.
 
-Owns the grammar and its errors. Knows nothing of indexes; `query_eval.py` says what a tree means for one post,
-`text_index.py` how to find candidates for it.
+`query_eval.py` says what a tree means for one post, `query_compile.py` how to find candidates for it.
 
     words AND by default · "exact phrase" · +exact · OR · -not · ( )
     from: to: @user #tag $CASH · since: until: since_time: until_time: since_id: max_id: within_time:
@@ -16,15 +15,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
+from trinch.errors import TrinchError
 from trinch.posts.text import tokens
 from trinch.posts.times import LATEST, SNOWFLAKE_EPOCH_MS
 
 MAX_LENGTH = 4096
+"""Characters of a query."""
+
 MAX_DEPTH = 32
+"""Levels of parentheses and signs."""
+
+MAX_TERMS = 200
+"""Words, phrases and operators of a query."""
 
 
-class QueryError(ValueError):
-    """A query that cannot be read; `position` is the offset of the trouble."""
+class QueryError(TrinchError, ValueError):
+    """A query that cannot be parsed; `position` is the offset of the error."""
 
     def __init__(self, reason: str, query: str, position: int) -> None:
         super().__init__(reason, query, position)  # all three, so that it can be pickled
@@ -50,7 +56,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Has:
-    """A fact about the post: `field` is one of FIELDS."""
+    """A facet of the post: `field` is one of FIELDS."""
 
     field: str
     value: str
@@ -66,7 +72,7 @@ class AtLeast:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """Posted in start <= at < end, microseconds; None is open. `last` counts back from the as-of time."""
+    """Posted in start <= at < end, microseconds; None is open. `last`: microseconds before the as-of time."""
 
     start: int | None = None
     end: int | None = None
@@ -114,7 +120,7 @@ FILTERS = {
     "safe": "safe",
     "has_engagement": "engagement",
 }
-"""What may follow filter:, is: and has:, and the fact that it asks for."""
+"""The values of filter:, is: and has:, and the facet that each asks for."""
 
 _COUNTS = {"min_faves": "likes", "min_retweets": "reposts", "min_replies": "replies"}
 _VALUES = {
@@ -173,8 +179,37 @@ def parse(query: str) -> Node:
     return _Parser(query).parse()
 
 
+def normalized(node: Node) -> Node:
+    """The same query in negation normal form: only leaves are negated, so that the index can use every part.
+
+    `-(-x)` is `x`, `-(a b)` is `-a OR -b`, `-(a OR b)` is `-a -b` (De Morgan)."""
+    match node:
+        case And(items):
+            return And(tuple(map(normalized, items)))
+        case Or(items):
+            return Or(tuple(map(normalized, items)))
+        case Not(Not(item)):
+            return normalized(item)
+        case Not(And(items)):
+            return Or(tuple(normalized(Not(item)) for item in items))
+        case Not(Or(items)):
+            return And(tuple(normalized(Not(item)) for item in items))
+        case _:
+            return node
+
+
+def _count_leaves(node: Node) -> int:
+    match node:
+        case And(items) | Or(items):
+            return sum(map(_count_leaves, items))
+        case Not(item):
+            return _count_leaves(item)
+        case _:
+            return 1
+
+
 def wanted_words(node: Node) -> list[str]:
-    """The tokens that a query asks for, in order; what it excludes is left out."""
+    """The tokens that a query asks for, in order, without those it excludes."""
     match node:
         case Words(text) | Phrase(text):
             return tokens(text)
@@ -185,7 +220,7 @@ def wanted_words(node: Node) -> list[str]:
 
 
 def parse_time(text: str) -> int:
-    """Microseconds of a date or time: RFC 3339, `2013-04-15`, `2013-04-15_12:30:00_UTC`; UTC where unsaid.
+    """Microseconds of a date or time: RFC 3339, `2013-04-15`, `2013-04-15_12:30:00_UTC`; UTC by default.
 
     Raises ValueError with a message for people.
     """
@@ -218,6 +253,8 @@ class _Parser:
         token = self._next()
         if token:
             raise self._fail("this ) closes nothing", token.start("close"))
+        if _count_leaves(node) > MAX_TERMS:
+            raise self._fail(f"more than {MAX_TERMS} words and operators", len(self._query))
         return node
 
     def _either(self) -> Node:
@@ -304,7 +341,7 @@ class _Parser:
             return Has("url", token.group().strip().lower())
         if name in _UNSUPPORTED:
             raise self._fail(
-                f"{name}: is not supported: what it asks for is not in the posts drunk", position
+                f"{name}: is not supported: the stored posts do not contain what it asks for", position
             )
         if name not in OPERATORS:
             if not value:
@@ -328,7 +365,7 @@ class _Parser:
             return AtLeast(_COUNTS[name], _number(value))
         if name in ("filter", "is", "has"):
             if value.lower() not in FILTERS:
-                raise ValueError(f"knows no {value!r} (known: {', '.join(FILTERS)})")
+                raise ValueError(f"unknown value {value!r} (known: {', '.join(FILTERS)})")
             return Has("is", FILTERS[value.lower()])
         if name == "include":
             return None  # on X this lifts a default exclusion of reposts; here nothing is excluded

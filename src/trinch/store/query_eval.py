@@ -1,7 +1,6 @@
-"""What a query means: does this post match?
+"""Whether a post matches a query: the exact semantics of every node of `query.py`.
 
-Owns the exact semantics of every node of `query.py`, for one post at a time. The index only proposes
-candidates (it may propose too many, never too few); this decides. Knows nothing of indexes.
+The index only proposes candidates (it may propose too many, never too few); this decides.
 """
 
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from trinch.store.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase
 
 
 class Candidate:
-    """A post under judgement; its terms are worked out once, when first needed."""
+    """A post to be matched; its terms are computed once, when first needed."""
 
     def __init__(self, post: Post, at: int) -> None:
         self.post, self.at = post, at
@@ -43,7 +42,7 @@ class Candidate:
         return self._facets
 
 
-@lru_cache(maxsize=4096)  # one question looks at the same posts several times
+@lru_cache(maxsize=4096)  # one request evaluates the same posts several times
 def _terms(text: str, lang: str) -> list[str]:
     return terms(text, lang)
 
@@ -57,13 +56,16 @@ def matches(node: Node, it: Candidate, as_of: int) -> bool:
             return any(matches(item, it, as_of) for item in items)
         case Not(item):
             return not matches(item, it, as_of)
+        case _:
+            return _leaf_matches(node, it, as_of)
+
+
+def _leaf_matches(node: Words | Phrase | Has | AtLeast | Between, it: Candidate, as_of: int) -> bool:
+    match node:
         case Words(text):
-            words = tokens(text)
-            if len(words) == 1:
-                return stem(words[0], it.post.lang) in it.terms
-            return any(_within(sequence, it.terms) for sequence in phrase_terms(text))
+            return _words_match(text, it)
         case Phrase(text):
-            return _within(terms(text, "und"), it.words)
+            return _contains(it.words, terms(text, "und"))
         case Between():
             start, end = bounds(node, as_of)
             return (start is None or it.at >= start) and (end is None or it.at < end)
@@ -73,9 +75,16 @@ def matches(node: Node, it: Candidate, as_of: int) -> bool:
             wanted = set(wanted_url_terms(value))
             return any(wanted <= url_terms(url) for url in it.post.urls)
         case Has("conversation", value) if it.post.id.lower() == value:
-            return True  # where the conversation begins
+            return True  # the first post of the conversation
         case Has(field, value):
             return f"{field}:{value}" in it.facets
+
+
+def _words_match(text: str, it: Candidate) -> bool:
+    words = tokens(text)
+    if len(words) == 1:
+        return stem(words[0], it.post.lang) in it.terms
+    return any(_contains(it.terms, sequence) for sequence in phrase_terms(text))
 
 
 def bounds(node: Between, as_of: int) -> tuple[int | None, int | None]:
@@ -83,8 +92,8 @@ def bounds(node: Between, as_of: int) -> tuple[int | None, int | None]:
     return (as_of - node.last if node.last is not None else node.start), node.end
 
 
-def _within(part: Sequence[str], whole: Sequence[str]) -> bool:
-    """Whether `part` stands in `whole` uninterrupted. A part of nothing but signs asks for nothing."""
+def _contains(whole: Sequence[str], part: Sequence[str]) -> bool:
+    """Whether `part` occurs in `whole` uninterrupted. An empty part (nothing but signs) occurs everywhere."""
     n = len(part)
     first = part[0] if part else None
     return n == 0 or any(

@@ -1,11 +1,19 @@
--- The durable log and the state folded from it, in one SQLite file so that both change in one transaction.
+-- The log and the state derived from it, in one SQLite file so that both change in one transaction.
 -- Keys are "network:id". Rows of `events` are never removed: erasing a post empties its bodies.
+-- Version of this schema: SCHEMA_VERSION in database.py, stored as PRAGMA user_version.
+
+-- `identity`: random, made with the store; the index carries the same, so that a foreign index is noticed.
+CREATE TABLE IF NOT EXISTS meta (
+    name  TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
 
 CREATE TABLE IF NOT EXISTS events (
     seq  INTEGER PRIMARY KEY,
     at   INTEGER NOT NULL,          -- when it happened, UTC microseconds
     body BLOB,                      -- the event as JSON; NULL once erased
-    refs TEXT                       -- positions of the posts it erases or whose counts it changes, JSON list
+    refs TEXT,                      -- positions of the posts it erases or whose counts it changes, JSON list
+    crc  INTEGER                    -- CRC-32 of the body; NULL for events of release 0.1.0
 );
 
 -- When each group of events was acknowledged. Counts inside a post were seen then, not when it was written.
@@ -14,20 +22,20 @@ CREATE TABLE IF NOT EXISTS commits (
     at       INTEGER NOT NULL
 );
 
--- Every post ever seen, for de-duplication. `seq` is its newest version; NULL bars the id for good.
+-- Every post ever seen, by the root key of its family. `seq` is its newest version; NULL bars the family for good.
 CREATE TABLE IF NOT EXISTS posts (
     key TEXT PRIMARY KEY,
     seq INTEGER
 ) WITHOUT ROWID;
 
--- Networks that give an edit a new id: that id leads to the key of the first version.
+-- Edit families (families.py): every other id of a post leads to its root key.
 CREATE TABLE IF NOT EXISTS aliases (
     key  TEXT PRIMARY KEY,
     root TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS aliases_root ON aliases (root);
 
--- Older versions, each valid before `until`.
+-- Older versions, each valid before `until`; `key` is the root key.
 CREATE TABLE IF NOT EXISTS superseded (
     seq   INTEGER PRIMARY KEY,
     until INTEGER NOT NULL,
@@ -35,36 +43,44 @@ CREATE TABLE IF NOT EXISTS superseded (
 );
 CREATE INDEX IF NOT EXISTS superseded_key ON superseded (key);
 
--- Reasons why a post, or all posts of an account, must not be shown for now: per reason the latest word (by
--- `at`), which is to hide (1) or to show again (0). Older words that arrive again change nothing.
+-- Every event that hid (1) a post or an account for a reason or showed it again (0). Of one id and one reason the
+-- last in the log (by `seq`) is in force; the others are kept to recognise repetitions.
 CREATE TABLE IF NOT EXISTS hidden (
+    root   TEXT NOT NULL,
     key    TEXT NOT NULL,
     reason TEXT NOT NULL,
     at     INTEGER NOT NULL,
     hide   INTEGER NOT NULL,
-    PRIMARY KEY (key, reason)
+    seq    INTEGER NOT NULL,
+    PRIMARY KEY (root, key, reason, at, hide)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS accounts_hidden (
     key    TEXT NOT NULL,
     reason TEXT NOT NULL,
     at     INTEGER NOT NULL,
     hide   INTEGER NOT NULL,
-    PRIMARY KEY (key, reason)
+    seq    INTEGER NOT NULL,
+    PRIMARY KEY (key, reason, at, hide)
 ) WITHOUT ROWID;
 
--- Accounts that are gone at a time, and with them all they had posted before. A diverged one is sent again:
--- only what stands before `seq` in the log is gone.
+-- Accounts that are gone, and with them their posts before `seq` in the log. Unless diverged (sent again by the
+-- source), posts from before `before` are refused from then on.
 CREATE TABLE IF NOT EXISTS accounts_gone (
-    key      TEXT PRIMARY KEY,
-    seq      INTEGER NOT NULL,
+    key      TEXT NOT NULL,
     at       INTEGER NOT NULL,
-    diverged INTEGER NOT NULL
+    diverged INTEGER NOT NULL,
+    before   INTEGER NOT NULL,
+    seq      INTEGER NOT NULL,
+    PRIMARY KEY (key, at, diverged)
 ) WITHOUT ROWID;
 
+-- Handles that accounts took; the last in the log is the one in force.
 CREATE TABLE IF NOT EXISTS handles (
-    key    TEXT PRIMARY KEY,
+    key    TEXT NOT NULL,
+    at     INTEGER NOT NULL,
     handle TEXT NOT NULL,
-    at     INTEGER NOT NULL
+    seq    INTEGER NOT NULL,
+    PRIMARY KEY (key, at, handle)
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS handles_handle ON handles (handle COLLATE NOCASE);
 

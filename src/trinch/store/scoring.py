@@ -1,7 +1,6 @@
-"""Which of the posts that match come first.
+"""Rank matching posts: the score of a post for a query, and query expansion from the best matches.
 
-Owns the score of a post for a query, and the choice of further terms from the stream itself. Pure functions
-over candidates: knows nothing of storage, query syntax or people. The searcher runs them in this order:
+Pure functions over candidates. `store.py` runs them in this order:
 
 1. ask the index for the best `WIDE` posts by `first_pass`: any word of the query, rarer words weighing more;
 2. `expand`: terms that the best of these share and the rest of the store does not;
@@ -13,14 +12,14 @@ The score, in natural-log units, is the sum of
   with BM25's saturation: to repeat a word says little;
 - the expansion terms it contains (Kullback-Leibler weights over pseudo-relevant posts, as in Carpineto et
   al., "An information-theoretic approach to automatic query expansion", ACM TOIS 2001);
-- what kind of post it is: a link speaks for it, a repost against it, as does another language than the best
-  matches have;
+- what kind of post it is: a link raises it, a repost lowers it, as does another language than that of the
+  best matches;
 - when it was posted: near the other good matches (kernel density of their times, Efron et al., "Temporal
   feedback for tweet search with non-parametric density estimation", SIGIR 2014), and not long before the
   question.
 
 The constants were chosen on the 49 topics of TREC Microblog 2011; the optimum is flat, so they are round.
-SHORT, LONG and FUNCTION_WORD answer faults seen on other data (docs/ranking.md tells which).
+SHORT, LONG and FUNCTION_WORD correct errors seen on other data (listed in docs/ranking.md).
 """
 
 from collections import Counter, defaultdict
@@ -35,17 +34,17 @@ from trinch.posts.schema import Post
 from trinch.posts.text import FUNCTION_WORDS, query_terms, stem
 
 WIDE = 200
-"""Posts to fetch in the first pass."""
+"""Posts to retrieve in the first pass."""
 
 FEEDBACK = 20
-"""Posts taken for relevant: the best distinct ones of the first pass."""
+"""Posts assumed to be relevant: the best distinct ones of the first pass."""
 
 EXPANSION_TERMS = 20
 EXPANSION = 0.7
 """Weight of all expansion terms together, against that of all words of the query."""
 
 SHORT = 2
-"""Words of a short query. A longer one says more by itself and is expanded by no more than its two rarest."""
+"""Words of a short query. A longer one is more specific; its expansion weighs no more than its two rarest words."""
 
 HEAD = 2.0
 """Feedback posts weigh 1 / (rank + HEAD), the first being rank 0."""
@@ -54,7 +53,7 @@ REPEAT = 0.2
 """k1 of BM25."""
 
 TYPICAL = 6.0
-"""Rarity of a typical word of a query (one post in 400 holds it); its weight is its rarity."""
+"""Rarity of a typical word of a query (one post in 400 contains it); its weight is its rarity."""
 
 FUNCTION_WORD = 0.5
 """Most that a word like `which` can weigh. Those of a language that few posts are in would be rare."""
@@ -63,16 +62,16 @@ LONG = 30
 """Terms of a long post. In one k times as long REPEAT counts k-fold, so that length is no advantage."""
 
 LINK = 1.0
-"""For a post with a link. A word that one post in a hundred holds weighs 3.5."""
+"""For a post with a link. A word that one post in a hundred contains weighs 3.5."""
 
 LANGUAGE = 1.0
 """For a post in the language of the best matches; half of it where the post's language is unknown."""
 
 REPOST = -3.0
-"""For a repost: its original says the same."""
+"""For a repost: its original has the same text."""
 
 QUOTED = -1.0
-"""For a repost with words of one's own before it: "so true RT @somebody ..."."""
+"""For a repost with a comment before it: "so true RT @somebody ..."."""
 
 FRESH = 1.0
 """For a post of this moment; falls by the factor e in `FRESH_DAYS`."""
@@ -90,15 +89,15 @@ DAY = 86_400_000_000
 
 Scores: TypeAlias = NDArray[np.float64]
 DocumentFrequency: TypeAlias = Callable[[str], int]
-"""Posts in the store that hold a term."""
+"""Number of posts in the store that contain a term."""
 
 
 class Candidate(NamedTuple):
-    """A post that may match, as the searcher hands it over."""
+    """A post that may match."""
 
     post: Post
     terms: Sequence[str]
-    """What it is indexed under: `posts.text.terms(post.text, post.lang)`."""
+    """Its index terms: `posts.text.terms(post.text, post.lang)`."""
     at: int
     """When it appeared, UTC microseconds."""
 
@@ -115,7 +114,7 @@ def _rarity(df: int, n_docs: int) -> float:
 
 
 def _word_weights(words: Iterable[str], df: DocumentFrequency, n_docs: int) -> dict[str, float]:
-    """Weight of each distinct word of the query, by how many posts hold it in any of its forms."""
+    """Weight of each distinct word of the query, by how many posts contain it in any of its forms."""
     weights = {}
     for word in dict.fromkeys(words):
         weight = _rarity(sum(map(df, query_terms(word))), n_docs) ** 2 / TYPICAL
@@ -126,7 +125,7 @@ def _word_weights(words: Iterable[str], df: DocumentFrequency, n_docs: int) -> d
 def first_pass(words: Sequence[str], df: DocumentFrequency, n_docs: int) -> dict[str, float]:
     """Index term -> constant score, for the words (`posts.text.tokens`) of a query in all their forms.
 
-    Function words are left out, unless there is nothing else: half of all posts hold one.
+    Function words are left out, unless there is nothing else: half of all posts contain one.
     """
     weights = _word_weights([word for word in words if word not in FUNCTION_WORDS] or words, df, n_docs)
     return {form: weight for word, weight in weights.items() for form in query_terms(word)}
@@ -161,7 +160,7 @@ def _match(
 
 
 def _kind(candidate: Candidate) -> float:
-    """What speaks for or against a post whatever the query."""
+    """The part of the score that does not depend on the query."""
     post, terms, _ = candidate
     score = LINK if post.urls or "http" in post.text else 0.0
     if post.repost_of or (terms and terms[0] == "rt"):

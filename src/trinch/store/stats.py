@@ -1,6 +1,6 @@
-"""What was drunk: counts by network, language and day, how far each index is behind, sizes on disk.
+"""Statistics of a store: posts by network, language and day, how far each index is behind, sizes on disk.
 
-Counts come from the text index, so they are of posts that can be found. Knows nothing of printing.
+Counts come from the text index, so they are of posts that are searchable.
 """
 
 from pathlib import Path
@@ -8,11 +8,14 @@ from typing import Any
 
 import msgspec
 
+from trinch.store.database import DATABASE
 from trinch.store.store import Store
+from trinch.store.text_index import INDEX
+from trinch.store.writer import REJECTED
 
 
 class IndexState(msgspec.Struct, frozen=True):
-    """How level an index is with the log."""
+    """The state of an index."""
 
     name: str
     posts: int
@@ -26,7 +29,7 @@ class Stats(msgspec.Struct, frozen=True):
     networks: dict[str, int]
     languages: dict[str, int]
     days: dict[str, int]
-    """Posts by UTC day of being witnessed."""
+    """Posts by UTC day."""
     cursors: dict[str, str]
     indexes: list[IndexState]
     bytes: dict[str, int]
@@ -34,7 +37,7 @@ class Stats(msgspec.Struct, frozen=True):
 
 
 def stats(store: Store) -> Stats:
-    """Everything above, for a store as it stands."""
+    """The statistics of a store now."""
     index, last = store.index, store.log.last_seq
     position = index.position()
     return Stats(
@@ -56,7 +59,7 @@ def sizes(data: Path) -> dict[str, int]:
         return sum(path.stat().st_size for path in paths if path.is_file())
 
     return {
-        "log": total(data.glob("ocean.db*")),
-        "text": total((data / "text").rglob("*")),
-        "rejected": total(data.glob("rejected.jsonl")),
+        "log": total(data.glob(f"{DATABASE}*")),
+        "text": total((data / INDEX).rglob("*")),
+        "rejected": total(data.glob(REJECTED)),
     }

@@ -1,8 +1,7 @@
-"""The store: everything drunk, in one folder; the door to this room.
+"""The store: the log and the text index of one folder, with search and retrieval over both.
 
-Owns the composition of log and text index: drinking events, searching, retrieving evidence. Results are
-candidates of the index that the log says may be shown (as of a time) and that match the query exactly.
-Knows nothing of answers, wire formats or networks.
+Results are candidates of the index that are visible according to the log (as of a time) and that match the query
+exactly.
 """
 
 import time
@@ -13,23 +12,31 @@ from typing import Protocol
 import msgspec
 from tantivy import Query
 
-from trinch.posts.language_id import with_language
 from trinch.posts.near_duplicates import COPY, similar
 from trinch.posts.schema import Created, Edited, Event, Post
 from trinch.posts.text import tokens
 from trinch.posts.times import now
 from trinch.store import indexer, scoring
+from trinch.store.database import DATABASE
 from trinch.store.log import Appended, Log
-from trinch.store.query import And, Node, parse, wanted_words
+from trinch.store.query import And, Node, normalized, parse, wanted_words
+from trinch.store.query_compile import all_of
 from trinch.store.query_eval import Candidate, matches
-from trinch.store.text_index import Found, TextIndex, all_of
+from trinch.store.text_index import INDEX, Found, TextIndex
+from trinch.store.writer import Writer
 
-DEEPEST = 100_000
-"""Candidates looked at for one search, however few of them match."""
+MAX_CANDIDATES = 100_000
+"""Candidates evaluated for one search, however few of them match."""
+
+CHUNK = 100
+"""Candidates looked up in the log at once; the CPU budget is checked between chunks and candidates."""
+
+BUDGET_MS = 300.0
+"""CPU time of one `timed_search` in milliseconds, for every thousand posts asked for or part of it."""
 
 
-class Texted(Protocol):
-    """What is needed of a post to find its copies."""
+class HasTerms(Protocol):
+    """What is needed of a post to find its near-copies."""
 
     @property
     def post(self) -> Post: ...
@@ -38,7 +45,7 @@ class Texted(Protocol):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A post found: what it says, when it was witnessed (microseconds), how well it fits."""
+    """A post found, with its time (microseconds), its position in the log and its score."""
 
     post: Post
     at: int
@@ -48,125 +55,186 @@ class Hit(msgspec.Struct, frozen=True):
 
     @property
     def candidate(self) -> scoring.Candidate:
-        """As ranking sees it."""
+        """The hit as `scoring.py` takes it."""
         return scoring.Candidate(self.post, self.terms, self.at)
+
+
+class Hits(list[Hit]):
+    """The hits of a search. `partial`: the CPU budget ended before all candidates were evaluated."""
+
+    def __init__(self, hits: Sequence[Hit] = (), partial: bool = False) -> None:
+        super().__init__(hits)
+        self.partial = partial
+
+
+class _Budget:
+    """CPU time of this thread that a search may use."""
+
+    def __init__(self, milliseconds: float | None) -> None:
+        self._end = None if milliseconds is None else time.thread_time() + milliseconds / 1000
+        self.is_used_up = False
+
+    def check(self) -> bool:
+        """Whether the budget is used up; once it is, it stays so."""
+        self.is_used_up = self.is_used_up or (self._end is not None and time.thread_time() >= self._end)
+        return self.is_used_up
 
 
 class Store:
     """An open store. Use one per thread; any number of processes may have the same folder open."""
 
     def __init__(self, data: Path) -> None:
+        """Open the store in a folder, created if it does not exist. Raises StoreError."""
         self.data = data
-        self.log = Log(data / "ocean.db")
-        self.index = TextIndex(data / "text")
+        self.log = Log(data / DATABASE)
+        self.index = TextIndex(data / INDEX)
 
     @classmethod
     def open(cls, data: str | Path) -> "Store":
-        """Open the store in a folder; an empty one is made where there is none."""
+        """Open the store in a folder, created if it does not exist. Raises StoreError."""
         return cls(Path(data))
 
-    # ------------------------------------------------------------------ drinking
+    def close(self) -> None:
+        """Release the files; the write-ahead log is merged into the database."""
+        self.index.close()
+        self.log.close()
+
+    # ------------------------------------------------------------------ writing
 
     def ingest(self, events: Sequence[Event], cursors: Mapping[str, str] | None = None) -> Appended:
         """Make events durable, with the language of each post; on return they are acknowledged.
 
         An indexer makes them searchable."""
-        return self.log.append([with_language(event) for event in events], cursors)
+        writer = Writer(self.data, log=self.log)
+        return writer.append(events, cursors)
 
     def catch_up(self, progress: Callable[[int, int], None] | None = None) -> bool:
-        """Make all that is acknowledged searchable now. False: another process is at it."""
+        """Make all that is acknowledged searchable now. False if another process is doing so."""
         return indexer.catch_up(self.log, self.index, progress)
 
-    # ------------------------------------------------------------------ finding
+    # ------------------------------------------------------------------ searching
 
     def search(
-        self, query: str, *, limit: int = 10, sort: str = "relevance", as_of: int | None = None
-    ) -> list[Hit]:
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        sort: str = "relevance",
+        as_of: int | None = None,
+        budget_ms: float | None = None,
+    ) -> Hits:
         """Posts that match a query of X's operators, best or newest first. Raises QueryError.
 
-        Where no words are asked for, all fit alike: then the best are chosen among the newest.
+        Where the query asks for no words, all matches are equal: then the best of the newest are returned.
+        `budget_ms` limits the CPU time; when it is used up, the hits so far are returned as `partial`.
         """
-        node = parse(query)
+        node = normalized(parse(query))
         moment = now() if as_of is None else as_of
-        compiled = self.index.compile(node, moment, self.log)
+        budget = _Budget(budget_ms)
+        compiled = self.index.queries.compile(node, moment, self.log)
         if sort == "latest":
-            return self._hits(node, compiled, limit, True, as_of, moment)
+            return Hits(self._hits(node, compiled, limit, True, as_of, moment, budget), budget.is_used_up)
         words = wanted_words(node)
-        hits = self._hits(node, compiled, max(limit, scoring.WIDE), not words, as_of, moment)
-        return _ranked(words, {}, hits, self.index.doc_freq, self.index.count(), moment)[:limit]
+        wide = max(limit, scoring.WIDE)
+        hits = self._hits(node, compiled, wide, not words, as_of, moment, budget)
+        ranked = _ranked(words, {}, hits, self.index.doc_freq, self.index.count(), moment)
+        return Hits(ranked[:limit], budget.is_used_up)
 
     def retrieve(
-        self, text: str, *, limit: int = 100, as_of: int | None = None, where: str | Node = ""
-    ) -> list[Hit]:
-        """Posts ranked by how well they fit a free text; any of its words may be missing.
+        self,
+        text: str,
+        *,
+        limit: int = 100,
+        as_of: int | None = None,
+        where: str | Node = "",
+        budget_ms: float | None = None,
+    ) -> Hits:
+        """Posts ranked by how well they match a free text; any of its words may be missing.
 
         `where` restricts by operators (`from:`, `lang:`, `since:` …). Raises QueryError for a bad `where`.
         """
-        node = parse(where) if isinstance(where, str) else where
+        node = normalized(parse(where) if isinstance(where, str) else where)
         moment = now() if as_of is None else as_of
+        budget = _Budget(budget_ms)
         words, size, df = tokens(text), self.index.count(), self.index.doc_freq
-        limits = [self.index.compile(node, moment, self.log)]
-        limits += [self.index.up_to(as_of)] if as_of is not None else []
+        queries = self.index.queries
+        limits = [queries.compile(node, moment, self.log)]
+        limits += [queries.posted(None, as_of)] if as_of is not None else []
 
         def candidates(weights: dict[str, float], depth: int) -> list[Hit]:
-            query = all_of([self.index.weighted(weights), *(part for part in limits if part is not None)])
+            query = all_of([queries.weighted(weights), *(part for part in limits if part is not None)])
             found = self.index.search(query or Query.all_query(), depth)
-            return self._judge(node, found, as_of, moment)
+            return self._matching(node, found, as_of, moment, budget)
 
         first = candidates(scoring.first_pass(words, df, size), scoring.WIDE)
         expansion = scoring.expand(words, [hit.candidate for hit in first], df, size, moment)
         second = candidates(scoring.second_pass(words, expansion, df, size), scoring.depth(limit))
-        return _ranked(words, expansion, second, df, size, moment)[:limit]
+        return Hits(_ranked(words, expansion, second, df, size, moment)[:limit], budget.is_used_up)
 
-    def copies(self, hit: Texted, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
+    def copies(self, hit: HasTerms, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
         """Reposts and near-copies of a post in the whole store, itself among them."""
-        found = self.index.search(self.index.like(hit.terms), limit)
+        found = self.index.search(self.index.queries.like(hit.terms), limit)
         return [
             other
-            for other in self._judge(And(()), found, as_of, now())
+            for other in self._matching(And(()), found, as_of, now(), _Budget(None))
             if other.post.id == hit.post.id or similar(hit.terms, other.terms) >= COPY
         ]
 
     @property
     def num_posts(self) -> int:
-        """Posts that can be found."""
+        """Number of searchable posts."""
         return self.index.count()
 
     def doc_freq(self, term: str) -> int:
-        """In how many posts a term of `posts.text.terms` stands."""
+        """Number of posts that contain a term of `posts.text.terms`."""
         return self.index.doc_freq(term)
 
     def _hits(
-        self, node: Node, compiled: Query | None, limit: int, latest: bool, as_of: int | None, moment: int
+        self,
+        node: Node,
+        compiled: Query | None,
+        limit: int,
+        latest: bool,
+        as_of: int | None,
+        moment: int,
+        budget: _Budget,
     ) -> list[Hit]:
+        """The first `limit` matches, among ever more candidates until there are enough."""
         parts = [compiled] if compiled is not None else []
         if as_of is not None:
-            parts.append(self.index.up_to(as_of))
+            parts.append(self.index.queries.posted(None, as_of))
         query = all_of(parts) or Query.all_query()
-        depth, judged = limit + limit // 2, dict[int, Hit | None]()
+        depth, evaluated = limit + limit // 2, dict[int, Hit | None]()
         while True:
             found = self.index.search(query, depth, latest=latest)
-            fresh = [candidate for candidate in found if candidate.seq not in judged]
-            judged |= dict.fromkeys(candidate.seq for candidate in fresh)
-            judged |= {hit.seq: hit for hit in self._judge(node, fresh, as_of, moment)}
-            # In the order of this look: the index may have grown since the last.
-            hits = [hit for candidate in found if (hit := judged[candidate.seq])]
-            if len(hits) >= limit or len(found) < depth or depth >= DEEPEST:
+            fresh = [candidate for candidate in found if candidate.seq not in evaluated]
+            evaluated |= dict.fromkeys(candidate.seq for candidate in fresh)
+            evaluated |= {hit.seq: hit for hit in self._matching(node, fresh, as_of, moment, budget)}
+            # In the order of this search: the index may have grown since the last.
+            hits = [hit for candidate in found if (hit := evaluated[candidate.seq])]
+            if len(hits) >= limit or len(found) < depth or depth >= MAX_CANDIDATES or budget.check():
                 return hits[:limit]
             depth *= 4
 
-    def _judge(self, node: Node, found: list[Found], as_of: int | None, moment: int) -> list[Hit]:
-        visible = self.log.visible([candidate.seq for candidate in found], as_of)
-        hits = []
-        for seq, at, score in found:
-            if seq in visible:
-                candidate = Candidate(visible[seq].post, at)
-                if matches(node, candidate, moment):
-                    hits.append(Hit(candidate.post, at, seq, score, candidate.terms))
+    def _matching(
+        self, node: Node, found: Sequence[Found], as_of: int | None, moment: int, budget: _Budget
+    ) -> list[Hit]:
+        """The candidates that are visible and match; those so far when the budget is used up."""
+        hits: list[Hit] = []
+        for start in range(0, len(found), CHUNK):
+            chunk = found[start : start + CHUNK]
+            visible = self.log.visible([candidate.seq for candidate in chunk], as_of)
+            for seq, at, score in chunk:
+                if budget.check():
+                    return hits
+                if seq in visible:
+                    candidate = Candidate(visible[seq].post, at)
+                    if matches(node, candidate, moment):
+                        hits.append(Hit(candidate.post, at, seq, score, candidate.terms))
         return hits
 
     def get(self, id: str, as_of: int | None = None) -> Hit | None:
-        """The post with this id (bare, or `network:id`), if it may be shown."""
+        """The post with this id (bare, or `network:id`), if it is visible."""
         versions = self.log.visible(self.log.seqs_of(id), as_of)
         if not versions:
             return None
@@ -175,7 +243,7 @@ class Store:
         return Hit(version.post, version.at, version.seq, 0.0, candidate.terms)
 
     def posts(self, until: int | None = None) -> Iterator[Post]:
-        """Every visible post as of a time, in the order it was drunk."""
+        """Every visible post as of a time, in the order of the log."""
         position = 0
         while entries := list(self.log.read(position)):
             seqs = [e.seq for e in entries if isinstance(e.event, Created | Edited)]
@@ -199,9 +267,10 @@ def _ranked(
 
 
 def timed_search(
-    store: Store, query: str, limit: int, sort: str, as_of: int | None
-) -> tuple[list[Hit], float]:
-    """`Store.search` and the milliseconds that it took."""
+    store: Store, query: str, limit: int, sort: str, as_of: int | None, budget_ms: float | None = None
+) -> tuple[Hits, float]:
+    """`Store.search` within a CPU budget (BUDGET_MS by default), and the milliseconds that it took."""
     started = time.perf_counter()
-    hits = store.search(query, limit=limit, sort=sort, as_of=as_of)
+    budget = BUDGET_MS * max(1.0, limit / 1000) if budget_ms is None else budget_ms
+    hits = store.search(query, limit=limit, sort=sort, as_of=as_of, budget_ms=budget)
     return hits, round((time.perf_counter() - started) * 1000, 2)

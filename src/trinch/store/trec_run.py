@@ -1,4 +1,4 @@
-"""Many queries at once, written as a TREC run, so that ranking can be measured with anybody's tools.
+"""Rank many queries and write a TREC run, so that ranking can be measured with standard tools.
 
 Input: JSON lines `{"_id", "text", "as_of"?}`. Output, a line a hit: `_id Q0 post rank score trinch`.
 """
@@ -20,7 +20,7 @@ class BatchQuery(msgspec.Struct):
 
 
 def run_batch(store: Store, queries: Path, run: Path, limit: int, as_of: int | None = None) -> int:
-    """Rank every query and write the run; the number of hits. `as_of` holds where a line has none.
+    """Rank every query and write the run; the number of hits. `as_of` is the default for lines without one.
 
     Raises ValueError, naming file, line and field, before anything is written for a bad line.
     """

@@ -1,13 +1,13 @@
-"""Drinking: from parsed events to acknowledged ones, in groups, at a pace the index can follow.
+"""The one way to write a store: parsed events become acknowledged ones, in groups, at the pace of the index.
 
-Owns grouping, language identification, what is set aside as malformed, back-pressure and the running totals.
-Files (`ingest.py`) and live sources (`listen.py`) both feed it. Knows nothing of wire formats or sockets.
+It groups events, identifies languages, keeps malformed input aside, waits for an index that is behind, and counts.
+Files, live sources, uploads and `Store.ingest` all use it.
 """
 
 import base64
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -15,22 +15,26 @@ import msgspec
 from trinch.posts.language_id import with_language
 from trinch.posts.schema import Event
 from trinch.posts.times import now
-from trinch.store.log import Log
-from trinch.store.text_index import read_position
+from trinch.store.database import DATABASE
+from trinch.store.log import Appended, Log
+from trinch.store.text_index import INDEX, read_position
 
 GROUP = 1000
 """Events acknowledged together at most."""
 
+REJECTED = "rejected.jsonl"
+"""File name of malformed input inside the folder of a store."""
+
 BEHIND = 6000
-"""How many acknowledged events the index may be behind before drinking pauses. At the rates measured in
+"""How many acknowledged events the index may be behind before ingestion pauses. At the rates measured in
 docs/benchmarks.md this is about half a second: what is acknowledged stays searchable within one."""
 
-SET_ASIDE_LIMIT = 256_000_000
+REJECTED_LIMIT = 256_000_000
 """Bytes of malformed input kept; beyond it only the count grows."""
 
 
 class Totals(msgspec.Struct):
-    """What became of everything read."""
+    """What became of all input."""
 
     read: int = 0
     """Lines, frames or items."""
@@ -39,7 +43,7 @@ class Totals(msgspec.Struct):
     rejected: int = 0
     deleted: int = 0
     ignored: int = 0
-    """Reactions to posts never drunk, late copies of posts of a gone account."""
+    """Reactions to unknown posts, late copies of posts of a gone account."""
     seconds: float = 0.0
     posts_per_second: float = 0.0
 
@@ -56,11 +60,15 @@ class Rejected(msgspec.Struct, frozen=True):
 class Writer:
     """Groups events and makes them durable. `flush` acknowledges what was given so far.
 
-    With an `indexer` beside it, drinking keeps to the pace of the index, as long as that process lives.
+    With an `indexer` process beside it, ingestion waits for the index, as long as that process lives.
     """
 
-    def __init__(self, data: Path, indexer: "subprocess.Popen[bytes] | None" = None) -> None:
-        self._log = Log(data / "ocean.db")
+    def __init__(
+        self, data: Path, indexer: "subprocess.Popen[bytes] | None" = None, log: Log | None = None
+    ) -> None:
+        """`log` is an open log of the same folder, which stays open; without it the writer opens its own."""
+        self._log = log or Log(data / DATABASE)
+        self._owns_log = log is None
         self._data = data
         self._indexer = indexer
         self._group: list[Event] = []
@@ -70,11 +78,11 @@ class Writer:
         self.last_seq = self._log.last_seq
 
     def cursor(self, source: str) -> str | None:
-        """How far a live source was drunk, durably."""
+        """How far a live source was read, durably."""
         return self._log.cursor(source)
 
     def take(self, events: Iterable[Event], cursor: tuple[str, str] | None = None) -> None:
-        """Take what one line or frame said; `cursor` is (source, position) once these events are stored."""
+        """Take the events of one line or frame; `cursor` is (source, position) once these events are stored."""
         self.totals.read += 1
         self._group += events
         if cursor:
@@ -83,11 +91,11 @@ class Writer:
             self.flush()
 
     def reject(self, rejected: Rejected) -> None:
-        """Set a malformed piece aside in `rejected.jsonl`, with its place and the reason."""
+        """Keep a malformed piece in `rejected.jsonl`, with its place and the reason."""
         self.totals.read += 1
         self.totals.rejected += 1
-        path = self._data / "rejected.jsonl"
-        if path.exists() and path.stat().st_size > SET_ASIDE_LIMIT:
+        path = self._data / REJECTED
+        if path.exists() and path.stat().st_size > REJECTED_LIMIT:
             return
         try:
             raw = {"raw": rejected.raw.decode()}
@@ -98,12 +106,17 @@ class Writer:
             file.write(msgspec.json.encode(place | raw) + b"\n")
 
     def flush(self) -> None:
-        """Make everything taken so far durable, with its cursors; then let the index come close."""
+        """Make everything taken so far durable, with its cursors; then wait until the index is close behind."""
         if not self._group and not self._cursors:
             return
-        done = self._log.append([with_language(event) for event in self._group], self._cursors)
+        self.append(self._group, self._cursors)
         self._group.clear()
         self._cursors.clear()
+        self._wait_for_index()
+
+    def append(self, events: Sequence[Event], cursors: Mapping[str, str] | None = None) -> Appended:
+        """Make events durable at once, with the language of each post; on return they are acknowledged."""
+        done = self._log.append([with_language(event) for event in events], cursors)
         totals = self.totals
         totals.accepted += done.accepted
         totals.duplicates += done.duplicates
@@ -112,7 +125,10 @@ class Writer:
         totals.seconds = time.monotonic() - self._started
         totals.posts_per_second = totals.accepted / totals.seconds if totals.seconds else 0.0
         self.last_seq = done.last_seq
-        while self._indexer and self.last_seq - read_position(self._data / "text") > BEHIND:
+        return done
+
+    def _wait_for_index(self) -> None:
+        while self._indexer and self.last_seq - read_position(self._data / INDEX) > BEHIND:
             if self._indexer.poll() is not None:
                 break
             time.sleep(0.005)
@@ -120,5 +136,6 @@ class Writer:
     def close(self) -> Totals:
         """Acknowledge the rest; the final totals."""
         self.flush()
-        self._log.close()
+        if self._owns_log:
+            self._log.close()
         return self.totals

@@ -221,12 +221,12 @@ def load(run: Path) -> tuple[Grok, Tokenizer]:
 
 
 def export(run: Path, target: Path) -> None:
-    """Write a run's newest checkpoint as safetensors, under the names SGLang and vLLM load, with its
+    """Write a run's newest checkpoint as safetensors, under the names SGLang loads, with its
     tokenizer."""
     model, tokenizer = load(run)
     target.mkdir(parents=True, exist_ok=True)
     save(model, target, dtype=torch.float32)
-    tokenizer.save(target)
+    tokenizer.save_for_transformers(target, model.config.max_positions)
 
 
 def evaluate(run: Path, harness: bool) -> dict[str, float]:

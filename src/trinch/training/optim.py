@@ -3,13 +3,13 @@
 Parameters may be plain tensors or DTensors of any mesh.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor, Replicate
+from torch.distributed.tensor import DTensor, Shard
 
 from trinch.training.settings import Optimizer as OptimizerSettings
 
@@ -47,8 +47,8 @@ class Muon(torch.optim.Optimizer):
     """Momentum, then orthogonalised: Muon (Jordan et al. 2024) for matrices and stacks of matrices.
 
     The update is scaled by 0.2 * sqrt(max(m, n)), so that its size is that of AdamW's and both share one rate
-    and decay (Moonlight, arXiv:2502.16982). A sharded matrix is gathered for the iteration; a stack sharded
-    over its experts is not.
+    and decay (Moonlight, arXiv:2502.16982). Sharded matrices are distributed whole over the processes that share
+    them: each iterates on its part of the matrices, and none is done twice.
     """
 
     def __init__(self, params: Any, lr: float, momentum: float, weight_decay: float) -> None:
@@ -57,37 +57,77 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]  # no closure is ever used
         for group in self.param_groups:
-            for parameter in group["params"]:
-                gradient = parameter.grad
-                if gradient is None:
-                    continue
-                state = self.state[parameter]
-                if not state:
-                    state["momentum"] = torch.zeros_like(parameter)
-                momentum = state["momentum"]
-                momentum.lerp_(gradient, 1 - group["momentum"])
-                update = _gather_matrices(gradient.lerp(momentum, group["momentum"]))
-                local = update.to_local() if isinstance(update, DTensor) else update
-                low = local.to(torch.bfloat16) if local.is_cuda else local
-                local = orthogonalise(low).to(parameter.dtype) * (0.2 * max(parameter.shape[-2:]) ** 0.5)
-                parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                parameter.add_(_like(local, update, parameter), alpha=-group["lr"])
+            for parameters in _alike(group["params"]):
+                updates = orthogonal_updates(
+                    [self._momentum_update(p, group["momentum"]) for p in parameters]
+                )
+                for parameter, update in zip(parameters, updates, strict=True):
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+                    size = 0.2 * max(parameter.shape[-2:]) ** 0.5
+                    _local(parameter).add_(update.to(parameter.dtype), alpha=-group["lr"] * size)
+
+    def _momentum_update(self, parameter: Tensor, beta: float) -> Tensor:
+        """Nesterov momentum; laid out like the parameter."""
+        assert parameter.grad is not None
+        state = self.state[parameter]
+        if not state:
+            state["momentum"] = torch.zeros_like(parameter)
+        momentum: Tensor = state["momentum"]
+        momentum.lerp_(parameter.grad, 1 - beta)
+        return parameter.grad.lerp(momentum, beta)
 
 
-def _gather_matrices(x: Tensor) -> Tensor:
-    """x with its last two dimensions gathered; a stack stays sharded over its first."""
-    if not isinstance(x, DTensor):
-        return x
-    keep = [p if x.ndim > 2 and p.is_shard(0) else Replicate() for p in x.placements]
-    return x.redistribute(placements=keep)
+def _local(x: Tensor) -> Tensor:
+    return x.to_local() if isinstance(x, DTensor) else x
 
 
-def _like(local: Tensor, source: Tensor, target: Tensor) -> Tensor:
-    """`local`, which is laid out like `source`, laid out like `target` (slicing only, nothing is sent)."""
-    if not isinstance(source, DTensor) or not isinstance(target, DTensor):
-        return local
-    whole = DTensor.from_local(local, source.device_mesh, source.placements, run_check=False)
-    return whole.redistribute(placements=target.placements)
+def _alike(parameters: Iterable[Tensor]) -> Iterator[list[Tensor]]:
+    """Parameters with a gradient, in groups of one shape and layout with at least a matrix for each process."""
+    groups: dict[Any, list[Tensor]] = {}
+    for parameter in parameters:
+        if parameter.grad is None:
+            continue
+        layout = (parameter.device_mesh, parameter.placements) if isinstance(parameter, DTensor) else ()
+        group = groups.setdefault((tuple(parameter.shape), layout), [])
+        group.append(parameter)
+        matrices = len(group) * (parameter.shape[0] if parameter.ndim > 2 else 1)
+        if not isinstance(parameter, DTensor) or matrices >= parameter.device_mesh.size():
+            yield group.copy()
+            group.clear()
+    yield from (group for group in groups.values() if group)
+
+
+def orthogonal_updates(updates: list[Tensor]) -> list[Tensor]:
+    """This process's part of each update, orthogonalised. They share one shape and layout, [m, n] or [E, m, n].
+
+    The matrices become one stack, of which every process gets some whole (an all-to-all), iterates on those, and
+    sends the parts back. Over mesh dimensions that split a stack of experts they are whole already.
+    """
+    first = updates[0]
+    stack = torch.cat([_local(x) if x.ndim > 2 else _local(x)[None] for x in updates])
+    low = stack.to(torch.bfloat16) if stack.is_cuda else stack
+    if not isinstance(first, DTensor):
+        return _split(orthogonalise(low), first.ndim, len(updates))
+    shift = 3 - first.ndim
+    names = first.device_mesh.mesh_dim_names
+    assert names is not None, "meshes of a run have named dimensions"
+    kept = [(n, p) for n, p in zip(names, first.placements, strict=True) if shift or not p.is_shard(0)]
+    if not kept:
+        return _split(orthogonalise(low), first.ndim, len(updates))
+    mesh = first.device_mesh[tuple(n for n, _ in kept)]
+    places = [Shard(p.dim + shift) if isinstance(p, Shard) else p for _, p in kept]
+    shape = torch.Size([len(stack), *first.shape[-2:]])
+    stride = (shape[1] * shape[2], shape[2], 1)
+    whole = [Shard(0)] * mesh.ndim
+    spread = DTensor.from_local(low, mesh, places, run_check=False, shape=shape, stride=stride)
+    mine = orthogonalise(spread.redistribute(placements=whole).to_local())
+    done = DTensor.from_local(mine, mesh, whole, run_check=False, shape=shape, stride=stride)
+    return _split(done.redistribute(placements=places).to_local(), first.ndim, len(updates))
+
+
+def _split(stack: Tensor, ndim: int, count: int) -> list[Tensor]:
+    """The updates that make up a stack of matrices."""
+    return [part if ndim > 2 else part[0] for part in stack.chunk(count)]
 
 
 def build_optimizers(model: nn.Module, settings: OptimizerSettings) -> list[torch.optim.Optimizer]:

@@ -13,6 +13,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import TypeVar, cast
 
 import torch
@@ -106,7 +107,13 @@ def start(settings: Settings) -> ProcessMesh:
         return ProcessMesh(shape, device)
     if not dist.is_initialized():
         _join(cuda)
-    world = init_device_mesh(device.type, (size,), mesh_dim_names=("world",))
+    dense, sparse = device_meshes(device.type, shape, size)
+    return ProcessMesh(shape, device, rank, size, dense, sparse)
+
+
+def device_meshes(kind: str, shape: Mesh, size: int) -> tuple[DeviceMesh, DeviceMesh]:
+    """The meshes `dense` and `sparse` over the default process group."""
+    world = init_device_mesh(kind, (size,), mesh_dim_names=("world",))
     pipeline, replicate, shard, expert, tensor = (
         shape.pipeline,
         shape.replicate,
@@ -122,7 +129,7 @@ def start(settings: Settings) -> ProcessMesh:
         (pipeline, replicate, shard, expert, tensor),
         ("pipeline", "replicate", "shard", "expert", "tensor"),
     )
-    return ProcessMesh(shape, device, rank, size, dense, sparse)
+    return dense, sparse
 
 
 def _join(cuda: bool) -> None:
@@ -162,6 +169,14 @@ def stage_layers(config: GrokConfig, shape: Mesh, stage: int) -> range:
 
 def build(config: GrokConfig, world: ProcessMesh, settings: Settings) -> Grok:
     """This process's part of the model, laid out and with its initial weights, equal on every layout."""
+    model = lay_out(config, world, settings)
+    model.to_empty(device=world.device)
+    initialise(model, settings.seed)
+    return model
+
+
+def lay_out(config: GrokConfig, world: ProcessMesh, settings: Settings) -> Grok:
+    """This process's part of the model on the meta device: shapes and layout without memory."""
     shape = world.shape
     with torch.device("meta"):
         model = Grok(config, dtype=getattr(torch, settings.dtype))
@@ -179,8 +194,6 @@ def build(config: GrokConfig, world: ProcessMesh, settings: Settings) -> Grok:
         cast(Block, block).recompute = settings.recompute
     if world.dense is not None and world.sparse is not None:
         _shard(model, world.dense, world.sparse, settings)
-    model.to_empty(device=world.device)
-    initialise(model, settings.seed)
     return model
 
 
@@ -193,6 +206,21 @@ def _tensor_parallel(model: Grok, mesh: DeviceMesh) -> None:
         parallelize_module(block, mesh, {name: style for name, style in plan.items() if name in here})
 
 
+def shard_dimension(ways: int, parameter: nn.Parameter) -> Shard:
+    """The dimension of a parameter to shard that many ways: the first that divides evenly.
+
+    Dimensions that tensor or expert parallelism has split already are left alone. Where none divides evenly it is the
+    first that is left, of which some processes then hold less (FSDP2 shards other dimensions evenly only).
+    """
+    taken = (
+        {p.dim for p in parameter.placements if isinstance(p, Shard)}
+        if isinstance(parameter, DTensor)
+        else set()
+    )
+    free = [d for d in range(parameter.ndim) if d not in taken]
+    return Shard(next((d for d in free if parameter.shape[d] % ways == 0), free[0]))
+
+
 def _shard(model: Grok, dense: DeviceMesh, sparse: DeviceMesh, settings: Settings) -> None:
     """FSDP2: experts over `shard`, the rest over shard x expert, `replicate` as whole copies of that.
 
@@ -200,15 +228,7 @@ def _shard(model: Grok, dense: DeviceMesh, sparse: DeviceMesh, settings: Setting
     bfloat16 the experts, nearly all of a Grok, are gathered in bfloat16; norms and router in float32.
     """
 
-    def dimension(parameter: nn.Parameter) -> Shard:
-        """One that tensor and expert parallelism have left whole."""
-        taken = (
-            {p.dim for p in parameter.placements if isinstance(p, Shard)}
-            if isinstance(parameter, DTensor)
-            else set()
-        )
-        return Shard(next(d for d in range(parameter.ndim) if d not in taken))
-
+    dense_dimension = partial(shard_dimension, dense["fsdp"].size())
     low = torch.bfloat16 if settings.dtype == "bfloat16" else None
     policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for block in model.layers.values():
@@ -218,10 +238,10 @@ def _shard(model: Grok, dense: DeviceMesh, sparse: DeviceMesh, settings: Setting
                     module,
                     mesh=sparse["replicate", "shard"],
                     mp_policy=policy if low else MixedPrecisionPolicy(),
-                    shard_placement_fn=dimension,
+                    shard_placement_fn=partial(shard_dimension, sparse["shard"].size()),
                 )
-        fully_shard(block, mesh=dense["replicate", "fsdp"], shard_placement_fn=dimension)
-    fully_shard(model, mesh=dense["replicate", "fsdp"], shard_placement_fn=dimension)
+        fully_shard(block, mesh=dense["replicate", "fsdp"], shard_placement_fn=dense_dimension)
+    fully_shard(model, mesh=dense["replicate", "fsdp"], shard_placement_fn=dense_dimension)
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)

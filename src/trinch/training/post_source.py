@@ -44,13 +44,13 @@ class PostSource:
     def __init__(self, path: str, until: str = "") -> None:
         if not path:
             raise SettingsError(
-                "nothing to train on: name a store with --data FOLDER (`trinch ingest` fills one)"
+                "nothing to train on: name a store with --data FOLDER (`trinch ingest FILE --data FOLDER` fills one)"
             )
         self.path, self.until = Path(path), parse_time(until)
         if not self.path.exists():
-            raise SettingsError(f"{path} does not exist; `trinch ingest` fills a store")
+            raise SettingsError(f"{path} does not exist; `trinch ingest FILE --data {path}` fills a store")
         if self.path.is_dir() and not (self.path / "ocean.db").exists():
-            raise SettingsError(f"{path} holds no store; `trinch ingest` fills one")
+            raise SettingsError(f"{path} holds no store; `trinch ingest FILE --data {path}` fills one")
         self.log = None if self.path.is_file() else Log(self.path / "ocean.db")
 
     def __enter__(self) -> "PostSource":

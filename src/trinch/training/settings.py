@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from trinch.errors import TrinchError
 
-class SettingsError(ValueError):
+
+class SettingsError(TrinchError, ValueError):
     """An impossible setting. The message names the field and a value that works."""
 
 

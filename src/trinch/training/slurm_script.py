@@ -26,6 +26,8 @@ _BATCH = """\
 {notes}set -euo pipefail
 
 NODES={nodes}            # in use; the job holds {spares} spare nodes beside them
+PLANNED=$NODES
+REPLICA_NODES={replica_nodes}     # with fewer healthy nodes it runs on whole replicas of this many; 0: it waits
 PER_NODE={processes}
 RANKS={ranks}
 GPUS_PER_NODE={gpus}
@@ -44,13 +46,16 @@ healthy() {{ # one line a node that answers and sees all its GPUs
 }}
 
 for ((attempt = 0; attempt <= MAX_RESTARTS; attempt++)); do
-    healthy | head -n "$NODES" >"$STATE/nodes"
-    if (($(wc -l <"$STATE/nodes") < NODES)); then
-        echo "only $(wc -l <"$STATE/nodes") of $NODES nodes are healthy: requeueing" >&2
+    healthy >"$STATE/healthy"
+    FOUND=$(wc -l <"$STATE/healthy")
+    NODES=$((FOUND >= PLANNED ? PLANNED : REPLICA_NODES ? FOUND / REPLICA_NODES * REPLICA_NODES : 0))
+    if ((NODES == 0)); then
+        echo "only $FOUND of $PLANNED nodes are healthy: requeueing" >&2
         scontrol requeue "$SLURM_JOB_ID"
         exit 1
     fi
-    export NODES HERE
+    head -n "$NODES" "$STATE/healthy" >"$STATE/nodes"
+{batch}    export NODES HERE
     if srun --nodes="$NODES" --ntasks="$NODES" --ntasks-per-node=1 --nodelist="$STATE/nodes" \\
         --kill-on-bad-exit=1 bash "$HERE/{launch}"; then
         exit 0
@@ -92,6 +97,13 @@ class Job:
     hours: float
     restarts: int
     spares: int = 0
+    replica_nodes: int = 0
+    """Nodes of the smallest number of whole model replicas: the job shrinks by these when spares run out.
+    0: it waits for repair."""
+    batch: int = 0
+    """Sequences of a step; a job that shrinks exports the nearest smaller batch that divides, GLOBAL_BATCH."""
+    replica_batch: int = 1
+    """Sequences that `replica_nodes` nodes take in one pass."""
     torchrun: str = "torchrun"
     partition: str = ""
     account: str = ""
@@ -116,6 +128,8 @@ def slurm_files(job: Job, batch: str, launch: str) -> dict[str, str]:
             nodes=job.nodes,
             nodes_total=job.nodes + job.spares,
             spares=job.spares,
+            replica_nodes=job.replica_nodes,
+            batch=_batch_line(job),
             processes=job.processes,
             ranks=ranks,
             gpus=job.gpus,
@@ -135,6 +149,14 @@ def slurm_files(job: Job, batch: str, launch: str) -> dict[str, str]:
             command=torchrun(job, '"$NODES"', '"$SLURM_NODEID"', '"$MASTER"', " \\\n    ", job.torchrun),
         ),
     }
+
+
+def _batch_line(job: Job) -> str:
+    """Exports the batch of this attempt, where the job may shrink."""
+    if not job.replica_nodes:
+        return ""
+    one_pass = f"(NODES / REPLICA_NODES * {job.replica_batch})"
+    return f"    export GLOBAL_BATCH=$(({job.batch} / {one_pass} * {one_pass}))\n"
 
 
 def torchrun(

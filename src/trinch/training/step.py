@@ -61,11 +61,12 @@ class Engine:
             )
             self._sum_tied_table()
             return
-        for part, (x, y) in enumerate(
-            zip(torch.split(inputs, self.size), torch.split(targets, self.size), strict=True)
-        ):
+        micro_batches = zip(torch.split(inputs, self.size), torch.split(targets, self.size), strict=True)
+        for part, (x, y) in enumerate(micro_batches):
             if isinstance(self.model, FSDPModule):
-                self.model.set_requires_gradient_sync(part == self.parts - 1)
+                # Gradients are reduced and sharded after each micro-batch, so that no process accumulates whole ones;
+                # only the sum over replicas waits for the last.
+                self.model.set_requires_all_reduce(part == self.parts - 1)
             torch.autograd.backward(self.loss(self.model(x, **self._documents(x)), y))
 
     def _documents(self, inputs: Tensor) -> dict[str, Any]:

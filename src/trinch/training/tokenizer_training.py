@@ -40,7 +40,7 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> Tokenizer:
 
 
 def bytes_of_tokens(path: Path) -> npt.NDArray[np.int64]:
-    """Bytes of UTF-8 that each token of a `tokenizer.json` stands for (special tokens: 0), for bits per
+    """Bytes of UTF-8 that each token of a `tokenizer.json` decodes to (special tokens: 0), for bits per
     byte."""
     vocabulary = RawTokenizer.from_file(str(path)).get_vocab()
     out = np.zeros(len(vocabulary), np.int64)

@@ -7,7 +7,10 @@ Objects are plain dictionaries; their YAML needs PyYAML (the `plan` extra). Coun
 import re
 from typing import Any
 
-from trinch.planner.launch.engine_arguments import megatron, sglang, wrapped
+from trinch.planner.launch.megatron import connections, megatron
+from trinch.planner.launch.saving import Saving
+from trinch.planner.launch.sglang import sglang
+from trinch.planner.launch.shell import wrapped
 from trinch.planner.launch.slurm import gpus_per_node, job, restarts
 from trinch.planner.perf.hardware import PlanError
 from trinch.planner.perf.layout import Plan
@@ -33,7 +36,7 @@ def _pod(plan: Plan, command: list[str], image: str, ports: int = 29500) -> Obje
         "image": image,
         "command": command,
         "envFrom": [{"configMapRef": {"name": SETTINGS}}],
-        "env": [{"name": "CUDA_DEVICE_MAX_CONNECTIONS", "value": "1"}],
+        "env": [{"name": "CUDA_DEVICE_MAX_CONNECTIONS", "value": str(connections(plan))}],
         "ports": [{"containerPort": ports}],
         "resources": {"requests": {"nvidia.com/gpu": str(gpus)}, "limits": {"nvidia.com/gpu": str(gpus)}},
         "securityContext": {"capabilities": {"add": ["IPC_LOCK"]}},
@@ -54,15 +57,15 @@ def _pod(plan: Plan, command: list[str], image: str, ports: int = 29500) -> Obje
     }
 
 
-def _torchrun(plan: Plan, save_interval: int, rank: str, master: str) -> list[str]:
-    made = job(plan, save_interval, 1, 1, "megatron")
+def _torchrun(plan: Plan, saving: Saving, rank: str, master: str) -> list[str]:
+    made = job(plan, saving, 1, 1, "megatron")
     return ["bash", "-c", "exec " + torchrun(made, str(plan.nodes), rank, master)]
 
 
-def jobset(plan: Plan, save_interval: int, interruptions: float, image: str = IMAGE) -> Object:
+def jobset(plan: Plan, saving: Saving, interruptions: float, image: str = IMAGE) -> Object:
     """A JobSet of one indexed job with one pod a node; a failed pod restarts the whole set."""
     name = object_name(plan)
-    command = _torchrun(plan, save_interval, "$JOB_COMPLETION_INDEX", f"{name}-node-0-0.{name}")
+    command = _torchrun(plan, saving, "$JOB_COMPLETION_INDEX", f"{name}-node-0-0.{name}")
     spec = {
         "parallelism": plan.nodes,
         "completions": plan.nodes,
@@ -82,10 +85,10 @@ def jobset(plan: Plan, save_interval: int, interruptions: float, image: str = IM
     }
 
 
-def trainjob(plan: Plan, save_interval: int, image: str = IMAGE) -> Object:
+def trainjob(plan: Plan, saving: Saving, image: str = IMAGE) -> Object:
     """A Kubeflow TrainJob on the `torch-distributed` runtime, which sets the rendezvous for torchrun."""
     gpus = gpus_per_node(plan)
-    script = wrapped('torchrun "$MEGATRON/pretrain_gpt.py"', megatron(plan, save_interval))
+    script = wrapped('torchrun "$MEGATRON/pretrain_gpt.py"', megatron(plan, saving))
     command = ["bash", "-c", f"exec {script}"]
     return {
         "apiVersion": "trainer.kubeflow.org/v1alpha1",
@@ -98,7 +101,7 @@ def trainjob(plan: Plan, save_interval: int, image: str = IMAGE) -> Object:
                 "numNodes": plan.nodes,
                 "numProcPerNode": gpus,
                 "command": command,
-                "env": [{"name": "CUDA_DEVICE_MAX_CONNECTIONS", "value": "1"}],
+                "env": [{"name": "CUDA_DEVICE_MAX_CONNECTIONS", "value": str(connections(plan))}],
                 "resourcesPerNode": {
                     "requests": {"nvidia.com/gpu": str(gpus)},
                     "limits": {"nvidia.com/gpu": str(gpus)},
@@ -153,7 +156,12 @@ def raycluster(plan: Plan, image: str = f"rayproject/ray:{RAY}-gpu") -> Object:
 
 
 def serving(
-    served: Served, model: str, length: int, gpus_per_node: int, image: str = "lmsysorg/sglang"
+    served: Served,
+    model: str,
+    length: int,
+    gpus_per_node: int,
+    kv_bytes: float = 2.0,
+    image: str = "lmsysorg/sglang",
 ) -> list[Object]:
     """A Deployment with one pod a replica, and its Service. PlanError where a replica spans nodes."""
     gpus = served.tp * served.pp
@@ -168,7 +176,7 @@ def serving(
         )
     name = re.sub(r"[^a-z0-9]+", "-", f"serve-{model}".lower()).strip("-")[:40].strip("-")
     labels = {"app.kubernetes.io/name": name}
-    command = wrapped("python3 -m sglang.launch_server", sglang(served, model, length))
+    command = wrapped("python3 -m sglang.launch_server", sglang(served, model, length, kv_bytes))
     container = {
         "name": "sglang",
         "image": image,

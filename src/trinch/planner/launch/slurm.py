@@ -3,14 +3,12 @@
 `training.slurm_script` renders the script; this module fills it with the plan's nodes, spares and GPUs.
 """
 
-from trinch.planner.launch.engine_arguments import (
-    TORCHTITAN,
-    megatron,
-    megatron_notes,
-    safe,
-    torchtitan,
-    wrapped,
-)
+from dataclasses import replace
+
+from trinch.planner.launch.megatron import connections, megatron, megatron_notes
+from trinch.planner.launch.saving import Saving
+from trinch.planner.launch.shell import safe, wrapped
+from trinch.planner.launch.torchtitan import TORCHTITAN, torchtitan, torchtitan_notes
 from trinch.planner.perf.hardware import PlanError
 from trinch.planner.perf.layout import Plan
 from trinch.training.slurm_script import Job, slurm_files
@@ -44,35 +42,53 @@ def restarts(interruptions: float) -> int:
     return max(10, int(2 * interruptions))
 
 
-def job(plan: Plan, save_interval: int, days: float, interruptions: float, engine: str) -> Job:
+def job(plan: Plan, saving: Saving, days: float, interruptions: float, engine: str) -> Job:
     """The plan's job under an engine, `megatron` or `torchtitan`."""
-    gpus = gpus_per_node(plan)
-    if engine == "megatron":
-        program, args = '"$MEGATRON/pretrain_gpt.py"', megatron(plan, save_interval)
-    else:
-        program, args = "-m torchtitan.train", torchtitan(plan, save_interval)
-    needs = {"MEGATRON": "a checkout of Megatron-LM"} if engine == "megatron" else {}
-    if engine == "torchtitan" and plan.workload.name not in TORCHTITAN:
-        needs = {"MODULE": "a module that registers the model", "CONFIG": "the name of its configuration"}
-    return Job(
+    common = Job(
         name=f"trinch-{safe(plan.workload.name)}",
         what=f"{safe(plan.workload.name)}: {plan.layout.label()} on {plan.n_gpus:,} {plan.machine.gpu.name}.",
         nodes=plan.nodes,
         spares=plan.spare_nodes,
-        processes=gpus,
-        gpus=gpus,
-        command=wrapped(program, args),
+        processes=gpus_per_node(plan),
+        gpus=gpus_per_node(plan),
+        command="",
         hours=hours(days),
         restarts=restarts(interruptions),
-        needs=needs | SHARED,
-        exports=("CUDA_DEVICE_MAX_CONNECTIONS=1", "NCCL_DEBUG=WARN", 'PYTHONPATH="$HERE:${PYTHONPATH:-}"'),
-        notes=tuple(megatron_notes(plan)) if engine == "megatron" else (),
+        needs=SHARED,
+        exports=("NCCL_DEBUG=WARN", 'PYTHONPATH="$HERE:${PYTHONPATH:-}"'),
+    )
+    return _megatron_job(plan, saving, common) if engine == "megatron" else _titan_job(plan, saving, common)
+
+
+def _megatron_job(plan: Plan, saving: Saving, common: Job) -> Job:
+    block = plan.replica_nodes
+    unit = plan.layout.micro_batch * (plan.layout.pp if plan.layout.vpp > 1 else 1)
+    return replace(
+        common,
+        command=wrapped('"$MEGATRON/pretrain_gpt.py"', megatron(plan, saving)),
+        needs={"MEGATRON": "a checkout of Megatron-LM"} | SHARED,
+        exports=(f"CUDA_DEVICE_MAX_CONNECTIONS={connections(plan)}", *common.exports),
+        notes=tuple(megatron_notes(plan, saving)),
+        replica_nodes=block,
+        batch=plan.layout.global_batch,
+        replica_batch=unit * plan.layout.dp * block // plan.nodes,
+    )
+
+
+def _titan_job(plan: Plan, saving: Saving, common: Job) -> Job:
+    known = plan.workload.name in TORCHTITAN
+    named = {"MODULE": "a module that registers the model", "CONFIG": "the name of its configuration"}
+    return replace(
+        common,
+        command=wrapped("-m torchtitan.train", torchtitan(plan, saving)),
+        needs=({} if known else named) | SHARED,
+        notes=tuple(torchtitan_notes(saving)),
     )
 
 
 def scripts(
-    plan: Plan, save_interval: int, days: float, interruptions: float, engine: str = "megatron"
+    plan: Plan, saving: Saving, days: float, interruptions: float, engine: str = "megatron"
 ) -> dict[str, str]:
     """File name -> text: the batch script, and what it runs on every node."""
-    made = job(plan, save_interval, days, interruptions, engine)
+    made = job(plan, saving, days, interruptions, engine)
     return slurm_files(made, f"{engine}.sbatch", f"launch-{engine}.sh")

@@ -7,7 +7,8 @@ renders the files.
 import math
 
 from trinch.model.config import CONFIGS
-from trinch.planner.launch.engine_arguments import safe, train_steps
+from trinch.planner.launch.saving import Saving
+from trinch.planner.launch.shell import safe, train_steps
 from trinch.planner.launch.slurm import gpus_per_node, hours, restarts
 from trinch.planner.perf.layout import Plan
 from trinch.training.launch_files import launch_files
@@ -20,7 +21,7 @@ def runs(plan: Plan) -> bool:
     return plan.workload.name in CONFIGS and cut.cp == 1 and cut.dp % cut.ep == 0
 
 
-def settings(plan: Plan, save_interval: int, days: float, interruptions: float) -> Settings:
+def settings(plan: Plan, saving: Saving, days: float, interruptions: float) -> Settings:
     """Settings of the run. The sharding is the widest that divides the model's width; copies of it make up
     the rest."""
     cut, config = plan.layout, CONFIGS[plan.workload.name]
@@ -36,7 +37,8 @@ def settings(plan: Plan, save_interval: int, days: float, interruptions: float) 
         dtype="bfloat16",
         device="cuda",
         recompute=cut.recompute == 2,
-        checkpoint_every=save_interval,
+        checkpoint_every=saving.store_steps,
+        asynchronous=saving.asynchronous,
         data=Data(vocabulary=config.vocab_size),
         mesh=Mesh(pipeline=cut.pp, replicate=ways // shard, shard=shard, expert=cut.ep, tensor=cut.tp),
         launch=Launch(
@@ -50,7 +52,7 @@ def settings(plan: Plan, save_interval: int, days: float, interruptions: float) 
     )
 
 
-def differences(plan: Plan) -> tuple[str, ...]:
+def differences(plan: Plan, saving: Saving) -> tuple[str, ...]:
     """Sentences on what Trinch's trainer does differently from the plan."""
     cut = plan.layout
     sentences = {
@@ -60,11 +62,13 @@ def differences(plan: Plan) -> tuple[str, ...]:
         f"Experts are split by tensor parallelism too (the plan has ETP{cut.etp}).": cut.etp != cut.tp,
         f"Parameters are sharded as well (the plan has ZeRO-{cut.zero}).": cut.zero < 3,
         "Recomputation is of whole blocks or none: none here.": cut.recompute == 1,
+        "Checkpoints go to the store only: none to a peer's memory.": saving.kind == "memory",
+        "It does not shrink when spare nodes run out: it waits for repair, which the plan does not count.": True,
         f"Arithmetic is bfloat16 (the plan has {plan.precision}).": plan.precision != "bf16",
     }
     return tuple(sentence for sentence, true in sentences.items() if true)
 
 
-def files(plan: Plan, save_interval: int, days: float, interruptions: float) -> dict[str, str]:
+def files(plan: Plan, saving: Saving, days: float, interruptions: float) -> dict[str, str]:
     """File name -> text of the settings and what starts them."""
-    return launch_files(settings(plan, save_interval, days, interruptions), differences(plan))
+    return launch_files(settings(plan, saving, days, interruptions), differences(plan, saving))

@@ -4,17 +4,17 @@ Also holds the operator's options and runs the simulation of a plan. Rates and c
 `reliability`, the Monte-Carlo from `run_simulation`.
 """
 
-import math
 from dataclasses import dataclass, replace
 from datetime import date
 
+from trinch.planner.launch.saving import support
 from trinch.planner.ops import reliability as rel
 from trinch.planner.perf.hardware import PlanError
 from trinch.planner.perf.layout import Plan
 from trinch.planner.simulate.run_simulation import Job, Outcome, simulate
 
-LADDER = (("sync", False), ("async", False), ("async", True), ("memory", True))
-"""Ways to survive, by growing machinery: (checkpoint kind, hot restart)."""
+LADDER = (("sync", False), ("async", False), ("memory", False), ("async", True), ("memory", True))
+"""Recovery strategies by growing machinery: (checkpoint kind, hot restart)."""
 
 GOOD_ENOUGH = 0.9
 LONGEST_RUN = 4_000
@@ -57,23 +57,27 @@ class Survival:
 
 
 def pick(plan: Plan, fleet: rel.Fleet, n_gpus: int, options: Options) -> Survival:
-    """The strategy requested, or the simplest that keeps 90 % of the time, or the best one."""
+    """The strategy requested, or the simplest that keeps 90 % of the time, or the best one.
+
+    Unless a hot restart is requested, only strategies that the launch files provide are considered."""
     rungs = ladder(plan, fleet, n_gpus, options)
-    if options.checkpoint or options.hot is not None:
-        wanted = [
-            rung
-            for rung in rungs
-            if (not options.checkpoint or rung.kind == options.checkpoint)
-            and (options.hot is None or rung.hot == options.hot)
-        ]
-        if not wanted:
-            known = "; ".join(f"{kind}{', hot' if hot else ''}" for kind, hot in LADDER)
-            raise PlanError(f"no such way to checkpoint and restart: known are {known}")
-        rungs = wanted
-    else:
-        rungs = [rung for rung in rungs if rung.kind != "sync"]  # nobody waits for a store unasked
-    good = [rung for rung in rungs if rung.expected >= GOOD_ENOUGH]
-    return good[0] if good else max(rungs, key=lambda rung: rung.expected)
+    provided = support(plan)
+    wanted = [
+        rung
+        for rung in rungs
+        if rung.kind in provided
+        and rung.hot == bool(options.hot)
+        and rung.kind == (options.checkpoint or rung.kind)
+    ]
+    if not wanted:
+        hint = (
+            "--hot goes with async and memory" if options.hot else f"the files provide {', '.join(provided)}"
+        )
+        raise PlanError(f"no such way to checkpoint and restart for this layout: {hint}")
+    if not options.checkpoint:  # waiting for the store only on request
+        wanted = [rung for rung in wanted if rung.kind != "sync"]
+    good = [rung for rung in wanted if rung.expected >= GOOD_ENOUGH]
+    return good[0] if good else max(wanted, key=lambda rung: rung.expected)
 
 
 def ladder(plan: Plan, fleet: rel.Fleet, n_gpus: int, options: Options) -> list[Survival]:
@@ -97,8 +101,7 @@ def simulated(
     plan: Plan, fleet: rel.Fleet, way: Survival, n_gpus: int, spares: int, options: Options
 ) -> Outcome:
     """The run of the plan's work on `n_gpus` GPUs, simulated with `spares` spare nodes."""
-    cut = plan.layout
-    replica = cut.pp * math.lcm(cut.tp * cut.cp, cut.ep * cut.etp if plan.workload.experts else 1)
+    replica = max(1, plan.replica_nodes) * min(plan.machine.gpu.gpus_per_node, plan.n_gpus)
     job = Job(
         n_gpus=n_gpus,
         gpus_per_node=min(plan.machine.gpu.gpus_per_node, n_gpus),
@@ -106,7 +109,7 @@ def simulated(
         checkpoint=way.checkpoint,
         store=way.store,
         spare_nodes=spares,
-        elastic=options.elastic,
+        elastic=options.elastic and plan.replica_nodes > 0,
     )
     work = plan.days * 86_400 * plan.n_gpus / n_gpus
     # Of a very long run only a stretch is simulated, and counts are scaled up to the whole.

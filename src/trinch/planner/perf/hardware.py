@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
+from trinch.errors import TrinchError
 
-class PlanError(ValueError):
+
+class PlanError(TrinchError, ValueError):
     """Input that cannot be planned: one sentence that says what is wrong and what would work."""
 
 

@@ -4,6 +4,7 @@
 step time serves a single prediction and a search over thousands. `Plan` is a layout that was priced.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import reduce
@@ -131,6 +132,10 @@ class Plan:
     band_s: tuple[float, float]
     breakdown_s: dict[str, float]
     memory_gb: dict[str, float]
+    gradient_bytes: float = 2.0
+    """Bytes of a gradient in memory and on the network, as priced: 2 (bf16) or 4 (fp32)."""
+    tp_overlap: bool = True
+    """Whether tensor-parallel traffic was priced as overlapped with matrix products."""
 
     @property
     def tokens_per_step(self) -> int:
@@ -156,6 +161,16 @@ class Plan:
     def spare_nodes(self) -> int:
         """Whole nodes left idle as hot spares."""
         return self.spare_gpus // self.machine.gpu.gpus_per_node
+
+    @property
+    def replica_nodes(self) -> int:
+        """Nodes of the smallest whole number of model replicas that fills its nodes, experts included.
+
+        0 where the nodes in use are no multiple of it: such a job cannot shrink by whole replicas."""
+        cut, per = self.layout, min(self.machine.gpu.gpus_per_node, self.n_gpus)
+        experts = cut.ep * cut.etp if self.workload.experts else 1
+        block = math.lcm(cut.pp * math.lcm(cut.tp * cut.cp, experts), per) // per
+        return block if self.nodes % block == 0 and cut.dp * block % self.nodes == 0 else 0
 
     @property
     def tokens_per_s_per_gpu(self) -> float:

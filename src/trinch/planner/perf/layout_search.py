@@ -162,6 +162,8 @@ def priced(case: Case, chosen: Sequence[Layout], gpus: int, tokens: float, fit: 
                 band_s=band(step, width),
                 breakdown_s=breakdown,
                 memory_gb={name: float(value[i]) for name, value in memory.items()},
+                gradient_bytes=case.engine.gradient_bytes,
+                tp_overlap=case.engine.tp_overlap > 0,
             )
         )
     return plans
@@ -314,7 +316,7 @@ def why_behind(plan: Plan, best: Plan) -> str:
     named = ", ".join(f"{name.replace('_', ' ')} {gap:+.1%}" for name, gap in worse if gap > 0.0005)
     better = min(gaps.items(), key=lambda item: item[1])
     gain = f", against {better[0].replace('_', ' ')} {better[1]:+.1%}" if better[1] < -0.0005 else ""
-    return f"{plan.layout.label()} takes {total:+.1%} a token: {named or 'no part stands out'}{gain}"
+    return f"{plan.layout.label()} takes {total:+.1%} a token: {named or 'no single part explains it'}{gain}"
 
 
 def _pareto(costs: Array, order: NDArray[np.intp], most: int = 24) -> list[int]:

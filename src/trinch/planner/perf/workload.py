@@ -4,13 +4,11 @@ Dense and mixture-of-experts decoders; multi-head, grouped-query and latent (MLA
 plain MLP; shared experts; Grok-2's dense residual. Presets are in data/models.toml; Grok's come from `model`.
 """
 
-import json
 import tomllib
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from trinch.model.config import CONFIGS, GrokConfig
 from trinch.planner.perf.hardware import PlanError, nearest
@@ -60,6 +58,10 @@ class Workload:
     sinks: bool = False
     positions: int = 0
     mtp_layers: int = 0
+    activation: str = "silu"
+    rope_theta: float = 10_000.0
+    extra: int = 0
+    """Parameters in vectors that no other field describes; see `hf_config`."""
 
     @property
     def mla(self) -> bool:
@@ -114,11 +116,12 @@ class Workload:
         total = self.layers * layer + norm
         total += self.moe_layers * (self.experts if self.router_bias else 0)
         if self.mlp_bias:
-            total += self.dense_mlp_layers * self._mlp_bias(self.ffn)
-            total += self.moe_layers * self.experts * self._mlp_bias(self.moe_ffn)
+            total += self.dense_mlp_layers * self.mlp_bias_of(self.ffn)
+            total += self.moe_layers * self.experts * self.mlp_bias_of(self.moe_ffn)
         return total
 
-    def _mlp_bias(self, width: int) -> int:
+    def mlp_bias_of(self, width: int) -> int:
+        """Biases of one MLP of that width."""
         return width * (2 if self.gated else 1) + self.hidden
 
     def parameters(self) -> int:
@@ -131,12 +134,12 @@ class Workload:
             + self.hidden * self.experts
         )
         tables = self.hidden * (self.vocab * (1 if self.tied else 2) + self.positions)
-        return matrices + tables + self._vectors()
+        return matrices + tables + self._vectors() + self.extra
 
     def active_parameters(self) -> int:
         """Parameters one token touches: all but the experts it is not routed to."""
         idle = self.moe_layers * (self.experts - self.top_k)
-        bias = self._mlp_bias(self.moe_ffn) if self.mlp_bias else 0
+        bias = self.mlp_bias_of(self.moe_ffn) if self.mlp_bias else 0
         return self.parameters() - idle * (self.expert_weights() + bias)
 
     def matmul_parameters(self) -> int:
@@ -174,6 +177,27 @@ class Workload:
         width = self.kv_lora + self.rope_dim if self.mla else 2 * self.kv_heads * self.head_dim
         return self.layers * width * bytes_each
 
+    def facts(self) -> dict[str, int | str]:
+        """What a reader checks first: exact counts, windows, and bytes of cache a token (bf16)."""
+        return {
+            "model": self.name,
+            "total_parameters": self.parameters(),
+            "active_parameters": self.active_parameters(),
+            "layers": self.layers,
+            "hidden_size": self.hidden,
+            "heads": self.heads,
+            "kv_heads": self.heads if self.mla else self.kv_heads,
+            "experts": self.experts,
+            "experts_per_token": self.top_k,
+            "window": self.window,
+            "window_layers": self.window_layers,
+            "cache_bytes_per_token": int(self.kv_bytes_per_token()),
+        }
+
+    def with_extra(self, extra: int) -> "Workload":
+        """The same model with that many parameters more."""
+        return replace(self, extra=extra)
+
     def at(self, seq_len: int) -> "Workload":
         """The same model trained at another sequence length."""
         return replace(self, seq_len=seq_len)
@@ -209,114 +233,24 @@ def of_grok(name: str, config: GrokConfig, seq_len: int = 8192) -> Workload:
         moe_layers=config.num_layers,
         dense_residual=config.intermediate_size > 0,
         norms=4,
+        activation="gelu",
+        rope_theta=config.rope_theta,
     )
 
 
 def workload(name: str, seq_len: int | None = None) -> Workload:
-    """A preset by name, or the path of a Hugging Face config.json; PlanError names the nearest preset."""
-    if name.endswith(".json") or Path(name).is_file():
+    """A preset by name, or the path of a Hugging Face config.json or its folder; PlanError names the nearest preset."""
+    if name.endswith(".json") or Path(name).exists():
+        from trinch.planner.perf.hf_config import from_config
+
         found = from_config(Path(name))
     else:
         key = name.strip().lower().replace("_", "-").replace("llama-3.1", "llama-3")
         if key not in presets():
-            raise PlanError(f"unknown model {name!r}: {nearest(key, presets())}, or give a config.json")
+            raise PlanError(
+                f"unknown model {name!r}: {nearest(key, presets())}, or give a config.json or its folder"
+            )
         found = presets()[key]
     if seq_len is not None and seq_len <= 0:
         raise PlanError(f"sequence length {seq_len} is not positive")
     return found if seq_len is None else found.at(seq_len)
-
-
-def from_config(path: Path) -> Workload:
-    """Read a Hugging Face config.json. PlanError if the file is missing, broken or no such decoder."""
-    try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as err:
-        raise PlanError(f"cannot read {path}: {err.strerror}") from None
-    except ValueError as err:
-        raise PlanError(f"{path} is not JSON: {err}") from None
-    if not isinstance(config, dict):
-        raise PlanError(f"{path} is not a model configuration: expected a JSON object")
-    return from_hf(config, name=path.parent.name or "model")
-
-
-def from_hf(config: dict[str, Any], name: str = "model") -> Workload:
-    """Translate a Hugging Face configuration (Llama, Qwen, Mixtral, DeepSeek, gpt-oss, Grok, GPT styles)."""
-    config = {**config, **config.get("text_config", {})}
-    if any(key.startswith(("mamba", "ssm")) for key in config):
-        raise PlanError(f"{name} mixes attention with state-space layers, which this planner does not model")
-
-    def get(*keys: str, default: Any = None) -> Any:
-        for key in keys:
-            if config.get(key) is not None:
-                return config[key]
-        if default is None:
-            raise PlanError(f"{name}: the configuration has no {keys[0]}")
-        return default
-
-    try:
-        return _translate(config, get, name)
-    except (TypeError, ValueError) as err:
-        if isinstance(err, PlanError):
-            raise
-        raise PlanError(f"{name}: the configuration has a value of the wrong kind ({err})") from None
-
-
-def _translate(config: dict[str, Any], get: Any, name: str) -> Workload:
-    kind = str(config.get("model_type", "")).lower()
-    architecture = " ".join(config.get("architectures") or [])
-    grok = "Grok" in architecture or "grok" in kind
-    layers = int(get("num_hidden_layers", "n_layer", "n_layers"))
-    hidden = int(get("hidden_size", "n_embd", "d_model"))
-    heads = int(get("num_attention_heads", "n_head", "n_heads"))
-    plain = kind in {"gpt2", "gpt_neox", "bloom", "mpt", "opt", "gptj"}
-    experts = int(get("n_routed_experts", "num_local_experts", "num_experts", default=0))
-    ffn = int(get("intermediate_size", "ffn_hidden_size", "n_inner", "ffn_dim", default=4 * hidden))
-    moe_ffn = int(get("moe_intermediate_size", default=ffn)) if experts else 0
-    residual = bool(get("residual_moe", default=False))
-    dense_first = int(get("first_k_dense_replace", default=0))
-    every = int(get("decoder_sparse_step", "interleave_moe_layer_step", "moe_layer_freq", default=1))
-    moe_layers = (layers - dense_first) // max(every, 1) if experts else 0
-    shared = int(get("n_shared_experts", default=0)) * moe_ffn
-    shared = int(get("shared_expert_intermediate_size", default=shared))
-    if kind == "llama4_text":
-        moe_ffn, shared, ffn = ffn, ffn, int(get("intermediate_size_mlp", default=ffn))
-    window = int(get("sliding_window", default=0)) if get("use_sliding_window", default=True) else 0
-    kinds = config.get("layer_types") or []
-    if window < 0 or kind == "grok":
-        window = 0
-    windowed = sum(kind_ == "sliding_attention" for kind_ in kinds) if kinds else (layers if window else 0)
-    return Workload(
-        name=name,
-        layers=layers,
-        hidden=hidden,
-        heads=heads,
-        kv_heads=int(get("num_key_value_heads", "num_kv_heads", default=heads)),
-        head_dim=int(get("head_dim", default=hidden // heads)),
-        vocab=int(get("vocab_size")),
-        seq_len=min(int(get("max_position_embeddings", "max_seq_len", "n_positions", default=8192)), 8192),
-        ffn=ffn if residual or moe_layers < layers else 0,
-        gated=not plain,
-        tied=bool(get("tie_word_embeddings", default=plain)),
-        experts=experts,
-        top_k=int(get("num_experts_per_tok", "moe_topk", default=2)) if experts else 0,
-        moe_ffn=moe_ffn,
-        shared_ffn=shared,
-        moe_layers=moe_layers,
-        dense_residual=residual,
-        q_lora=int(config.get("q_lora_rank") or 0),
-        kv_lora=int(config.get("kv_lora_rank") or 0),
-        nope_dim=int(get("qk_nope_head_dim", default=0)),
-        rope_dim=int(get("qk_rope_head_dim", default=0)),
-        v_dim=int(get("v_head_dim", default=0)),
-        window=window,
-        window_layers=windowed,
-        norms=4 if grok or kind in {"gemma2", "gemma3_text"} else 2,
-        norm_bias=plain,
-        qk_norm=kind.startswith("qwen3"),
-        qkv_bias=plain or kind.startswith("qwen2") or bool(get("attention_bias", default=False)),
-        out_bias=plain or bool(get("attention_bias", default=False)),
-        mlp_bias=plain or kind == "gpt_oss",
-        router_bias=kind == "gpt_oss",
-        sinks=kind == "gpt_oss",
-        positions=int(get("n_positions", "max_position_embeddings")) if kind in {"gpt2", "opt"} else 0,
-    )

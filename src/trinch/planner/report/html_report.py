@@ -120,6 +120,7 @@ def _scale_chart(plan: Plan, fail: Data) -> str:
     series: dict[str, list[float]] = {}
     for name, (kind, hot) in {
         "async": ("async", False),
+        "memory": ("memory", False),
         "async hot": ("async", True),
         "memory hot": ("memory", True),
     }.items():

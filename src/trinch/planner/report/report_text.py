@@ -13,6 +13,7 @@ Data = dict[str, Any]
 WAYS = {
     "sync": "sync, cold",
     "async": "async, cold",
+    "memory": "in memory, cold",
     "async hot": "async, hot",
     "memory hot": "in memory, hot",
 }

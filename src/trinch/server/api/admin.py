@@ -1,5 +1,6 @@
 """Endpoints for operators: health, readiness, metrics, keys."""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
@@ -13,6 +14,9 @@ from trinch.server.http import codec
 from trinch.server.http.connection_limits import LimitedConnection
 from trinch.server.http.errors import Problem
 from trinch.store.writer import BEHIND
+
+SEARCH_SECONDS = 5.0
+"""A server whose last search was answered longer ago than this is not ready."""
 
 
 class NewKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -28,7 +32,7 @@ async def health(_: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Whether searches see what is being drunk: the indexer runs and is not far behind."""
+    """Whether searches are answered and see new posts: the indexer runs and is not far behind."""
     state = state_of(request)
     reasons = [
         f"{child.name}: {child.state}"
@@ -36,7 +40,9 @@ async def ready(request: Request) -> Response:
         if child.name == "indexer" and not child.running
     ]
     if not state.live.current:
-        reasons.append("the store has not been looked at yet")
+        reasons.append("no search was answered yet")
+    elif asyncio.get_running_loop().time() - state.live.searched_at > SEARCH_SECONDS:
+        reasons.append(f"no search was answered in the last {SEARCH_SECONDS:g} s")
     elif state.live.behind() > 2 * BEHIND:
         reasons.append(f"the index is {state.live.behind():,} events behind")
     status = "not ready" if reasons else "ready"

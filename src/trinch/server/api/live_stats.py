@@ -19,6 +19,9 @@ log = logging.getLogger("trinch.server")
 WINDOW = 10
 """Seconds over which the rate is averaged."""
 
+PROBE = "the"
+"""The search that is made at each update, so that `searched_at` is the time of the last one answered."""
+
 NEWEST = 500
 """Newest log entries that languages and lag are computed from."""
 
@@ -32,6 +35,7 @@ class LiveStats:
         self._changed = asyncio.Condition()
         self.current: dict[str, Any] = {}
         self.newest_seq = 0
+        self.searched_at = 0.0
         """The newest log position known to this server."""
 
     async def watch(self) -> None:
@@ -44,7 +48,8 @@ class LiveStats:
                 log.exception("the store cannot be read; trying again")
                 await asyncio.sleep(5.0)
                 continue
-            self._marks.append((loop.time(), found["events"]))
+            self.searched_at = loop.time()
+            self._marks.append((self.searched_at, found["events"]))
             (then, before), (present, events) = self._marks[0], self._marks[-1]
             rate = (events - before) / (present - then) if present > then else 0.0
             self.newest_seq = max(self.newest_seq, events)
@@ -71,6 +76,7 @@ class LiveStats:
 
 
 def _collect(store: Store, known_events: int) -> dict[str, Any]:
+    store.search(PROBE, limit=1)
     clock, last = now(), store.log.last_seq
     behind = max(0, last - read_position(store.data / "text"))
     found: dict[str, Any] = {"at": iso(clock), "events": last, "posts": store.num_posts, "behind": behind}

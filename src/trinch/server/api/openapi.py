@@ -40,7 +40,7 @@ _ANSWER = {
     "type": "object",
     "required": ["question", "asked", "where", "as_of", "outcome", "answer", "claims", "sources", "took_ms"],
     "properties": {
-        "outcome": {"enum": ["answer", "not_enough_evidence"]},
+        "outcome": {"enum": ["answer", "conflicting", "not_enough_evidence", "chat"]},
         "answer": {"type": "string"},
         "claims": {"type": "array", "items": {"type": "object"}},
         "sources": {"type": "array", "items": {"type": "object"}},

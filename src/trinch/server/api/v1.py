@@ -13,7 +13,7 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.service import serialize
-from trinch.service.ask import AskRequest, interpret
+from trinch.service.ask import AskRequest, QuestionError, interpret
 from trinch.service.stream import stream_answer
 from trinch.service.volume import evidence_json
 from trinch.store.query import MAX_LENGTH, QueryError, parse_time
@@ -68,10 +68,14 @@ class Visible(msgspec.Struct, forbid_unknown_fields=True):
 
 def parse_as_of(text: str | None) -> int | None:
     """An `as_of` in microseconds since 1970. Raises Problem."""
+    if not text:
+        return None
     try:
-        return parse_time(text) if text else None
+        moment = parse_time(text)
+        iso(moment)  # what is outside the years 1 to 9999 in UTC cannot be written
     except (ValueError, OverflowError) as error:
-        raise Problem(400, str(error), param="as_of", code="bad_time") from None
+        raise Problem(400, f"cannot use this time: {error}", param="as_of", code="bad_time") from None
+    return moment
 
 
 def question_from(given: Ask | Evidence) -> AskRequest:
@@ -85,6 +89,8 @@ def parse_question(text: str, *, earlier: list[str], where: str, as_of: int | No
     """`interpret`, with a Problem for a QueryError."""
     try:
         return interpret(text, earlier=earlier, where=where, as_of=as_of)
+    except QuestionError as error:
+        raise Problem(400, str(error), param="question", code="empty_question") from None
     except QueryError as error:
         raise Problem(400, str(error), param="where", code="bad_query") from None
 

@@ -5,7 +5,7 @@ same time, so that no deleted post survives in it.
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -182,13 +182,9 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
             yield {"type": "response.output_item.added", "output_index": last, "item": message}
             yield {"type": "response.content_part.added", **place, "part": part}
         shown, begun = now, True
-        if not piece.text:
-            continue
-        yield {"type": "response.output_text.delta", **place, "delta": piece.text, "logprobs": []}
         notes = _annotations(piece)
-        for i, note in enumerate(notes, len(part["annotations"])):
-            event = {"type": "response.output_text.annotation.added", **place}
-            yield event | {"annotation": note, "annotation_index": i}
+        for event in _piece_events(piece, notes, place, len(part["annotations"])):
+            yield event
         part = part | {"text": part["text"] + piece.text, "annotations": [*part["annotations"], *notes]}
     yield {"type": "response.output_text.done", **place, "text": part["text"], "logprobs": []}
     yield {"type": "response.content_part.done", **place, "part": part}
@@ -220,6 +216,18 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
         kept = turn._replace(given=given, asked=asked, head=head | {"completed_at": ended})
         state.responses.save(head["id"], codec.encode(kept), turn.key)
     yield {"type": "response.completed", "response": done | extras(turn.given, shown, also, turn.base)}
+
+
+def _piece_events(
+    piece: Piece, notes: list[dict[str, Any]], place: dict[str, Any], first_index: int
+) -> Iterator[dict[str, Any]]:
+    """The events of one piece of the text; none for an empty one."""
+    if not piece.text:
+        return
+    yield {"type": "response.output_text.delta", **place, "delta": piece.text, "logprobs": []}
+    for i, note in enumerate(notes, first_index):
+        event = {"type": "response.output_text.annotation.added", **place}
+        yield event | {"annotation": note, "annotation_index": i}
 
 
 async def _task_reply(text: str) -> AsyncIterator[tuple[dict[str, Any], Piece]]:

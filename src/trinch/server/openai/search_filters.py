@@ -37,7 +37,7 @@ class XSource(msgspec.Struct):
     x_handles: Handles = []
     excluded_x_handles: Handles = []
     post_favorite_count: Annotated[int, msgspec.Meta(ge=0)] | None = None
-    post_view_count: int | None = None
+    post_view_count: Annotated[int, msgspec.Meta(ge=0)] | None = None
 
 
 class SearchParameters(msgspec.Struct):

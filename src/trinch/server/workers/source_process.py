@@ -11,28 +11,47 @@ import threading
 from pathlib import Path
 
 from trinch.service.listen import listen
+from trinch.sources.address import redact, without_credentials
 from trinch.sources.registry import open_source
 from trinch.store.writer import Totals
 
 
-async def drink(data: Path, url: str) -> None:
-    """Listen until the parent goes."""
+async def run_source(data: Path, address: str) -> None:
+    """Ingest until the parent process closes standard input."""
     loop, stop, last = asyncio.get_running_loop(), asyncio.Event(), ""
 
     def wait_for_parent() -> None:
-        while os.read(0, 4096):  # past Python's own buffer, whose lock a dying interpreter would trip over
+        while os.read(0, 4096):  # past Python's own buffer, whose lock could block the interpreter's exit
             pass
         loop.call_soon_threadsafe(stop.set)
 
     def report(_: Totals, state: str) -> None:
         nonlocal last
         if state != last:
-            print(state, flush=True)
+            print(redact(state, address), flush=True)
             last = state
 
     threading.Thread(target=wait_for_parent, daemon=True).start()
-    await listen(data, open_source(url), stop=stop, report=report)
+    await listen(data, open_source(address), stop=stop, report=report)
+
+
+def _read_line() -> str:
+    """The first line of standard input, and not a byte more."""
+    line = b""
+    while (byte := os.read(0, 1)) not in (b"", b"\n"):
+        line += byte
+    return line.decode()
+
+
+def main() -> None:
+    address = _read_line()
+    try:
+        asyncio.run(run_source(Path(sys.argv[1]), address))
+    except Exception as error:  # its traceback could show the address
+        reason = redact(f"{type(error).__name__}: {error}", address)
+        print(reason, flush=True)
+        raise SystemExit(f"source {without_credentials(address)} failed: {reason}") from None
 
 
 if __name__ == "__main__":
-    asyncio.run(drink(Path(sys.argv[1]), sys.argv[2]))
+    main()

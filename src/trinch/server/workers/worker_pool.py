@@ -13,7 +13,7 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from multiprocessing.connection import Connection
@@ -94,7 +94,7 @@ class WorkerPool:
             return await asyncio.shield(reply)
         except asyncio.CancelledError:
             if self._cpu_seconds is not None:
-                loop.call_later(CANCEL_SECONDS, lambda: reply.done() or worker.kill())
+                loop.call_later(CANCEL_SECONDS, self._kill_unless_done, worker, reply)
             raise
 
     def _exchange(self, worker: "_Worker", task: bytes) -> Any:
@@ -105,6 +105,11 @@ class WorkerPool:
         if not succeeded:
             raise value
         return value
+
+    @staticmethod
+    def _kill_unless_done(worker: "_Worker", reply: "asyncio.Future[Any]") -> None:
+        if not reply.done():
+            worker.kill()
 
     def _release(self, worker: "_Worker") -> None:
         self.busy -= 1
@@ -203,13 +208,11 @@ def _serve(pipe: Connection, data: Path, nice: int, cpu_seconds: float | None) -
             task = pipe.recv_bytes()
         except (EOFError, OSError):
             return
-        with _cpu_limit(cpu_seconds):
-            reply = pickle.dumps(_run(data, task))
-        pipe.send_bytes(reply)
+        pipe.send_bytes(pickle.dumps(_run(data, task, cpu_seconds)))
 
 
 @contextlib.contextmanager
-def _cpu_limit(seconds: float | None) -> Any:
+def _cpu_limit(seconds: float | None) -> Iterator[None]:
     """Let the kernel end this process (SIGPROF, whose default is to terminate) after this much CPU time. A signal
     handler would not do: Python runs it only when native code returns."""
     signal.setitimer(signal.ITIMER_PROF, seconds or 0)
@@ -231,10 +234,14 @@ def _store(data: Path) -> Store:
     return Store.open(data)
 
 
-def _run(data: Path, task: bytes) -> tuple[bool, Any]:
+def _run(data: Path, task: bytes, cpu_seconds: float | None) -> tuple[bool, Any]:
+    """Run a task: whether it succeeded, and its result or its exception. Only the first opens the store and imports
+    modules, so the limit does not cover that."""
     try:
         work, args, kwargs = pickle.loads(task)
-        result = work(_store(data), *args, **kwargs)
+        store = _store(data)
+        with _cpu_limit(cpu_seconds):
+            result = work(store, *args, **kwargs)
         pickle.dumps(result)
         return True, result
     except Exception as error:

@@ -1,0 +1,119 @@
+"""The scoreboard of answers: the natural questions of the shared cases, by task, in one process.
+
+    python -m benchmarks.eval --data STORE [--cases DIR] [--baseline] [--show]
+
+STORE is a folder filled by `trinch ingest` from the replay and social collections of the shared data, without labels
+and without final counts. Rules were made while these cases were looked at, so the numbers are no held-out measure.
+With --baseline the five best keyword matches are scored instead, for comparison.
+"""
+
+import argparse
+import importlib.util
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from trinch.answers.render import as_json
+from trinch.posts.times import iso
+from trinch.service.ask import answer, interpret
+from trinch.store.query import parse_time
+from trinch.store.store import Store
+
+CASES = Path("../shared/cases")
+
+
+def scorer(folder: Path) -> ModuleType:
+    """The module `score.py` of the cases."""
+    spec = importlib.util.spec_from_file_location("score", folder / "score.py")
+    if spec is None or spec.loader is None:
+        raise SystemExit(f"no score.py in {folder}")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def asked(store: Store, case: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a case, in the native shape."""
+    *earlier, question = case["turns"]
+    request = interpret(
+        question, earlier=earlier, where=case.get("where") or "", as_of=parse_time(case["as_of"])
+    )
+    return as_json(answer(store, request))
+
+
+def keyword_matches(store: Store, case: dict[str, Any]) -> dict[str, Any]:
+    """The five best keyword matches, as an answer: what any search box would do."""
+    moment = parse_time(case["as_of"])
+    hits = store.retrieve(case["turns"][-1], limit=5, as_of=moment, where=case.get("where") or "")
+    claims = [
+        {
+            "text": hit.post.text,
+            "as_of": iso(hit.at),
+            "citations": [
+                {
+                    "id": hit.post.id,
+                    "author": hit.post.author,
+                    "created_at": iso(hit.post.created_at),
+                    "quote": hit.post.text,
+                }
+            ],
+        }
+        for hit in hits
+    ]
+    return {
+        "outcome": "answer" if claims else "not_enough_evidence",
+        "answer": "\n".join(hit.post.text for hit in hits),
+        "claims": claims,
+        "sources": [{"id": hit.post.id, "text": hit.post.text} for hit in hits],
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cases", type=Path, default=CASES)
+    parser.add_argument("--only", nargs="*", help="ids of cases")
+    parser.add_argument("--show", action="store_true", help="print every answer")
+    parser.add_argument("--baseline", action="store_true", help="score the five best keyword matches instead")
+    parser.add_argument("--out", type=Path, help="write judged answers as JSON lines")
+    options = parser.parse_args()
+    score, store = scorer(options.cases), Store.open(options.data)
+    rows, cpu, lines = [], [], []
+    for case in score.lines(options.cases / "natural" / "dev.jsonl"):
+        if options.only and case["id"] not in options.only:
+            continue
+        started = time.process_time()
+        given = (keyword_matches if options.baseline else asked)(store, case)
+        cpu.append(time.process_time() - started)
+        row = score.judged(case, given)
+        rows.append(row)
+        lines.append(json.dumps(row | {"given": given}, ensure_ascii=False))
+        if options.show:
+            print(f"\n== {case['id']} {case['turns']} -> {given['outcome']} useful={row['useful']}")
+            print(given.get("headline") or "")
+            for claim in given["claims"]:
+                print(f"  - {claim.get('label') or ''} {claim['text']}  [{claim['as_of'][:16]}]")
+    if options.out:
+        options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    score.natural_table(rows)
+    answerable = [row for row in rows if row["expected"] == "answer"]
+    refused = sum(row["outcome"] == "not_enough_evidence" for row in answerable)
+    unanswerable = [row for row in rows if row["expected"].startswith("not_enough")]
+    withheld = sum(row["outcome_right"] for row in unanswerable)
+    topics = [row["on_topic"] for row in rows if row["on_topic"] is not None]
+    print(
+        f"useful {sum(row['useful'] for row in rows)} of {len(rows)}; false refusals {refused} of {len(answerable)}; "
+        f"withheld {withheld} of {len(unanswerable)}; off topic {100 * (1 - statistics.mean(topics or [1])):.0f} %; "
+        f"CPU p50 {1000 * statistics.median(cpu):.0f} ms, p95 {1000 * sorted(cpu)[int(0.95 * (len(cpu) - 1))]:.0f} ms"
+    )
+    sys.exit(0 if all(row["useful"] for row in rows) else 1)
+
+
+if __name__ == "__main__":
+    main()

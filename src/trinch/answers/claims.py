@@ -1,0 +1,103 @@
+"""From a chosen span to a claim: who else says the like, which post to cite, how many posts and authors.
+
+The copies of what is quoted are counted in the whole corpus; the earliest original is the one cited.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from trinch.answers import evidence as weighing
+from trinch.answers.candidates import QuoteCandidate
+from trinch.answers.contradictions import denies
+from trinch.answers.evidence import PostGroup
+from trinch.answers.quote_check import supports
+from trinch.answers.types import Citation, CitedPost, Claim, Corpus, Hit
+
+CITATIONS = 3
+"""Most citations a sentence shows; `authors` and `posts` count all."""
+
+
+class Picked(NamedTuple):
+    """A span to quote, and the other posts that say the same with the offsets of where they say it."""
+
+    candidate: QuoteCandidate
+    agreeing: list[tuple[PostGroup, int, int]]
+    label: str = ""
+
+
+def cited(post: Hit, copies: int) -> CitedPost:
+    """A post as an answer lists it."""
+    at = post.post
+    return CitedPost(
+        id=at.id,
+        network=at.network,
+        url=at.url,
+        author=at.author,
+        created_at=at.created_at,
+        lang=at.lang,
+        text=at.text,
+        copies=copies,
+    )
+
+
+def agreeing(candidate: QuoteCandidate, found: Sequence[QuoteCandidate]) -> list[tuple[PostGroup, int, int]]:
+    """Other sources with a span that says the like: its numbers, and most of its words; none that denies it."""
+    here = candidate.source.best.post
+    denial = denies(here.text)
+    same: dict[str, tuple[PostGroup, int, int]] = {}
+    for other in found:
+        post = other.source.best.post
+        if post.id == here.id or post.id in same:
+            continue
+        shared = len(candidate.terms & other.terms) / max(len(candidate.terms | other.terms), 1)
+        if shared >= 0.4 and denies(post.text) == denial and supports(other.text, candidate.text):
+            same[post.id] = (other.source, other.span.start, other.span.end)
+    return list(same.values())
+
+
+def claim(
+    picked: Picked,
+    store: Corpus,
+    as_of: int,
+    retrieved: dict[tuple[str, str], Hit],
+    sources: list[CitedPost],
+) -> Claim:
+    """A claim with its citations; the copies of what is quoted are counted in the whole store."""
+    candidate, agreeing, label = picked
+    carriers = [h for h in store.copies(candidate.source.best, as_of=as_of) if h.at <= as_of]
+    copies = {(h.post.network, h.post.id) for h in carriers}
+    first = weighing.original(candidate.source, candidate.text, carriers)
+    start = first.best.post.text.find(candidate.text)
+    quoted = [(first, start, start + len(candidate.text)), *agreeing]
+    everywhere = {(hit.post.network, hit.post.id) for source, _, _ in quoted for hit in source.hits} | copies
+    ranked = quoted[:1] + sorted(quoted[1:], key=lambda q: (-q[0].weight, q[0].best.post.id))
+    shown: list[Citation] = []
+    voices: set[str] = set()
+    for source, start, end in ranked:
+        if len(shown) == CITATIONS or (shown and source.voice and source.voice in voices):
+            continue
+        voices.add(source.voice)
+        hit, post = source.best, source.best.post
+        retrieved[post.network, post.id] = hit
+        shown.append(
+            Citation(
+                id=post.id,
+                network=post.network,
+                url=post.url,
+                author=post.author,
+                created_at=post.created_at,
+                at=hit.at,
+                quote=post.text[start:end],
+                start=start,
+                end=end,
+            )
+        )
+        sources.append(cited(hit, len(source.hits) - 1))
+    return Claim(
+        text=shown[0].quote,
+        as_of=first.best.at,
+        authors=weighing.authors(source for source, _, _ in quoted),
+        posts=len(everywhere | {(first.best.post.network, first.best.post.id)}),
+        citations=tuple(shown),
+        label=label,
+    )

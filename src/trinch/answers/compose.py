@@ -1,0 +1,435 @@
+"""Which claims an answer holds, in which order and under which headline, by the task of the request."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from trinch.answers import lexicon
+from trinch.answers.candidates import QuoteCandidate, candidates, fitness, present_states, reports
+from trinch.answers.claims import Picked, agreeing
+from trinch.answers.contradictions import Denied, denied, denies, heard, paired, replaced
+from trinch.answers.count_timeline import QUIET, CountState, Report, agrees
+from trinch.answers.counts import counted, course
+from trinch.answers.evidence import PostGroup
+from trinch.answers.question import Question
+from trinch.answers.ranking import DAY, Scored, full_names, pick, score
+from trinch.answers.render import minute
+from trinch.answers.request import Request
+from trinch.answers.retrieval import Evidence
+from trinch.answers.types import Corpus, Outcome
+from trinch.posts.text import fold, tokens
+
+SIZES = {"summary": 6, "timeline": 8, "opinions": 6, "list": 5, "said_by": 5, "latest": 5, "changes": 5}
+"""Claims by task; `SIZE` for the others."""
+SIZE = 4
+HOLDS = 0.7
+"""Share of a claim's words that a span must hold to say the same."""
+OLD = 7 * DAY
+"""Where the newest post is older than this, the answer says so."""
+COUNTING = 0.15
+"""Share of the posts on a topic that count the dead from which on an answer gives their number."""
+FEW = 3
+"""Posts on a happening from which on an earlier one of the same name is left out."""
+
+
+class Draft(NamedTuple):
+    picked: list[Picked]
+    headline: str
+    outcome: Outcome
+
+
+class Material(NamedTuple):
+    """Everything about the evidence that composing looks at."""
+
+    request: Request
+    corpus: Corpus
+    as_of: int
+    found: list[QuoteCandidate]
+    reports: dict[str, list[Report]]
+    curves: dict[str, list[CountState]]
+    weight_of: Callable[[str], float]
+    scored: Scored
+
+    @property
+    def topic(self) -> str:
+        return self.request.topic or self.request.text
+
+    def frame(self, key: str, **values: object) -> str:
+        return lexicon.frame(self.request.lang, key, **values)
+
+    def size(self) -> int:
+        return self.request.limit or SIZES.get(self.request.task, SIZE)
+
+
+def material(request: Request, evidence: Evidence, corpus: Corpus, as_of: int) -> Material:
+    """Read the evidence into candidates, reports of counts and scores."""
+    found = [c for c in candidates(request.question, evidence) if not gives_orders(c)]
+    if not (request.question.period or request.task in ("said_by", "timeline")):
+        found = newest_happening(found)
+    reported = reports(request.question, evidence, found)
+    curves = present_states(reported)
+    weight_of = _idf(corpus)
+    return Material(
+        request, corpus, as_of, found, reported, curves, weight_of, score(request, found, curves, weight_of)
+    )
+
+
+def gives_orders(candidate: QuoteCandidate) -> bool:
+    """Whether a post addresses a program that reads it: such a post is no evidence."""
+    return len(lexicon.ADDRESSES_ASSISTANTS.intersection(tokens(candidate.source.best.post.text))) >= 2
+
+
+def newest_happening(found: Sequence[QuoteCandidate]) -> list[QuoteCandidate]:
+    """The candidates since the last silence of `QUIET`, if that parts off at least `FEW` posts."""
+    ordered = sorted(found, key=lambda c: (c.source.first, c.source.best.post.id))
+    start = 0
+    for i in range(1, len(ordered)):
+        if ordered[i].source.first - ordered[i - 1].source.first > QUIET:
+            posts = {c.source.best.post.id for c in ordered[i:]}
+            if len(posts) >= max(FEW, 0.1 * len(ordered)):
+                start = i
+    since = ordered[start].source.first if ordered else 0
+    return [c for c in found if c.source.first >= since]
+
+
+def _idf(corpus: Corpus) -> Callable[[str], float]:
+    size = corpus.num_posts + 1
+
+    @cache
+    def weight(term: str) -> float:
+        return math.log(size / (corpus.doc_freq(term) + 0.5))
+
+    return weight
+
+
+def compose(m: Material) -> Draft:
+    """The draft of an answer; without claims where nothing fits."""
+    if not m.found:
+        return Draft([], "", "not_enough_evidence")
+    if m.request.question.kind == "count" and m.request.question.measure:
+        draft = _toll_over_time(m) if m.request.task in ("timeline", "changes") else _count(m)
+        if draft.picked or m.request.task in ("question", "timeline", "changes"):
+            return draft
+    return _BY_TASK.get(m.request.task, _question)(m)
+
+
+def _count(m: Material) -> Draft:
+    picked, contradicted = counted(m.request.question, m.found, m.reports, m.curves)
+    if not picked:
+        return Draft([], "", "not_enough_evidence")
+    now = m.curves[m.request.question.measure][-1]
+    headline = ""
+    if m.request.question.measure != "unit":
+        headline = m.frame(
+            "count",
+            quantity=lexicon.name_of(m.request.lang, "quantities", m.request.question.measure).capitalize(),
+            value=f"{now.value:,.0f}" if now.value >= 10_000 else f"{now.value:.0f}",
+            time=minute(now.latest),
+        )
+    earlier = course(m.request.question, m.found, m.curves, 2)[:1]
+    reported = {p.candidate.source.best.post.id for p in picked}
+    rest = (
+        [p for p in earlier if p.candidate.source.best.post.id not in reported]
+        if m.request.question.newest
+        else []
+    )
+    return Draft(
+        [*picked, *rest][: m.request.limit or SIZE], headline, "conflicting" if contradicted else "answer"
+    )
+
+
+def _toll_over_time(m: Material) -> Draft:
+    picked = course(m.request.question, m.found, m.curves, m.request.limit or SIZES["timeline"])
+    picked.sort(key=lambda p: (p.candidate.source.first, p.candidate.source.best.post.id))
+    line = m.curves.get(m.request.question.measure, [])
+    if len(picked) < 2:
+        return Draft(picked, m.frame("timeline", topic=m.topic), "answer")
+    headline = m.frame(
+        "count_changed",
+        quantity=lexicon.name_of(m.request.lang, "quantities", m.request.question.measure).capitalize(),
+        first=f"{line[0].value:.0f}",
+        last=f"{line[-1].value:.0f}",
+        since=minute(line[0].since),
+        until=minute(line[-1].since),
+    )
+    return Draft(picked, headline, "answer")
+
+
+def _question(m: Material) -> Draft:
+    chosen = _chosen(m, m.size())
+    if not chosen:
+        return Draft([], "", "not_enough_evidence")
+    against = _against(m, chosen)
+    chosen = replaced(chosen, against, m.request.question)
+    lead = max(chosen[:3], key=lambda c: (c.share >= 0.999, -chosen.index(c)))
+    ordered = paired([lead, *(c for c in chosen if c is not lead)], against, m.request.question)
+    return _draft(m, ordered[: m.size()], _attribution(m, ordered[0]), "answer")
+
+
+def _attribution(m: Material, lead: QuoteCandidate) -> str:
+    """How many say the first claim."""
+    others = agreeing(lead, m.found)
+    if not others and len(lead.source.hits) == 1:
+        return m.frame("single")
+    return m.frame("question", posts=len({h.post.id for c in m.found for h in c.source.hits}))
+
+
+def _summary(m: Material) -> Draft:
+    """The lead answers: the present number of the dead where it is known; then how it came to that, earliest first."""
+    chosen = _chosen(m, m.size())
+    if not chosen:
+        return Draft([], "", "not_enough_evidence")
+    against = _against(m, chosen)
+    chosen = replaced(chosen, against, m.request.question)
+    state = m.curves["dead"][-1] if m.curves.get("dead") else None
+    if state and state.support >= 2 and _counts_matter(m):
+        chosen = _with_count(m, chosen, state)
+    ordered = paired(_in_time(m, chosen, state), against, m.request.question)
+    return _draft(m, ordered[: m.size()], m.frame("summary", topic=m.topic), "answer")
+
+
+def _counts_matter(m: Material) -> bool:
+    """Whether the topic is a kind of event, or a part of its posts that cannot be overlooked counts the dead."""
+    stating = {c.source.best.post.id for c in m.found for f in c.figures if f.quantity == "dead"}
+    named = any(term.role == "event" for term in m.request.question.terms)
+    return named or len(stating) >= COUNTING * len({c.source.best.post.id for c in m.found})
+
+
+def _with_count(m: Material, chosen: list[QuoteCandidate], state: CountState) -> list[QuoteCandidate]:
+    """`chosen` with a span that gives the number of the dead, in the language of the request if any does."""
+    reported = {(r.source.best.post.id, r.span.start) for r in state.reports}
+    options = [c for c in m.found if (c.source.best.post.id, c.span.start) in reported]
+    own = [c for c in options if c.source.best.post.lang == m.request.question.lang]
+    best = max(
+        own or options, key=lambda c: (round(fitness(m.request.question, c), 9), c.source.best.post.id)
+    )
+    given = [c for c in chosen if _states(c, state)]
+    if not given:
+        return [*chosen[: m.size() - 1], best]
+    if own and best not in given and not any(c in own for c in given):
+        return [best if c is given[0] else c for c in chosen if c not in given[1:]]
+    return chosen
+
+
+def _in_time(m: Material, chosen: Sequence[QuoteCandidate], state: CountState | None) -> list[QuoteCandidate]:
+    """What a person needs first in front, the others earliest first; of several with one replaced number the first."""
+    stating = [c for c in chosen if state and _states(c, state)]
+    own = [c for c in stating if c.source.best.post.lang == m.request.question.lang]
+    lead = (own or stating or list(chosen))[0]
+    reported = {f.value for f in lead.figures if f.quantity == "dead"}
+    kept = [lead]
+    for candidate in sorted(
+        (c for c in chosen if c is not lead), key=lambda c: (c.source.first, c.source.best.post.id)
+    ):
+        dead = {f.value for f in candidate.figures if f.quantity == "dead"}
+        if state is None or not dead or not dead <= reported:
+            kept.append(candidate)
+        reported |= dead
+    return kept
+
+
+def _states(candidate: QuoteCandidate, state: CountState) -> bool:
+    """Whether a span gives that number of the dead, or one that rounds it."""
+    return any(f.quantity == "dead" and agrees(f, state.value) for f in candidate.figures)
+
+
+def _list(m: Material) -> Draft:
+    summary = _summary(m)
+    picked = summary.picked[: m.size()]
+    if len(picked) < m.size():
+        places = [m.found.index(p.candidate) for p in picked]
+        more = pick(m.scored, m.size() - len(picked), chosen=places, worth=0.0)
+        picked = [*picked, *(Picked(m.found[i], agreeing(m.found[i], m.found)) for i in more)]
+    return Draft(picked, m.frame("list", topic=m.topic), summary.outcome)
+
+
+def _timeline(m: Material) -> Draft:
+    """One line per development: the best span of each of as many stretches of time as there are to be lines."""
+    order = sorted(
+        range(len(m.found)), key=lambda i: (m.found[i].source.first, m.found[i].source.best.post.id)
+    )
+    good = [i for i in order if m.scored.scores[i] >= 0.1 * m.scored.scores.max()]
+    chosen: list[int] = []
+    for part in (*_by_duration(m, good), *_by_number(m, good)):
+        if len(chosen) < m.size():
+            chosen += pick(m.scored, 1, among=part, chosen=chosen)
+    chosen.sort(key=lambda i: (m.found[i].source.first, m.found[i].source.best.post.id))
+    return _draft(m, [m.found[i] for i in chosen], m.frame("timeline", topic=m.topic))
+
+
+def _by_duration(m: Material, order: Sequence[int]) -> list[list[int]]:
+    """Candidates in time order, cut into half as many stretches of equal duration as there are to be lines."""
+    first, last = m.found[order[0]].source.first, m.found[order[-1]].source.first
+    parts: list[list[int]] = [[] for _ in range(max(2, m.size() // 2))]
+    for i in order:
+        share = (m.found[i].source.first - first) / max(last - first, 1)
+        parts[min(int(share * len(parts)), len(parts) - 1)].append(i)
+    return [part for part in parts if part]
+
+
+def _by_number(m: Material, order: Sequence[int]) -> list[list[int]]:
+    """Candidates in time order, cut into as many stretches of equally many as there are to be lines."""
+    return [part.tolist() for part in np.array_split(np.array(order, dtype=int), min(m.size(), len(order)))]
+
+
+def _latest(m: Material) -> Draft:
+    """The best of the newest, newest first."""
+    good = [i for i in range(len(m.found)) if m.scored.scores[i] >= 0.2 * m.scored.scores.max()]
+    newest = max((m.found[i].source.first for i in good), default=0)
+    for hours in (6, 24, 96, 24 * 365):
+        recent = [i for i in good if m.found[i].source.first >= newest - hours * DAY // 24]
+        if len({m.found[i].source.best.post.id for i in recent}) >= 2 * m.size():
+            break
+    chosen = pick(m.scored, m.size(), among=recent)
+    chosen.sort(key=lambda i: (-m.found[i].source.first, m.found[i].source.best.post.id))
+    period = m.request.question.period
+    if m.request.task == "changes" and period:
+        headline = m.frame("changes", topic=m.topic, since=minute(period.since))
+    else:
+        headline = m.frame("latest", topic=m.topic)
+    return _draft(m, [m.found[i] for i in chosen], headline)
+
+
+def sentiment(text: str) -> int:
+    """1 for a text with more words of praise than of blame, -1 for the reverse, else 0; a negation turns the next."""
+    value, words = 0, tokens(text)
+    for i, word in enumerate(words):
+        sign = (word in lexicon.POSITIVE) - (word in lexicon.NEGATIVE)
+        turned = any(
+            before in lexicon.NEGATIONS or before.endswith("nt") for before in words[max(0, i - 2) : i]
+        )
+        value += -sign if turned else sign
+    return (value > 0) - (value < 0)
+
+
+def _opinions(m: Material) -> Draft:
+    """Both sides with a quote each, and their shares among the posts with a clear opinion."""
+    signs = [sentiment(c.text) for c in m.found]
+    spoken = [i for i, c in enumerate(m.found) if c.near >= HOLDS / 2 and not c.text.endswith("?")]
+    sides = {sign: [i for i in spoken if signs[i] == sign] for sign in (1, -1, 0)}
+    half = max(1, (m.size() + 1) // 2)
+    liked = pick(m.scored, half, among=sides[1])
+    disliked = pick(m.scored, half, among=sides[-1], chosen=liked)
+    others = pick(m.scored, m.size() - len(liked) - len(disliked), among=sides[0], chosen=[*liked, *disliked])
+    chosen = [*liked, *disliked, *others]
+    labels = {1: m.frame("positive"), -1: m.frame("negative"), 0: m.frame("other")}
+    picked = [Picked(m.found[i], agreeing(m.found[i], m.found), labels[signs[i]]) for i in chosen]
+    posts = [{m.found[i].source.best.post.id for i in sides[sign]} for sign in (1, -1)]
+    total = len(posts[0] | posts[1])
+    if total < FEW:
+        return Draft(picked, m.frame("mixed", topic=m.topic), "answer")
+    positive = round(100 * len(posts[0]) / (len(posts[0]) + len(posts[1])))
+    headline = m.frame("opinions", topic=m.topic, positive=positive, negative=100 - positive, total=total)
+    return Draft(picked, headline, "answer")
+
+
+def _explain(m: Material) -> Draft:
+    chosen = _chosen(m, m.size())
+    if not chosen:
+        return Draft([], "", "not_enough_evidence")
+    against = _against(m, chosen)
+    ordered = paired(replaced(chosen, against, m.request.question), against, m.request.question)
+    return _draft(m, ordered[: m.size()], m.frame("explain"), "answer")
+
+
+def _verify(m: Material) -> Draft:
+    """The verdict with the number of posts on each side; denials first."""
+    needed = [term for term in m.request.question.terms if term.needed]
+    names = full_names(m.request.topic)
+    about = [
+        i
+        for i, c in enumerate(m.found)
+        if all(not t.forms.isdisjoint(c.source.best.terms) for t in needed)
+        and (not names or any(name in fold(c.source.best.post.text) for name in names))
+        and _predicate(m.request.question, c) >= HOLDS / 2
+    ]
+    against = [i for i in about if denies(m.found[i].text)]
+    said = [
+        i
+        for i in about
+        if m.found[i].share >= HOLDS
+        and _predicate(m.request.question, m.found[i]) >= HOLDS
+        and i not in against
+        and lexicon.CONDITIONAL.isdisjoint(tokens(m.found[i].text))
+        and not m.found[i].text.rstrip("\"”'").endswith("?")
+    ]
+    supporting = len({m.found[i].source.best.post.id for i in said})
+    denying = len({m.found[i].source.best.post.id for i in against})
+    if not supporting and not denying:
+        return Draft([], "", "not_enough_evidence")
+    verdict, outcome = _verdict(m, supporting, denying, said)
+    denials = pick(m.scored, 2, among=against, worth=0.0)
+    claims = pick(m.scored, m.size() - len(denials), among=said, chosen=denials)
+    headline = m.frame(verdict, supporting=supporting, denying=denying)
+    return _draft(m, [m.found[i] for i in [*denials, *claims]], headline, outcome)
+
+
+def _predicate(question: Question, candidate: QuoteCandidate) -> float:
+    """The share of what is claimed, by weight, that the post of a span holds, names left aside; 1 where that is all."""
+    said = [term for term in question.terms if term.role in ("word", "event")]
+    total = sum(term.weight for term in said)
+    held = frozenset(candidate.source.best.terms)
+    return sum(term.weight for term in said if not term.forms.isdisjoint(held)) / total if total else 1.0
+
+
+def _verdict(m: Material, supporting: int, denying: int, said: Sequence[int]) -> tuple[str, Outcome]:
+    hedged = sum(
+        not lexicon.HEARSAY.isdisjoint(tokens(m.found[i].text)) or m.found[i].text.rstrip().endswith("?")
+        for i in said
+    )
+    if denying and 2 * denying >= supporting:
+        return "denied", "conflicting"
+    if denying:
+        return "disputed", "conflicting"
+    if supporting < FEW or 2 * hedged >= supporting:
+        return "unverified", "answer"
+    return "supported", "answer"
+
+
+def _said_by(m: Material) -> Draft:
+    chosen = _chosen(m, m.size(), worth=0.02)
+    return _draft(m, chosen, m.frame("said_by", author=_handle(m), topic=m.topic) if chosen else "")
+
+
+def _handle(m: Material) -> str:
+    return next((c.source.best.post.author for c in m.found if c.source.best.post.author), m.request.author)
+
+
+_BY_TASK: dict[str, Callable[[Material], Draft]] = {
+    "summary": _summary,
+    "list": _list,
+    "timeline": _timeline,
+    "latest": _latest,
+    "changes": _latest,
+    "opinions": _opinions,
+    "explain": _explain,
+    "verify": _verify,
+    "said_by": _said_by,
+}
+
+
+def _chosen(m: Material, limit: int, worth: float = 0.15) -> list[QuoteCandidate]:
+    return [m.found[i] for i in pick(m.scored, limit, worth=worth)]
+
+
+def _against(m: Material, chosen: Sequence[QuoteCandidate]) -> dict[str, Denied]:
+    """What is said against the chosen spans, in other posts on the topic and in replies to them."""
+    return heard(chosen, m.corpus, m.as_of) | denied(m.request.question, m.found, m.weight_of)
+
+
+def _draft(
+    m: Material, ordered: Sequence[QuoteCandidate], headline: str, outcome: Outcome = "answer"
+) -> Draft:
+    picked = [Picked(candidate, agreeing(candidate, m.found)) for candidate in ordered]
+    return Draft(picked, headline, outcome if picked else "not_enough_evidence")
+
+
+def age_note(m: Material, groups: Sequence[PostGroup]) -> str:
+    """A sentence on how old the newest evidence is, where it is old; empty where it is not."""
+    newest = max((group.first for group in groups), default=m.as_of)
+    if m.as_of - newest < OLD or m.request.question.period or m.request.task == "said_by":
+        return ""
+    return m.frame("old", time=minute(newest), days=(m.as_of - newest) // DAY)

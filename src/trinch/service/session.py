@@ -1,0 +1,119 @@
+"""An open store for Python programs: `trinch.open` and what can be done with the result."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, TypeAlias
+
+from trinch.answers.types import Answer
+from trinch.llm.interface import Setting
+from trinch.posts.schema import Event, Post
+from trinch.service import ask, ingest, search
+from trinch.store.query import parse_time
+from trinch.store.stats import Stats, stats
+from trinch.store.store import Hit, Store
+from trinch.store.writer import Totals
+
+Time: TypeAlias = str | int | datetime | None
+"""RFC 3339 or a date, microseconds since 1970, or a datetime (UTC where it has no zone); None is now."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def open(path: str | Path) -> "Session":
+    """Open the store in a folder; an empty one is created where there is none."""
+    return Session(path)
+
+
+class Session:
+    """An open store. Use one per thread; other processes may have the same folder open."""
+
+    def __init__(self, path: str | Path) -> None:
+        self._store = Store.open(path)
+        self._store.catch_up()
+
+    def __enter__(self) -> "Session":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<trinch store {str(self._store.data)!r}, {self._store.num_posts:,} posts>"
+
+    def close(self) -> None:
+        """Close the store."""
+        self._store.log.close()
+
+    def ask(
+        self,
+        question: str,
+        *,
+        earlier: Sequence[str] = (),
+        where: str = "",
+        as_of: Time = None,
+        model: str = "",
+        model_name: str = "",
+    ) -> Answer:
+        """Answer a question in exact quotes from posts; `outcome` is `answer` or `not_enough_evidence`.
+
+        `where` holds search operators that every post must satisfy, `earlier` the questions before this one.
+        `model` is the address of an OpenAI-compatible server or the folder of a Grok, which may rewrite quotes.
+        Raises QuestionError for an empty question, QueryError for operators that cannot be parsed.
+        """
+        request = ask.interpret(question, earlier=earlier, where=where, as_of=micros(as_of))
+        return ask.answer(self._store, request, Setting(model, model_name) if model else None)
+
+    def search(
+        self,
+        query: str,
+        *,
+        earlier: Sequence[str] = (),
+        where: str = "",
+        limit: int = 10,
+        sort: Literal["relevance", "latest"] = "relevance",
+        as_of: Time = None,
+    ) -> list[Hit]:
+        """The best or newest posts that match a query of X's operators. Raises QueryError."""
+        return search.search(
+            self._store, query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=micros(as_of)
+        ).hits
+
+    def get(self, key: str, *, as_of: Time = None) -> Hit | None:
+        """The post with an id (bare, or `network:id`), if it is visible."""
+        return self._store.get(key, micros(as_of))
+
+    def posts(self, *, as_of: Time = None) -> Iterator[Post]:
+        """Every visible post, in the order of ingestion."""
+        return self._store.posts(micros(as_of))
+
+    def ingest(
+        self, source: str | Path | Iterable[str | Path] | Iterable[Event], format: str = "auto"
+    ) -> Totals:
+        """Ingest a file, several files, or events; returns when all is durable and searchable.
+
+        Raises Stopped where a file cannot be read; what was read before it stays ingested.
+        """
+        if isinstance(source, str | Path):
+            return ingest.ingest(self._store.data, [str(source)], format)
+        items = list(source) if isinstance(source, list | tuple) else source
+        if isinstance(items, list) and items and all(isinstance(item, str | Path) for item in items):
+            return ingest.ingest(self._store.data, [str(item) for item in items], format)
+        return ingest.ingest_events(self._store, items)  # type: ignore[arg-type]
+
+    def stats(self) -> Stats:
+        """Posts by network, language and day; how far each index is behind; sizes on disk."""
+        return stats(self._store)
+
+
+def micros(time: Time) -> int | None:
+    """Microseconds since 1970. Raises ValueError for a text that is not a time."""
+    if isinstance(time, str):
+        return parse_time(time)
+    if isinstance(time, datetime):
+        moment = time if time.tzinfo else time.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // timedelta(microseconds=1)
+    return time

@@ -1,0 +1,85 @@
+"""Each task of a request gives its own kind of answer, in the language of the request."""
+
+import pytest
+
+from tests.answers.fake import FERRY, NOISE, FakeCorpus, us
+from trinch.answers.answer import answer
+from trinch.answers.question import corrected
+from trinch.answers.request import chat_kind, interpret, is_style
+from trinch.answers.types import Answer
+
+CORPUS = FakeCorpus(FERRY + NOISE)
+AS_OF = us("2031-05-02T21:00+00:00")
+
+
+def ask(text: str) -> Answer:
+    return answer(CORPUS, text, AS_OF)
+
+
+@pytest.mark.parametrize(
+    ("text", "task", "topic"),
+    [
+        ("Summarise the Port Halden ferry accident", "summary", "Port Halden ferry accident"),
+        ("timeline of the Port Halden ferry accident", "timeline", "Port Halden ferry accident"),
+        ("why did the ferry hit the pier?", "explain", "ferry hit the pier"),
+        ("3 bullet points on the Port Halden ferry accident", "list", "Port Halden ferry accident"),
+        ("What's the latest on the ferry Aurelia?", "latest", "ferry Aurelia"),
+        ("opinions on the ferry Aurelia", "opinions", "ferry Aurelia"),
+        ("Is it true that the Aurelia sank?", "verify", "Aurelia sank"),
+        ("Résume-moi l'accident de Port Halden", "summary", "l'accident de Port Halden"),
+        ("cronología del accidente de Port Halden", "timeline", "accidente de Port Halden"),
+    ],
+)
+def test_a_request_is_read_for_its_task_and_its_topic(text: str, task: str, topic: str) -> None:
+    read = interpret(text, AS_OF, CORPUS)
+    assert (read.task, read.topic) == (task, topic)
+
+
+def test_a_timeline_runs_forward_and_the_latest_backward() -> None:
+    forward = [claim.as_of for claim in ask("timeline of the Port Halden ferry accident").claims]
+    backward = [claim.as_of for claim in ask("what is the latest on the Port Halden ferry accident").claims]
+    assert len(forward) >= 3
+    assert forward == sorted(forward)
+    assert len(backward) >= 2
+    assert backward == sorted(backward, reverse=True)
+
+
+def test_a_list_has_the_wanted_length() -> None:
+    assert len(ask("give me 3 bullet points on the Port Halden ferry accident").claims) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("hi", "greeting"),
+        ("merci beaucoup", "thanks"),
+        ("¿quién eres?", "identity"),
+        ("what can you do?", "capabilities"),
+    ],
+)
+def test_small_talk_is_answered_without_posts(text: str, kind: str) -> None:
+    given = ask(text)
+    assert chat_kind(text) == kind
+    assert (given.outcome, given.claims, given.task) == ("chat", (), "chat")
+    assert given.answer
+
+
+def test_a_refusal_names_what_found_nothing() -> None:
+    given = ask("what happened to Zanthippe Quillfeather in Port Halden?")
+    assert given.outcome == "not_enough_evidence"
+    assert "zanthippe" in given.headline
+    assert given.nearest
+
+
+def test_the_frame_is_in_the_language_of_the_request_or_the_one_it_names() -> None:
+    assert ask("que s'est-il passé à Port Halden ?").headline.startswith("Ce que disent")
+    assert ask("what happened in Port Halden? in Spanish please").headline.startswith("Lo que dicen")
+    assert is_style("in French please")
+    assert not is_style("what happened in Port Halden?")
+
+
+def test_a_misspelt_common_word_is_corrected_and_a_known_one_left() -> None:
+    posts = [hit.post for hit in CORPUS.hits]
+    many = FakeCorpus([p for n in range(8) for p in posts])
+    assert corrected("larkfeild", many) == "larkfield"
+    assert corrected("larkfield", many) == "larkfield"

@@ -1,0 +1,240 @@
+"""Check, repair, rebuild, backup and restore: damage is found, and what the log still holds comes back."""
+
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from trinch.posts import schema as ev
+from trinch.posts.schema import Post
+from trinch.store.database import SCHEMA_VERSION, StoreError
+from trinch.store.log import Log
+from trinch.store.maintenance import backup, check, rebuild, repair, restore
+from trinch.store.store import Store
+
+NOON = 1_366_000_000_000_000
+NUMBER = 300
+
+
+def created(n: int, text: str = "") -> ev.Created:
+    text = text or f"the ferry {n} is late"
+    post = Post(network="x", id=f"id{n}", text=text, created_at=NOON, author_id="a", lang="en")
+    return ev.Created(at=NOON + n, network="x", post=post)
+
+
+def make(folder: Path) -> Path:
+    store = Store.open(folder)
+    store.ingest([created(n) for n in range(NUMBER)], {"live": "7"})
+    store.ingest([ev.Deleted(at=NOON, network="x", id="id5")])
+    store.catch_up()
+    store.close()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("original"))
+
+
+@pytest.fixture
+def data(original: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(original, tmp_path / "data"))
+
+
+def found(data: Path) -> set[str]:
+    store = Store.open(data)
+    store.catch_up()
+    hits = {hit.post.id for hit in store.search("ferry", limit=NUMBER * 2)}
+    store.close()
+    return hits
+
+
+ALL = {f"id{n}" for n in range(NUMBER)} - {"id5"}
+
+
+def test_a_sound_store_has_no_problems(data: Path) -> None:
+    report = check(data)
+    assert report.problems == []
+    assert (report.events, report.erased, report.posts, report.indexed) == (
+        NUMBER + 1,
+        1,
+        NUMBER - 1,
+        NUMBER - 1,
+    )
+
+
+def test_after_a_clean_stop_the_database_file_alone_is_whole(data: Path, tmp_path: Path) -> None:
+    (tmp_path / "copy").mkdir()
+    shutil.copy(data / "ocean.db", tmp_path / "copy" / "ocean.db")
+    assert found(tmp_path / "copy") == ALL
+
+
+def test_closing_empties_the_write_ahead_log_though_others_have_the_store_open(tmp_path: Path) -> None:
+    other = Log(tmp_path / "ocean.db")
+    store = Store.open(tmp_path)
+    store.ingest([created(1)])
+    assert (tmp_path / "ocean.db-wal").stat().st_size > 0
+    store.close()
+    assert (tmp_path / "ocean.db-wal").stat().st_size == 0
+    other.close()
+
+
+def test_commits_are_synchronous(tmp_path: Path) -> None:
+    db = Log(tmp_path / "ocean.db")._db
+    assert db.execute("PRAGMA synchronous").fetchone() == (2,), "FULL: on disk when append returns"
+    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert db.execute("PRAGMA secure_delete").fetchone() == (1,)
+
+
+def corrupt(data: Path, rng: random.Random, other: Path) -> str:
+    """Truncate, flip, remove or swap one file of a store; what was done."""
+    files = sorted(path for path in data.rglob("*") if path.is_file() and ".lock" not in path.name)
+    file = rng.choice([path for path in files if path.stat().st_size and path.name != ".managed.json"])
+    how = rng.choice(["truncate", "flip", "remove", "swap"])
+    content = bytearray(file.read_bytes())
+    if how == "truncate":
+        file.write_bytes(content[: rng.randrange(len(content))])
+    elif how == "flip":
+        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        file.write_bytes(content)
+    elif how == "remove":
+        file.unlink()
+    else:
+        source = rng.choice([path for path in files if path != file and path.read_bytes() != content])
+        shutil.copy(source, file)
+    return f"{how} {file.name}"
+
+
+def run_corruptions(original: Path, folder: Path, first: int, number: int) -> None:
+    for seed in range(first, first + number):
+        data = Path(shutil.copytree(original, folder / str(seed)))
+        what = f"seed {seed}: {corrupt(data, random.Random(seed), original)}"
+        before = {path: path.read_bytes() for path in data.rglob("*") if path.is_file()}
+        report = check(data)
+        assert {path: path.read_bytes() for path in before} == before, f"a check changes nothing ({what})"
+        if not (data / "ocean.db").exists():
+            assert report.problems, what
+            continue
+        repair(data)
+        hits = found(data)
+        if "ocean.db" not in what:
+            assert hits == ALL, what
+        assert hits <= ALL, what
+        if not report.problems:
+            assert hits == ALL, f"not detected, and something is lost ({what})"
+        shutil.rmtree(data)
+
+
+def test_random_corruptions_are_detected_and_repaired(original: Path, tmp_path: Path) -> None:
+    run_corruptions(original, tmp_path, 0, 12)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_very_many_random_corruptions(original: Path, tmp_path: Path) -> None:
+    run_corruptions(original, tmp_path, 10**6, int(os.environ.get("TRINCH_CORRUPTIONS", "1000")))
+
+
+def test_a_damaged_log_gives_back_every_event_that_can_be_read(data: Path) -> None:
+    content = bytearray((data / "ocean.db").read_bytes())
+    place = content.index(b"the ferry 7 is late")
+    content[place] ^= 1
+    (data / "ocean.db").write_bytes(content)
+    assert "event 8 is damaged" in check(data).problems[0].what
+    assert repair(data).repaired
+    assert found(data) == ALL - {"id7"}
+    assert list(data.glob("ocean.db.damaged-*")), "the damaged file is kept"
+    assert check(data).problems == []
+    log = Log(data / "ocean.db")
+    assert log.cursor("live") == "7"
+    assert log.append([created(5)]).duplicates == 1, "what was deleted stays deleted"
+    log.close()
+
+
+def test_data_of_a_later_release_is_refused_and_left_alone(data: Path) -> None:
+    db = sqlite3.connect(data / "ocean.db")
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    db.close()
+    before = (data / "ocean.db").read_bytes()
+    with pytest.raises(StoreError, match="later release"):
+        Store.open(data)
+    assert "later release" in check(data).problems[0].what
+    with pytest.raises(StoreError, match="later release"):
+        repair(data)
+    assert (data / "ocean.db").read_bytes() == before
+
+
+def test_an_empty_log_beside_a_full_index_is_refused(data: Path) -> None:
+    (data / "ocean.db").unlink()
+    assert check(data).problems[0].what == "missing"
+    store = Store.open(data)
+    with pytest.raises(StoreError, match="Put the file back"):
+        store.catch_up()
+    assert store.num_posts == len(ALL), "the index is left alone"
+    store.close()
+    assert rebuild(data) == 0
+
+
+def test_an_index_without_its_meta_file_is_built_again(data: Path) -> None:
+    (data / "text" / "meta.json").unlink()
+    assert [problem.file for problem in check(data).problems] == ["text/meta.json"]
+    assert found(data) == ALL
+
+
+def test_an_index_of_another_log_is_reported_and_built_again(data: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    store = Store.open(other)
+    store.ingest([created(n, "another ferry") for n in range(NUMBER + 1)])
+    store.close()
+    shutil.copy(other / "ocean.db", data / "ocean.db")
+    assert [problem.file for problem in check(data).problems] == ["text/owner"]
+    assert found(data) == {f"id{n}" for n in range(NUMBER + 1)}
+
+
+def test_a_backup_of_a_store_in_use_restores_it(data: Path, tmp_path: Path) -> None:
+    store = Store.open(data)
+    store.ingest([created(1000)])
+    assert backup(data, tmp_path / "backup") == NUMBER + 2
+    store.ingest([created(1001)])
+    assert restore(tmp_path / "backup", tmp_path / "new") == NUMBER + 2
+    assert found(tmp_path / "new") == ALL | {"id1000"}
+    with pytest.raises(StoreError, match="--replace"):
+        restore(tmp_path / "backup", data)
+    restore(tmp_path / "backup", data, replace=True)
+    assert found(data) == ALL | {"id1000"}
+    assert {hit.post.id for hit in store.search("ferry", limit=1000)} == ALL | {"id1000"}
+    store.close()
+    with pytest.raises(StoreError, match="already holds a store"):
+        backup(data, tmp_path / "backup")
+
+
+def test_data_of_release_0_1_0_is_upgraded(tmp_path: Path) -> None:
+    script = (Path(__file__).parent / "schema_0_1_0.sql").read_text()
+    db = sqlite3.connect(tmp_path / "ocean.db")
+    db.executescript(script)
+    db.close()
+    log = Log(tmp_path / "ocean.db")
+    assert [version.post.text for version in log.visible([1, 2, 3]).values()] == ["shown"]
+    assert log.visible([1])[1].post.author == "anna"
+    again = ev.AccountRestored(at=NOON + 9, network="x", author_id="b", reason="protected")
+    log.append([again])
+    assert [version.post.text for version in log.visible([1, 2, 3]).values()] == ["shown", "protected"]
+    log.close()
+    assert check(tmp_path).problems[0].file == "text/meta.json"
+
+
+@pytest.mark.parametrize("verb", [["check"], ["search", "ferry"], ["stats"]])
+def test_a_damaged_store_is_an_error_for_people(data: Path, verb: list[str]) -> None:
+    content = bytearray((data / "ocean.db").read_bytes())
+    content[:50] = os.urandom(50)
+    (data / "ocean.db").write_bytes(content)
+    command = [sys.executable, "-m", "trinch.cli.main", *verb, "--data", str(data)]
+    done = subprocess.run(command, capture_output=True)
+    assert done.returncode == 1
+    assert b"check --repair" in done.stderr
+    assert b"Traceback" not in done.stderr
