@@ -8,20 +8,30 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+torch = pytest.importorskip("torch", reason="needs the extra reader-train: skipped")
+for name in ("onnx", "onnxruntime", "sentencepiece"):
+    pytest.importorskip(name, reason="needs the extra reader-train: skipped")
 
-from trinch.reader.model import PIECES, WEIGHTS  # noqa: E402
-from trinch.reader.pieces import Pieces  # noqa: E402
-from trinch.training.reader import measure  # noqa: E402
+from trinch.reader.model import Reader  # noqa: E402
+from trinch.reader.pieces import SPECIAL, Pieces  # noqa: E402
+from trinch.training.reader import evaluate, export, measure, run  # noqa: E402
 from trinch.training.reader.base import dequantize  # noqa: E402
 from trinch.training.reader.examples import Example, rows, span_of  # noqa: E402
 from trinch.training.reader.fit import Batch as TrainingBatch  # noqa: E402
 from trinch.training.reader.fit import fit, loss_of  # noqa: E402
 from trinch.training.reader.labels import Facets  # noqa: E402
+from trinch.training.reader.mixture import Mixture  # noqa: E402
 from trinch.training.reader.network import Network, Size  # noqa: E402
-from trinch.training.reader.retrieved import judge  # noqa: E402
+from trinch.training.reader.retrieved import Candidate, Request, judge  # noqa: E402
+from trinch.training.reader.vocabulary import model_of  # noqa: E402
 
 FOLDER = Path(__file__).parents[2] / "benchmarks" / "data" / "reader"
+
+
+def letters() -> bytes:
+    """A piece model of single letters."""
+    names = [*SPECIAL, "▁", *"abcdefghijklmnopqrstuvwxyzDI?"]
+    return model_of(names, [0.0] * len(SPECIAL) + [-3.0] * (len(names) - len(SPECIAL)))
 
 
 def facets() -> Facets:
@@ -107,7 +117,7 @@ def test_span_of_finds_the_answer() -> None:
 
 def test_a_small_network_learns_and_repeats() -> None:
     """The loss falls, frozen weights stay, and the same seed gives the same weights."""
-    pieces = Pieces((WEIGHTS / PIECES).read_bytes())
+    pieces = Pieces(letters())
     examples = [
         Example("t", "a", "who won?", "Denmark won the contest", 1.0, 0, 7),
         Example("t", "a", "who won?", "I like tacos", 0.0),
@@ -117,9 +127,9 @@ def test_a_small_network_learns_and_repeats() -> None:
         torch.manual_seed(1)
         network = Network(Size(len(pieces), 32, 2, 2, 64), frozen=1)
         batch = TrainingBatch(pieces, examples[:2])
-        before = float(loss_of(network.eval(), batch))
+        before = loss_of(network.eval(), batch).item()
         fit(network, pieces, examples, epochs=6, size=8, rate=5e-3, report=lambda line: None)
-        return network, before, float(loss_of(network, batch))
+        return network, before, loss_of(network, batch).item()
 
     torch.manual_seed(1)
     first = Network(Size(len(pieces), 32, 2, 2, 64), frozen=1)
@@ -128,3 +138,61 @@ def test_a_small_network_learns_and_repeats() -> None:
     assert torch.equal(first.word.weight, network.word.weight)
     again, *_ = trained()
     assert all(torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True))
+
+
+def test_ranking_counts_only_requests_that_have_an_answer() -> None:
+    """A scorer that knows the answer puts it first; one without an answer among its candidates is left out."""
+    good, bad = Candidate("yes", 1.0, -1, -1), Candidate("no", 0.0, -1, -1)
+    found = [
+        Request("a", "en", "q", "question", [bad, bad, good]),
+        Request("b", "fr", "q", "question", [bad]),
+    ]
+    ranks = evaluate.ranking(lambda request, texts: [float(text == "yes") for text in texts], found)
+    assert ranks["requests"] == 1
+    assert ranks["plain"] == {1: 0, 3: 1, 5: 1, 10: 1}
+    assert ranks["read"] == {1: 1, 3: 1, 5: 1, 10: 1}
+    assert ranks["answerable_auc"] == 1.0
+    assert list(ranks["by_language"]) == ["en"]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_publish_writes_what_the_reader_loads(tmp_path: Path) -> None:
+    """Export, calibration and measures in one go."""
+    model = letters()
+    pieces = Pieces(model)
+    torch.manual_seed(3)
+    network = Network(Size(len(pieces), 32, 2, 2, 64)).eval()
+    pairs = [
+        Example("t", "a", "who won", text, float(n % 2)) for n, text in enumerate(["denmark", "tacos"] * 4)
+    ]
+    asked = Request(
+        "a", "en", "who won", "question", [Candidate(e.passage, e.label, -1, -1) for e in pairs[:2]]
+    )
+    results = run.publish(network, model, Mixture(pairs, {"events": pairs}, [asked]), tmp_path)
+    fixed = json.loads((tmp_path / "reader.json").read_text())
+    assert fixed == results["calibration"]
+    assert results["requests"]["requests"] == 1
+    (reading,) = Reader(tmp_path).score("who won", ["denmark"])
+    assert 0.0 < reading.answers < 1.0
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_file_computes_what_pytorch_computes(tmp_path: Path) -> None:
+    """The fp32 file to rounding at every length; the int8 file nearly."""
+    import onnxruntime
+
+    pieces = Pieces(letters())
+    torch.manual_seed(3)
+    network = Network(Size(len(pieces), 32, 2, 2, 64)).eval()
+    plain, small = tmp_path / "plain.onnx", tmp_path / "small.onnx"
+    export.to_onnx(network, plain)
+    export.quantize(plain, small)
+    exact, close = onnxruntime.InferenceSession(str(plain)), onnxruntime.InferenceSession(str(small))
+    for passage in ("denmark", "a", "denmark won the contest in the end " * 3):
+        batch = TrainingBatch(pieces, [Example("t", "a", "who won", passage, 1.0)])
+        inputs = {"ids": batch.ids.numpy(), "segments": batch.segments.numpy()}
+        with torch.no_grad():
+            wanted = [part.numpy() for part in network(batch.ids, batch.segments)]
+        for part, found in zip(wanted, exact.run(None, inputs), strict=True):
+            assert abs(part - found).max() < 1e-5
+        assert abs(wanted[0] - close.run(None, inputs)[0]).max() < 0.1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any, NamedTuple
@@ -61,7 +62,7 @@ class Reader:
 
     def _read(self, request: str, passage: str) -> Reading:
         pair = encode_pair(self._pieces, request, passage)
-        if not pair.begins or not request.strip():
+        if not pair.begins or pair.segments.count(0) == 2:  # the two marks alone: nothing was asked
             return Reading(0.0, 0, 0)
         inputs = {"ids": np.array([pair.ids]), "segments": np.array([pair.segments])}
         answers, begins, ends = self._session.run(None, inputs)
@@ -86,12 +87,9 @@ _loaded: list[Reader] = []
 
 
 def available() -> bool:
-    """Whether the weights are here and onnxruntime is installed."""
-    try:
-        import onnxruntime  # noqa: F401
-    except ImportError:
-        return False
-    return all((WEIGHTS / name).is_file() for name in (MODEL, PIECES, SETTINGS))
+    """Whether the weights are here and the extra `reader` (onnxruntime, sentencepiece) is installed."""
+    installed = all(find_spec(name) is not None for name in ("onnxruntime", "sentencepiece"))
+    return installed and all((WEIGHTS / name).is_file() for name in (MODEL, PIECES, SETTINGS))
 
 
 def load() -> Reader | None:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import sentencepiece
 
 BEGIN, PADDING, END, UNKNOWN = 0, 1, 2, 3
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
@@ -37,6 +36,8 @@ class Pieces:
     """A SentencePiece unigram model over NFKC text."""
 
     def __init__(self, model: bytes) -> None:
+        import sentencepiece  # of the extra `reader`: not needed to import this module
+
         self._model = sentencepiece.SentencePieceProcessor(model_proto=model)
 
     def __len__(self) -> int:

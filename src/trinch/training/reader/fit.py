@@ -93,7 +93,7 @@ def fit(
                 group["lr"] = rate * min(1.0, (done + 1) / (0.05 * total), 0.02 + 1.2 * (1 - spent))
             loss = loss_of(network, Batch(pieces, chunk))
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(weights, 1.0)
             optimizer.step()
             done += 1
