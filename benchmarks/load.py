@@ -33,7 +33,7 @@ from rich.table import Table
 
 from benchmarks import corpus, ingest, search
 from benchmarks.machine import Options, Row, as_dicts, describe, percentile
-from trinch.posts.formats import FORMATS
+from trinch.posts import formats
 from trinch.store.writer import Writer
 
 TOKEN = secrets.token_urlsafe(24)
@@ -69,7 +69,7 @@ class Seen:
 
 def feed(data: Path, lines: Path, rate: float, stop: Event) -> None:
     """Ingest a file at a pace, acknowledging ten times a second; runs in a process of its own."""
-    parse, writer, taken, started = FORMATS["x"], Writer(data), 0, time.monotonic()
+    parse, writer, taken, started = formats.parser("x"), Writer(data), 0, time.monotonic()
     with lines.open("rb") as file:
         for line in file:
             writer.take(parse(line))

@@ -315,6 +315,7 @@ def test_what_cannot_be_launched_is_one_sentence() -> None:
 
 
 def test_a_models_name_cannot_add_a_line_to_a_script() -> None:
+    pytest.importorskip("yaml")
     evil = "x\nrm -rf / #$(id)`id`\"'"
     made = replace(grok(), workload=replace(grok().workload, name=evil))
     texts = [*slurm.scripts(made, SAVING, 40.0, 400).values(), oci_terraform.terraform(made)]

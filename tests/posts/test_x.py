@@ -4,6 +4,7 @@ import pytest
 
 from tests.posts.samples import ID, activity, line, v1_status, x_line, x_tweet, x_user
 from trinch.posts import times
+from trinch.posts.notes import Notes
 from trinch.posts.schema import (
     AccountHidden,
     AccountRenamed,
@@ -196,16 +197,11 @@ def test_what_is_no_post_is_nothing(value: object) -> None:
     ("value", "field"),
     [
         (x_line(x_tweet(id="ID")), "data.id"),
-        (x_line(x_tweet(created_at="soon")), "data.created_at"),
         (x_line(x_tweet(text=5)), "data.text"),
         ({"data": {**x_tweet(), "text": None}}, "data.text"),
-        (x_line(x_tweet(entities={"urls": [{"expanded_url": 5}]})), "data.entities.urls[0].expanded_url"),
         (x_line(tweets=[{**x_tweet(5), "id": "five"}]), "includes.tweets.id"),
-        (x_line(x_tweet(public_metrics={"like_count": 2**70})), "data.public_metrics.like_count"),
-        (v1_status(created_at="2025-03-12T18:39:19Z"), "created_at"),
         (v1_status(retweeted_status=v1_status(id_str="x")), "retweeted_status.id_str"),
         ({"data": {"delete": {"tweet": {"id": None}}}}, "delete"),
-        ({"user_delete": {"id": 5, "timestamp_ms": "now"}}, "user_delete.timestamp_ms"),
         ({"colour": "red"}, "colour"),
         ("text", "the line"),
     ],
@@ -355,3 +351,34 @@ def test_batch_results_hide_post_and_account() -> None:
     assert hidden == Hidden(**TOLD, id="5", reason="protected")
     assert account == AccountHidden(**TOLD, author_id="5", reason="protected")
     assert isinstance(parse(line({**result, "reason": "deleted"}))[0], Deleted)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (x_line(x_tweet(created_at="soon")), "data.created_at"),
+        (x_line(x_tweet(entities={"urls": [{"expanded_url": 5}]})), "entities.urls.expanded_url"),
+        (x_line(x_tweet(public_metrics={"like_count": 2**70})), "public_metrics.like_count"),
+        (v1_status(created_at="soon"), "created_at"),
+    ],
+)
+def test_an_optional_field_that_cannot_be_read_is_forgiven_and_counted(value: object, kind: str) -> None:
+    notes = Notes()
+    created = [event for event in parse(line(value), notes) if isinstance(event, Created)]
+    assert [event.post.id for event in created] == [str(ID)]
+    assert created[0].post.created_at == AT
+    assert kind in notes.forgiven
+
+
+def test_an_iso_time_in_a_v11_post_is_read() -> None:
+    notes = Notes()
+    (event,) = parse(line(v1_status(created_at="2025-03-12T18:39:19Z")), notes)
+    assert event.at == AT
+    assert not notes.forgiven
+
+
+def test_an_account_deletion_with_an_unreadable_time_hides() -> None:
+    notes = Notes()
+    (event,) = parse(line({"user_delete": {"id": 5, "timestamp_ms": "now"}}), notes)
+    assert isinstance(event, AccountHidden)
+    assert sum(notes.forgiven.values()) == 1

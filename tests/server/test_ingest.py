@@ -1,5 +1,6 @@
 """Posts sent by HTTP: what is acknowledged is durable, whatever happens next."""
 
+import gzip
 import json
 import shutil
 import time
@@ -51,8 +52,26 @@ def test_lines_become_posts_or_are_set_aside_with_their_place(tmp_path: Path) ->
             ("/v1/ingest?format=morse", LINES, 400),
         ):
             assert running.post(url, content=sent, headers=headers).status_code == status
-        long = running.post("/v1/ingest", content="x" * 1_500_000, headers=LINES)
-        assert long.status_code == 413
+
+
+def test_a_line_over_the_limit_is_rejected_alone_and_a_body_over_the_limit_is_refused(tmp_path: Path) -> None:
+    with Running(tmp_path / "store") as running:
+        packed = {**LINES, "Content-Encoding": "gzip"}
+        sent = gzip.compress(body(post(1), '{"text": "' + "x" * 17_000_000, post(2)).encode())
+        done = running.post("/v1/ingest", content=sent, headers=packed).json()
+        assert (done["accepted"], done["rejected"]) == (2, 1)
+        assert done["rejects"] == [{"line": 2, "reason": "longer than 16 MiB"}]
+        bomb = gzip.compress(b"x" * 64_000_001)
+        assert running.post("/v1/ingest", content=bomb, headers=packed).status_code == 413
+        unknown = {**LINES, "Content-Encoding": "br"}
+        assert running.post("/v1/ingest", content=b"", headers=unknown).status_code == 415
+
+
+def test_what_is_forgiven_is_counted(tmp_path: Path) -> None:
+    with Running(tmp_path / "store") as running:
+        sent = body({**post(1), "likes": "many"}, {**post(2), "likes": "few"})
+        done = running.post("/v1/ingest", content=sent, headers=LINES).json()
+        assert (done["accepted"], done["rejected"], done["forgiven"]) == (2, 0, {"likes": 2})
 
 
 def test_what_is_acknowledged_survives_a_kill(tmp_path: Path) -> None:

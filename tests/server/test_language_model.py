@@ -15,7 +15,7 @@ from tests.llm.fake import Server
 from tests.server.running import Running
 from trinch.llm.openai_client import KEY
 
-QUESTION, AS_OF = "How many people died in the Port Esker explosion?", "2026-03-18T20:00:00Z"
+QUESTION, AS_OF = "What happened in Port Esker?", "2026-03-18T20:00:00Z"
 OTHER = "Who won the regatta at Tallow Point?"
 SECRET = "sk-secret-of-the-test"
 
@@ -24,7 +24,7 @@ def rewrite(messages: list[dict[str, str]]) -> str:
     """One faithful sentence, and inventions for the rest."""
     lines = []
     for quote in json.loads(messages[-1]["content"])["quotes"]:
-        text = quote["quote"].replace("in Port Esker", "in the Port Esker")
+        text = quote["quote"].replace("at a grain silo", "at grain silo")
         lines.append(
             f"[{quote['n']}] {text if text != quote['quote'] else 'All 900 have died in Port Esker.'}"
         )

@@ -163,7 +163,9 @@ def test_every_word_is_used_and_every_word_used_is_there() -> None:
     folder = Path(str(files("trinch.server.web")))
     words = set(msgspec.json.decode((folder / "static/i18n/en.json").read_bytes()))
     code = "".join(p.read_text() for p in [*folder.glob("static/*.js"), *folder.glob("templates/*.html")])
-    outcomes = {"outcome_answer", "outcome_not_enough_evidence", "outcome_withdrawn"}
+    outcomes = {
+        f"outcome_{name}" for name in ("answer", "conflicting", "chat", "not_enough_evidence", "withdrawn")
+    }
     named = set(re.findall(r"""["'](\w+)["']""", code))
     assert words - named - outcomes == {"months", "thousands"}
     assert set(re.findall(r"""\bt\(\s*["'](\w+)["']\s*[,)]""", code)) <= words

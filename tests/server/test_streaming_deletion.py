@@ -22,7 +22,7 @@ from trinch.service.ask import AskRequest
 from trinch.store.log import Log
 from trinch.store.query import parse_time
 
-QUESTION = "How many people died in the Port Esker explosion?"
+QUESTION = "What happened in Port Esker?"
 ASKED = AskRequest(QUESTION, QUESTION, "", parse_time("2026-03-18T20:00Z"))
 
 

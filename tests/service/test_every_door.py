@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 import trinch
 from trinch.cli.main import main
+from trinch.server.openai.markdown import escape_markdown
 
 
 class Request(NamedTuple):
@@ -45,16 +46,21 @@ REQUESTS = [
     Request("et combien de blessés ?", earlier=("Que se passe-t-il à Port-Esker ?",), where="lang:fr"),
     Request("Who won the regatta at Tallow Point?", as_of=LATE),
     Request("Why did the silo in Port Esker explode?", as_of=LATE),
+    Request("Was it sabotage in Port Esker?", as_of=LATE),
+    Request("hi"),
+    Request("merci beaucoup"),
 ]
-assert len(REQUESTS) == 20
+assert len(REQUESTS) == 23
 
-Seen = tuple[str, list[tuple[str, int, int, list[tuple[str, int, int]]]]]
-"""Outcome; and of each claim: text, authors, posts, and of each citation post, start and end."""
+Seen = tuple[str, str, list[str], list[tuple[str, str, int, int, list[tuple[str, int, int]]]]]
+"""Outcome, headline, ids of the nearest posts; and of each claim: label, text, authors, posts, and of each citation
+post, start and end."""
 
 
 def seen(answer: dict[str, Any]) -> Seen:
     claims = [
         (
+            claim["label"],
             claim["text"],
             claim["authors"],
             claim["posts"],
@@ -62,7 +68,7 @@ def seen(answer: dict[str, Any]) -> Seen:
         )
         for claim in answer["claims"]
     ]
-    return answer["outcome"], claims
+    return answer["outcome"], answer["headline"], [post["id"] for post in answer["nearest"]], claims
 
 
 def by_command(data: Path, request: Request) -> Seen:
@@ -72,7 +78,7 @@ def by_command(data: Path, request: Request) -> Seen:
     arguments += ["--as-of", request.as_of] if request.as_of else []
     result = CliRunner().invoke(main, arguments)
     answer = seen(json.loads(result.stdout))
-    assert result.exit_code == (0 if answer[0] == "answer" else 1)
+    assert result.exit_code == (1 if answer[0] == "not_enough_evidence" else 0)
     return answer
 
 
@@ -80,10 +86,16 @@ def by_python(data: Path, request: Request) -> Seen:
     with trinch.open(data) as t:
         given = t.ask(request.question, where=request.where, earlier=request.earlier, as_of=request.as_of)
     claims = [
-        (claim.text, claim.authors, claim.posts, [(one.id, one.start, one.end) for one in claim.citations])
+        (
+            claim.label,
+            claim.text,
+            claim.authors,
+            claim.posts,
+            [(one.id, one.start, one.end) for one in claim.citations],
+        )
         for claim in given.claims
     ]
-    return given.outcome, claims
+    return given.outcome, given.headline, [post.id for post in given.nearest], claims
 
 
 def by_http(http: httpx.Client, request: Request) -> Seen:
@@ -109,7 +121,12 @@ def by_chat(http: httpx.Client, request: Request) -> Seen:
     body = {"model": "trinch", "messages": messages, "trinch": extension}
     answer = http.post("/v1/chat/completions", json=body)
     assert answer.status_code == 200, answer.text
-    return seen(answer.json()["trinch"])
+    typed = answer.json()["trinch"]
+    text = answer.json()["choices"][0]["message"]["content"]
+    shown = escape_markdown(typed["answer"] if typed["outcome"] == "chat" else typed["headline"])
+    assert text.startswith(shown)
+    assert all(escape_markdown(claim["text"]) in text for claim in typed["claims"])
+    return seen(typed)
 
 
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: request.question[:40])
@@ -126,7 +143,7 @@ def test_every_endpoint_gives_the_same_answer(
 def test_requests_differ_in_their_answers(sample_data: Path) -> None:
     """Else the comparison above would compare nothing."""
     outcomes = [by_python(sample_data, request) for request in REQUESTS]
-    assert {outcome for outcome, _ in outcomes} == {"answer", "not_enough_evidence"}
+    assert {outcome for outcome, *_ in outcomes} == {"answer", "conflicting", "not_enough_evidence", "chat"}
     assert len({str(answer) for answer in outcomes}) >= 12
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from subprocess import PIPE
 from typing import Any
@@ -126,7 +127,9 @@ def test_a_file_that_cannot_be_read_loses_nothing_of_the_others(tmp_path: Path) 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_ingest_keeps_what_it_read(tmp_path: Path, number: signal.Signals) -> None:
     command = [*TRINCH, "ingest", "-", "--json", "--data", str(tmp_path)]
-    child = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    # A test run in the background inherits an ignored SIGINT; a terminal does not.
+    restore = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    child = subprocess.Popen(command, stdin=PIPE, stdout=PIPE, stderr=PIPE, preexec_fn=restore)
     assert child.stdin
     lines = b"\n".join(row(str(n), "the ferry is late") for n in range(5000))
     child.stdin.write(lines + b"\n")

@@ -297,7 +297,7 @@ def test_a_run_at_rest_is_cleaned_by_a_command(store: Path, tmp_path: Path) -> N
     gone = [prepared.ids("train.bin")[7], prepared.ids("held_out.bin")[0]]
     say(store, [ev.Deleted(at=NOW, network="x", id=id) for id in gone])
     cleaned = CliRunner().invoke(train, ["forget", str(run)])
-    assert "2 posts struck out" in cleaned.output
+    assert "2 posts removed" in cleaned.output
     assert prepared.only_gone(gone)
     again = CliRunner().invoke(train, ["forget", str(run)])
-    assert "0 posts struck out" in again.output
+    assert "0 posts removed" in again.output

@@ -104,7 +104,7 @@ def _drafted(request: Request, store: Corpus, moment: int) -> Draft:
     read = material(request, evidence, store, moment)
     draft = compose(read)
     note = age_note(read, [picked.candidate.source for picked in draft.picked])
-    return draft._replace(headline=f"{draft.headline} {note}".strip())
+    return draft._replace(headline=f"{note} {draft.headline}".strip())
 
 
 def _handle(author: str, store: Corpus, moment: int) -> str:

@@ -256,8 +256,9 @@ def _timeline(m: Material) -> Draft:
     for part in (*_by_duration(m, good), *_by_number(m, good)):
         if len(chosen) < m.size():
             chosen += pick(m.scored, 1, among=part, chosen=chosen)
-    chosen.sort(key=lambda i: (m.found[i].source.first, m.found[i].source.best.post.id))
-    return _draft(m, [m.found[i] for i in chosen], m.frame("timeline", topic=m.topic))
+    lines = _undenied(m, [m.found[i] for i in chosen])
+    lines.sort(key=lambda c: (c.source.first, c.source.best.post.id))
+    return _draft(m, lines, m.frame("timeline", topic=m.topic))
 
 
 def _by_duration(m: Material, order: Sequence[int]) -> list[list[int]]:
@@ -283,14 +284,14 @@ def _latest(m: Material) -> Draft:
         recent = [i for i in good if m.found[i].source.first >= newest - hours * DAY // 24]
         if len({m.found[i].source.best.post.id for i in recent}) >= 2 * m.size():
             break
-    chosen = pick(m.scored, m.size(), among=recent)
-    chosen.sort(key=lambda i: (-m.found[i].source.first, m.found[i].source.best.post.id))
+    chosen = _undenied(m, [m.found[i] for i in pick(m.scored, m.size(), among=recent)])
+    chosen.sort(key=lambda c: (-c.source.first, c.source.best.post.id))
     period = m.request.question.period
     if m.request.task == "changes" and period:
         headline = m.frame("changes", topic=m.topic, since=minute(period.since))
     else:
         headline = m.frame("latest", topic=m.topic)
-    return _draft(m, [m.found[i] for i in chosen], headline)
+    return _draft(m, chosen, headline)
 
 
 def sentiment(text: str) -> int:
@@ -344,20 +345,21 @@ def _verify(m: Material) -> Draft:
         for i, c in enumerate(m.found)
         if all(not t.forms.isdisjoint(c.source.best.terms) for t in needed)
         and (not names or any(name in fold(c.source.best.post.text) for name in names))
-        and _predicate(m.request.question, c) >= HOLDS / 2
+        and _predicate(m.request.question, frozenset(c.source.best.terms)) >= HOLDS / 2
     ]
     against = [i for i in about if denies(m.found[i].text)]
     said = [
         i
         for i in about
         if m.found[i].share >= HOLDS
-        and _predicate(m.request.question, m.found[i]) >= HOLDS
+        # The sentence itself says it: two sentences of one post, one with the name and one with the word, do not.
+        and all(not term.forms.isdisjoint(m.found[i].terms) for term in needed)
+        and _predicate(m.request.question, m.found[i].terms) >= HOLDS
         and i not in against
         and lexicon.CONDITIONAL.isdisjoint(tokens(m.found[i].text))
         and not m.found[i].text.rstrip("\"”'").endswith("?")
     ]
-    supporting = len({m.found[i].source.best.post.id for i in said})
-    denying = len({m.found[i].source.best.post.id for i in against})
+    supporting, denying = _voices(m, said), _voices(m, against)
     if not supporting and not denying:
         return Draft([], "", "not_enough_evidence")
     verdict, outcome = _verdict(m, supporting, denying, said)
@@ -367,11 +369,16 @@ def _verify(m: Material) -> Draft:
     return _draft(m, [m.found[i] for i in [*denials, *claims]], headline, outcome)
 
 
-def _predicate(question: Question, candidate: QuoteCandidate) -> float:
-    """The share of what is claimed, by weight, that the post of a span holds, names left aside; 1 where that is all."""
+def _voices(m: Material, places: Sequence[int]) -> int:
+    """Posts by authors that are not known to be one and the same."""
+    groups = [m.found[i].source for i in places]
+    return len({group.voice or group.best.post.id for group in groups})
+
+
+def _predicate(question: Question, held: frozenset[str]) -> float:
+    """The share of what is claimed, by weight, among the index terms `held`, names left aside; 1 where that is all."""
     said = [term for term in question.terms if term.role in ("word", "event")]
     total = sum(term.weight for term in said)
-    held = frozenset(candidate.source.best.terms)
     return sum(term.weight for term in said if not term.forms.isdisjoint(held)) / total if total else 1.0
 
 
@@ -386,7 +393,7 @@ def _verdict(m: Material, supporting: int, denying: int, said: Sequence[int]) ->
         return "disputed", "conflicting"
     if supporting < FEW or 2 * hedged >= supporting:
         return "unverified", "answer"
-    return "supported", "answer"
+    return "mentioned", "answer"
 
 
 def _said_by(m: Material) -> Draft:
@@ -418,6 +425,11 @@ def _chosen(m: Material, limit: int, worth: float = 0.15) -> list[QuoteCandidate
 def _against(m: Material, chosen: Sequence[QuoteCandidate]) -> dict[str, Denied]:
     """What is said against the chosen spans, in other posts on the topic and in replies to them."""
     return heard(chosen, m.corpus, m.as_of) | denied(m.request.question, m.found, m.weight_of)
+
+
+def _undenied(m: Material, chosen: Sequence[QuoteCandidate]) -> list[QuoteCandidate]:
+    """`chosen` with the denial in place of each claim that is outweighed."""
+    return replaced(chosen, _against(m, chosen), m.request.question)
 
 
 def _draft(

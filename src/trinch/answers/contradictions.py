@@ -67,7 +67,7 @@ def standing(source: PostGroup) -> float:
 
 
 # Two short passes over the same groups that share `worth`, which is defined by both.
-def denied(
+def denied(  # noqa: C901 - see above
     question: Question, found: Sequence[QuoteCandidate], weight_of: Callable[[str], float]
 ) -> dict[str, Denied]:
     """The denied sources among those of `found`, by the id of their best post."""

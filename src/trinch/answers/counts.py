@@ -8,8 +8,6 @@ from trinch.answers.count_timeline import HOUR, CountState, Report, agrees
 from trinch.answers.count_timeline import states as every_state
 from trinch.answers.question import Question
 
-BESIDE = 6 * HOUR
-"""The missing and injured are given beside the dead where they are not older than this."""
 CONFLICT = 0.1
 """Two counts that differ by more than this share are shown as a conflict, not as one count seen twice."""
 
@@ -90,7 +88,7 @@ def counted(
         if (
             asked.measure == "dead"
             and beside
-            and beside.latest > now.since - BESIDE
+            and beside.latest >= now.since  # an older one may have been overtaken, as the count was
             and not picker.quotes(quantity)
         ):
             picker.add(beside, beside=True)

@@ -142,7 +142,7 @@ def _firmness(words: list[_Word], here: int, value: float) -> str:
 
 # One branch per reason to skip a number; splitting would hide that any of them is enough.
 @lru_cache(maxsize=4096)
-def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]:
+def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]:  # noqa: C901 - see above
     """All counted numbers of `text` in order. `unit` holds further words that may be counted (as index terms)."""
     words = _words(text)
     if not any(value_of(word.folded) for word in words):

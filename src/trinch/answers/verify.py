@@ -218,7 +218,7 @@ def _adds(clauses: Sequence[Clause], marks: Sequence[Token], i: int, english: bo
 
 
 # One branch per permitted difference, in order of precedence: a table of rules, not to be split.
-def _same(version: Sequence[Token], said: Sequence[Token], english: bool) -> bool:
+def _same(version: Sequence[Token], said: Sequence[Token], english: bool) -> bool:  # noqa: C901 - see above
     """Whether two rows of tokens differ at most in small words of English that carry nothing here."""
     v = s = 0
     while v < len(version) and s < len(said):

@@ -91,9 +91,10 @@ def train(
 
 
 def _with_default_data(settings: Settings) -> Settings:
-    """Settings that name a source of posts: their own, that of the run they resume, or the default store."""
-    resumed = (Path(settings.out) / "settings.json").exists()
-    if settings.data.path or resumed:
+    """Settings that name a source of posts: their own, that of the run or prepared data they continue, or the default
+    store."""
+    out = Path(settings.out)
+    if settings.data.path or (out / "settings.json").exists() or (out / "data").is_dir():
         return settings
     data = msgspec.structs.replace(settings.data, path=str(default_data()))
     return msgspec.structs.replace(settings, data=data)

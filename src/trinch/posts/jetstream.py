@@ -1,10 +1,9 @@
 """Bluesky's Jetstream, v1 (`/subscribe`) and v2 (`subscribeEvents`): one frame, as JSON, at a time.
 
-Owns both envelopes, and of the records those for posts, likes and reposts; records of other kinds are no
-concern of ours. Knows nothing of sockets and cursors.
+Reads both envelopes, and the records of posts, likes and reposts; records of other kinds yield no event.
 
-`at` is the moment the relay witnessed. `createdAt` is the author's claim, and where it cannot be read the
-moment witnessed stands in: an author's broken clock must not cost us the post. Source: the lexicons
+`at` is the time the relay witnessed. `createdAt` is the author's claim; where it cannot be read, the time witnessed
+is used instead: an author's broken clock must not cost the post. Source: the lexicons
 `app.bsky.feed.*` and `network.bsky.jetstream.subscribeEvents`.
 """
 
@@ -13,11 +12,13 @@ from typing import Annotated
 import msgspec
 
 from trinch.posts import times
+from trinch.posts.notes import Notes
 from trinch.posts.schema import (
     AccountGone,
     AccountHidden,
     AccountRenamed,
     AccountRestored,
+    Attached,
     Created,
     Deleted,
     Edited,
@@ -27,7 +28,7 @@ from trinch.posts.schema import (
     Reacted,
     Unreacted,
 )
-from trinch.posts.wire import decode, language
+from trinch.posts.wire import Text, Time, decode, language, moment
 
 POST, LIKE, REPOST = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.feed.repost"
 _V2 = "network.bsky.jetstream.subscribeEvents#"
@@ -75,7 +76,7 @@ class PayloadV2(msgspec.Struct):
 
 
 class Frame(msgspec.Struct):
-    """Enough of a frame to tell which it is."""
+    """A frame of v2, or an error."""
 
     type: str = msgspec.field(name="$type", default="")
     payload: PayloadV2 | None = None
@@ -86,9 +87,19 @@ class Link(msgspec.Struct, gc=False):
     uri: str = ""
 
 
+class External(msgspec.Struct, gc=False):
+    uri: str = ""
+    title: str = ""
+    description: str = ""
+
+
+class Image(msgspec.Struct, gc=False):
+    alt: str = ""
+
+
 class Reply(msgspec.Struct):
     parent: Link
-    root: Link
+    root: Link | None = None
 
 
 class Feature(msgspec.Struct, gc=False):
@@ -111,7 +122,10 @@ class Embedded(msgspec.Struct):
 
 class Embed(msgspec.Struct):
     type: str = msgspec.field(name="$type", default="")
-    external: Link | None = None
+    external: External | None = None
+    images: list[Image] | None = None
+    items: list[Image] | None = None
+    alt: str | None = None
     record: Embedded | None = None
     media: "Embed | None" = None
 
@@ -125,8 +139,8 @@ class Labels(msgspec.Struct):
 
 
 class Record(msgspec.Struct):
-    text: str
-    createdAt: str | None = None  # noqa: N815  (the lexicon's spelling)
+    text: Text
+    createdAt: Time = None  # noqa: N815  (the lexicon's spelling)
     langs: list[str] | None = None
     reply: Reply | None = None
     embed: Embed | None = None
@@ -145,17 +159,17 @@ _RECORD = msgspec.json.Decoder(Record)
 _REACTION = msgspec.json.Decoder(Reaction)
 
 
-def parse(line: bytes) -> list[Event]:
+def parse(line: bytes, notes: Notes | None = None, _: object = None) -> list[Event]:
     """Events of one frame; [] for what is no post, like or repost, and for notices.
 
     Raises `Malformed` and nothing else."""
     if not line or line.isspace():
         return []
     if b'"time_us"' in line:
-        frame = decode(_FRAME_V1, line)
+        frame = decode(_FRAME_V1, line, notes)
         did = _did(frame.did, "did")
         if frame.commit:
-            return _commit(did, frame.time_us, frame.commit, "commit.")
+            return _commit(did, frame.time_us, frame.commit, "commit.", notes)
         if frame.identity:
             return _identity(did, frame.time_us, frame.identity)
         if frame.account:
@@ -163,15 +177,15 @@ def parse(line: bytes) -> list[Event]:
         if frame.kind in ("commit", "identity", "account"):
             raise Malformed(f"{frame.kind}: missing from an event of that kind")
         return []
-    envelope = decode(_FRAME, line)
+    envelope = decode(_FRAME, line, notes)
     if envelope.type == "error":
         return []
     if envelope.type != "message" or envelope.payload is None:
         raise Malformed("$type: neither a Jetstream message nor an error, and no `time_us` beside it")
-    return _payload(envelope.payload)
+    return _payload(envelope.payload, notes)
 
 
-def _payload(payload: PayloadV2) -> list[Event]:
+def _payload(payload: PayloadV2, notes: Notes | None) -> list[Event]:
     kind = payload.type.removeprefix(_V2).removeprefix("#")
     if kind not in ("commit", "identity", "account", "sync"):
         return []
@@ -182,7 +196,7 @@ def _payload(payload: PayloadV2) -> list[Event]:
         raise Malformed(f"payload.time: {error}") from None
     if kind == "commit":
         commit = Commit(payload.operation, payload.collection, payload.rkey, payload.record)
-        return _commit(did, at, commit, "payload.")
+        return _commit(did, at, commit, "payload.", notes)
     if kind == "identity" and payload.identity:
         return _identity(did, at, payload.identity)
     if kind == "account" and payload.account:
@@ -198,7 +212,7 @@ def _did(did: str, field: str) -> str:
     return did
 
 
-def _commit(did: str, at: int, commit: Commit, path: str) -> list[Event]:
+def _commit(did: str, at: int, commit: Commit, path: str, notes: Notes | None) -> list[Event]:
     collection, operation = commit.collection, commit.operation
     if collection not in (POST, LIKE, REPOST):
         return []
@@ -215,25 +229,24 @@ def _commit(did: str, at: int, commit: Commit, path: str) -> list[Event]:
         raise Malformed(f"{path}record: missing from a {operation}")
     try:
         if collection == POST:
-            post = _post(did, commit.rkey, at, decode(_RECORD, record))
-            if operation == "update":
-                return [Edited(at=at, network="bluesky", post=post)]
-            return [Created(at=at, network="bluesky", post=post)]
-        subject = decode(_REACTION, record).subject.uri
+            post = _post(did, commit.rkey, at, decode(_RECORD, record, notes), notes)
+            kind = Edited if operation == "update" else Created
+            return [kind(at=at, network="bluesky", post=post)]
+        return _reaction(uri, at, collection, decode(_REACTION, record, notes).subject.uri)
     except Malformed as error:
         raise Malformed(f"{path}record.{error}") from None
+
+
+def _reaction(uri: str, at: int, collection: str, subject: str) -> list[Event]:
     if f"/{POST}/" not in subject:
         return []  # a like of a feed, a list, a labeller
     what = "like" if collection == LIKE else "repost"
     return [Reacted(at=at, network="bluesky", id=subject, record=uri, what=what)]
 
 
-def _post(did: str, rkey: str, at: int, record: Record) -> Post:
+def _post(did: str, rkey: str, at: int, record: Record, notes: Notes | None) -> Post:
     uri = f"at://{did}/{POST}/{rkey}"
-    try:
-        created_at = times.rfc3339(record.createdAt or "")
-    except ValueError:
-        created_at = at
+    created_at = moment(record.createdAt, "createdAt", notes)
     languages = {language(tag) for tag in record.langs or ()}
     urls: list[str] = []
     mentions: list[str] = []
@@ -246,25 +259,19 @@ def _post(did: str, rkey: str, at: int, record: Record) -> Post:
                 mentions.append(feature.did)
             elif feature.tag:
                 tags.append(feature.tag)
-    media, quote_of = "", ""
-    embed = record.embed
-    if embed:
-        if embed.record:
-            # A quote may be of a list or a feed; those are no posts.
-            quoted = embed.record.uri or (embed.record.record.uri if embed.record.record else "")
-            quote_of = quoted if f"/{POST}/" in quoted else ""
-        shown = embed.media or embed
-        if shown.external and shown.external.uri:
-            urls.append(shown.external.uri)
-        media = _MEDIA.get(shown.type.rpartition(".")[2], "")
-    parent, root = (record.reply.parent.uri, record.reply.root.uri) if record.reply else ("", uri)
+    quote_of, media, link, attached = _embedded(record.embed) if record.embed else _NO_EMBED
+    if link:
+        urls.append(link)
+    parent, root = "", uri
+    if record.reply:
+        parent, root = record.reply.parent.uri, record.reply.root.uri if record.reply.root else ""
     labels = record.labels.values if record.labels else ()
     return Post(
         network="bluesky",
         id=uri,
-        created_at=created_at,
+        created_at=at if created_at is None else created_at,
         text=record.text,
-        # Several claimed languages claim nothing: the detector decides.
+        # Several claimed languages: the detector decides.
         lang=languages.pop() if len(languages) == 1 else "und",
         author_id=did,
         url=f"https://bsky.app/profile/{did}/post/{rkey}",
@@ -276,13 +283,36 @@ def _post(did: str, rkey: str, at: int, record: Record) -> Post:
         media=(media,) if media else (),
         mentions=tuple(mentions),
         tags=tuple(tags),
+        attached=attached,
         sensitive=any(label.val in _SENSITIVE for label in labels),
     )
 
 
+_NO_EMBED: tuple[str, str, str, tuple[Attached, ...]] = ("", "", "", ())
+
+
+def _embedded(embed: Embed) -> tuple[str, str, str, tuple[Attached, ...]]:
+    """(post quoted, kind of media, link, texts of images and link) of an embed."""
+    quote_of, link = "", ""
+    if embed.record:
+        # A quote may be of a list or a feed, which are no posts.
+        quoted = embed.record.uri or (embed.record.record.uri if embed.record.record else "")
+        quote_of = quoted if f"/{POST}/" in quoted else ""
+    shown = embed.media or embed
+    texts = [Attached("image", image.alt) for image in shown.images or shown.items or () if image.alt]
+    if shown.alt:
+        texts.append(Attached("image", shown.alt))
+    if shown.external:
+        link = shown.external.uri
+        texts += [
+            Attached("card", text) for text in (shown.external.title, shown.external.description) if text
+        ]
+    return quote_of, _MEDIA.get(shown.type.rpartition(".")[2], ""), link, tuple(texts)
+
+
 _MEDIA = {"images": "image", "video": "video", "gallery": "image"}
 _SENSITIVE = {"porn", "sexual", "nudity", "graphic-media", "gore", "nsfl"}
-"""Labels an author can put on a post of their own (com.atproto.label.defs), with two older spellings."""
+"""Labels an author can put on their own post (com.atproto.label.defs), with two older spellings."""
 
 
 def _identity(did: str, at: int, identity: Identity) -> list[Event]:
@@ -297,7 +327,7 @@ _HIDDEN_AS = {"deactivated": "deactivated", "suspended": "suspended", "takendown
 
 def _account(did: str, at: int, account: Account) -> list[Event]:
     """An active account does not say what it was before, so every reason is lifted. `desynchronized` and
-    `throttled` speak of the hosting of an account, not of what may be shown."""
+    `throttled` concern the hosting of an account, not what is visible."""
     status = account.status or "deactivated"
     if account.active:
         return [

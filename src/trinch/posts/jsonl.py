@@ -1,21 +1,26 @@
 """Trinch's own JSON lines: one post, or one event, a line; `dump` writes any event as such a line.
 
-Owns two spellings. A *row* has no `kind`: the common schema of collected posts
+Two forms. A *row* has no `kind`: the common schema of collected posts
 (`id, platform, created_at, text, author, …`), whose text may still carry X's and Reddit's entities. An
 *event line* has a `kind` (`created`, `edited`, `deleted`, …) and holds exactly what the event holds:
-`parse(dump(event)) == [event]`. Times are RFC 3339 texts. Unknown keys are ignored.
+`parse(dump(event)) == [event]`. `dump` writes RFC 3339 times; any form in `times.parse` is read. Unknown keys are
+ignored.
 """
 
 import re
+from typing import Annotated
 
 import msgspec
 
 from trinch.posts import schema as event
 from trinch.posts import times
-from trinch.posts.schema import Created, Edited, Event, Malformed, Post
-from trinch.posts.wire import Integer, decode, language, unescape
+from trinch.posts.forgive import ESSENTIAL
+from trinch.posts.notes import Notes
+from trinch.posts.schema import Attached, Created, Edited, Event, Malformed, Post
+from trinch.posts.wire import Integer, Time, decode, language, moment, unescape
 
 Text = str | None
+Essential = Annotated[str, ESSENTIAL] | None
 Texts = list[str] | None
 Count = Integer | None
 
@@ -23,12 +28,12 @@ Count = Integer | None
 class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     """The fields of any line: of a post and of every event."""
 
-    kind: Text = None
-    platform: Text = None
+    kind: Essential = None
+    platform: Essential = None
     id: str | int | None = None
-    at: Text = None
-    created_at: Text = None
-    text: Text = None
+    at: Time = None
+    created_at: Time = None
+    text: Essential = None
     lang: Text = None
     author_id: Text = None
     author: Text = None
@@ -46,6 +51,7 @@ class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     media: Texts = None
     mentions: Texts = None
     tags: Texts = None
+    attached: list[Attached] | None = None
     sensitive: bool | None = None
     likes: Count = None
     reposts: Count = None
@@ -53,7 +59,7 @@ class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     quotes: Count = None
     replaces: Texts = None
     replaced_by: Texts = None
-    reason: Text = None
+    reason: Essential = None
     diverged: bool | None = None
     record: Text = None
     what: Text = None
@@ -64,36 +70,28 @@ _PLATFORM = re.compile(r"[\w.-]{1,64}").fullmatch  # keys are `platform:id`, so 
 _ENCODER = msgspec.json.Encoder()
 
 
-def parse(line: bytes) -> list[Event]:
+def parse(line: bytes, notes: Notes | None = None, _: object = None) -> list[Event]:
     """The event of one line; [] for a blank one. Raises `Malformed` and nothing else."""
     if not line or line.isspace():
         return []
-    row = decode(_ROW, line)
+    row = decode(_ROW, line, notes)
     network = _need(row.platform, "platform")
     if not _PLATFORM(network):
         raise Malformed(f"platform: letters, digits, `.`, `_` and `-` only, at most 64, not {network[:64]!r}")
-    if row.kind is None:
-        post = _post(row, network)
-        return [Created(at=post.created_at, network=network, post=post)]
-    if row.kind in ("created", "edited"):
-        post = _post(row, network)
-        at = post.created_at if row.at is None else _time(row.at, "at")
-        if row.kind == "created":
+    if row.kind in (None, "created", "edited"):
+        post = _post(row, network, notes)
+        at = None if row.kind is None else moment(row.at, "at", notes)
+        if at is None:
+            at = post.created_at
+        if row.kind != "edited":
             return [Created(at=at, network=network, post=post)]
-        return [
-            Edited(
-                at=at,
-                network=network,
-                post=post,
-                replaces=tuple(row.replaces or ()),
-                replaced_by=tuple(row.replaced_by or ()),
-            )
-        ]
-    at = times.now() if row.at is None else _time(row.at, "at")
-    return [_event(row, row.kind, at, network)]
+        older, newer = tuple(row.replaces or ()), tuple(row.replaced_by or ())
+        return [Edited(at=at, network=network, post=post, replaces=older, replaced_by=newer)]
+    at = moment(row.at, "at", notes)
+    return [_event(row, row.kind or "", times.now() if at is None else at, network)]
 
 
-def _event(row: Row, kind: str, at: int, network: str) -> Event:
+def _event(row: Row, kind: str, at: int, network: str) -> Event:  # noqa: C901 - one case per kind of event
     match kind:
         case "deleted":
             return event.Deleted(at=at, network=network, id=_id(row))
@@ -133,14 +131,14 @@ def _event(row: Row, kind: str, at: int, network: str) -> Event:
     raise Malformed(f"kind: no such kind of event: {kind[:40]!r}")
 
 
-def _post(row: Row, network: str) -> Post:
+def _post(row: Row, network: str, notes: Notes | None) -> Post:
     id = _id(row)
     text = row.text
     if text is None:
         raise Malformed("text: missing from a post")
     urls = row.urls or []
     author = row.author or ""
-    claimed = None if row.created_at is None else _time(row.created_at, "created_at")
+    claimed = moment(row.created_at, "created_at", notes)
     lang = row.lang or "und"
     if row.kind is None:
         author = author.removesuffix("?")  # the schema's mark of a guessed handle
@@ -171,6 +169,7 @@ def _post(row: Row, network: str) -> Post:
         media=tuple(row.media or ()),
         mentions=tuple(row.mentions or ()),
         tags=tuple(row.tags or ()),
+        attached=tuple(row.attached or ()),
         sensitive=row.sensitive is True,
         likes=row.likes,
         reposts=row.reposts,
@@ -180,7 +179,7 @@ def _post(row: Row, network: str) -> Post:
 
 
 def _url(network: str, id: str, author: str) -> str:
-    """Where a person can read it, where the id tells."""
+    """Where a person can read it, where the id shows it."""
     if network == "x" and id.isascii() and id.isdigit():
         return f"https://x.com/{author or 'i'}/status/{id}"
     if network == "bluesky" and id.startswith("at://"):
@@ -189,13 +188,6 @@ def _url(network: str, id: str, author: str) -> str:
     if network == "reddit" and id.isascii() and id.isalnum():
         return f"https://www.reddit.com/comments/{id}"
     return ""
-
-
-def _time(text: str, field: str) -> int:
-    try:
-        return times.lenient(text)
-    except ValueError as error:
-        raise Malformed(f"{field}: {error}") from None
 
 
 def _need(value: str | None, field: str) -> str:
@@ -224,5 +216,5 @@ def dump(event: Event) -> bytes:
     if isinstance(event, Created | Edited):
         post = fields.pop("post")
         fields |= {name: getattr(post, name) for name in post.__struct_fields__ if name != "network"}
-        fields["created_at"] = times.written(post.created_at)
+        fields["created_at"] = times.iso(post.created_at) and times.written(post.created_at)
     return _ENCODER.encode(msgspec.convert(fields, Row))

@@ -37,7 +37,7 @@ _SCRIPTS = (
     (re.compile(r"[\u10a0-\u10ff]{3}"), "ka"),
 )
 
-# Han alone is left to the model, which tells Japanese from Chinese; where it cannot, Chinese is likelier.
+# Han alone is left to the model, which separates Japanese from Chinese; where it cannot, Chinese is likelier.
 _HAN = re.compile(r"[\u4e00-\u9fff]{2}")
 
 # The model's three-letter labels that stand for a variety of a language with a two-letter code.
@@ -64,7 +64,7 @@ def _predict() -> Any:
 
 
 def identify(text: str) -> str:
-    """ISO 639-1 code of the language of `text`, or `und` where it has none or it cannot be told."""
+    """ISO 639-1 code of the language of `text`, or `und` where it has none or it is unknown."""
     line = _NOISE.sub(" ", text[:_LONGEST]).lower()
     if not line.isascii():
         for script, lang in _SCRIPTS:

@@ -7,7 +7,7 @@ tokens in the order of the text, `#tags`, `@users`, `$cash` and emoji among them
 
 The sketch is a bottom-k sample, as in Broder, "On the resemblance and containment of documents" (1997),
 but of words: the few with the smallest hashes are anchors, and each token is an anchor with the words that
-follow it. One more token stands for the way the text begins, which survives being cut.
+follow it. One more token encodes the way the text begins, which survives being cut.
 """
 
 from collections.abc import Sequence
@@ -102,7 +102,7 @@ _DECISIVE = frozenset(
 
 
 def _content(term: str) -> str:
-    """The word a term stands for; empty where it is a mark, a name or a picture."""
+    """The word of a term; empty where it is a mark, a name or a picture."""
     if term[:1] == "@" or term in _MARKS:
         return ""
     word = term.removeprefix("#")
@@ -157,7 +157,7 @@ def sketch(terms: Sequence[str]) -> tuple[str, ...]:
 
 
 def similar(a: Sequence[str], b: Sequence[str]) -> float:
-    """How much of the shorter text stands, in the same order, in the longer: 0 to 1.
+    """How much of the shorter text is, in the same order, in the longer: 0 to 1.
 
     0 where a fact differs, that is a number, a ticker or a denial; facts that follow where the shorter text
     ends do not count, as it may be cut. Copies are those of COPY or more. Symmetric."""

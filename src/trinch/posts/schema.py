@@ -1,11 +1,10 @@
-"""What a post is, and everything that can happen to it.
+"""Schema of a post and of everything that can happen to it.
 
-Owns the one vocabulary all rooms share: `Post` and the events. Every wire format turns bytes into these
-(see `formats.py`); the log stores them; every index consumes them. Knows nothing of storage or questions.
+Every wire format turns bytes into these events (see `formats.py`); the log stores them; every index consumes them.
 
-Times are UTC, integer microseconds since 1970. `at` is when a thing happened as far as the source tells:
-the moment witnessed by a live relay, else the time written in the payload, else the moment of reading.
-Every event has one, and "the store as of T" is made of the events with `at <= T`.
+Times are UTC, integer microseconds since 1970. `at` is when the event happened as far as the source says: the time
+witnessed by a live relay, else the time written in the payload, else the time of reading. "The store as of T" is
+made of the events with `at <= T`.
 """
 
 from typing import TypeAlias
@@ -15,21 +14,31 @@ import msgspec
 from trinch.errors import TrinchError
 
 
+class Attached(msgspec.Struct, frozen=True):
+    """Text that belongs to a post but is not in its own text."""
+
+    kind: str
+    """`poll` (an option), `image` (the description of an image, video or sound), `card` (title or summary of a linked
+    page), `note` (a note of the community)."""
+    text: str
+
+
 class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One version of one post, in the same shape whatever network it came from.
 
     `id` is the network's own id (an X number, an at:// URI, a Mastodon `uri`); (network, id) is unique.
     `text` is plain text: entities and HTML already decoded, short links as written.
-    `urls` are the links in their longest known form. Empty string or None means "the source did not say".
+    `urls` are the links in their longest known form. Empty string or None: the source does not say.
     """
 
     network: str
     id: str
     created_at: int
-    """What the author claims; may lie. Events carry the time witnessed."""
+    """What the author claims; may be wrong. Events carry the time witnessed. The time of reading where
+    the source has none."""
     text: str
     lang: str = "und"
-    """ISO 639-1 code (BCP 47 primary subtag), `und` when it cannot be told."""
+    """ISO 639-1 code (BCP 47 primary subtag), `und` where unknown."""
     author_id: str = ""
     """The network's permanent id of the author; handles change, this does not."""
     author: str = ""
@@ -53,6 +62,8 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Handles or ids of those mentioned, where the source lists them apart from the text."""
     tags: tuple[str, ...] = ()
     """Hashtags the source lists apart from the text, without `#`."""
+    attached: tuple[Attached, ...] = ()
+    """Poll options, image descriptions, cards and notes: found by search, shown apart from `text`."""
     sensitive: bool = False
     likes: int | None = None
     reposts: int | None = None
@@ -88,7 +99,7 @@ class Deleted(_Event, frozen=True, tag="deleted"):
 
 
 class Hidden(_Event, frozen=True, tag="hidden"):
-    """Not to be shown until a `Restored` with the same reason: `withheld`, `dropped`, `moderated`, `protected`,
+    """Hidden until a `Restored` with the same reason: `withheld`, `dropped`, `moderated`, `protected`,
     `suspended` … Of reason `edited`: until the newer version arrives."""
 
     id: str
@@ -171,4 +182,4 @@ Event: TypeAlias = (
 
 
 class Malformed(TrinchError, ValueError):
-    """A line that is not what its format says. The message is for people and names the field."""
+    """A line that does not conform to its format. The message is for people and names the field."""

@@ -1,7 +1,7 @@
 """From the text of a post to the terms it is indexed under.
 
 Owns folding (case, accents, compatibility forms), splitting into tokens, stemming, and the mirror image for
-queries. Knows nothing of indexes, scores or which language a text is in (`language_id.py` tells).
+queries. `language_id.py` identifies the language.
 
 A document is stemmed in its own language, a query's language is unknown: `query_terms` gives every form a
 query word may have been indexed under. Where two languages disagree (`news` is `new` to the French stemmer),
@@ -245,7 +245,7 @@ def _words(text: str) -> tuple[list[str], list[str]]:
 def terms(text: str, lang: str) -> list[str]:
     """What a post is indexed under: stemmed tokens in order, then its `#tags` and `$CASH` with their sign.
 
-    In the running text a tag stands as its words (`#BostonMarathon` as `boston marathon`), so that words and
+    In the running text a tag becomes its words (`#BostonMarathon` as `boston marathon`), so that words and
     phrases find it whether or not it was marked.
     """
     chunks = text.split()
@@ -284,7 +284,7 @@ def query_terms(word: str) -> tuple[str, ...]:
 def phrase_terms(text: str) -> tuple[tuple[str, ...], ...]:
     """The sequences of terms a quoted phrase may have been indexed as: the distinct ones of all languages.
 
-    A tag within the phrase stands as its words, as it does in `terms`.
+    A tag within the phrase becomes its words, as it does in `terms`.
     """
     words, _ = _words(text)
     if not words:

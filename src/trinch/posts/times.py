@@ -1,12 +1,13 @@
 """Times on the wire, as integer microseconds since 1970, UTC.
 
-Owns the readings of RFC 3339, of X's v1.1 spelling and of the clock inside an X id. Every reader raises
-ValueError with a reason on what it cannot read. Knows nothing of posts.
+Reads RFC 3339, X's v1.1 form, RFC 822, Unix time and the clock inside an X id. Every reader raises ValueError with a
+reason on what it cannot read.
 """
 
 import re
 import time
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
@@ -73,11 +74,60 @@ def written(micros: int) -> str:
 
 
 def iso(micros: int | None) -> str | None:
-    """RFC 3339, UTC: seconds where the time is whole, else microseconds."""
+    """RFC 3339, UTC: seconds where the time is whole, else microseconds; None where there is no time."""
     if micros is None:
         return None
     text = written(micros)
     return text.replace(".000000Z", "Z")
+
+
+_OTHER = re.compile(
+    r"(\d{4})[-/](\d\d)[-/](\d\d)[Tt ]+(\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?\s*(UTC|GMT|[Zz]|[+-]\d\d(?::?\d\d)?)?",
+    re.ASCII,
+).fullmatch
+_UNITS = ((10**11, 1_000_000), (10**14, 1_000), (10**17, 1))
+"""(first number too large for the unit, microseconds of the unit): seconds until 5138, milliseconds, microseconds."""
+
+
+def parse(written: str | float) -> int:
+    """A time in any form that posts are handed around with: RFC 3339 with or without seconds, time or offset, X's
+    v1.1 form, RFC 822, and Unix time in seconds, milli-, micro- or nanoseconds, as a number or as digits.
+
+    The unit of a Unix time follows from its size. A time without an offset is read as UTC."""
+    if isinstance(written, int | float):
+        return _unix(written)
+    text = written.strip()
+    for reader in (rfc3339, lenient) if text[:1].isdigit() else (v11,):
+        try:
+            return reader(text)
+        except ValueError:
+            continue
+    if re.fullmatch(r"\d{5,19}(?:\.\d{1,9})?", text, re.ASCII):
+        return _unix(float(text) if "." in text else int(text))
+    if parts := _OTHER(text):
+        year, month, day, minute, second, fraction, offset = parts.groups()
+        offset = {"utc": "Z", "gmt": "Z", "": "Z"}.get((offset or "").lower(), offset or "Z")
+        offset = offset + "00" if len(offset) == 3 else offset
+        return _micros(f"{year}-{month}-{day}T{minute}{second or ':00'}.{fraction or '0'}{offset.upper()}")
+    return _rfc822(text)
+
+
+def _rfc822(text: str) -> int:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        raise ValueError(f"not a date or time: {text[:40]!r}") from None
+    return _micros((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).isoformat())
+
+
+def _unix(number: float) -> int:
+    if isinstance(number, bool) or not 0 <= number < 10**19:
+        raise ValueError(f"not a Unix time: {str(number)[:40]}")
+    unit = next((micros for limit, micros in _UNITS if number < limit), None)
+    micros = int(number) // 1000 if unit is None else round(number * unit)
+    if micros > LATEST:
+        raise ValueError(f"not a Unix time: {str(number)[:40]}")
+    return micros
 
 
 SNOWFLAKE_EPOCH_MS = 1_288_834_974_657
@@ -88,7 +138,7 @@ _LAST = 2**63
 
 
 def snowflake(id: str, claimed: int | None = None) -> int | None:
-    """When X made this id, exact to the millisecond, or None where the id does not tell.
+    """When X made this id, exact to the millisecond, or None where the id does not say.
 
     A time claimed beside it wins if it has a fraction of a second itself, or is of another second (copied,
     imported or invented ids)."""

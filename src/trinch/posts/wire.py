@@ -1,44 +1,111 @@
-"""What every wire format needs: decode a line or say what is wrong with it, and tidy common fields.
-
-Owns the one door from bytes to typed structs, so that whatever arrives the caller sees `Malformed` and
-nothing else. Knows no format.
-"""
+"""What every wire format needs: decode a line or say what is wrong with it, and normalise common fields."""
 
 import re
 from functools import lru_cache
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from trinch.posts import forgive, times
+from trinch.posts.notes import Notes
 from trinch.posts.schema import Malformed
 
-T = TypeVar("T", covariant=True)
+T = TypeVar("T")
+
+MAX_LINE = 16 * 2**20
+"""Bytes of one line or one JSON document, wherever it is read; a longer one is rejected."""
 
 Integer = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """An integer that every store can hold; JSON alone sets no bound."""
 
+Text = Annotated[str, forgive.ESSENTIAL]
+"""The text of a post: neither converted from another type nor left out."""
 
-class _Decoder(Protocol[T]):
-    def decode(self, buf: bytes, /) -> T: ...
-
+Time = str | int | float | None
+"""A time as a format may write it; read by `moment`."""
 
 _PLACE = re.compile(r"(.*) - at `(key in )?\$\.?(.*)`$", re.DOTALL)
+_LONE = re.compile(
+    rb"(?<!\\)((?:\\\\)*)(?:(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+"""A surrogate escape: group 2 holds a pair, which is right; without it, the escape is half a character."""
 
 
-def decode(decoder: _Decoder[T], line: bytes) -> T:
-    """`decoder.decode(line)`; every failure becomes a `Malformed` that names the field."""
+def decode(decoder: "msgspec.json.Decoder[T]", line: bytes, notes: Notes | None = None) -> T:
+    """The line as the decoder's type, forgiving in what is optional (see `forgive.py`).
+
+    Raises `Malformed` and nothing else; it names the field."""
     try:
         return decoder.decode(line)
     except msgspec.ValidationError as error:
-        place = _PLACE.match(str(error))
-        raise Malformed(f"{place[3] or 'the line'}: {place[1]}" if place else f"the line: {error}") from None
+        return _fitted(decoder, line, error, notes)
     except msgspec.DecodeError as error:
+        if "surrogate" in str(error) and (repaired := repair_surrogates(line)) != line:
+            if notes:
+                notes.forgive("lone surrogate")
+            return decode(decoder, repaired, notes)
         reason = str(error).removeprefix("JSON is malformed: ")
-        raise Malformed(f"the line is not JSON: {reason}") from None
+        raise Malformed(f"the line is not JSON: {reason}{_hint(line)}") from None
     except UnicodeDecodeError as error:
         raise Malformed(f"the line is not UTF-8: {error.reason}") from None
     except RecursionError:
         raise Malformed("the line is nested too deeply") from None
+
+
+def _fitted(
+    decoder: "msgspec.json.Decoder[T]", line: bytes, error: msgspec.ValidationError, notes: Notes | None
+) -> T:
+    """The line fitted to the type. The strict decoder stopped before it had seen the whole line."""
+    value: Any = decode(_ANY, line, notes)
+    fitted: T = forgive.fit(value, decoder.type, notes)
+    return fitted
+
+
+_ANY: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder()
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def fields(line: bytes, notes: Notes | None = None) -> dict[str, msgspec.Raw]:
+    """The top-level fields of a JSON object, their values undecoded. Raises Malformed where it is none."""
+    try:
+        return _FIELDS.decode(line)
+    except msgspec.ValidationError:
+        raise Malformed("the line: expected a JSON object") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return decode(_FIELDS, line, notes)
+
+
+def repair_surrogates(line: bytes) -> bytes:
+    """The JSON text with every lone surrogate escape replaced by that of U+FFFD."""
+    return _LONE.sub(lambda found: found[1] + (found[2] or rb"\ufffd"), line)
+
+
+_POINTERS = (
+    (b"version https://git-lfs", "; this is a Git LFS pointer: fetch the file itself with `git lfs pull`"),
+    (b"<!DOCTYPE", "; this is a web page"),
+    (b"<html", "; this is a web page"),
+)
+
+
+def _hint(line: bytes) -> str:
+    if b"\x00" in line[:200]:
+        return "; it holds NUL bytes, as a binary file or a damaged disk block does"
+    return next((hint for start, hint in _POINTERS if line.startswith(start)), "")
+
+
+def moment(written: Time, field: str, notes: Notes | None = None, id: str = "") -> int | None:
+    """When a post was made, in microseconds; None where neither `written` nor its X id has it.
+
+    A time that cannot be read is forgiven, with the field's name."""
+    claimed = None
+    if written is not None and written != "":
+        try:
+            claimed = times.parse(written)
+        except ValueError:
+            if notes:
+                notes.forgive(field)
+    return times.snowflake(id, claimed) if id else claimed
 
 
 def unescape(text: str) -> str:
@@ -49,7 +116,7 @@ def unescape(text: str) -> str:
 
 
 _OLD_CODES = {"iw": "he", "in": "id", "ji": "yi", "jw": "jv", "mo": "ro", "zxx": "und"}
-"""Codes withdrawn from ISO 639 that X and others still send; `zxx` says "no language"."""
+"""Codes withdrawn from ISO 639 that X and others still send; `zxx` means "no language"."""
 
 
 @lru_cache(4096)

@@ -1,91 +1,315 @@
-"""Everything X sends, one JSON text at a time: `parse` tells the forms apart.
+"""Everything X sends, one JSON text at a time: `parse` finds the form and calls its module.
 
-Owns only the telling apart; what a form means is in `x_v2.py`, `x_v1.py`, `x_activity.py` and
-`x_compliance.py`.
+The forms are in `x_v2.py`, `x_v1.py`, `x_activity.py`, `x_compliance.py`, and those of other programs in
+`x_exports.py`. What is none of them is malformed, so that nothing is dropped silently.
 """
+
+import re
+from collections.abc import Set
 
 import msgspec
 
-from trinch.posts import x_activity, x_compliance, x_v1, x_v2
+from trinch.posts import x_activity, x_compliance, x_exports, x_v1, x_v2
+from trinch.posts.notes import Notes
 from trinch.posts.schema import Event, Malformed
-from trinch.posts.wire import decode
+from trinch.posts.wire import decode, fields
 
 _PAGE = msgspec.json.Decoder(x_v2.Page)
 _TWEET = msgspec.json.Decoder(x_v2.Tweet)
+_INCLUDES = msgspec.json.Decoder(x_v2.Includes)
 _FLAT = msgspec.json.Decoder(x_v2.Flat)
 _STATUS = msgspec.json.Decoder(x_v1.Status)
 _BODY = msgspec.json.Decoder(x_compliance.Body)
 _BATCH = msgspec.json.Decoder(x_compliance.Batch)
 _ACTIVITY = msgspec.json.Decoder(x_activity.Activity)
-_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS = msgspec.json.Decoder(list[msgspec.Raw])
 
-_NOT_POSTS = {
-    *("errors", "error", "meta", "title", "detail", "message"),  # the API's own words
-    *("limit", "disconnect", "warning", "friends", "friends_str", "control", "for_user", "event"),  # streams'
-    *("screen_name", "username"),  # users
+Fields = dict[str, msgspec.Raw]
+
+# Beginnings that only these forms have, so that their lines are decoded once.
+_V2 = re.compile(
+    rb'\s*\{\s*"data"\s*:\s*(?:\{\s*"(?:id|text|author_id|edit_history_tweet_ids|attachments|'
+    rb"conversation_id|context_annotations|created_at|entities|public_metrics|lang|source|"
+    rb'referenced_tweets|possibly_sensitive|reply_settings|in_reply_to_user_id|geo)"|\[\s*\{)'
+).match
+_V1 = re.compile(rb'\s*\{\s*"created_at"\s*:\s*"[^"\\]*"\s*,\s*"id"\s*:\s*\d+\s*,\s*"id_str"\s*:').match
+
+_V2_ONLY = {
+    *("author_id", "edit_history_tweet_ids", "public_metrics", "conversation_id", "referenced_tweets"),
+    *(
+        "reply_settings",
+        "edit_controls",
+        "context_annotations",
+        "note_tweet",
+        "in_reply_to_user_id",
+        "author",
+    ),
 }
+_V1_ONLY = {
+    *("id_str", "user_id_str", "in_reply_to_status_id_str", "in_reply_to_user_id_str", "favorite_count"),
+    *("retweeted_status", "quoted_status", "is_quote_status", "extended_tweet", "display_text_range"),
+}
+_MESSAGES: tuple[set[str], ...] = (
+    *(
+        {"limit"},
+        {"disconnect"},
+        {"warning"},
+        {"friends"},
+        {"friends_str"},
+        {"control"},
+        {"for_user"},
+        {"event"},
+    ),
+    *({"errors"}, {"error"}, {"meta"}, {"title", "detail"}, {"title", "type"}, {"message", "code"}),
+)
+"""Keys of messages of the streams and the API themselves, which hold no post."""
+_MESSAGE_KEYS = {
+    *(
+        "limit",
+        "disconnect",
+        "warning",
+        "friends",
+        "friends_str",
+        "control",
+        "for_user",
+        "event",
+        "errors",
+        "error",
+    ),
+    *(
+        "meta",
+        "title",
+        "detail",
+        "type",
+        "status",
+        "message",
+        "code",
+        "connection_issue",
+        "request",
+        "value",
+        "reason",
+    ),
+    *(
+        "client_id",
+        "required_enrollment",
+        "registration_url",
+        "resource_type",
+        "parameter",
+        "resource_id",
+        "account_id",
+    ),
+    *("period", "scope", "matching_rules", "sent", "parameters"),
+}
+_OTHER_OBJECTS: tuple[set[str], ...] = (
+    *(
+        {"username"},
+        {"screen_name"},
+        {"tweet_count"},
+        {"member_count"},
+        {"owner_id"},
+        {"deleted"},
+        {"hidden"},
+    ),
+    *(
+        {"media_key"},
+        {"liked"},
+        {"following"},
+        {"retweeted"},
+        {"blocking"},
+        {"muting"},
+        {"is_member"},
+        {"pinned"},
+    ),
+    *({"bookmarked"}, {"pending_follow"}, {"updated"}, {"state"}, {"upload_url"}, {"value"}, {"trend_name"}),
+    *(
+        {"creator_id"},
+        {"tag", "value"},
+        {"sender_id"},
+        {"dm_event_id"},
+        {"country_code"},
+        {"participant_ids"},
+    ),
+)
+"""Keys that mark the other objects of the API: users, lists, counts, spaces, jobs, direct messages, outcomes."""
 
 
-def parse(line: bytes) -> list[Event]:
-    """Events of one line of a stream, or of one whole answer; [] for keep-alives and what is no post.
+def parse(line: bytes, notes: Notes | None = None, found: Fields | None = None) -> list[Event]:
+    """The events of one line of a stream, or of one whole answer; [] for keep-alives and what holds no post.
 
-    Raises `Malformed` and nothing else."""
-    if b'"data"' in line:
-        page = decode(_PAGE, line)
-        if isinstance(page.data, list):
-            return x_v2.events(page.data, page.includes)
-        if page.data and page.data.text is not None:
-            return x_v2.events([page.data], page.includes)
+    `found` are the top-level fields where they are known already. Raises `Malformed` and nothing else."""
+    if _V2(line):
+        page = _whole_page(line, notes)
+        if page is not None:
+            return page
+    elif _V1(line):
+        status = decode(_STATUS, line, notes)
+        if status.text is not None or status.full_text is not None:
+            return x_v1.events(status, notes)
     if not line or line.isspace():
         return []
     if line.lstrip()[:1] == b"[":
-        return [event for item in decode(_ITEMS, line) for event in _object(bytes(item))]
-    return _object(line)
+        return _each(decode(_ITEMS, line), notes)
+    return _object(line, found or fields(line, notes), notes)
 
 
-def _object(line: bytes) -> list[Event]:
-    if (b'"user"' in line and b'"text"' in line) or b'"full_text"' in line:
-        status = decode(_STATUS, line)
-        if status.user and (status.text is not None or status.full_text is not None):
-            return x_v1.events(status)
-    fields = decode(_FIELDS, line)
-    if "data" in fields or "includes" in fields:
-        return _page(line, fields)
-    if "statuses" in fields:
-        items = decode(_ITEMS, bytes(fields["statuses"]))
-        return [event for item in items for event in x_v1.events(decode(_STATUS, bytes(item)))]
-    if "text" in fields and "id" in fields:
-        return x_v2.flat_events(decode(_TWEET, line), decode(_FLAT, line))
-    if "verb" in fields and "actor" in fields:
-        return x_v1.events(x_activity.status(decode(_ACTIVITY, line)))
-    if "action" in fields:
-        return x_compliance.batch_events(decode(_BATCH, line))
-    if (found := _compliance(fields)) is not None:
-        return found
-    if {"text", "author_id", "retweet_count"} & fields.keys():
-        missing = next((name for name in ("text", "id") if name not in fields), "user")
-        raise Malformed(f"{missing}: missing from a post")
-    if _NOT_POSTS & fields.keys():
-        return []
-    names = ", ".join(sorted(fields)[:6]) or "none"
-    raise Malformed(f"neither a post nor an event of X; fields: {names[:200]}")
+def _is_user(keys: Set[str]) -> bool:
+    return keys >= {"id_str", "screen_name"} or keys >= {"id", "username", "public_metrics"}
 
 
-def _page(line: bytes, fields: dict[str, msgspec.Raw]) -> list[Event]:
-    """A page without posts of its own, or an event of the v2 compliance streams."""
-    if (data := fields.get("data")) and bytes(data)[:1] == b"{":
-        found = _compliance(decode(_FIELDS, bytes(data)))
-        if found is not None:
-            return found
-    page = decode(_PAGE, line)
+def _whole_page(line: bytes, notes: Notes | None) -> list[Event] | None:
+    """The events of a stream line or page all of whose elements are posts; None where they are not."""
+    try:
+        page = decode(_PAGE, line, notes)
+    except Malformed:
+        return None
     tweets = page.data if isinstance(page.data, list) else [page.data] if page.data else []
-    return x_v2.events(tweets, page.includes)
+    if not tweets or any(tweet.text is None for tweet in tweets):
+        return None
+    return x_v2.events(tweets, page.includes, "data", notes)
 
 
-def _compliance(fields: dict[str, msgspec.Raw]) -> list[Event] | None:
-    """What the compliance event among the fields says; None where there is none."""
-    for kind, body in fields.items():
-        if kind in x_compliance.KINDS:
-            return x_compliance.events(kind, decode(_BODY, bytes(body)))
+def _form(found: Fields) -> str:
+    """Which form of a post the fields are; "" for none."""
+    keys = found.keys()
+    if {"text", "full_text"} & keys and {"id", "id_str"} & keys:
+        if "full_text" in keys or "user" in keys or _V1_ONLY & keys:
+            return "v1"
+        if _V2_ONLY & keys:
+            return "flat"
+    if "tweet" in keys and bytes(found["tweet"])[:1] == b"{":
+        return "archive"
+    if "verb" in keys and "actor" in keys:
+        return "activity"
+    if "action" in keys and "id" in keys:
+        return "batch"
+    return x_exports.form(found)
+
+
+def _object(line: bytes, found: Fields, notes: Notes | None) -> list[Event]:
+    match _form(found):
+        case "v1":
+            return x_v1.events(decode(_STATUS, line, notes), notes)
+        case "flat":
+            return x_v2.flat_events(decode(_FLAT, line, notes), notes)
+        case "archive":
+            return x_exports.archived(bytes(found["tweet"]), notes)
+        case "activity":
+            return x_v1.events(x_activity.status(decode(_ACTIVITY, line, notes)), notes)
+        case "batch":
+            return x_compliance.batch_events(decode(_BATCH, line, notes), notes)
+        case "snscrape" | "twint" as form:
+            return x_exports.events(form, line, notes)
+    if "data" in found or "includes" in found:
+        return _page(line, found, notes)
+    if "statuses" in found:
+        return _each(decode(_ITEMS, bytes(found["statuses"])), notes)
+    if (events := _compliance(found, notes)) is not None:
+        return events
+    return _no_post(found)
+
+
+def _no_post(found: Fields) -> list[Event]:
+    """[] for a message or object of the API that holds no post. Raises Malformed on anything else."""
+    keys = found.keys()
+    if _is_user(keys) or (keys <= _MESSAGE_KEYS and any(message <= keys for message in _MESSAGES)):
+        return []
+    if {"text", "author_id", "retweet_count"} & keys:
+        missing = next((name for name in ("text", "id") if name not in found), "")
+        if missing:
+            raise Malformed(f"{missing}: missing from a post")
+    names = ", ".join(sorted(found)[:6]) or "none"
+    raise Malformed(f"no form of post or event that is known; fields: {names[:200]}")
+
+
+def _page(line: bytes, found: Fields, notes: Notes | None) -> list[Event]:
+    """A page that is not of posts alone: compliance events, other objects, or posts that cannot be read."""
+    data = bytes(found.get("data", msgspec.Raw(b"null")))
+    includes = _includes(found, notes)
+    if data[:1] == b"{":
+        inner = fields(data, notes)
+        if (events := _compliance(inner, notes)) is not None:
+            return events
+        if "text" in inner:
+            return x_v2.events([_tweet(data, notes)], includes, "data", notes)
+        if (posts := x_exports.web_posts(data, notes)) is not None:
+            return posts
+        _check_other(inner, "data")
+        return x_v2.events([], includes, "data", notes)
+    if data[:1] != b"[":
+        if data != b"null":
+            raise Malformed("data: expected an object or an array")
+        if "includes" not in found:
+            return _no_post({key: value for key, value in found.items() if key != "data"})
+        return x_v2.events([], includes, "data", notes)
+    return x_v2.events(_tweets(decode(_ITEMS, data), notes), includes, "data", notes)
+
+
+def _tweet(data: bytes, notes: Notes | None) -> x_v2.Tweet:
+    try:
+        return decode(_TWEET, data, notes)
+    except Malformed as error:
+        raise Malformed(f"data.{error}") from None
+
+
+def _includes(found: Fields, notes: Notes | None) -> x_v2.Includes | None:
+    raw = bytes(found.get("includes", msgspec.Raw(b"null")))
+    if raw == b"null":
+        return None
+    try:
+        return decode(_INCLUDES, raw, notes)
+    except Malformed:
+        if notes:
+            notes.forgive("includes")
+        return None
+
+
+def _tweets(items: list[msgspec.Raw], notes: Notes | None) -> list[x_v2.Tweet]:
+    """The posts among the elements of a page; one that cannot be read is rejected by itself."""
+    tweets = []
+    for number, item in enumerate(items):
+        raw = bytes(item)
+        try:
+            inner = fields(raw, notes)
+            if "text" in inner:
+                tweets.append(decode(_TWEET, raw, notes))
+            else:
+                _check_other(inner, f"data[{number}]")
+        except Malformed as error:
+            if notes is None or len(items) == 1:
+                raise
+            notes.reject(f"data[{number}].{str(error).removeprefix(f'data[{number}].')}", raw)
+    return tweets
+
+
+def _check_other(inner: Fields, where: str) -> None:
+    """Raises Malformed where an object without text is not another object of the API."""
+    keys = inner.keys()
+    if {"author_id", "conversation_id", "referenced_tweets", "edit_history_tweet_ids"} & keys:
+        raise Malformed(f"{where}.text: missing from a post")
+    if not any(marks <= keys for marks in _OTHER_OBJECTS):
+        names = ", ".join(sorted(inner)[:6]) or "none"
+        raise Malformed(f"{where}: neither a post nor another object of X; fields: {names[:200]}")
+
+
+def _each(items: list[msgspec.Raw], notes: Notes | None) -> list[Event]:
+    """The events of the elements of an array; one that cannot be read is rejected by itself."""
+    events: list[Event] = []
+    for number, item in enumerate(items):
+        raw = bytes(item)
+        try:
+            if raw[:1] != b"{":
+                raise Malformed("expected a JSON object")
+            events += parse(raw, notes)
+        except Malformed as error:
+            if notes is None or len(items) == 1:
+                raise
+            notes.reject(f"[{number}] {error}", raw)
+    return events
+
+
+def _compliance(found: Fields, notes: Notes | None) -> list[Event] | None:
+    """The events of the compliance event among the fields; None where there is none."""
+    for kind, body in found.items():
+        if kind in x_compliance.KINDS and bytes(body)[:1] == b"{":
+            return x_compliance.events(kind, decode(_BODY, bytes(body), notes), notes)
     return None

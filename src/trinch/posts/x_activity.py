@@ -1,13 +1,11 @@
 """Posts of X in Activity Streams form, as the enterprise archives once delivered them.
 
-Owns the turning of an activity into a v1.1 status, whose readings (`x_v1.py`) then hold for it too.
+An activity becomes a v1.1 status, which `x_v1.py` reads.
 """
 
 import msgspec
 
-from trinch.posts import times
-from trinch.posts.schema import Malformed
-from trinch.posts.wire import Integer
+from trinch.posts.wire import Integer, Text, Time
 from trinch.posts.x_v1 import Entities, Extended, Status, User
 
 
@@ -34,8 +32,8 @@ class Activity(msgspec.Struct):
 
     id: str = ""
     verb: str = ""
-    postedTime: str | None = None  # noqa: N815
-    body: str | None = None
+    postedTime: Time = None  # noqa: N815
+    body: Text | None = None
     actor: Actor | None = None
     object: "Activity | None" = None
     long_object: Long | None = None
@@ -57,13 +55,17 @@ def status(activity: Activity, depth: int = 3) -> Status:
     answered, _, reply_to = ["", "", "", *link.split("/")][-3:]  # …/<handle>/statuses/<id>
     return Status(
         id_str=_tail(activity.id),
-        timestamp_ms=_millis(activity.postedTime),
+        created_at=activity.postedTime,
         text=activity.body,
         extended_tweet=Extended(long.body, long.twitter_entities, long.twitter_extended_entities)
         if long
         else None,
         user=User(
-            _tail(actor.id), actor.preferredUsername, actor.displayName, actor.followersCount, actor.verified
+            id_str=_tail(actor.id),
+            screen_name=actor.preferredUsername,
+            name=actor.displayName,
+            followers_count=actor.followersCount,
+            verified=actor.verified,
         ),
         lang=activity.twitter_lang,
         in_reply_to_status_id_str=reply_to or None,
@@ -80,12 +82,3 @@ def status(activity: Activity, depth: int = 3) -> Status:
 def _tail(id: str) -> str:
     """`tag:search.twitter.com,2005:758` and `id:twitter.com:164` end in the number."""
     return id.rpartition(":")[2]
-
-
-def _millis(written: str | None) -> str | None:
-    if written is None:
-        return None
-    try:
-        return str(max(0, times.rfc3339(written)) // 1000)
-    except ValueError as error:
-        raise Malformed(f"postedTime: {error}") from None

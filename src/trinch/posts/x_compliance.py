@@ -1,8 +1,7 @@
 """What X says must no longer be shown: the compliance streams (v2 and enterprise) and batch results.
 
-Owns the reading of these events. Knows nothing of posts' contents.
-
-Source: X's "Compliance Data Objects". Ids are read from `id_str`, as `id` of the enterprise form is rounded.
+A time that cannot be read is taken for now: it must not keep a removed post visible. Source: X's "Compliance Data
+Objects". Ids are read from `id_str`, as `id` of the enterprise form is rounded.
 An account's deletion can be taken back for 30 days, so it hides; what X erases for good is `delete`.
 """
 
@@ -11,6 +10,7 @@ from typing import Annotated
 import msgspec
 
 from trinch.posts import times
+from trinch.posts.notes import Notes
 from trinch.posts.schema import (
     AccountHidden,
     AccountRenamed,
@@ -21,6 +21,7 @@ from trinch.posts.schema import (
     Malformed,
     Restored,
 )
+from trinch.posts.wire import Time, moment
 
 
 class Ref(msgspec.Struct, gc=False):
@@ -41,9 +42,9 @@ class Body(msgspec.Struct):
     edit_tweet_ids: list[str] | None = None
     profile_field: str | None = None
     new_value: str | None = None
-    event_at: str | None = None
-    timestamp_ms: str | int | None = None
-    timestampMs: str | None = None  # noqa: N815  (X's spelling)
+    event_at: Time = None
+    timestamp_ms: Time = None
+    timestampMs: Time = None  # noqa: N815  (X's spelling)
 
 
 class Batch(msgspec.Struct):
@@ -52,7 +53,7 @@ class Batch(msgspec.Struct):
     id: Annotated[str, msgspec.Meta(min_length=1)]
     action: str
     reason: str = ""
-    redacted_at: str | None = None
+    redacted_at: Time = None
 
 
 _HIDE = {"drop": "dropped", "withheld": "withheld", "status_withheld": "withheld"}
@@ -68,11 +69,11 @@ _OTHER = {"delete", "tweet_edit", "scrub_geo", "user_profile_modification"}
 KINDS = frozenset({*_HIDE, *_SHOW, *_HIDE_ACCOUNT, *_SHOW_ACCOUNT, *_OTHER})
 
 
-def events(kind: str, body: Body) -> list[Event]:
-    """`kind` is one of `KINDS`. No place is kept of any post, so `scrub_geo` asks for nothing."""
+def events(kind: str, body: Body, notes: Notes | None = None) -> list[Event]:
+    """The events of a body; `kind` is one of `KINDS`. No post keeps a place, so `scrub_geo` has no effect."""
     if kind == "scrub_geo":
         return []
-    at = _at(kind, body)
+    at = _at(kind, body, notes)
     if kind == "delete":
         return [Deleted(at=at, network="x", id=_post_id(kind, body))]
     if kind in _HIDE:
@@ -86,7 +87,7 @@ def events(kind: str, body: Body) -> list[Event]:
         show = _SHOW_ACCOUNT[kind]
         return [AccountRestored(at=at, network="x", author_id=_user_id(kind, body), reason=show)]
     if kind == "tweet_edit":
-        # The new text comes with the post itself; until then the superseded ones are not to be shown.
+        # The new text comes with the post itself; until then the superseded versions are hidden.
         newest = _post_id(kind, body)
         older = [id for id in body.edit_tweet_ids or () if id and id != newest]
         return [Hidden(at=at, network="x", id=id, reason="edited") for id in older]
@@ -97,17 +98,13 @@ def events(kind: str, body: Body) -> list[Event]:
     return []
 
 
-def batch_events(batch: Batch) -> list[Event]:
+def batch_events(batch: Batch, notes: Notes | None = None) -> list[Event]:
     """A result line does not say whether its id is of a post or of an account (the two kinds of job look
-    alike), so both are hidden; an id of the other kind meets nothing."""
+    alike), so both are hidden; an id of the other kind matches nothing."""
     if batch.reason == "scrub_geo":
         return []
-    at = times.now()
-    if batch.redacted_at is not None:
-        try:
-            at = times.rfc3339(batch.redacted_at)
-        except ValueError as error:
-            raise Malformed(f"redacted_at: {error}") from None
+    redacted_at = moment(batch.redacted_at, "redacted_at", notes)
+    at = times.now() if redacted_at is None else redacted_at
     reason = batch.reason or "deleted"
     account = AccountHidden(at=at, network="x", author_id=batch.id, reason=reason)
     if reason == "deleted":
@@ -115,16 +112,11 @@ def batch_events(batch: Batch) -> list[Event]:
     return [Hidden(at=at, network="x", id=batch.id, reason=reason), account]
 
 
-def _at(kind: str, body: Body) -> int:
+def _at(kind: str, body: Body, notes: Notes | None) -> int:
     for name in ("event_at", "timestamp_ms", "timestampMs"):
-        written = getattr(body, name)
-        if written is None:
-            continue
-        try:
-            text = str(written)
-            return times.millis(text) if text.isdigit() else times.rfc3339(text)
-        except ValueError as error:
-            raise Malformed(f"{kind}.{name}: {error}") from None
+        at = moment(getattr(body, name), f"{kind}.{name}", notes)
+        if at is not None:
+            return at
     return times.now()
 
 

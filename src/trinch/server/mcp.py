@@ -71,7 +71,10 @@ def server(
             str, Field(max_length=1000, description="Operators that every post must satisfy")
         ] = "",
     ) -> dict[str, Any]:
-        """Answer a question in exact quotes of posts (`written`: reworded by a model, checked). `outcome` is `not_enough_evidence` when no post answers it."""
+        """Answer a question in exact quotes of posts (`written`: reworded by a model, checked).
+
+        `headline` sums up or says what is missing. `outcome`: `answer`, `conflicting` (posts contradict each other),
+        `not_enough_evidence` (see `nearest` for related posts) or `chat` (a reply to small talk, in `answer`)."""
         try:
             asked = v1.parse_question(question, earlier=[], where=where, as_of=v1.parse_as_of(as_of))
             return await answer_pool.run(serialize.answer_json, asked, language_model)

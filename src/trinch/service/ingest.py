@@ -3,14 +3,16 @@
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from trinch.errors import TrinchError
+from trinch.posts.notes import Notes
 from trinch.posts.schema import Event
 from trinch.sources import files
+from trinch.sources.rejects import Reject
 from trinch.store import indexer
 from trinch.store.store import Store
 from trinch.store.writer import Rejected, Totals, Writer
@@ -60,8 +62,10 @@ def ingest(
     paths: Sequence[str],
     format: str = "auto",
     report: Callable[[Progress], None] = lambda _: None,
+    columns: Mapping[str, str] | None = None,
 ) -> Totals:
-    """Ingest the files in order (`-` is standard input); returns when all is durable and searchable.
+    """Ingest the files in order (`-` is standard input); returns when all is durable and searchable. `columns` maps
+    fields of a post to columns of tables.
 
     Raises Stopped where that ended early, by an interrupt or by a file that cannot be read: the part that was
     read is durable and searchable all the same. OSError or sqlite3.Error where the store cannot be written.
@@ -70,10 +74,10 @@ def ingest(
     stopped = ""
     progress, started = Progress(total_bytes=_total_bytes(paths)), time.monotonic()
     with indexer.running(data) as process:
-        writer = Writer(data, process)
+        writer, notes = Writer(data, process), Notes()
         try:
-            for item in _items(paths, format, progress):
-                if isinstance(item, files.Reject):
+            for item in _items(paths, format, progress, notes, columns):
+                if isinstance(item, Reject):
                     writer.reject(Rejected(item.file, item.line, item.reason, item.raw))
                 else:
                     writer.take(item)
@@ -85,6 +89,7 @@ def ingest(
         except KeyboardInterrupt:
             stopped = "interrupted"
         totals = writer.close()
+        totals.forgiven = dict(notes.forgiven)
     if stopped:
         raise Stopped(stopped, totals)
     return totals
@@ -107,7 +112,9 @@ class _Unreadable(TrinchError):
     pass
 
 
-def _items(paths: Sequence[str], format: str, progress: Progress) -> Iterator[list[Event] | files.Reject]:
+def _items(
+    paths: Sequence[str], format: str, progress: Progress, notes: Notes, columns: Mapping[str, str] | None
+) -> Iterator[list[Event] | Reject]:
     before = 0
 
     def at(position: int) -> None:
@@ -115,7 +122,7 @@ def _items(paths: Sequence[str], format: str, progress: Progress) -> Iterator[li
 
     for path in paths:
         try:
-            yield from files.events(path, format, at)
+            yield from files.events(path, format, at, notes, columns)
         except OSError as error:
             raise _Unreadable(f"cannot read {path}: {error.strerror or error}") from None
         before += _size(path) or 0

@@ -88,7 +88,9 @@ def number_sources(shown: dict[str, Any], sent: dict[str, int]) -> dict[str, Any
 
 
 def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
-    """An answer (as by `answer_json`) without the claims and citations whose posts are no longer visible."""
+    """An answer (as by `answer_json`) without what rests on posts that are no longer visible.
+
+    These are claims, citations, nearest posts, and the headline where a claim is gone: it may count that claim."""
     as_of = parse_time(shown["as_of"])
     texts = {}
     for source in shown["sources"]:
@@ -106,12 +108,13 @@ def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
     cited = {citation["key"] for claim in claims for citation in claim["citations"]}
     return shown | {
         "outcome": shown["outcome"] if claims or shown["outcome"] == "chat" else "not_enough_evidence",
-        "headline": shown["headline"] if claims or not shown["claims"] else "",
+        "headline": shown["headline"] if len(claims) == len(shown["claims"]) else "",
         "answer": shown["answer"]
         if shown["outcome"] == "chat"
         else SEPARATOR.join(claim["text"] for claim in claims),
         "claims": claims,
         "sources": [source for source in shown["sources"] if source["key"] in cited],
+        "nearest": [post for post in shown["nearest"] if store.get(post["key"], as_of)],
         "writer": shown["writer"] if claims else None,
     }
 

@@ -1,246 +1,137 @@
-"""From files to events: plain, gzip or Zstandard, one JSON a line or pretty-printed, in bounded memory.
+"""From files to events: containers, framing and formats put together, in bounded memory.
 
-Owns the cutting of a stream into JSON texts, and what is said of those that cannot be read. Knows no
-format (`formats.py` does) and stores nothing.
-
-    for item in events("posts.jsonl.zst"):
-        if isinstance(item, Reject): ...    # counted and kept aside
-        else: ...                           # the events of one line; may be none
+for item in events("posts.jsonl.zst"):
+    if isinstance(item, Reject): ...    # counted and kept aside
+    else: ...                           # the events of one text; may be none
 """
 
-import gzip
-import re
 import sys
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO
 
-import msgspec
-import zstandard
-
-from trinch.posts.formats import AUTO, parser
+from trinch.posts.formats import AUTO, Parse, parser
+from trinch.posts.notes import Notes
 from trinch.posts.schema import Event, Malformed
+from trinch.posts.wire import MAX_LINE
+from trinch.sources import containers, feed_files, framing, tables
+from trinch.sources.containers import Member
+from trinch.sources.rejects import Reject
+from trinch.sources.x_archive import Archive
 
-MAX_LINE = 16 * 2**20
-"""Bytes of one line or one document; what is longer is rejected and passed over."""
+__all__ = ["MAX_LINE", "Reject", "events", "read"]
 
 Progress = Callable[[int], object]
-
-
-class Reject(NamedTuple):
-    """A place that could not be read. `raw` is at most the first MAX_LINE bytes of it."""
-
-    file: str
-    line: int
-    reason: str
-    raw: bytes
+Item = list[Event] | Reject
 
 
 def events(
-    path: str | Path, format: str = AUTO, progress: Progress | None = None
-) -> Iterator[list[Event] | Reject]:
-    """The events of each line of a file (`-`: standard input), or why the line is rejected.
+    path: str | Path,
+    format: str = AUTO,
+    progress: Progress | None = None,
+    notes: Notes | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> Iterator[Item]:
+    """The events of each text of a file (`-`: standard input), or why the text is rejected.
 
-    OSError where the file itself cannot be opened or read."""
-    parse = parser(format)
-    file = str(path)
-    for item in read(path, progress):
-        if isinstance(item, Reject):
-            yield item
+    `notes` counts what was forgiven. `columns` maps fields of a post to columns of a table (CSV, TSV, Parquet).
+    OSError where the file itself cannot be opened or read; KeyError on an unknown format."""
+    parse, notes, archive = parser(format), notes or Notes(), Archive(path)
+    for place, member in _members(path, progress):
+        if isinstance(member, Reject):
+            yield member
             continue
-        number, text = item
-        try:
-            yield parse(text)
-        except Malformed as error:
-            yield Reject(file, number, str(error), text)
+        damage: list[str] = []
+        whole = Member(member.name, _until_damaged(member.chunks, damage))
+        yield from _read_member(place, whole, parse, notes, columns, archive)
+        if damage:
+            yield Reject(place, 0, damage[0], b"")
+
+
+def _read_member(
+    place: str,
+    member: Member,
+    parse: Parse,
+    notes: Notes,
+    columns: Mapping[str, str] | None,
+    archive: Archive,
+) -> Iterator[Item]:
+    """The events of one file of a container; its first bytes separate feeds and tables from JSON."""
+    first = next(member.chunks, b"")
+    chunks = _after(first, member.chunks)
+    if feed_files.is_feed(first):
+        yield from feed_files.events(place, chunks, notes)
+        return
+    if columns or tables.is_table(place, first):
+        rows = tables.rows(place, first, chunks, columns)
+    else:
+        rows = framing.texts(place, chunks)
+    for row in rows:
+        if isinstance(row, Reject):
+            yield row
+        elif not archive.takes(row[1]):
+            for item in _parsed(place, *row, parse, notes):
+                yield item if isinstance(item, Reject) else archive.completed(item)
+
+
+def _parsed(place: str, number: int, text: bytes, parse: Parse, notes: Notes) -> Iterator[Item]:
+    """The events of one text, and a reject for each part of it that cannot be read."""
+    try:
+        yield parse(text, notes)
+    except Malformed as error:
+        several = framing.split(text)
+        if not several:
+            yield Reject(place, number, str(error), text)
+        for one in several:
+            yield from _parsed(place, number, one, parse, notes)
+    for reason, raw in notes.take_rejected():
+        yield Reject(place, number, reason, raw)
 
 
 def read(path: str | Path, progress: Progress | None = None) -> Iterator[tuple[int, bytes] | Reject]:
     """(number of its first line, JSON text), blank lines left out; a `Reject` where that failed.
 
-    Elements of an array at the top level come one by one. `progress` is told, now and then, how many bytes
-    of the file (as it lies on disk) are read."""
+    Elements of an array at the top level come one by one. `progress` is called, now and then, with the number of
+    bytes of the file (as it is on disk) that are read."""
+    for place, member in _members(path, progress):
+        if isinstance(member, Reject):
+            yield member
+            continue
+        damage: list[str] = []
+        yield from framing.texts(place, _until_damaged(member.chunks, damage))
+        if damage:
+            yield Reject(place, 0, damage[0], b"")
+
+
+def _members(path: str | Path, progress: Progress | None) -> Iterator[tuple[str, Member | Reject]]:
+    """(place, file) for each file in a container, the one itself where it is none."""
     file = str(path)
     with nullcontext(sys.stdin.buffer) if file == "-" else open(file, "rb") as raw:
-        told = (lambda: progress(raw.tell())) if progress and raw.seekable() else None
-        yield from _texts(file, _lines(file, _chunks(raw), told))
-
-
-class _Source(Protocol):
-    def read1(self, size: int, /) -> bytes: ...
-
-
-_CHUNK = 2**18
-_FED = 2**10
-"""Compressed bytes fed at a time: 4 of them can hold 128 KiB, so this bounds what comes out at 32 MiB."""
-_DAMAGED = (EOFError, OSError, zlib.error, zstandard.ZstdError)
-
-
-def _chunks(raw: BinaryIO) -> Iterator[bytes]:
-    """Uncompressed bytes, as they come; compression is told by the first bytes, whatever the name."""
-    buffered: _Source = raw  # type: ignore[assignment]  # files and pipes opened "rb" are buffered readers
-    first = buffered.read1(_CHUNK)
-    while first and len(first) < 4 and (more := buffered.read1(_CHUNK)):
-        first += more
-    if first[:2] == b"\x1f\x8b":
-        source: Iterator[bytes] = _gunzip(_Pushed(first, buffered))
-    elif first[:4] == b"\x28\xb5\x2f\xfd" or first[1:4] == b"\x2a\x4d\x18":
-        source = _unzstd(_Pushed(first, buffered))
-    else:
-        yield first.removeprefix(b"\xef\xbb\xbf")
-        source = iter(lambda: buffered.read1(_CHUNK), b"")
-    yield from source
-
-
-class _Pushed:
-    """A stream whose first bytes were read already."""
-
-    def __init__(self, first: bytes, rest: _Source) -> None:
-        self.first, self.rest = first, rest
-
-    def read(self, size: int = -1) -> bytes:
-        if self.first:
-            size = len(self.first) if size < 0 else size
-            taken, self.first = self.first[:size], self.first[size:]
-            return taken
-        return self.rest.read1(_CHUNK if size < 0 else size)
-
-
-def _gunzip(source: _Pushed) -> Iterator[bytes]:
-    with gzip.GzipFile(fileobj=source, mode="rb") as stream:  # type: ignore[call-overload]  # `read` is all it needs
-        while chunk := stream.read1(_CHUNK):
-            yield chunk
-
-
-def _unzstd(source: _Pushed) -> Iterator[bytes]:
-    frame = zstandard.ZstdDecompressor().decompressobj()
-    while fed := source.read(_FED):
-        while fed:
-            if frame.eof:
-                frame = zstandard.ZstdDecompressor().decompressobj()
-            yield frame.decompress(fed)
-            fed = frame.unused_data if frame.eof else b""
-    if not frame.eof:
-        raise EOFError("the compressed file ends in the middle")
-
-
-def _lines(
-    file: str, chunks: Iterator[bytes], told: Callable[[], object] | None
-) -> Iterator[tuple[int, bytes] | Reject]:
-    """Numbered lines without their newline, the last one also when it has none."""
-    number, rest, skipping = 1, b"", False
-    damage = ""
-    while True:
         try:
-            chunk = next(chunks, None)
-        except _DAMAGED as error:
-            damage, chunk = f"cannot read on: {error}", None
-        if chunk is None:
-            break
-        lines = (rest + chunk).split(b"\n")
-        rest = lines.pop()
-        for line in lines:
-            if skipping:
-                skipping = False
-            elif len(line) > MAX_LINE:
-                yield _too_long(file, number, line)
-            else:
-                yield number, line
-            number += 1
-        if len(rest) > MAX_LINE:
-            if not skipping:
-                yield _too_long(file, number, rest)
-            rest, skipping = b"", True
-        if told:
-            told()
-    if rest and not skipping:
-        yield number, rest
-    if damage:
-        yield Reject(file, number, damage, b"")
+            for member in containers.members(raw):
+                chunks = _reported(member.chunks, raw, progress) if progress else member.chunks
+                yield f"{file}:{member.name}" if member.name else file, Member(member.name, chunks)
+        except containers.DAMAGED as error:
+            yield file, Reject(file, 1, f"cannot read on: {error}", b"")
 
 
-def _too_long(file: str, number: int, raw: bytes) -> Reject:
-    return Reject(file, number, f"longer than {MAX_LINE >> 20} MiB", raw[:MAX_LINE])
+def _reported(chunks: Iterator[bytes], raw: BinaryIO, progress: Progress) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        if raw.seekable():
+            progress(raw.tell())
 
 
-_STRING = re.compile(
-    rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)'
-)  # one that is cut goes to the end: never looked for twice
-_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+def _after(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    if first:
+        yield first
+        yield from chunks
 
 
-def _texts(file: str, lines: Iterator[tuple[int, bytes] | Reject]) -> Iterator[tuple[int, bytes] | Reject]:
-    """Lines as they are where each is a JSON text of its own; else lines joined until brackets close."""
-    in_array = False
-    begun: _Document | None = None
-    for item in lines:
-        if isinstance(item, Reject):
-            if begun:
-                yield from begun.end(file)
-                begun = None
-            yield item
-            continue
-        number, line = item
-        text = line.strip()
-        if begun and line[:1] == b"{":
-            # Indented documents have no bracket in the first column: what was begun was a cut line.
-            yield from begun.end(file)
-            begun = None
-        if begun:
-            begun.add(line)
-            if begun.depth <= 0:
-                yield from begun.end(file)
-                begun = None
-        elif not text:
-            continue
-        elif text == b"[":
-            in_array = True
-        elif in_array and text == b"]":
-            in_array = False
-        elif text[:1] == b"[" and text[-1:] == b"]":
-            yield from _elements(number, text)
-        elif text[-1:] == b"}" or text[:1] not in b"{[":
-            yield number, text
-        elif in_array and text[-2:] == b"},":
-            yield number, text[:-1]
-        else:
-            begun = _Document(number, line)
-    if begun:
-        yield from begun.end(file)
-
-
-class _Document:
-    """A JSON text of several lines; no more than MAX_LINE of it is held."""
-
-    def __init__(self, number: int, line: bytes) -> None:
-        self.number, self.lines, self.size, self.depth = number, [line], len(line), _opened(line)
-
-    def add(self, line: bytes) -> None:
-        self.depth += _opened(line)
-        if self.size <= MAX_LINE:
-            self.lines.append(line)
-        self.size += len(line)
-
-    def end(self, file: str) -> Iterator[tuple[int, bytes] | Reject]:
-        text = b"\n".join(self.lines).strip().removesuffix(b",")
-        if self.size > MAX_LINE:
-            yield _too_long(file, self.number, text)
-        elif text[:1] == b"[":
-            yield from _elements(self.number, text)
-        else:
-            yield self.number, text
-
-
-def _elements(number: int, text: bytes) -> Iterator[tuple[int, bytes]]:
+def _until_damaged(chunks: Iterator[bytes], damage: list[str]) -> Iterator[bytes]:
+    """The chunks up to where a container is damaged; the reason is put into `damage`."""
     try:
-        yield from [(number, bytes(one)) for one in _ELEMENTS.decode(text)]
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        yield number, text  # its parser says what is wrong with it
-
-
-def _opened(text: bytes) -> int:
-    """How many more brackets the line opens than it closes."""
-    bare = _STRING.sub(b"", text)
-    return bare.count(b"{") + bare.count(b"[") - bare.count(b"}") - bare.count(b"]")
+        yield from chunks
+    except containers.DAMAGED as error:
+        damage.append(f"cannot read on: {error}")

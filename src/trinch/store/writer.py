@@ -43,7 +43,9 @@ class Totals(msgspec.Struct):
     rejected: int = 0
     deleted: int = 0
     ignored: int = 0
-    """Reactions to unknown posts, late copies of posts of a gone account."""
+    """Lines without a post or event, reactions to unknown posts, late copies of posts of a gone account."""
+    forgiven: dict[str, int] = {}
+    """Field or kind of oddity -> how often it was repaired or left out of a post that was accepted."""
     seconds: float = 0.0
     posts_per_second: float = 0.0
 
@@ -84,7 +86,10 @@ class Writer:
     def take(self, events: Iterable[Event], cursor: tuple[str, str] | None = None) -> None:
         """Take the events of one line or frame; `cursor` is (source, position) once these events are stored."""
         self.totals.read += 1
+        before = len(self._group)
         self._group += events
+        if len(self._group) == before:
+            self.totals.ignored += 1
         if cursor:
             self._cursors[cursor[0]] = cursor[1]
         if len(self._group) >= GROUP:

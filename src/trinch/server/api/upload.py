@@ -4,24 +4,25 @@ Sending the same lines again changes nothing, so a client that got no response r
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+import zlib
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from trinch.posts.formats import AUTO, parser
+from trinch.posts import formats
+from trinch.posts.notes import Notes
 from trinch.posts.schema import Malformed
+from trinch.posts.wire import MAX_LINE
 from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.store.store import Store
 from trinch.store.writer import BEHIND, Rejected, Totals, Writer
 
-MAX_LINE = 1_000_000
 MAX_UPLOAD = 64_000_000
 """Bytes of one request."""
 
@@ -38,7 +39,11 @@ INDEX_WAIT_SECONDS = 20.0
 class Ingest(msgspec.Struct):
     """Parameters of /v1/ingest."""
 
-    format: Literal["auto", "jsonl", "x", "jetstream"] = "auto"
+    format: str = formats.AUTO
+
+    def __post_init__(self) -> None:
+        if self.format not in formats.names():
+            raise ValueError(f"no such format; there are {', '.join(formats.names())}")
 
 
 class RejectedLine(msgspec.Struct, frozen=True):
@@ -57,6 +62,8 @@ class IngestResult(msgspec.Struct):
     rejected: int = 0
     deleted: int = 0
     ignored: int = 0
+    forgiven: dict[str, int] = {}
+    """Field or kind of oddity -> how often it was repaired or left out of a post that was accepted."""
     rejects: list[RejectedLine] = []
     """The first few."""
 
@@ -79,21 +86,51 @@ async def ingest(request: Request) -> Response:
 
 
 async def _lines(request: Request) -> AsyncIterator[bytes]:
-    """The lines of the body as they arrive. Raises Problem when it is too long or ends early."""
+    """The lines of the body as they arrive, of one longer than MAX_LINE its first bytes. Raises Problem when the
+    body is too long, ends early, or is compressed in a way that is not read."""
     rest, length = b"", 0
+    unpack = _decompressor(request.headers.get("content-encoding", "identity").strip().lower())
     try:
         async for chunk in request.stream():
-            length += len(chunk)
-            *whole, rest = (rest + chunk).split(b"\n")
-            if length > MAX_UPLOAD or len(rest) > MAX_LINE or any(len(line) > MAX_LINE for line in whole):
-                raise Problem(
-                    413, f"at most {MAX_UPLOAD:,} bytes, and {MAX_LINE:,} in a line", code="body_too_large"
-                )
+            plain = unpack(chunk)
+            length += len(plain)
+            *whole, rest = (rest + plain).split(b"\n")
+            if length > MAX_UPLOAD:
+                raise Problem(413, f"at most {MAX_UPLOAD:,} bytes uncompressed", code="body_too_large")
             for line in whole:
-                yield line
+                yield line[: MAX_LINE + 1]
+            rest = rest[: MAX_LINE + 1]
     except ClientDisconnect:
         raise Problem(408, "the body did not end in time", code="timeout") from None
     yield rest
+
+
+def _decompressor(encoding: str) -> Callable[[bytes], bytes]:
+    """A function from the chunks of a body to uncompressed ones. Raises Problem on an unknown encoding."""
+    if encoding in ("", "identity"):
+        return lambda chunk: chunk
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise Problem(
+            415, f"Content-Encoding {encoding!r} is not read; send gzip", code="unsupported_media_type"
+        )
+    member = zlib.decompressobj(47)
+
+    def unpack(chunk: bytes) -> bytes:
+        nonlocal member
+        out = b""
+        try:
+            while chunk:
+                if member.eof:  # gzip files may be joined
+                    member = zlib.decompressobj(47)
+                out += member.decompress(chunk, MAX_UPLOAD + 1 - len(out))
+                if len(out) > MAX_UPLOAD:
+                    break
+                chunk = member.unused_data
+        except zlib.error as error:
+            raise Problem(400, f"the body is not {encoding}: {error}", code="invalid_body") from None
+        return out
+
+    return unpack
 
 
 async def _store_lines(
@@ -112,6 +149,8 @@ async def _store_lines(
     )
     for name in ("read", "accepted", "duplicates", "rejected", "deleted", "ignored"):
         setattr(result, name, getattr(result, name) + getattr(totals, name))
+    for kind, count in totals.forgiven.items():
+        result.forgiven[kind] = result.forgiven.get(kind, 0) + count
     result.rejects += rejected[: MAX_REPORTED - len(result.rejects)]
 
 
@@ -119,17 +158,28 @@ def _ingest_lines(
     _: Store, data: Path, format: str, lines: list[bytes], first_line: int
 ) -> tuple[int, Totals, list[RejectedLine]]:
     """Parse and store; everything is durable on return."""
-    parse, rejected = parser(AUTO if format == "auto" else format), []
+    parse, notes, rejected = formats.parser(format), Notes(), list[RejectedLine]()
     writer = Writer(data)
+
+    def reject(number: int, reason: str, raw: bytes) -> None:
+        rejected.append(RejectedLine(number, reason))
+        writer.reject(Rejected("http", number, reason, raw))
+
     for number, line in enumerate(lines, first_line):
-        if not line.strip():
+        line = line.strip().removeprefix(b"\xef\xbb\xbf")
+        if not line:
+            continue
+        if len(line) > MAX_LINE:
+            reject(number, f"longer than {MAX_LINE >> 20} MiB", line[:1000])
             continue
         try:
-            writer.take(parse(line))
+            writer.take(parse(line, notes))
         except Malformed as error:
-            rejected.append(RejectedLine(number, str(error)))
-            writer.reject(Rejected("http", number, str(error), line))
+            reject(number, str(error), line)
+        for reason, raw in notes.take_rejected():
+            reject(number, reason, raw)
     totals = writer.close()
+    totals.forgiven = dict(notes.forgiven)
     return writer.last_seq, totals, rejected
 
 

@@ -15,7 +15,7 @@ NOTHING = {
     "en": "Not enough evidence: no post speaks of what is asked.",
     "fr": "Pas assez d'éléments : aucun message ne parle de ce qui est demandé.",
 }
-"""The text without an answer, by language of the question."""
+"""The text where all claims of an answer were deleted meanwhile, by language of the question."""
 
 
 class CitedSpan(NamedTuple):
@@ -38,6 +38,7 @@ class Piece(NamedTuple):
 def piece_of(claim: dict[str, Any], at: int, base: str, linked: bool = False) -> Piece:
     """One claim as the piece that begins at offset `at` of the text."""
     before = "\n\n" if at else ""
+    before += f"{escape_markdown(claim['label'])}: " if claim["label"] else ""
     sentence = escape_markdown(claim["text"])
     start = at + len(before)
     marks, cited = [], []
@@ -48,9 +49,16 @@ def piece_of(claim: dict[str, Any], at: int, base: str, linked: bool = False) ->
     return Piece(f"{before}{sentence} {''.join(marks)}", cited)
 
 
-def no_evidence_text(question: str) -> str:
-    """That there is not enough evidence, in the language of the question if it is one of NOTHING."""
-    return NOTHING.get(language(tokens(fold(question))), NOTHING["en"])
+def text_without_claims(answer: dict[str, Any], question: str, base: str) -> str:
+    """The reply to small talk; else what is missing, and the nearest posts as a list of links."""
+    if answer["outcome"] == "chat":
+        return escape_markdown(answer["answer"])
+    withdrawn = NOTHING.get(language(tokens(fold(question))), NOTHING["en"])
+    lines = [escape_markdown(answer["headline"]) or withdrawn]
+    for post in answer["nearest"]:
+        text = escape_markdown(" ".join(post["text"].split()))
+        lines.append(f"- {text} ([{escape_markdown(post_title(post))}]({post_url(post, base)}))")
+    return "\n".join([*lines[:1], "", *lines[1:]]) if lines[1:] else lines[0]
 
 
 def post_title(post: dict[str, Any]) -> str:

@@ -7,7 +7,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from trinch.server.app_state import AppState
-from trinch.server.openai.markdown import Piece, no_evidence_text, piece_of, post_title, post_url
+from trinch.server.openai.markdown import (
+    Piece,
+    escape_markdown,
+    piece_of,
+    post_title,
+    post_url,
+    text_without_claims,
+)
 from trinch.server.openai.search_filters import Filters
 from trinch.service import serialize, volume
 from trinch.service.ask import AskRequest
@@ -20,16 +27,17 @@ async def text_pieces(
 ) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
     """The text of an answer piece by piece, each with the whole answer as it holds at that step.
 
-    The last piece is empty and comes with the final answer."""
+    The headline comes with the first claim. The last piece is empty and comes with the final answer."""
     length = 0
     async for update in stream_answer(state.answer_pool, state.search_pool, asked, state.language_model):
         if update.claim:
-            piece = piece_of(update.claim, length, base, linked)
-            length += len(piece.text)
-            yield update.answer, piece
+            heading = "" if length else escape_markdown(update.answer["headline"])
+            text, cited = piece_of(update.claim, length + len(heading), base, linked)
+            length += len(heading) + len(text)
+            yield update.answer, Piece(heading + text, cited)
         else:
             if not length:
-                yield update.answer, Piece(no_evidence_text(asked.text), [])
+                yield update.answer, Piece(text_without_claims(update.answer, asked.text, base), [])
             yield update.answer, Piece("", [])
 
 

@@ -17,13 +17,15 @@ export class View {
     this.id = ++made;
     this.outcome = h("p", { class: "outcome" }, h("span", { class: "waiting" }, t("searching")));
     this.asked = h("p", { class: "asked", hidden: true });
+    this.headline = h("p", { class: "headline", dir: "auto", hidden: true });
     this.list = h("ol", { class: "claims" });
+    this.nearest = h("section", { class: "nearest", hidden: true });
     this.numbers = h("section", { class: "evidence", "aria-label": t("evidence"), hidden: true });
     this.posts = h("ol", { class: "sources" });
     this.panel = h("aside", { class: "panel", "aria-label": t("evidence_of", { question }), hidden: true },
       this.numbers, h("h3", {}, t("sources")), this.posts);
     this.element = h("article", { class: "answer busy", "aria-busy": "true" },
-      h("header", {}, h("h2", { dir: "auto" }, question), this.asked, this.outcome), this.list, this.panel);
+      h("header", {}, h("h2", { dir: "auto" }, question), this.asked, this.outcome), this.headline, this.list, this.nearest, this.panel);
     this.element.view = this;
   }
 
@@ -43,7 +45,7 @@ export class View {
       "aria-expanded": "false", "data-key": citation.key, "data-start": citation.start, "data-end": citation.end,
     }, String(citation.n)));
     return h("li", { class: "claim", "data-key": claim.citations[0].key },
-      h("p", { class: "said", dir: "auto" }, claim.text),
+      h("p", { class: "said", dir: "auto" }, claim.label && h("b", { class: "label" }, claim.label), claim.label && " ", claim.text),
       h("div", { class: "meta" }, h("div", { class: "cites" }, ...cites), h("time", { datetime: claim.as_of }, date(claim.as_of)),
         h("span", {}, t("n_authors", { n: claim.authors })), h("span", {}, t("n_posts", { n: claim.posts })),
         claim.written && h("span", { class: "written" }, t("written"))));
@@ -73,10 +75,21 @@ export class View {
     this.claims = answer.claims;
     this.showSources();
     this.head();
-    if (!answer.claims.length) this.list.after(h("p", { class: "nothing" }, t("nothing")));
+    this.headline.textContent = answer.outcome === "chat" ? answer.answer : answer.headline;
+    this.headline.hidden = !this.headline.textContent;
+    if (!answer.claims.length && answer.outcome !== "chat") this.list.after(h("p", { class: "nothing" }, t("nothing")));
+    this.showNearest(answer.nearest);
     this.asked.hidden = answer.asked === answer.question;
     this.asked.textContent = t("asked_as", { question: answer.asked });
     this.rest(answer.outcome);
+  }
+
+  /** Posts beside a refusal: they are watched like sources, so a deleted one leaves the page. */
+  showNearest(posts) {
+    this.nearest.hidden = posts.length === 0;
+    this.nearest.replaceChildren(h("h3", {}, t("nearest")), h("ul", {}, ...posts.map((post) =>
+      h("li", { "data-key": post.key, dir: "auto", lang: post.lang === "und" ? null : post.lang }, post.text))));
+    for (const post of posts) this.sources.set(post.key, post);
   }
 
   head() {
@@ -111,6 +124,8 @@ export class View {
     this.claims = this.claims.filter((claim) => !gone.has(claim.citations[0].key))
       .map((claim) => ({ ...claim, citations: claim.citations.filter((one) => !gone.has(one.key)) }));
     for (const element of this.list.querySelectorAll("[data-key]")) if (gone.has(element.dataset.key)) element.remove();
+    for (const element of this.nearest.querySelectorAll("[data-key]")) if (gone.has(element.dataset.key)) element.remove();
+    this.headline.hidden = true;  // it may count what is gone
     for (const element of this.list.querySelectorAll(".card")) if (gone.has(element.dataset.of)) element.remove();
     this.element.removeAttribute("data-answer");
     this.showSources();
