@@ -1,99 +1,107 @@
-"""The reader through its interface: loads, repeats itself, and survives what people post."""
+"""The reader with the weights of the package: what it is sure of, and what it must never depend on."""
 
-from __future__ import annotations
-
-import time
 from pathlib import Path
 
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import trinch.reader
-from trinch.reader import Reader, Reading
-from trinch.reader import model as reader_model
-from trinch.reader.model import MODEL, PIECES, SETTINGS
+from trinch.posts.text import query_terms, terms
+from trinch.reader import Passage, Query, Reader, Wanted, load
+from trinch.reader.model import DATA, NETWORK, WORDS
+from trinch.reader.words import WordTable, load_table, save
 
-POSTS = [
-    "Praying for everyone in Guatemala today",
-    "At least 39 people died in the quake in Guatemala, officials say http://example.org/a",
-    "I ate the best tacos of my life",
-    "Strong earthquake felt in Guatemala City, buildings shook",
-]
+
+def wanted(text: str, role: str, weight: float = 6.0) -> Wanted:
+    return Wanted(text, frozenset(query_terms(text)), weight, role)
+
+
+DEATHS = Query(
+    (wanted("zorvane", "name", 12.0), wanted("earthquake", "event"), wanted("died", "asked", 3.0)),
+    "count",
+    "en",
+)
+DONATE = Query(
+    (wanted("zorvane", "name", 12.0), wanted("earthquake", "event"), wanted("donate", "word")), "fact", "en"
+)
+
+
+def passage(text: str, lang: str = "en") -> Passage:
+    return Passage(text, frozenset(terms(text, lang)), lang)
+
+
+TOLL = passage("At least 41 people killed in the Zorvane earthquake, officials say")
+HELP = passage("You can give money for the victims of the Zorvane earthquake at the Red Cross")
+SHOCK = passage("Zorvane earthquake felt by everybody here, so scary")
+OTHER = passage("At least 41 people killed in the Melbora flood, officials say")
+LUNCH = passage("The new lunch place round the corner is lovely")
 
 
 @pytest.fixture(scope="module")
-def reader(folder: Path) -> Reader:
-    """A reader with random weights."""
-    return Reader(folder)
+def reader() -> Reader:
+    return load()
 
 
-def test_without_weights_there_is_no_reader(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """`load` returns None, and callers go on without."""
-    monkeypatch.setattr(reader_model, "WEIGHTS", tmp_path)
-    monkeypatch.setattr(reader_model, "_loaded", [])
-    assert not trinch.reader.available()
-    assert trinch.reader.load() is None
+def test_the_post_that_answers_comes_first(reader: Reader) -> None:
+    deaths = [reading.answer for reading in reader.read(DEATHS, [TOLL, SHOCK, LUNCH])]
+    gifts = [reading.answer for reading in reader.read(DONATE, [TOLL, HELP, LUNCH])]
+    assert deaths[0] == max(deaths)
+    assert gifts[1] == max(gifts)
 
 
-@pytest.mark.parametrize("missing", [MODEL, PIECES, SETTINGS])
-def test_a_file_short_is_no_reader(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, folder: Path, missing: str
-) -> None:
-    """All three files are needed."""
-    for path in folder.iterdir():
-        if path.name != missing:
-            (tmp_path / path.name).symlink_to(path)
-    monkeypatch.setattr(reader_model, "WEIGHTS", tmp_path)
-    assert not trinch.reader.available()
+def test_another_place_and_another_matter_are_off_the_topic(reader: Reader) -> None:
+    on, elsewhere, lunch = (reading.topic for reading in reader.read(DEATHS, [TOLL, OTHER, LUNCH]))
+    assert on > 0.5 > elsewhere > 0.0
+    assert lunch < 0.1
 
 
-def test_loads_once(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    """A process holds one reader."""
-    monkeypatch.setattr(reader_model, "WEIGHTS", folder)
-    monkeypatch.setattr(reader_model, "_loaded", [])
-    monkeypatch.setattr(Reader.__init__, "__defaults__", (folder, 1))
-    first = trinch.reader.load()
-    assert first is not None
-    assert trinch.reader.load() is first
-    assert first.threshold == 0.5
+def test_the_same_in_another_language_is_read_too(reader: Reader) -> None:
+    french = passage("Séisme à Zorvane : au moins 41 morts", "fr")
+    off = passage("Le marché de Noël ouvre samedi", "fr")
+    on_topic, other = reader.read(DEATHS, [french, off])
+    assert on_topic.topic > 0.5 > other.topic
+    assert on_topic.answer > other.answer
 
 
-def test_a_reading_does_not_depend_on_the_others(reader: Reader) -> None:
-    """One at a time, in a batch, in another order, again: the same to the last bit."""
-    request = "how many died in the Guatemala earthquake?"
-    together = reader.score(request, POSTS)
-    assert together == [reader.score(request, [post])[0] for post in POSTS]
-    assert together == reader.score(request, POSTS[::-1])[::-1]
+def test_a_pair_is_read_alone(reader: Reader) -> None:
+    every = [TOLL, HELP, SHOCK, OTHER, LUNCH]
+    together = reader.read(DEATHS, every)
+    assert together == [reader.read(DEATHS, [each])[0] for each in every]
+    assert together == reader.read(DEATHS, every[::-1])[::-1]
 
 
-@pytest.mark.parametrize("text", ["", " ", "\n\t", "https://example.org/only/a/link", "\x00\x07\u202e\u200b"])
-def test_nothing_to_read_answers_nothing(reader: Reader, text: str) -> None:
-    """Empty requests and passages have no answer and no span."""
-    assert reader.score("what happened?", [text]) == [Reading(0.0, 0, 0)]
-    assert reader.score(text, ["Something happened."]) == [Reading(0.0, 0, 0)]
+@settings(max_examples=60, deadline=None)
+@given(st.text(max_size=400), st.lists(st.text(min_size=1, max_size=20), max_size=4))
+def test_any_text_gets_probabilities(text: str, words: list[str]) -> None:
+    query = Query(tuple(wanted(word, "word") for word in words), "fact", "en")
+    (reading,) = load().read(query, [passage(text)])
+    assert 0.0 <= reading.topic <= 1.0
+    assert 0.0 <= reading.answer <= 1.0
 
 
-def test_no_passages(reader: Reader) -> None:
-    """Nothing to read is no error."""
-    assert reader.score("what happened?", []) == []
+def test_nothing_to_read_and_nothing_asked(reader: Reader) -> None:
+    assert reader.read(DEATHS, []) == []
+    assert len(reader.read(Query((), "fact", "en"), [TOLL, passage("")])) == 2
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(request_=st.text(max_size=200), passage=st.text(max_size=400))
-def test_any_text_is_read(reader: Reader, request_: str, passage: str) -> None:
-    """Whatever the characters, `answers` is a probability and the span lies within the passage."""
-    (reading,) = reader.score(request_, [passage])
-    assert 0.0 <= reading.answers <= 1.0
-    assert 0 <= reading.start <= reading.end <= len(passage)
+def test_words_of_six_languages_that_mean_the_same_are_near(reader: Reader) -> None:
+    assert "earthquake" in reader.akin("terremoto", 0.75, 10)
+    assert "flood" in reader.akin("inondations", 0.7, 10)
+    assert "chemical" in reader.akin("chimiques", 0.75, 10)
+    assert reader.akin("zzyzx", 0.1, 5) == []
 
 
-@pytest.mark.parametrize(
-    "text", ["a" * 1_000_000, "word " * 200_000, "😀" * 300_000, "\ud800" * 50_000, "ﷺ" * 100_000]
-)
-def test_a_very_long_text_costs_no_more(reader: Reader, text: str) -> None:
-    """What is read of a passage is bounded, and so is the time."""
-    began = time.process_time()
-    reader.score("what happened?", [text])
-    reader.score(text, ["Something happened."])
-    assert time.process_time() - began < 2.0
+def test_a_table_comes_back_as_it_was_saved(tmp_path: Path) -> None:
+    vectors = np.array([[127, 0], [0, 127], [90, 90]], np.int8)
+    save(tmp_path / "words.npz", ["a", "é", "ñ"], vectors, np.array([255, 0, 128], np.uint8))
+    table: WordTable = load_table(tmp_path / "words.npz")
+    rows = table.rows(["ñ", "missing", "a"])
+    assert rows.tolist() == [2, -1, 0]
+    np.testing.assert_allclose(np.linalg.norm(table.vectors(rows), axis=1), [1, 0, 1], atol=1e-6)
+    np.testing.assert_allclose(table.weights(rows), [128 / 255, 0, 1], atol=1e-6)
+    assert table.nearest("a", 0.5, 5) == ["ñ"]
+
+
+def test_the_weights_are_small() -> None:
+    assert sum((DATA / name).stat().st_size for name in (WORDS, NETWORK)) < 12_000_000
