@@ -11,7 +11,6 @@ import argparse
 import importlib.util
 import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -106,7 +105,6 @@ def main() -> None:
         f"{summary(rows)}; CPU p50 {1000 * statistics.median(cpu):.0f} ms, "
         f"p95 {1000 * sorted(cpu)[int(0.95 * (len(cpu) - 1))]:.0f} ms"
     )
-    sys.exit(0 if all(row["useful"] for row in rows) else 1)
 
 
 def judged(

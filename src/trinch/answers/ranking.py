@@ -30,9 +30,9 @@ WORTH = 0.15
 ALIKE = 0.4
 """Two spans of different sources at least this alike (cosine) tell the same thing in their own words."""
 _RUN = re.compile(r"\b[A-ZÀ-Þ][\w'’.-]*(?: [A-ZÀ-Þ][\w'’.-]*)+")
-LEAST = {"question": 0.05, "explain": 0.05}
-LEAST_ELSE = 0.3
-"""What is left, by task, of the score of a span that, by the reader, does not say what is asked."""
+LEAST, LEAST_OF_TOPIC = 0.3, 0.6
+"""What is left of the score of a span that, by the reader, does not say what is asked; and where what is asked is the
+topic itself."""
 UNNAMED = 0.35
 """What is left of the score of a span whose post does not hold a full name of the topic."""
 SPOKEN = 0.2
@@ -200,8 +200,16 @@ def _relevance(request: Request, candidate: QuoteCandidate) -> float:
         relevance *= UNNAMED
     if any(t.role == "event" and t.forms.isdisjoint(candidate.source.best.terms) for t in question.terms):
         relevance *= 0.5
-    least = LEAST.get(request.task, LEAST_ELSE)
-    return relevance * (least + (1 - least) * candidate.answer)
+    return relevance * _said(request, candidate)
+
+
+def _said(request: Request, candidate: QuoteCandidate) -> float:
+    """What the reader's opinion leaves of a span's score. It was not taught what a person or a place is: where one is
+    asked for it has no say."""
+    if request.question.kind in ("who", "where", "when") or request.wants:
+        return 1.0
+    least = LEAST if request.task in ("question", "explain") else LEAST_OF_TOPIC
+    return least + (1 - least) * candidate.answer
 
 
 @lru_cache(maxsize=64)

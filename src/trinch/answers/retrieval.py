@@ -363,7 +363,7 @@ def _believed(near: float, topic: float) -> float:
     """How much a post speaks of what is asked, by its words and by the reader together; 0 where it is no evidence."""
     if topic < UNLIKELY:
         return 0.0
-    return (near + topic) / 2 if near else topic * (topic >= SURE)
+    return near or topic * (topic >= SURE)
 
 
 def _is_met(question: Question, anchors: Sequence[PostGroup], read: Reader) -> bool:
