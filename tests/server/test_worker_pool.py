@@ -22,9 +22,10 @@ from trinch.posts.schema import Malformed
 from trinch.server.http.errors import Problem
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service.ingest import Stopped
+from trinch.service.search import search
 from trinch.store.indexer import IndexerStopped
 from trinch.store.query import QueryError
-from trinch.store.store import Store, timed_search
+from trinch.store.store import Store
 from trinch.store.writer import Totals
 
 
@@ -89,7 +90,7 @@ def test_too_much_work_is_refused_and_then_taken_again(pool: WorkerPool, tmp_pat
 def test_a_query_that_cannot_be_read_says_so_across_processes(pool: WorkerPool) -> None:
     async def run() -> None:
         with pytest.raises(QueryError) as caught:
-            await pool.run(timed_search, "since:never", 10, "latest", None)
+            await pool.run(search, "since:never", limit=10, sort="latest")
         assert caught.value.position == len("since:")
         assert "since:never" in str(caught.value)
         assert await pool.run(_count) > 2000

@@ -18,6 +18,9 @@ from trinch.answers.types import Answer, Citation, Claim, RewriteSummary
 from trinch.posts.times import EARLIEST, LATEST, written
 
 NOTHING = "Not enough evidence: no post as of then speaks of all that the question names."
+PARTIAL = (
+    "Partial: the CPU budget ended the search, so posts that belong here may be missing. Narrow the request."
+)
 _TIMES = frozenset({"as_of", "created_at", "at"})
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
 

@@ -133,5 +133,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     counted from the posts found."""
     nearest: tuple[CitedPost, ...] = ()
     """Where there is not enough evidence: posts that speak of a part of what was asked. Not cited, they prove nothing."""
+    partial: bool = False
+    """The CPU budget ended the searches early: posts that belong in the answer may be missing."""
     writer: RewriteSummary | None = None
     """None where no model was used: also where there is not enough evidence, for then none is asked."""

@@ -131,6 +131,8 @@ def print_answer(answer: Any) -> None:
         out().print(render.terminal(answer))
     else:
         click.echo(render.plain(answer))
+    if answer.partial:
+        warn(render.PARTIAL)
 
 
 def print_stats(found: Any, newest: int) -> None:

@@ -17,20 +17,21 @@ from trinch.cli.demo import demo
 from trinch.cli.group import CommandGroup
 from trinch.cli.ingest import ingest
 from trinch.cli.listen import listen
-from trinch.cli.maintenance import backup, check, erase, rebuild, restore
+from trinch.cli.maintenance import backup, check, erase, rebuild, restore, retain
 from trinch.cli.model import model
 from trinch.cli.plan import plan
 from trinch.cli.search import search
 from trinch.cli.serve import keys, mcp, serve
 from trinch.cli.stats import stats
 from trinch.cli.train import train
+from trinch.errors import TrinchError
 
 # Our matrices are small: more numpy threads would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class Main(CommandGroup):
-    """The outermost group; reports a disk or database error in one line, with exit status 1."""
+    """The outermost group; reports an error of the disk, the database or Trinch in one line, with exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -38,11 +39,10 @@ class Main(CommandGroup):
         except BrokenPipeError:
             raise  # click ends quietly: the reader of our output has closed it
         except sqlite3.Error as error:
-            console.fail(
-                f"the store cannot be read or written: {error}; `trinch check --repair` recovers what it still holds",
-                1,
-            )
-        except OSError as error:
+            from trinch.store.database import explain
+
+            console.fail(explain(error), 1)
+        except (OSError, TrinchError) as error:
             console.fail(str(error), 1)
 
 
@@ -62,7 +62,7 @@ def main() -> None:
 
 for command in (ingest, listen, search, ask, stats, demo, serve, keys, mcp, plan, model, train):
     main.add_command(command)
-for command in (check, rebuild, backup, restore, erase):
+for command in (check, rebuild, backup, restore, erase, retain):
     main.add_command(command)
 
 

@@ -55,6 +55,7 @@ def search(
       trinch search '"dam break" since:2026-05-01 -filter:retweets' --sort latest
       trinch search --batch queries.jsonl --trec run.txt
     """
+    from trinch.answers.render import PARTIAL
     from trinch.service.search import search as run
     from trinch.service.search import search_json
     from trinch.store.query import QueryError
@@ -74,6 +75,8 @@ def search(
     else:
         console.print_hits(found.hits)
         console.note(f"{len(found.hits)} posts, {found.took_ms:.1f} ms")
+        if found.hits.partial:
+            console.warn(PARTIAL)
     raise SystemExit(0 if found.hits else 1)
 
 

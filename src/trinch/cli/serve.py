@@ -64,8 +64,10 @@ def serve(
     from trinch.server.http.access import access_rules
     from trinch.server.http.keys import Keys
     from trinch.server.run import run, saved_sources
+    from trinch.service.limits import search_budget
     from trinch.sources.address import has_credentials, without_credentials
 
+    search_budget(1)  # a wrong TRINCH_BUDGET_MS is reported now, not by each search
     language_model = model_setting(model, model_name)
     if any(has_credentials(source) for source in listen) and _given_as_option("listen"):
         console.fail(
@@ -101,6 +103,8 @@ def serve(
     try:
         status = run(data, host, port, access, urls, started, language_model, unix_socket)
     except OSError as error:
+        if error.filename:  # errors of sockets name no file
+            console.fail(f"{error}; serving needs a folder that can be written", 1)
         place = unix_socket or f"{host} port {port}"
         console.fail(f"cannot listen on {place}: {error.strerror or error}", 1)
     raise SystemExit(status)

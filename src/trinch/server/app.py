@@ -18,6 +18,7 @@ from starlette.types import Scope
 from trinch.llm.interface import Setting
 from trinch.server.api import admin, openapi, upload, v1
 from trinch.server.api.live_stats import LiveStats
+from trinch.server.api.mcp_endpoint import McpEndpoint
 from trinch.server.app_state import AppState
 from trinch.server.http.access import AccessControl, AccessRules
 from trinch.server.http.audit import Audit
@@ -53,7 +54,9 @@ def build(
 ) -> tuple[Middleware, AppState]:
     """The application over the store in `data` and its state. It ingests from the sources in `listen`;
     `language_model`, if set, rewrites answers."""
-    search_pool = WorkerPool(data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS)
+    search_pool = WorkerPool(
+        data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS, reserve=1
+    )
     answer_pool = _answer_pool(data, language_model)
     children = [Child("indexer", "trinch.store.indexer", [str(data)])]
     children += [
@@ -86,24 +89,19 @@ def build(
         *openapi.routes,
         *page.routes(),
     ]
-    mcp: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
-    if find_spec("mcp"):
-        from trinch.server import mcp as tools
-
-        server = tools.server(search_pool, answer_pool, language_model)
-        # Any host: the middleware checks it. Stateless: no session is lost with a connection.
-        routes += server.streamable_http_app(stateless_http=True, json_response=True, host="any").routes
-        mcp = server.session_manager.run()
-    else:
-        routes.append(Route("/mcp", _no_mcp, methods=["GET", "POST", "DELETE"]))
+    mcp = McpEndpoint(search_pool, answer_pool, language_model) if find_spec("mcp") else None
+    routes.append(Route("/mcp", mcp or _no_mcp, methods=["GET", "POST", "DELETE"]))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         supervised = [asyncio.create_task(child.run()) for child in children]
-        watching = asyncio.create_task(live.watch())
-        async with mcp:
-            yield
-        watching.cancel()
+        background = [asyncio.create_task(live.watch())]
+        if mcp:
+            background.append(asyncio.create_task(mcp.run()))
+        yield
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         for child in children:
             child.stop()
         await asyncio.gather(*supervised)

@@ -18,6 +18,7 @@ from trinch.server.api import v1
 from trinch.server.http.errors import Problem
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
+from trinch.service.search import search as run_search
 from trinch.store.query import MAX_LENGTH, QueryError
 from trinch.store.store import Store
 
@@ -45,13 +46,18 @@ def server(
         sort: Literal["relevance", "latest"] = "relevance",
         as_of: AsOf = None,
     ) -> dict[str, Any]:  # fmt: skip
-        """Find posts with the operators of X's search box. Each result has an id for `fetch`."""
+        """Find posts with the operators of X's search box. Each result has an id for `fetch`.
+
+        `partial`: the CPU budget ended the search; narrow the query."""
         try:
             moment = v1.parse_as_of(as_of)
-            hits = await search_pool.run(Store.search, query, limit=limit, sort=sort, as_of=moment)
+            found = await search_pool.run(run_search, query, limit=limit, sort=sort, as_of=moment)
         except (QueryError, Problem) as error:
             raise ToolError(str(error)) from None
-        return {"results": [_result(serialize.post_json(hit)) for hit in hits]}
+        return {
+            "results": [_result(serialize.post_json(hit)) for hit in found.hits],
+            "partial": found.hits.partial,
+        }
 
     @mcp.tool(title="Read a post", annotations=_READS)
     async def fetch(
@@ -74,7 +80,8 @@ def server(
         """Answer a question in exact quotes of posts (`written`: reworded by a model, checked).
 
         `headline` sums up or says what is missing. `outcome`: `answer`, `conflicting` (posts contradict each other),
-        `not_enough_evidence` (see `nearest` for related posts) or `chat` (a reply to small talk, in `answer`)."""
+        `not_enough_evidence` (see `nearest` for related posts) or `chat` (a reply to small talk, in `answer`).
+        `partial`: the CPU budget ended the searches; posts may be missing."""
         try:
             asked = v1.parse_question(question, earlier=[], where=where, as_of=v1.parse_as_of(as_of))
             return await answer_pool.run(serialize.answer_json, asked, language_model)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
 from trinch.answers.answer import answer as answer_from_posts
 from trinch.answers.rewrite import rewritten
 from trinch.answers.types import Answer
@@ -13,6 +15,7 @@ from trinch.errors import TrinchError
 from trinch.llm.interface import Setting
 from trinch.service.conversation import CONTEXT, follow_up
 from trinch.service.language_model import open_model
+from trinch.service.limits import answer_budget
 from trinch.store.query import OPERATORS, And, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
@@ -54,10 +57,13 @@ def interpret(
 def answer(store: Store, request: AskRequest, language_model: Setting | None = None) -> Answer:
     """Answer from the posts that satisfy the request's operators.
 
+    Where the CPU budget ends the searches (`limits.py`), the answer is `partial`: it rests on the posts found so far.
     With a language model, sentences that it rewrote and that pass verification replace their quotes.
     """
     corpus = filtered(store, request.where)
-    given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where))
+    with store.within(answer_budget()) as budget:
+        given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where))
+    given = msgspec.structs.replace(given, partial=budget.is_used_up)
     return rewritten(store, given, partial(open_model, language_model)) if language_model else given
 
 

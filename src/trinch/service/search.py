@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from trinch.posts.times import iso
 from trinch.service.ask import interpret
+from trinch.service.limits import search_budget
 from trinch.service.serialize import post_json
-from trinch.store.store import Hit, Store
+from trinch.store.store import Hits, Store
 
 
 class SearchResult(NamedTuple):
@@ -17,7 +18,7 @@ class SearchResult(NamedTuple):
     """As the user typed it."""
     as_of: int | None
     """Microseconds since 1970; None is now."""
-    hits: list[Hit]
+    hits: Hits
     took_ms: float
 
 
@@ -34,10 +35,11 @@ def search(
     """The best (`relevance`) or newest (`latest`) posts that match a query of X's operators and the filter `where`.
 
     With `earlier` queries, the query is completed from them as a question is (`conversation.follow_up`).
-    Raises QueryError.
+    Where the CPU budget ends the search (`limits.py`), the hits are `partial`. Raises QueryError.
     """
     started = time.perf_counter()
-    hits = store.search(combined(query, earlier, where), limit=limit, sort=sort, as_of=as_of)
+    with store.within(search_budget(limit)):
+        hits = store.search(combined(query, earlier, where), limit=limit, sort=sort, as_of=as_of)
     return SearchResult(query, as_of, hits, round((time.perf_counter() - started) * 1000, 2))
 
 
@@ -56,5 +58,6 @@ def search_json(found: SearchResult) -> dict[str, Any]:
         "query": found.query,
         "as_of": iso(found.as_of),
         "took_ms": found.took_ms,
+        "partial": found.hits.partial,
         "hits": [post_json(hit) for hit in found.hits],
     }

@@ -12,7 +12,7 @@ from trinch.posts.schema import Event, Post
 from trinch.service import ask, ingest, search
 from trinch.store.query import parse_time
 from trinch.store.stats import Stats, stats
-from trinch.store.store import Hit, Store
+from trinch.store.store import Hit, Hits, Store
 from trinch.store.writer import Totals
 
 Time: TypeAlias = str | int | datetime | None
@@ -76,8 +76,9 @@ class Session:
         limit: int = 10,
         sort: Literal["relevance", "latest"] = "relevance",
         as_of: Time = None,
-    ) -> list[Hit]:
-        """The best or newest posts that match a query of X's operators. Raises QueryError."""
+    ) -> Hits:
+        """The best or newest posts that match a query of X's operators; `partial` where the CPU budget ended the
+        search. Raises QueryError."""
         return search.search(
             self._store, query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=micros(as_of)
         ).hits

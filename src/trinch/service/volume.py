@@ -7,6 +7,7 @@ from trinch.answers.question import understand
 from trinch.answers.retrieval import gather
 from trinch.posts.times import iso, now
 from trinch.service.ask import AskRequest, filtered
+from trinch.service.limits import answer_budget
 from trinch.service.serialize import post_json
 from trinch.store.store import Store
 
@@ -21,11 +22,13 @@ _WIDTHS = [
 
 def evidence_json(store: Store, request: AskRequest) -> dict[str, Any]:
     """Counts of the posts that are evidence for a question (the shape of /v1/evidence, docs/api.md)."""
-    sources = _gathered(store, request)
+    with store.within(answer_budget()) as budget:
+        sources = _gathered(store, request)
     times = sorted(hit.at for source in sources for hit in source.hits)
     width, volume = count_buckets(times)
     return {
         "asked": request.question,
+        "partial": budget.is_used_up,
         "posts": len(times),
         "authors": authors(sources),
         "first_seen": iso(times[0]) if times else None,
@@ -37,7 +40,8 @@ def evidence_json(store: Store, request: AskRequest) -> dict[str, Any]:
 
 def retrieved_posts(store: Store, request: AskRequest, most: int) -> list[dict[str, Any]]:
     """The posts from which an answer is chosen, best first, without copies, each as by `post_json`."""
-    return [post_json(source.best) for source in _gathered(store, request)[:most]]
+    with store.within(answer_budget()):
+        return [post_json(source.best) for source in _gathered(store, request)[:most]]
 
 
 def _gathered(store: Store, request: AskRequest) -> tuple[PostGroup, ...]:

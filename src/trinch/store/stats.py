@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from trinch.store.database import DATABASE
+from trinch.store.rejects import REJECTED
 from trinch.store.store import Store
 from trinch.store.text_index import INDEX
-from trinch.store.writer import REJECTED
 
 
 class IndexState(msgspec.Struct, frozen=True):

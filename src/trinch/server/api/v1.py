@@ -14,11 +14,13 @@ from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.service import serialize
 from trinch.service.ask import AskRequest, QuestionError, interpret
+from trinch.service.search import search as run_search
+from trinch.service.search import search_json
 from trinch.service.stream import stream_answer
 from trinch.service.volume import evidence_json
 from trinch.store.query import MAX_LENGTH, QueryError, parse_time
 from trinch.store.stats import stats
-from trinch.store.store import Store, timed_search
+from trinch.store.store import Store
 
 Question = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 Where = Annotated[str, msgspec.Meta(max_length=1000)]
@@ -99,13 +101,12 @@ async def search(request: Request) -> Response:
     given = codec.read_query(request, Search)
     as_of = parse_as_of(given.as_of)
     try:
-        hits, took = await state_of(request).search_pool.run(
-            timed_search, given.q, given.limit, given.sort, as_of
+        found = await state_of(request).search_pool.run(
+            run_search, given.q, limit=given.limit, sort=given.sort, as_of=as_of
         )
     except QueryError as error:
         raise Problem(400, str(error), param="q", code="bad_query") from None
-    shown = [serialize.post_json(hit) for hit in hits]
-    return codec.Json({"query": given.q, "as_of": iso(as_of), "took_ms": took, "hits": shown})
+    return codec.Json(search_json(found))
 
 
 async def ask(request: Request) -> Response:

@@ -10,6 +10,7 @@ from trinch.server.app_state import AppState
 from trinch.server.openai.markdown import (
     Piece,
     escape_markdown,
+    partial_note,
     piece_of,
     post_title,
     post_url,
@@ -38,6 +39,8 @@ async def text_pieces(
         else:
             if not length:
                 yield update.answer, Piece(text_without_claims(update.answer, asked.text, base), [])
+            if update.answer["partial"]:
+                yield update.answer, Piece(partial_note(asked.text), [])
             yield update.answer, Piece("", [])
 
 

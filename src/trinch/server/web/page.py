@@ -31,6 +31,7 @@ from trinch.server.web.deletion_watch import DeletionWatch
 from trinch.server.web.translations import LANGUAGES, Translations, preferred
 from trinch.service import serialize
 from trinch.service.conversation import CONTEXT
+from trinch.service.search import search
 from trinch.store.store import Store
 
 HEADERS = {
@@ -201,7 +202,7 @@ def _tags(store: Store) -> list[str]:
     """The most frequent tags. The index may still count deleted posts: a tag needs three visible ones."""
     tags = []
     for tag in store.index.common_tags(6):
-        texts = [hit.post.text for hit in store.search(tag, limit=3, sort="latest")]
+        texts = [hit.post.text for hit in search(store, tag, limit=3, sort="latest").hits]
         found = re.search(re.escape(tag) + r"\b", texts[0], re.IGNORECASE) if len(texts) == 3 else None
         if found:
             tags.append(found.group())

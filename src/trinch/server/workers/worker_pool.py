@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from trinch.server.http.errors import Problem
+from trinch.server.workers.fair_queue import CLIENT, FairQueue, Rejected
 from trinch.store.store import Store
 
 P = ParamSpec("P")
@@ -40,17 +41,22 @@ _CONTEXT.set_forkserver_preload(["trinch.service.serialize", "trinch.service.vol
 class WorkerPool:
     """At most `processes` workers over the store in `data`, started when needed; at most `queue_size` tasks wait.
 
-    `nice` is added to the niceness of the processes. `cpu_seconds` is the limit of a task; without one a task is never
+    Clients take turns (`fair_queue.py`); `reserve` more processes are never all given to one client. `nice` is added to the niceness of the processes. `cpu_seconds` is the limit of a task; without one a task is never
     stopped, not even when its client hangs up.
     """
 
     def __init__(
-        self, data: Path, processes: int, queue_size: int, nice: int = 0, cpu_seconds: float | None = None
+        self,
+        data: Path,
+        processes: int,
+        queue_size: int,
+        nice: int = 0,
+        cpu_seconds: float | None = None,
+        reserve: int = 0,
     ) -> None:
         self._data, self._nice, self._cpu_seconds = data, nice, cpu_seconds
-        self._max_tasks = processes + queue_size
-        self._slots = asyncio.Semaphore(processes)
-        self._threads = ThreadPoolExecutor(processes, "workers")
+        self._queue = FairQueue(processes + reserve, queue_size, reserve)
+        self._threads = ThreadPoolExecutor(processes + reserve, "workers")
         self._idle: list[_Worker] = []
         self._active: set[_Worker] = set()
         self._closed = False
@@ -65,13 +71,15 @@ class WorkerPool:
         Raises what `work` raises, and Problem 503 where too many tasks wait, where the task exceeds its CPU time, or
         where its process dies again and again.
         """
-        if self.busy >= self._max_tasks:
-            raise Problem(503, "busy: too many requests are waiting; try again", code="overloaded", retry=1)
         task = pickle.dumps((work, args, kwargs))
         for _ in range(MAX_ATTEMPTS):
             try:
                 result: Result = await self._attempt(task)
                 return result
+            except Rejected:
+                raise Problem(
+                    503, "busy: too many requests are waiting; try again", code="overloaded", retry=1
+                ) from None
             except _WorkerDied as death:
                 if death.exitcode == -signal.SIGPROF:
                     reason = f"this request took more than {self._cpu_seconds:g} s of processor time"
@@ -80,16 +88,17 @@ class WorkerPool:
 
     async def _attempt(self, task: bytes) -> Any:
         self.busy += 1
+        client = CLIENT.get()
         try:
-            await self._slots.acquire()
-        except asyncio.CancelledError:
+            await self._queue.acquire(client)
+        except (asyncio.CancelledError, Rejected):
             self.busy -= 1
             raise
         loop = asyncio.get_running_loop()
         worker = self._idle.pop() if self._idle else _Worker()
         self._active.add(worker)
         reply = loop.run_in_executor(self._threads, self._exchange, worker, task)
-        reply.add_done_callback(lambda _: self._release(worker))
+        reply.add_done_callback(lambda _: self._release(worker, client))
         try:
             return await asyncio.shield(reply)
         except asyncio.CancelledError:
@@ -111,14 +120,14 @@ class WorkerPool:
         if not reply.done():
             worker.kill()
 
-    def _release(self, worker: "_Worker") -> None:
+    def _release(self, worker: "_Worker", client: str) -> None:
         self.busy -= 1
         self._active.discard(worker)
-        self._slots.release()
         if worker.alive and not self._closed:
             self._idle.append(worker)
         else:
             worker.close()
+        self._queue.release(client)
 
     def close(self) -> None:
         """Accept no more tasks. Idle workers end; so do those at work, unless the pool has no CPU limit."""
