@@ -136,9 +136,9 @@ def _labelled(
     near = [n for n in corpus.nearest(request.question, 4 * count, set(good)) if n in allowed][:count]
     rest = sorted(allowed - set(near) - set(good))
     chosen = [*good, *near, *random_.sample(rest, min(len(rest), count // 4))]
-    random_.shuffle(chosen)  # ties must not favour the answers
     passages = [Passage(corpus.texts[n], corpus.terms[n], "en") for n in chosen]
-    labels = np.array([[float(n in good)] * 2 for n in chosen], np.float32)
+    labels = np.zeros((len(chosen), 2), np.float32)
+    labels[: len(good)] = 1.0
     yield Labelled(
         source, group, language, is_held(group), query_of(request.task, request.question), passages, labels
     )

@@ -4,15 +4,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from benchmarks.reader.files import rows
 from benchmarks.reader.labelled import LABELS, Asked, events, labelled, requests
 from benchmarks.reader.quality import Ranked, auc, expected_error, quality
-from tests.needs_torch import torch  # noqa: F401  # skips where it is absent
 
-from benchmarks.reader.fit import Measured, calibrated, fitted, platt  # isort: skip
+pytest.importorskip("torch", reason="needs torch: pip install 'trinch[reader-train]'")
 
-ASKED = Asked("e", "deaths", "how many died?", "en", "2031-01-01", "zorvane", r"\d+ dead", "not", False, False)
+from benchmarks.reader.fit import Measured, calibrated, fitted, platt
+
+ASKED = Asked(
+    "e", "deaths", "how many died?", "en", "2031-01-01", "zorvane", r"\d+ dead", "not", False, False
+)
 
 
 def test_a_post_answers_if_it_is_on_the_topic_and_matches() -> None:
@@ -30,8 +32,8 @@ def test_the_labels_are_split_by_event() -> None:
 
 
 @pytest.mark.needs("social")
-def test_places_where_nothing_happened_have_no_right_post(shared_data: Path) -> None:
-    asked = list(events(shared_data / "social"))
+def test_places_where_nothing_happened_have_no_right_post(shared: Path) -> None:
+    asked = list(events(shared))
     nothing = [each for each in asked if each.nothing]
     assert len(asked) > 500
     assert len(nothing) > 50
@@ -42,11 +44,15 @@ def test_measures_of_a_perfect_and_of_a_reversed_ranking() -> None:
     labels = np.array([1, 0, 1, 0], np.float32)
     right = quality([Ranked(labels, labels), Ranked(np.full(3, 0.1, np.float32), np.zeros(3, np.float32))])
     wrong = quality([Ranked(-labels, labels)])
-    assert (right["p@1"], right["mrr"], right["ndcg@10"], right["pair_auc"], right["answerable_auc"]) == (1,) * 5
+    assert (right["p@1"], right["mrr"], right["ndcg@10"], right["pair_auc"], right["answerable_auc"]) == (
+        1,
+    ) * 5
     assert right["false_at_90"] == 0
     assert (wrong["p@1"], wrong["mrr"], wrong["pair_auc"]) == (0, 1 / 3, 0)
     assert auc([1, 2], [1, 2]) == 0.5
-    assert expected_error(np.array([0.9, 0.9], np.float32), np.array([1, 0], np.float32)) == pytest.approx(0.4)
+    assert expected_error(np.array([0.9, 0.9], np.float32), np.array([1, 0], np.float32)) == pytest.approx(
+        0.4
+    )
 
 
 def test_the_network_learns_what_can_be_learnt_and_is_calibrated() -> None:

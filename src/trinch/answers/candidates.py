@@ -16,6 +16,7 @@ from trinch.answers.reading import PostReader
 from trinch.answers.retrieval import Evidence, closeness, coverage
 from trinch.answers.spans import Span, spans
 from trinch.posts.text import fold, query_terms, terms, tokens
+from trinch.reader import Passage
 
 SPANS_PER_POST = 4
 UNIT_SHARE = 0.6
@@ -57,13 +58,12 @@ def candidates(
                     source, span, text, held, about, share, near, figures(text, question.unit), manner(text)
                 )
             )
-    if reader is None or not found:
+    if reader is None or not reader.judges_answers or not found:
         return found
-    readings = reader.sentences([(c.text, c.terms, c.source.best.post.lang) for c in found])
-    best = max(max(reading.answer for reading in readings), 1e-6)
+    chances = reader.answers([Passage(c.text, c.terms, c.source.best.post.lang) for c in found])
+    best = max(*chances, 1e-6)
     return [
-        candidate._replace(answer=reading.answer / best)
-        for candidate, reading in zip(found, readings, strict=True)
+        candidate._replace(answer=chance / best) for candidate, chance in zip(found, chances, strict=True)
     ]
 
 

@@ -8,7 +8,6 @@ spelling (capitals, digits, `#`, `@`, `$`) and how rare each term is in the stor
 import math
 import re
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 
 from trinch.answers import lexicon
@@ -16,16 +15,11 @@ from trinch.answers.time_expressions import Period, period
 from trinch.answers.types import Corpus
 from trinch.posts.language_id import identify
 from trinch.posts.text import fold, query_terms, stem, tokens
-from trinch.reader import load
 
 NAME_WEIGHT = 1.5
 """A name or number says more about what is asked than a common word as rare as it."""
 
 
-AKIN = 0.75
-"""Cosine of two words' vectors from which one is taken for a translation of the other."""
-TRANSLATIONS = 10
-"""Most translations of a word."""
 PART_WEIGHT = 0.5
 RARE = 40
 """A word that more posts hold is spelled as it is meant."""
@@ -119,12 +113,6 @@ def forms(word: str) -> frozenset[str]:
     return frozenset(form for item in words if item for form in query_terms(item))
 
 
-@lru_cache(maxsize=10_000)
-def translations(word: str) -> frozenset[str]:
-    """The index terms of words in other languages that mean nearly the same, by the reader's word vectors."""
-    return frozenset(form for other in load().akin(word, AKIN, TRANSLATIONS) for form in query_terms(other))
-
-
 def _starts(folded: str, cues: Sequence[str]) -> bool:
     return any(re.search(rf"\b{re.escape(cue)}\b", folded) for cue in cues)
 
@@ -186,8 +174,8 @@ def corrected(word: str, corpus: Corpus) -> str:
 class _Reading:
     """The terms of a question as they are read, word by word."""
 
-    def __init__(self, kind: str, lang: str, capital: set[str], corpus: Corpus) -> None:
-        self.kind, self._lang, self._capital, self._corpus = kind, lang, capital, corpus
+    def __init__(self, kind: str, capital: set[str], corpus: Corpus) -> None:
+        self.kind, self._capital, self._corpus = kind, capital, corpus
         self.measure, self.unit, self.terms = "", frozenset[str](), list[Term]()
         self.newest = self.overview = False
         self.tally = ""
@@ -227,8 +215,6 @@ class _Reading:
 
     def term(self, word: str, event: bool) -> Term:
         variants = forms(word)
-        if self._lang not in ("en", "und"):
-            variants |= translations(word)  # most posts are in English
         found = max((self._corpus.doc_freq(form) for form in variants), default=0)
         name = (word in self._capital and not event) or word[0] in "#@$" or any(c.isdigit() for c in word)
         weight = math.log((self._corpus.num_posts + 1) / (found + 0.5)) * (NAME_WEIGHT if name else 1.0)
@@ -264,7 +250,7 @@ def understand(
     capital = {token for word in named.split() if word[:1].isupper() for token in tokens(word)}
     if text.istitle() or text.isupper():
         capital = set()
-    reading = _Reading(kind, lang, capital, corpus)
+    reading = _Reading(kind, capital, corpus)
     reading.overview = not rest
     for word in dict.fromkeys(rest):
         if not ((len(word) == 1 and word.isascii()) or word in stop):

@@ -30,9 +30,8 @@ WORTH = 0.15
 ALIKE = 0.4
 """Two spans of different sources at least this alike (cosine) tell the same thing in their own words."""
 _RUN = re.compile(r"\b[A-ZÀ-Þ][\w'’.-]*(?: [A-ZÀ-Þ][\w'’.-]*)+")
-LEAST, LEAST_OF_TOPIC = 0.3, 0.6
-"""What is left of the score of a span that, by the reader, does not say what is asked; and where what is asked is the
-topic itself."""
+LEAST = 0.3
+"""What is left of the score of a span that, by the reader, does not say what is asked."""
 UNNAMED = 0.35
 """What is left of the score of a span whose post does not hold a full name of the topic."""
 SPOKEN = 0.2
@@ -200,16 +199,7 @@ def _relevance(request: Request, candidate: QuoteCandidate) -> float:
         relevance *= UNNAMED
     if any(t.role == "event" and t.forms.isdisjoint(candidate.source.best.terms) for t in question.terms):
         relevance *= 0.5
-    return relevance * _said(request, candidate)
-
-
-def _said(request: Request, candidate: QuoteCandidate) -> float:
-    """What the reader's opinion leaves of a span's score. It was not taught what a person or a place is: where one is
-    asked for it has no say."""
-    if request.question.kind in ("who", "where", "when") or request.wants:
-        return 1.0
-    least = LEAST if request.task in ("question", "explain") else LEAST_OF_TOPIC
-    return least + (1 - least) * candidate.answer
+    return relevance * (LEAST + (1 - LEAST) * candidate.answer)
 
 
 @lru_cache(maxsize=64)

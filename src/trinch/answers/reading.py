@@ -1,4 +1,4 @@
-"""A request and posts as the reader wants them, and its readings kept for the length of one request."""
+"""A request and posts as the reader wants them."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from trinch.answers.question import Question
 from trinch.answers.request import Request
 from trinch.answers.types import Hit
 from trinch.posts.text import fold, query_terms, tokens
-from trinch.reader import Passage, Query, Reading, Wanted, load
+from trinch.reader import Passage, Query, Wanted, load
 
 ASKED = 3.0
 """What a word weighs that only says what is asked of the topic ("died" in "how many died in the quake?")."""
@@ -39,20 +39,23 @@ def query_of(task: str, question: Question) -> Query:
 
 
 class PostReader:
-    """Reads posts and sentences for one request; a post that comes back from another search is read once."""
+    """Reads posts and sentences for one request."""
 
     def __init__(self, request: Request) -> None:
         self._query = query_of(request.task, request.question)
-        self._read: dict[tuple[str, str], Reading] = {}
+        self.judges_answers = (
+            request.task in ("question", "explain")
+            and request.question.kind not in ("count", "who", "where", "when")
+            and not request.wants
+        )
+        """Whether the request asks for something that the reader was taught to see in a sentence: not a person, a place
+        or a time, and not a number, which `counts` looks for."""
 
-    def posts(self, hits: Sequence[Hit]) -> list[Reading]:
-        """A reading of each post, in the order given."""
-        keys = [(hit.post.network, hit.post.id) for hit in hits]
-        new = {key: hit for key, hit in zip(keys, hits, strict=True) if key not in self._read}
-        passages = [Passage(hit.post.text, frozenset(hit.terms), hit.post.lang) for hit in new.values()]
-        self._read.update(zip(new, load().read(self._query, passages), strict=True))
-        return [self._read[key] for key in keys]
+    def topics(self, hits: Sequence[Hit]) -> list[float]:
+        """How likely each post is to be on the topic."""
+        passages = [Passage(hit.post.text, frozenset(hit.terms), hit.post.lang) for hit in hits]
+        return [reading.topic for reading in load().read(self._query, passages)]
 
-    def sentences(self, found: Sequence[tuple[str, frozenset[str], str]]) -> list[Reading]:
-        """A reading of each sentence, given as text, index terms and language."""
-        return load().read(self._query, [Passage(*each) for each in found])
+    def answers(self, sentences: Sequence[Passage]) -> list[float]:
+        """How likely each sentence is to say what is asked."""
+        return [reading.answer for reading in load().read(self._query, sentences)]

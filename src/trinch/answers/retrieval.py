@@ -38,8 +38,6 @@ LIKE = 0.6
 TIED = 0.08
 """Share of the evidence that must hold the question's own names for the rest to be believed the same topic."""
 
-SURE = 0.9
-"""Probability, by the reader, from which a post is on the topic though it lacks words of the question."""
 UNLIKELY = 0.1
 """A post less likely on the topic is no evidence, whatever words it holds."""
 
@@ -302,10 +300,9 @@ def _weighed(
         if _in_period(question, hit) and (key not in best or hit.score > best[key].score):
             best[key] = hit
     nearness = {key: _nearness(read(hit), profile) for key, hit in best.items()}
-    if reader:
-        readings = zip(best, reader.posts(list(best.values())), strict=True)
-        nearness = {key: _believed(nearness[key], reading.topic) for key, reading in readings}
     near = [hit for key, hit in best.items() if nearness[key]]
+    if reader:
+        near = [hit for hit, topic in zip(near, reader.topics(near), strict=True) if topic >= UNLIKELY]
     needed = [term for term in question.terms if term.needed]
     named = [hit for hit in near if all(read.holds(term, hit) for term in needed)]
     if len(named) < TIED * len(near):
@@ -357,13 +354,6 @@ def _nearness(read: Read, profile: dict[str, float]) -> float:
     own = read.share if read.whole else 0.6 * read.share
     like = closeness(profile, read.terms) * 0.95
     return max(own, like) if own >= ABOUT or like >= LIKE else 0.0
-
-
-def _believed(near: float, topic: float) -> float:
-    """How much a post speaks of what is asked, by its words and by the reader together; 0 where it is no evidence."""
-    if topic < UNLIKELY:
-        return 0.0
-    return near or topic * (topic >= SURE)
 
 
 def _is_met(question: Question, anchors: Sequence[PostGroup], read: Reader) -> bool:

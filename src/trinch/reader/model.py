@@ -52,10 +52,6 @@ class Reader:
     def __init__(self, table: WordTable, network: Network) -> None:
         self._table, self._network = table, network
 
-    def akin(self, word: str, cosine: float, count: int) -> list[str]:
-        """Up to `count` words of any language that mean nearly the same as a folded word, nearest first."""
-        return self._table.nearest(word, cosine, count)
-
     def read(self, query: Query, passages: Sequence[Passage]) -> list[Reading]:
         """How likely each passage is to be on the topic and to answer, in the order given."""
         if not passages:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +20,8 @@ class WordTable:
     """
 
     def __init__(self, words: Sequence[str], vectors: NDArray[np.int8], weights: NDArray[np.uint8]) -> None:
-        self._words = list(words)
         self._row = {word: row for row, word in enumerate(words)}
         self._vectors, self._weights = vectors, weights
-
-    @cached_property
-    def _lengths(self) -> Floats:
-        lengths: Floats = np.maximum(np.linalg.norm(self._vectors.astype(np.float32), axis=1), 1e-6)
-        return lengths
 
     def __len__(self) -> int:
         return len(self._row)
@@ -43,17 +36,6 @@ class WordTable:
         found /= np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-6)
         found[rows < 0] = 0.0
         return found
-
-    def nearest(self, word: str, cosine: float, count: int) -> list[str]:
-        """Up to `count` other words at least that near, nearest first."""
-        row = self._row.get(word)
-        if row is None:
-            return []
-        own = self.vectors(np.array([row]))[0]
-        near = np.round(self._vectors.astype(np.float32) @ own / self._lengths, 4)
-        near[row] = -1.0
-        best = np.argsort(-near, kind="stable")[:count]
-        return [self._words[other] for other in best if near[other] >= cosine]
 
     def weights(self, rows: Rows) -> Floats:
         """The weight of each word in a mean, 0 to 1; 0 for row -1."""
