@@ -30,8 +30,11 @@ if TYPE_CHECKING:
         Post,
     )
     from trinch.service.ask import QuestionError
+    from trinch.service.export import ExportError
     from trinch.service.ingest import Stopped
+    from trinch.service.search import SearchResult
     from trinch.service.session import Session, open
+    from trinch.store.pages import CursorError
     from trinch.store.query import QueryError
     from trinch.store.stats import Stats
     from trinch.store.store import Hit
@@ -55,8 +58,11 @@ _MODULES = {
         "Post",
     ),
     "trinch.service.ask": ("QuestionError",),
+    "trinch.service.export": ("ExportError",),
     "trinch.service.ingest": ("Stopped",),
+    "trinch.service.search": ("SearchResult",),
     "trinch.service.session": ("Session", "open"),
+    "trinch.store.pages": ("CursorError",),
     "trinch.store.query": ("QueryError",),
     "trinch.store.stats": ("Stats",),
     "trinch.store.store": ("Hit",),
@@ -73,15 +79,18 @@ __all__ = [
     "Claim",
     "CountsChanged",
     "Created",
+    "CursorError",
     "Deleted",
     "Edited",
     "Event",
+    "ExportError",
     "Hidden",
     "Hit",
     "Malformed",
     "Post",
     "QueryError",
     "QuestionError",
+    "SearchResult",
     "Session",
     "Stats",
     "Stopped",

@@ -22,6 +22,7 @@ from trinch.answers.render import minute
 from trinch.answers.request import Request
 from trinch.answers.retrieval import Evidence
 from trinch.answers.types import Corpus, Outcome
+from trinch.posts.schema import UNDATED
 from trinch.posts.text import fold, tokens
 
 SIZES = {"summary": 6, "timeline": 8, "opinions": 6, "list": 5, "said_by": 5, "latest": 5, "changes": 5}
@@ -133,7 +134,7 @@ def _count(m: Material) -> Draft:
         return Draft([], "", "not_enough_evidence")
     now = m.curves[m.request.question.measure][-1]
     headline = ""
-    if m.request.question.measure != "unit":
+    if m.request.question.measure != "unit" and now.latest != UNDATED:
         headline = m.frame(
             "count",
             quantity=lexicon.name_of(m.request.lang, "quantities", m.request.question.measure).capitalize(),
@@ -158,7 +159,7 @@ def _toll_over_time(m: Material) -> Draft:
     picked = course(m.request.question, m.found, m.curves, m.request.limit or SIZES["timeline"])
     picked.sort(key=lambda p: (p.candidate.source.first, p.candidate.source.best.post.id))
     line = m.curves.get(m.request.question.measure, [])
-    if len(picked) < 2:
+    if len(picked) < 2 or UNDATED in (line[0].since, line[-1].since):
         return Draft(picked, m.frame("timeline", topic=m.topic), "answer")
     headline = m.frame(
         "count_changed",
@@ -264,7 +265,7 @@ def _timeline(m: Material) -> Draft:
     order = sorted(
         range(len(m.found)), key=lambda i: (m.found[i].source.first, m.found[i].source.best.post.id)
     )
-    good = [i for i in order if m.scored.scores[i] >= 0.1 * m.scored.scores.max()]
+    good = _dated(m, [i for i in order if m.scored.scores[i] >= 0.1 * m.scored.scores.max()])
     chosen: list[int] = []
     for part in (*_by_duration(m, good), *_by_number(m, good)):
         if len(chosen) < m.size():
@@ -272,6 +273,11 @@ def _timeline(m: Material) -> Draft:
     lines = _undenied(m, [m.found[i] for i in chosen])
     lines.sort(key=lambda c: (c.source.first, c.source.best.post.id))
     return _draft(m, lines, m.frame("timeline", topic=m.topic))
+
+
+def _dated(m: Material, order: Sequence[int]) -> list[int]:
+    """The candidates that have a time; all where none has."""
+    return [i for i in order if m.found[i].source.first != UNDATED] or list(order)
 
 
 def _by_duration(m: Material, order: Sequence[int]) -> list[list[int]]:
@@ -291,7 +297,7 @@ def _by_number(m: Material, order: Sequence[int]) -> list[list[int]]:
 
 def _latest(m: Material) -> Draft:
     """The best of the newest, newest first."""
-    good = [i for i in range(len(m.found)) if m.scored.scores[i] >= 0.2 * m.scored.scores.max()]
+    good = _dated(m, [i for i in range(len(m.found)) if m.scored.scores[i] >= 0.2 * m.scored.scores.max()])
     newest = max((m.found[i].source.first for i in good), default=0)
     for hours in (6, 24, 96, 24 * 365):
         recent = [i for i in good if m.found[i].source.first >= newest - hours * DAY // 24]
@@ -455,6 +461,11 @@ def _draft(
 def age_note(m: Material, groups: Sequence[PostGroup]) -> str:
     """A sentence on how old the newest evidence is, where it is old; empty where it is not."""
     newest = max((group.first for group in groups), default=m.as_of)
-    if m.as_of - newest < OLD or m.request.question.period or m.request.task == "said_by":
+    if (
+        newest == UNDATED
+        or m.as_of - newest < OLD
+        or m.request.question.period
+        or m.request.task == "said_by"
+    ):
         return ""
     return m.frame("old", time=minute(newest), days=(m.as_of - newest) // DAY)

@@ -15,6 +15,7 @@ from rich.style import Style
 from rich.text import Text
 
 from trinch.answers.types import Answer, Citation, Claim, RewriteSummary
+from trinch.posts.schema import UNDATED
 from trinch.posts.times import EARLIEST, LATEST, written
 
 NOTHING = "Not enough evidence: no post as of then speaks of all that the question names."
@@ -32,14 +33,16 @@ def clean(text: str) -> str:
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
-    """The answer as plain values; times in RFC 3339, quotes untouched."""
+    """The answer as plain values; times in RFC 3339, None for that of an undated post; quotes untouched."""
 
     def plain(value: Any, name: str = "") -> Any:
         if isinstance(value, msgspec.Struct):
             return {field: plain(getattr(value, field), field) for field in value.__struct_fields__}
         if isinstance(value, tuple):
             return [plain(item) for item in value]
-        return rfc3339(value) if name in _TIMES else value
+        if name in _TIMES:
+            return None if value in (None, UNDATED) else rfc3339(value)
+        return value
 
     result: dict[str, Any] = plain(answer)
     return result
@@ -51,7 +54,9 @@ def rfc3339(at: int) -> str:
 
 
 def minute(at: int) -> str:
-    """`2013-04-15 22:00 UTC`."""
+    """`2013-04-15 22:00 UTC`, or that there is no time."""
+    if at == UNDATED:
+        return "undated"
     return rfc3339(at)[:16].replace("T", " ") + " UTC"
 
 

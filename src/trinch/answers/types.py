@@ -22,7 +22,7 @@ class Hit(Protocol):
     def post(self) -> Post: ...
     @property
     def at(self) -> int:
-        """When this version was witnessed."""
+        """When this version was witnessed; `UNDATED`, before all others, for an undated post."""
         ...
 
     @property
@@ -62,9 +62,10 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     url: str
     author: str
-    created_at: int
+    created_at: int | None
+    """None: the post is undated."""
     at: int
-    """When the post was witnessed, which is what as-of compares with."""
+    """When the post was witnessed, which is what as-of compares with; `UNDATED` for an undated post."""
     quote: str
     start: int
     end: int
@@ -76,7 +77,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     """The quote of its first citation; where `written`, a model's rewrite of that quote which passed the check."""
     as_of: int
-    """When the quoted post was witnessed."""
+    """When the quoted post was witnessed; `UNDATED` for an undated post."""
     authors: int
     """Authors known to be different who say it themselves; reposts and copies add none (see evidence.py)."""
     posts: int
@@ -94,7 +95,7 @@ class CitedPost(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     url: str
     author: str
-    created_at: int
+    created_at: int | None
     lang: str
     text: str
     copies: int

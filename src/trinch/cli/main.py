@@ -13,7 +13,9 @@ import click
 import trinch
 from trinch.cli import console
 from trinch.cli.ask import ask
+from trinch.cli.counts import counts
 from trinch.cli.demo import demo
+from trinch.cli.export import export
 from trinch.cli.group import CommandGroup
 from trinch.cli.ingest import ingest
 from trinch.cli.listen import listen
@@ -60,7 +62,22 @@ def main() -> None:
     """
 
 
-for command in (ingest, listen, search, ask, stats, demo, serve, keys, mcp, plan, model, train):
+for command in (
+    ingest,
+    listen,
+    search,
+    ask,
+    counts,
+    export,
+    stats,
+    demo,
+    serve,
+    keys,
+    mcp,
+    plan,
+    model,
+    train,
+):
     main.add_command(command)
 for command in (check, rebuild, backup, restore, erase, retain):
     main.add_command(command)

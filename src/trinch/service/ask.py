@@ -16,7 +16,7 @@ from trinch.llm.interface import Setting
 from trinch.service.conversation import CONTEXT, follow_up
 from trinch.service.language_model import open_model
 from trinch.service.limits import answer_budget
-from trinch.store.query import OPERATORS, And, parse
+from trinch.store.query import OPERATORS, And, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
 
@@ -77,7 +77,7 @@ class FilteredStore:
     """The part of a store whose posts satisfy some operators; what `answers/` needs of a store."""
 
     def __init__(self, store: Store, where: str) -> None:
-        self._store, self._where, self._node = store, where, parse(where)
+        self._store, self._where, self._node = store, where, normalized(parse(where))
         self.num_posts, self.doc_freq = store.num_posts, store.doc_freq
 
     def retrieve(

@@ -8,6 +8,7 @@ from trinch.answers.quote_check import SEPARATOR
 from trinch.answers.render import as_json
 from trinch.answers.types import Hit
 from trinch.llm.interface import Setting
+from trinch.posts.schema import UNDATED
 from trinch.posts.times import iso
 from trinch.service.ask import AskRequest, answer
 from trinch.store.query import parse_time
@@ -37,8 +38,10 @@ def post_json(hit: Hit) -> dict[str, Any]:
         "author": post.author or post.author_id or None,
         "author_name": post.author_name or None,
         "created_at": iso(post.created_at),
-        "at": iso(hit.at),
+        "at": None if hit.at == UNDATED else iso(hit.at),
+        "undated": hit.at == UNDATED,
         "text": post.text,
+        "attached": [{"kind": one.kind, "text": one.text} for one in post.attached],
         "lang": post.lang,
         "score": round(hit.score, 6),
         "likes": post.likes,

@@ -4,9 +4,11 @@ first request."""
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trinch.llm.interface import Setting
+from trinch.posts.wire import repair_surrogates
+from trinch.server.http.codec import MAX_BODY
 from trinch.server.workers.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
@@ -42,9 +44,40 @@ class McpEndpoint:
         assert self._started, "run() is not running"
         self._requested.set()
         app = await asyncio.shield(self._started)
-        await app(scope, receive, send)
+        await app(_with_accept(scope), _repaired(receive) if scope["method"] == "POST" else receive, send)
 
     def _server(self) -> "MCPServer[Any]":
         from trinch.server import mcp
 
         return mcp.server(*self._pools, self._language_model)
+
+
+def _with_accept(scope: Scope) -> Scope:
+    """The SDK refuses a request without an Accept header; to RFC 9110, 12.5.1, it accepts anything."""
+    if any(name == b"accept" for name, _ in scope["headers"]):
+        return scope
+    return {**scope, "headers": [*scope["headers"], (b"accept", b"application/json, text/event-stream")]}
+
+
+def _repaired(receive: Receive) -> Receive:
+    """`receive` that hands over the body at once, without lone surrogate escapes, which the SDK refuses; a longer body
+    than MAX_BODY as it comes."""
+    body, complete = bytearray(), False
+
+    async def receive_repaired() -> Message:
+        nonlocal complete
+        while not complete:
+            message = await receive()
+            if message["type"] != "http.request":
+                return message
+            body.extend(message.get("body", b""))
+            complete = not message.get("more_body", False)
+            if not complete and len(body) > MAX_BODY:
+                part = bytes(body)
+                body.clear()
+                return {"type": "http.request", "body": part, "more_body": True}
+            if complete:
+                return {"type": "http.request", "body": repair_surrogates(bytes(body)), "more_body": False}
+        return await receive()
+
+    return receive_repaired

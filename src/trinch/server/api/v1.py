@@ -1,7 +1,7 @@
-"""Trinch's own HTTP endpoints: search, ask, posts, evidence, statistics, the live view."""
+"""Trinch's own HTTP endpoints: search, counts, ask, posts, evidence, statistics, the live view."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -12,12 +12,13 @@ from trinch.posts.times import iso
 from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
+from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
 from trinch.service.ask import AskRequest, QuestionError, interpret
-from trinch.service.search import search as run_search
-from trinch.service.search import search_json
+from trinch.service.search import searched_json
 from trinch.service.stream import stream_answer
-from trinch.service.volume import evidence_json
+from trinch.service.volume import Unit, counts_json, evidence_json
+from trinch.store.pages import CursorError
 from trinch.store.query import MAX_LENGTH, QueryError, parse_time
 from trinch.store.stats import stats
 from trinch.store.store import Store
@@ -34,6 +35,20 @@ class Search(msgspec.Struct):
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     sort: Literal["relevance", "latest"] = "relevance"
     as_of: str | None = None
+    where: Where = ""
+    earlier: Earlier = []
+    cursor: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    total: bool = False
+
+
+class Counts(msgspec.Struct):
+    """Parameters of /v1/counts."""
+
+    q: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)]
+    by: Unit = "day"
+    as_of: str | None = None
+    where: Where = ""
+    earlier: Earlier = []
 
 
 class Ask(msgspec.Struct, forbid_unknown_fields=True):
@@ -99,14 +114,38 @@ def parse_question(text: str, *, earlier: list[str], where: str, as_of: int | No
 
 async def search(request: Request) -> Response:
     given = codec.read_query(request, Search)
+    return codec.Json(await run_search(state_of(request).search_pool, given))
+
+
+async def run_search(pool: WorkerPool, given: Search) -> dict[str, Any]:
+    """A page of a search, as JSON. Raises Problem."""
+    options = {"earlier": given.earlier, "where": given.where, "limit": given.limit, "sort": given.sort}
+    options |= {"as_of": parse_as_of(given.as_of), "cursor": given.cursor, "total": given.total}
+    try:
+        found: dict[str, Any] = await pool.run(searched_json, given.q, **options)
+    except QueryError as error:
+        raise Problem(400, str(error), param="q", code="bad_query") from None
+    except CursorError as error:
+        raise Problem(400, str(error), param="cursor", code="bad_cursor") from None
+    return found
+
+
+async def counts(request: Request) -> Response:
+    given = codec.read_query(request, Counts)
     as_of = parse_as_of(given.as_of)
     try:
-        found = await state_of(request).search_pool.run(
-            run_search, given.q, limit=given.limit, sort=given.sort, as_of=as_of
+        found = await state_of(request).answer_pool.run(
+            counts_json,
+            given.q,
+            given.by,
+            earlier=given.earlier,
+            where=given.where,
+            as_of=as_of,
+            limited=True,
         )
     except QueryError as error:
         raise Problem(400, str(error), param="q", code="bad_query") from None
-    return codec.Json(search_json(found))
+    return codec.Json(found)
 
 
 async def ask(request: Request) -> Response:
@@ -167,6 +206,7 @@ async def live(request: Request) -> Response:
 
 routes = [
     Route("/v1/search", search),
+    Route("/v1/counts", counts),
     Route("/v1/ask", ask, methods=["GET", "POST"]),
     Route("/v1/evidence", evidence),
     Route("/v1/posts/{key:path}", post),

@@ -59,7 +59,7 @@ class _Reply(NamedTuple):
 
 
 async def completions(request: Request) -> Response:
-    given = await codec.read_body(request, Completion, drop_nulls=True)
+    given = await codec.read_body(request, Completion)
     if given.n not in (None, 1):
         raise Problem(400, "there is one answer: n must be 1", param="n", code="unsupported_parameter")
     if given.response_format and given.response_format.type != "text":

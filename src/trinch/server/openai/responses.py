@@ -72,7 +72,7 @@ class Retrieve(msgspec.Struct):
 
 
 async def create(request: Request) -> Response:
-    given = await codec.read_body(request, ResponseRequest, drop_nulls=True)
+    given = await codec.read_body(request, ResponseRequest)
     if given.text and given.text.format and given.text.format.type != "text":
         raise Problem(
             400, "answers are text: use the field `trinch` for structure", param="text.format",

@@ -82,7 +82,7 @@ def source_lists(shown: dict[str, Any], also: list[dict[str, Any]], base: str) -
 def _result(post: dict[str, Any] | None, base: str) -> dict[str, Any]:
     if post is None:
         return {"title": "", "url": "", "date": None, "last_updated": None, "snippet": ""}
-    day = post["created_at"][:10]
+    day = post["created_at"] and post["created_at"][:10]
     return {
         "title": post_title(post),
         "url": post_url(post, base),
