@@ -13,17 +13,21 @@ import click
 import trinch
 from trinch.cli import console
 from trinch.cli.ask import ask
+from trinch.cli.counts import counts
 from trinch.cli.demo import demo
+from trinch.cli.export import export
 from trinch.cli.group import CommandGroup
 from trinch.cli.ingest import ingest
 from trinch.cli.listen import listen
 from trinch.cli.maintenance import backup, check, erase, rebuild, restore, retain
 from trinch.cli.model import model
+from trinch.cli.models import models
 from trinch.cli.plan import plan
 from trinch.cli.search import search
 from trinch.cli.serve import keys, mcp, serve
 from trinch.cli.stats import stats
 from trinch.cli.train import train
+from trinch.cli.verify import verify
 from trinch.errors import TrinchError
 
 # Our matrices are small: more numpy threads would only wait for each other.
@@ -60,7 +64,24 @@ def main() -> None:
     """
 
 
-for command in (ingest, listen, search, ask, stats, demo, serve, keys, mcp, plan, model, train):
+for command in (
+    ingest,
+    listen,
+    search,
+    ask,
+    verify,
+    counts,
+    export,
+    stats,
+    demo,
+    serve,
+    keys,
+    mcp,
+    plan,
+    model,
+    models,
+    train,
+):
     main.add_command(command)
 for command in (check, rebuild, backup, restore, erase, retain):
     main.add_command(command)

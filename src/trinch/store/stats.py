@@ -29,7 +29,9 @@ class Stats(msgspec.Struct, frozen=True):
     networks: dict[str, int]
     languages: dict[str, int]
     days: dict[str, int]
-    """Posts by UTC day."""
+    """Posts by UTC day, without undated ones."""
+    undated: int
+    """Posts without a time."""
     cursors: dict[str, str]
     indexes: list[IndexState]
     bytes: dict[str, int]
@@ -46,6 +48,7 @@ def stats(store: Store) -> Stats:
         networks=index.breakdown("net"),
         languages=index.breakdown("lang"),
         days=index.days(),
+        undated=index.breakdown("is").get("undated", 0),
         cursors=store.log.cursors(),
         indexes=[IndexState("text", index.count(), max(0, last - position))],
         bytes=sizes(store.data),

@@ -20,7 +20,7 @@ from trinch.store import indexer, scoring
 from trinch.store.budget import Budget
 from trinch.store.database import DATABASE
 from trinch.store.log import Appended, Log
-from trinch.store.query import And, Node, normalized, parse, wanted_words
+from trinch.store.query import And, Has, Node, Not, normalized, parse, wanted_words
 from trinch.store.query_compile import all_of
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.text_index import INDEX, Found, TextIndex
@@ -43,7 +43,7 @@ class HasTerms(Protocol):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A post found, with its time (microseconds), its position in the log and its score."""
+    """A post found, with its time (microseconds, `UNDATED` without one), its position in the log and its score."""
 
     post: Post
     at: int
@@ -73,7 +73,8 @@ class Store:
         self.data = data
         self.log = Log(data / DATABASE)
         self.index = TextIndex(data / INDEX)
-        self._budget = Budget()
+        self.budget = Budget()
+        """CPU time that searches may use now; see `within`."""
 
     @classmethod
     def open(cls, data: str | Path) -> "Store":
@@ -103,11 +104,11 @@ class Store:
     @contextmanager
     def within(self, budget: Budget) -> Iterator[Budget]:
         """Let all searches of a `with` block share a CPU budget. Where it ends, each returns what it has so far."""
-        before, self._budget = self._budget, budget
+        before, self.budget = self.budget, budget
         try:
             yield budget
         finally:
-            self._budget = before
+            self.budget = before
 
     def search(
         self,
@@ -119,18 +120,21 @@ class Store:
     ) -> Hits:
         """Posts that match a query of X's operators, best or newest first. Raises QueryError.
 
+        The newest are without undated posts; a view as of a time has those that were read until then.
         Where the query asks for no words, all matches are equal: then the best of the newest are returned.
         """
         node = normalized(parse(query))
+        if sort == "latest":
+            node = And((node, Not(Has("is", "undated"))))
         moment = now() if as_of is None else as_of
-        with self._budget.measured() as budget:
+        with self.budget.measured() as budget:
             compiled = self.index.queries.compile(node, moment, self.log)
             if sort == "latest":
                 return Hits(self._hits(node, compiled, limit, True, as_of, moment), budget.is_used_up)
             words = wanted_words(node)
             hits = self._hits(node, compiled, max(limit, scoring.WIDE), not words, as_of, moment)
-            ranked = _ranked(words, {}, hits, self.index.doc_freq, self.index.count(), moment)
-            return Hits(ranked[:limit], budget.is_used_up)
+            best = ranked(words, {}, hits, self.index.doc_freq, self.index.count(), moment)
+            return Hits(best[:limit], budget.is_used_up)
 
     def retrieve(
         self,
@@ -154,23 +158,23 @@ class Store:
         def candidates(weights: dict[str, float], depth: int) -> list[Hit]:
             query = all_of([queries.weighted(weights), *(part for part in limits if part is not None)])
             found = self.index.search(query or Query.all_query(), depth)
-            return self._matching(node, found, as_of, moment)
+            return self.matching(node, found, as_of, moment)
 
-        with self._budget.measured() as budget:
+        with self.budget.measured() as budget:
             first = candidates(scoring.first_pass(words, df, size), scoring.WIDE)
             expansion = scoring.expand(words, [hit.candidate for hit in first], df, size, moment)
             second = candidates(scoring.second_pass(words, expansion, df, size), scoring.depth(limit))
             if budget.is_used_up:  # then the first pass may have found more than the second
                 second = list({hit.seq: hit for hit in (*first, *second)}.values())
-            return Hits(_ranked(words, expansion, second, df, size, moment)[:limit], budget.is_used_up)
+            return Hits(ranked(words, expansion, second, df, size, moment)[:limit], budget.is_used_up)
 
     def copies(self, hit: HasTerms, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
         """Reposts and near-copies of a post in the whole store, itself among them."""
-        with self._budget.measured():
+        with self.budget.measured():
             found = self.index.search(self.index.queries.like(hit.terms), limit)
             return [
                 other
-                for other in self._matching(And(()), found, as_of, now())
+                for other in self.matching(And(()), found, as_of, now())
                 if other.post.id == hit.post.id or similar(hit.terms, other.terms) >= COPY
             ]
 
@@ -202,26 +206,26 @@ class Store:
             found = self.index.search(query, depth, latest=latest)
             fresh = [candidate for candidate in found if candidate.seq not in evaluated]
             evaluated |= dict.fromkeys(candidate.seq for candidate in fresh)
-            evaluated |= {hit.seq: hit for hit in self._matching(node, fresh, as_of, moment)}
+            evaluated |= {hit.seq: hit for hit in self.matching(node, fresh, as_of, moment)}
             # In the order of this search: the index may have grown since the last.
             hits = [hit for candidate in found if (hit := evaluated[candidate.seq])]
-            if len(hits) >= limit or len(found) < depth or depth >= MAX_CANDIDATES or self._budget.check():
+            if len(hits) >= limit or len(found) < depth or depth >= MAX_CANDIDATES or self.budget.check():
                 return hits[:limit]
             depth *= 4
 
-    def _matching(self, node: Node, found: Sequence[Found], as_of: int | None, moment: int) -> list[Hit]:
+    def matching(self, node: Node, found: Sequence[Found], as_of: int | None, moment: int) -> list[Hit]:
         """The candidates that are visible and match; those so far when the budget is used up."""
         hits: list[Hit] = []
         for start in range(0, len(found), CHUNK):
             chunk = found[start : start + CHUNK]
             visible = self.log.visible([candidate.seq for candidate in chunk], as_of)
             for seq, at, score in chunk:
-                if self._budget.check():
+                if self.budget.check():
                     return hits
                 if seq in visible:
                     candidate = Candidate(visible[seq].post, at)
                     if matches(node, candidate, moment):
-                        hits.append(Hit(candidate.post, at, seq, score, candidate.terms))
+                        hits.append(Hit(candidate.post, candidate.at, seq, score, candidate.terms))
         return hits
 
     def get(self, id: str, as_of: int | None = None) -> Hit | None:
@@ -231,7 +235,7 @@ class Store:
             return None
         version = versions[max(versions)]
         candidate = Candidate(version.post, version.at)
-        return Hit(version.post, version.at, version.seq, 0.0, candidate.terms)
+        return Hit(version.post, candidate.at, version.seq, 0.0, candidate.terms)
 
     def posts(self, until: int | None = None) -> Iterator[Post]:
         """Every visible post as of a time, in the order of the log."""
@@ -243,7 +247,7 @@ class Store:
             position = entries[-1].seq
 
 
-def _ranked(
+def ranked(
     words: list[str],
     expansion: dict[str, float],
     hits: list[Hit],

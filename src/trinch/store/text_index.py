@@ -22,16 +22,18 @@ from tantivy import Query
 from trinch.posts import schema as ev
 from trinch.posts.near_duplicates import sketch
 from trinch.posts.text import terms
+from trinch.posts.times import EARLIEST
 from trinch.store.database import StoreError
 from trinch.store.facets import facets
 from trinch.store.log import Entry, Version
 from trinch.store.purge_marks import PurgeMarks
 from trinch.store.query_compile import QueryCompiler, all_of
+from trinch.store.query_eval import number_of, time_of
 
 HEAP = 128_000_000
 """Bytes tantivy may use before it writes a segment by itself."""
 
-FORMAT = 2
+FORMAT = 3
 """Version of the schema below and of the files beside it; an index of another one is built again."""
 
 INDEX = "text"
@@ -43,7 +45,7 @@ _SPACE = re.compile(r"[ \t\n\f\r]")
 
 
 class Found(NamedTuple):
-    """A candidate: its position in the log, its time, its BM25 score (0 when sorted by time)."""
+    """A candidate: its position in the log, its time (`UNDATED` without one), its BM25 score (0 when sorted by time)."""
 
     seq: int
     at: int
@@ -56,6 +58,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("facets", tokenizer_name="whitespace", index_option="basic")
     builder.add_integer_field("seq", indexed=True, fast=True)
     builder.add_integer_field("at", fast=True)
+    builder.add_integer_field("number", fast=True)
     return builder.build()
 
 
@@ -67,13 +70,17 @@ def _analyzed(text: str, lang: str) -> tuple[str, str]:
 
 
 def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
-    """A post as tantivy indexes it. The sketch of its text is among the facets: near-copies share a term."""
+    """A post as tantivy indexes it, with its attached texts. The sketch of its text is among the facets: near-copies share a term."""
     words, copies = _analyzed(post.text, post.lang)
     made = tantivy.Document()
     made.add_text("text", words)
+    for attached in post.attached:  # values of their own: no phrase reaches over two
+        made.add_text("text", " ".join(terms(attached.text, post.lang)))
     made.add_text("facets", " ".join([*facets(post), copies]))
     made.add_integer("seq", seq)
-    made.add_integer("at", at)
+    made.add_integer("at", time_of(post, at))
+    if (number := number_of(post)) is not None:
+        made.add_integer("number", number)
     return made
 
 
@@ -418,10 +425,10 @@ class TextIndex:
         return [term for term, _ in sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]]
 
     def days(self) -> dict[str, int]:
-        """Documents by UTC day, oldest first."""
+        """Documents by UTC day, oldest first, without undated ones."""
         day = 86_400_000_000
         wanted = {"days": {"histogram": {"field": "at", "interval": day, "min_doc_count": 1}}}
-        buckets = self._searcher().aggregate(Query.all_query(), wanted)["days"]["buckets"]
+        buckets = self._searcher().aggregate(self.queries.posted(EARLIEST, None), wanted)["days"]["buckets"]
         start = date(1970, 1, 1)
         return {
             (start + timedelta(days=round(bucket["key"] / day))).isoformat(): int(bucket["doc_count"])

@@ -106,7 +106,7 @@ class PostSource:
                     post = decoder.decode(line)
                 except msgspec.MsgspecError as error:
                     raise SettingsError(f"{self.path}, line {number}: {error}") from None
-                if self.until is None or post.created_at <= self.until:
+                if self.until is None or (post.created_at is not None and post.created_at <= self.until):
                     yield number, post
 
 

@@ -80,6 +80,8 @@ def post_title(post: dict[str, Any]) -> str:
     """The title of a post in a list of sources: author and time. The day comes last, because clients that shorten
     a title keep its ends."""
     who = f"@{post['author']}" if post["author"] else post["network"]
+    if not post["created_at"]:
+        return f"{who}, undated"
     day, time = post["created_at"][:16].split("T")
     return f"{who}, {time} UTC, {day}"
 
