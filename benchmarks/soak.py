@@ -7,6 +7,7 @@ until the time is over; the first is always finished. Prints one table; exit sta
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -83,15 +84,19 @@ def main() -> None:
     given = parser.parse_args()
     end, seed, all_of_them = time.monotonic() + given.minutes * 60, given.seed, campaigns()
     failed = ""
-    while seed == given.seed or time.monotonic() < end:
-        for campaign in all_of_them:
-            if seed != given.seed and time.monotonic() >= end:
-                break
-            print(f"{campaign.name}, seed {seed}", file=sys.stderr)
-            if output := run(campaign, seed, given.scale):
-                failed += f"\n{campaign.name}, seed {seed}:\n{output}"
-        seed += 1
-    _print(all_of_them, f"first seed {given.seed}, {seed - given.seed} rounds")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while seed == given.seed or time.monotonic() < end:
+            for campaign in all_of_them:
+                if seed != given.seed and time.monotonic() >= end:
+                    break
+                print(f"{campaign.name}, seed {seed}", file=sys.stderr)
+                if output := run(campaign, seed, given.scale):
+                    failed += f"\n{campaign.name}, seed {seed}:\n{output}"
+            seed += 1
+    except KeyboardInterrupt:
+        print("interrupted; what was done until then:", file=sys.stderr)
+    _print(all_of_them, f"first seed {given.seed}, {seed - given.seed} whole rounds")
     if failed:
         print(failed)
     raise SystemExit(1 if failed else 0)
