@@ -19,6 +19,12 @@ NAMES = {
     "trinch_events_per_second": "Events acknowledged per second, over the last ten.",
     "trinch_behind": "Acknowledged events that are not yet searchable.",
     "trinch_lag_seconds": "How long ago the newest event happened; absent while nothing is ingested.",
+    "trinch_source_accepted_total": "Events of a live source that were new, since its process started.",
+    "trinch_source_rejected_total": "Frames, lines or pages of a live source that could not be read.",
+    "trinch_source_reconnects_total": "Lost connections of a live source, since its process started.",
+    "trinch_source_events_per_second": "Events of a live source accepted per second, at its last report.",
+    "trinch_source_updated_seconds": "Unix time of the last report of a live source.",
+    "trinch_source_lag_seconds": "How long after it happened the newest event of a live source was received.",
     "trinch_child_restarts_total": "Restarts of a child process, by its name.",
 }
 """Every metric and its meaning."""
