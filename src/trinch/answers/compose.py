@@ -1,6 +1,7 @@
 """Which claims an answer holds, in which order and under which headline, by the task of the request."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -9,13 +10,14 @@ import numpy as np
 
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate, candidates, fitness, present_states, reports
-from trinch.answers.claims import Picked, agreeing
+from trinch.answers.claims import Picked, agreeing, known
 from trinch.answers.contradictions import Denied, denied, denies, heard, paired, replaced
 from trinch.answers.count_timeline import QUIET, CountState, Report, agrees
 from trinch.answers.counts import counted, course
 from trinch.answers.evidence import PostGroup
 from trinch.answers.question import Question
 from trinch.answers.ranking import DAY, Scored, full_names, pick, score
+from trinch.answers.reading import PostReader
 from trinch.answers.render import minute
 from trinch.answers.request import Request
 from trinch.answers.retrieval import Evidence
@@ -34,6 +36,12 @@ COUNTING = 0.15
 """Share of the posts on a topic that count the dead from which on an answer gives their number."""
 FEW = 3
 """Posts on a happening from which on an earlier one of the same name is left out."""
+
+
+_ROLE = re.compile(
+    r"(?i)<\|?/?(?:system|assistant|user|posts|im_\w+)\|?>|\[/?(?:system|assistant|user|inst)\]"
+)
+"""Marks that chat templates set between the parts of a conversation."""
 
 
 class Draft(NamedTuple):
@@ -65,9 +73,11 @@ class Material(NamedTuple):
         return self.request.limit or SIZES.get(self.request.task, SIZE)
 
 
-def material(request: Request, evidence: Evidence, corpus: Corpus, as_of: int) -> Material:
+def material(
+    request: Request, evidence: Evidence, corpus: Corpus, as_of: int, reader: PostReader | None = None
+) -> Material:
     """Read the evidence into candidates, reports of counts and scores."""
-    found = [c for c in candidates(request.question, evidence) if not gives_orders(c)]
+    found = [c for c in candidates(request.question, evidence, reader) if not gives_orders(c)]
     if not (request.question.period or request.task in ("said_by", "timeline")):
         found = newest_happening(found)
     reported = reports(request.question, evidence, found)
@@ -80,7 +90,8 @@ def material(request: Request, evidence: Evidence, corpus: Corpus, as_of: int) -
 
 def gives_orders(candidate: QuoteCandidate) -> bool:
     """Whether a post addresses a program that reads it: such a post is no evidence."""
-    return len(lexicon.ADDRESSES_ASSISTANTS.intersection(tokens(candidate.source.best.post.text))) >= 2
+    text = candidate.source.best.post.text
+    return bool(_ROLE.search(text)) or len(lexicon.ADDRESSES_ASSISTANTS.intersection(tokens(text))) >= 2
 
 
 def newest_happening(found: Sequence[QuoteCandidate]) -> list[QuoteCandidate]:
@@ -130,6 +141,8 @@ def _count(m: Material) -> Draft:
             value=f"{now.value:,.0f}" if now.value >= 10_000 else f"{now.value:.0f}",
             time=minute(now.latest),
         )
+        if now.support < 2 and not known(picked[0].candidate.source.best):
+            headline = f"{m.frame('single')} {headline}"
     earlier = course(m.request.question, m.found, m.curves, 2)[:1]
     reported = {p.candidate.source.best.post.id for p in picked}
     rest = (

@@ -25,6 +25,12 @@ NAMES = {
     "trinch_source_events_per_second": "Events of a live source accepted per second, at its last report.",
     "trinch_source_updated_seconds": "Unix time of the last report of a live source.",
     "trinch_source_lag_seconds": "How long after it happened the newest event of a live source was received.",
+    "trinch_model_answers_total": "Answers for which the language model was asked.",
+    "trinch_model_tokens_total": "Tokens that the language model wrote.",
+    "trinch_model_seconds_total": "Seconds that the language model took.",
+    "trinch_model_sentences_total": "Its sentences, by `result`: `written` (shown; of these `repaired` at the second attempt), `dropped`.",
+    "trinch_model_errors_total": "Answers at which the language model failed, by `code`.",
+    "trinch_model_limited_total": "Answers made without it because their key had used up its tokens of the day.",
     "trinch_child_restarts_total": "Restarts of a child process, by its name.",
 }
 """Every metric and its meaning."""
