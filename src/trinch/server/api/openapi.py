@@ -141,11 +141,26 @@ def document() -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": schemas | {"Error": _ERROR, "Post": _POST, "Answer": _ANSWER},
+            "schemas": {name: _with_nulls(schema) for name, schema in schemas.items()}
+            | {"Error": _ERROR, "Post": _POST, "Answer": _ANSWER},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"key": []}],
     }
+
+
+def _with_nulls(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a body in which each field that is not required may be null: that counts as absent."""
+    required = schema.get("required", [])
+    fields = {
+        name: shape if name in required or {"type": "null"} in shape.get("anyOf", []) else _or_null(shape)
+        for name, shape in schema.get("properties", {}).items()
+    }
+    return schema | ({"properties": fields} if fields else {})
+
+
+def _or_null(shape: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [shape, {"type": "null"}]}
 
 
 async def openapi(_: Request) -> Response:
