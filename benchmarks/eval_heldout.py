@@ -1,6 +1,6 @@
 """Answers to labelled requests about events that no rule was made on, judged by the patterns of the labels.
 
-    python -m benchmarks.eval_heldout --data STORE --shared DATA [--all] [--out FILE]
+    python -m benchmarks.eval_heldout --data STORE --shared DATA [--all] [--without-reader]
 
 STORE is the store of `benchmarks.eval`, DATA the shared data folder. Without --all only the requests are asked that the
 reader was not trained on either. A question is useful if one of the first two claims is on the topic and matches the
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import trinch.answers.answer as answering
 from benchmarks.reader.labelled import Asked, events, found, requests
 from trinch.answers.render import as_json
 from trinch.service.ask import answer, interpret
@@ -65,9 +66,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--all", action="store_true", help="ask also what the reader was trained on")
+    parser.add_argument("--without-reader", action="store_true", help="let the rules alone decide")
     parser.add_argument("--out", type=Path, help="write judged answers as JSON lines")
     options = parser.parse_args()
     store = Store.open(options.data)
+    if options.without_reader:
+        answering.PostReader = lambda request: None  # type: ignore[assignment, misc]  # nothing is read
     every = [*list(requests())[::EVERY], *list(events(options.shared / "social"))[::EVERY]]
     table: dict[str, list[dict[str, Any]]] = {}
     lines = []
