@@ -48,6 +48,10 @@ load: $(INSTALLED) ## 200 readers and 20 askers on a server that ingests, for fi
 soak: $(INSTALLED) ## an hour (SOAK_MINUTES) of kills, power cuts, failing disks, corruption, random streams and hostile clients
 	$(BIN)/python -m benchmarks.soak
 
+mutation: $(INSTALLED) ## mutate the access rules, the answer check and the log (hours; MUTANTS="trinch.store.log*" is a part)
+	$(BIN)/mutmut run $(MUTANTS)
+	$(BIN)/mutmut results
+
 train-demo: $(INSTALLED) ## train a tiny Grok on the sample, under ten minutes on two cores (needs the extra "train")
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'
 	OMP_NUM_THREADS=1 $(BIN)/trinch train demo

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trinch.answers.types import Answer, Citation, CitedPost, Claim
+    from trinch.answers.verify.verifier import Verdict
     from trinch.errors import TrinchError
     from trinch.posts.schema import (
         AccountGone,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from trinch.service.ingest import Stopped
     from trinch.service.search import SearchResult
     from trinch.service.session import Session, open
+    from trinch.service.verify import verify
     from trinch.store.pages import CursorError
     from trinch.store.query import QueryError
     from trinch.store.stats import Stats
@@ -60,8 +62,10 @@ _MODULES = {
     "trinch.service.ask": ("QuestionError",),
     "trinch.service.export": ("ExportError",),
     "trinch.service.ingest": ("Stopped",),
-    "trinch.service.search": ("SearchResult",),
+    "trinch.answers.verify.verifier": ("Verdict",),
     "trinch.service.session": ("Session", "open"),
+    "trinch.service.verify": ("verify",),
+    "trinch.service.search": ("SearchResult",),
     "trinch.store.pages": ("CursorError",),
     "trinch.store.query": ("QueryError",),
     "trinch.store.stats": ("Stats",),
@@ -96,8 +100,10 @@ __all__ = [
     "Stopped",
     "Totals",
     "TrinchError",
+    "Verdict",
     "__version__",
     "open",
+    "verify",
 ]
 
 

@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.style import Style
 from rich.text import Text
 
-from trinch.answers.types import Answer, Citation, Claim, RewriteSummary
+from trinch.answers.types import Answer, Citation, Claim, WriterSummary
 from trinch.posts.schema import UNDATED
 from trinch.posts.times import EARLIEST, LATEST, written
 
@@ -91,17 +91,23 @@ def _numbered(answer: Answer) -> tuple[list[Citation], list[list[int]]]:
 
 def _behind(answer: Answer, citation: Citation) -> list[str]:
     """The exact words behind the sentences that a model wrote on this post."""
-    rewritten = (claim.citations[0] for claim in answer.claims if claim.written)
-    return [clean(c.quote) for c in rewritten if (c.network, c.id) == (citation.network, citation.id)]
+    behind = (c for claim in answer.claims if claim.written for c in claim.citations)
+    quotes = [clean(c.quote) for c in behind if (c.network, c.id) == (citation.network, citation.id)]
+    return list(dict.fromkeys(quotes))
 
 
-def _writer(writer: RewriteSummary) -> str:
+def _writer(writer: WriterSummary) -> str:
     """Which model wrote how much of it."""
     model = clean(writer.model) or "the model"
+    if not writer.written:
+        why = clean(writer.note) or "nothing that it wrote passed verification"
+        return f"All sentences are quotes: {model} was no help ({why})."
+    parts = [f"{writer.written} sentences are written by {model} and verified against the posts they cite"]
+    if writer.dropped:
+        parts.append(f"{writer.dropped} failed verification and are not shown")
     if writer.error:
-        return f"All sentences are quotes: {model} was no help ({clean(writer.note)})."
-    summary = f"{writer.written} of {writer.sentences} sentences are written by {model}"
-    return f"{summary}; {writer.fell_back} fell back to their quotes: what it wrote is missing or failed the check."
+        parts.append(f"it ended early ({clean(writer.note)})")
+    return "; ".join(parts) + f". {writer.tokens:,} tokens, {writer.seconds:.1f} s."
 
 
 def _who(citation: Citation) -> str:

@@ -75,7 +75,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence of the answer, and the posts that say the same."""
 
     text: str
-    """The quote of its first citation; where `written`, a model's rewrite of that quote which passed the check."""
+    """The quote of its first citation; where `written`, a model's sentence which its citations together support."""
     as_of: int
     """When the quoted post was witnessed; `UNDATED` for an undated post."""
     authors: int
@@ -102,21 +102,28 @@ class CitedPost(msgspec.Struct, frozen=True, kw_only=True):
     """Its reposts and near-copies, itself not counted."""
 
 
-class RewriteSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a language model did to an answer."""
+class WriterSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a language model did for an answer."""
 
     model: str
     """Its name; empty where it could not even be asked for that."""
     sentences: int
-    """Sentences it was given to rewrite."""
+    """Sentences that it proposed."""
     written: int
-    """Those in its words; the others are quotes."""
-    fell_back: int
-    """Those it left out, or whose rewrite failed the check; the rest it repeated word for word."""
+    """Those in the answer; the others are quotes."""
+    repaired: int
+    """Those of them that passed verification at the second attempt."""
+    dropped: int
+    """Sentences that failed verification twice; a quote takes their place where one is at hand."""
+    tokens: int
+    """Tokens that it wrote; estimated from the characters where its server does not count."""
+    seconds: float
     error: str = ""
-    """Why it wrote nothing: a code of `trinch.llm.interface.Trouble`; empty where it did."""
+    """Why it ended early or wrote nothing: a code of `trinch.llm.interface.ErrorCode`; empty where it did not."""
     note: str = ""
     """The same for people."""
+    refused: tuple[str, ...] = ()
+    """Sentences that failed, each with the reason in parentheses; at most ten."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,5 +143,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Where there is not enough evidence: posts that speak of a part of what was asked. Not cited, they prove nothing."""
     partial: bool = False
     """The CPU budget ended the searches early: posts that belong in the answer may be missing."""
-    writer: RewriteSummary | None = None
+    writer: WriterSummary | None = None
     """None where no model was used: also where there is not enough evidence, for then none is asked."""

@@ -21,11 +21,13 @@ from trinch.cli.ingest import ingest
 from trinch.cli.listen import listen
 from trinch.cli.maintenance import backup, check, erase, rebuild, restore, retain
 from trinch.cli.model import model
+from trinch.cli.models import models
 from trinch.cli.plan import plan
 from trinch.cli.search import search
 from trinch.cli.serve import keys, mcp, serve
 from trinch.cli.stats import stats
 from trinch.cli.train import train
+from trinch.cli.verify import verify
 from trinch.errors import TrinchError
 
 # Our matrices are small: more numpy threads would only wait for each other.
@@ -67,6 +69,7 @@ for command in (
     listen,
     search,
     ask,
+    verify,
     counts,
     export,
     stats,
@@ -76,6 +79,7 @@ for command in (
     mcp,
     plan,
     model,
+    models,
     train,
 ):
     main.add_command(command)

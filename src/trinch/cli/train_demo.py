@@ -90,7 +90,7 @@ def answer_with(folder: Path, store: str, report: Report) -> Answer:
     report(f"\n$ {asked}\n{plain(given)}\n")
     if given.writer:
         report(
-            f"of {given.writer.sentences} sentences {given.writer.written} are in the model's words: what it writes "
-            "must pass a check against the quote, or the quote is shown"
+            f"of {given.writer.sentences} sentences that the model wrote {given.writer.written} are shown: each must "
+            "follow from the posts it cites, or a quote is shown"
         )
     return given

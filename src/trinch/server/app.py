@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from trinch.llm.interface import Setting
+from trinch.server.answering import ModelUse
 from trinch.server.api import admin, openapi, upload, v1
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.api.mcp_endpoint import McpEndpoint
@@ -39,7 +40,7 @@ ANSWER_PROCESSES = max(1, (os.cpu_count() or 2) // 2)
 """Worker processes for searches, and for answers."""
 
 MODEL_PROCESSES = 4
-"""Worker processes for answers where a language model behind an address rewrites them: they mostly wait for it."""
+"""Worker processes for answers where a language model behind an address writes them: they mostly wait for it."""
 
 ANSWER_NICENESS = 5
 """Niceness of the workers for answers: a search takes milliseconds, an answer up to a second."""
@@ -50,10 +51,14 @@ before; this limit holds for whatever does not."""
 
 
 def build(
-    data: Path, rules: AccessRules, listen: list[str], language_model: Setting | None = None
+    data: Path,
+    rules: AccessRules,
+    listen: list[str],
+    language_model: Setting | None = None,
+    tokens_per_day: int = 0,
 ) -> tuple[Middleware, AppState]:
     """The application over the store in `data` and its state. It ingests from the sources in `listen`;
-    `language_model`, if set, rewrites answers."""
+    `language_model`, if set, writes answers, at most `tokens_per_day` for each key (0: no limit)."""
     search_pool = WorkerPool(
         data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS, reserve=1
     )
@@ -79,6 +84,7 @@ def build(
         metrics=Metrics(),
         children=children,
         language_model=language_model,
+        model_use=ModelUse(tokens_per_day),
     )
     routes: list[BaseRoute] = [
         *v1.routes,

@@ -80,7 +80,7 @@ def server(
         as_of: AsOf = None,
         where: Where = None,
     ) -> dict[str, Any]:
-        """Answer a question in exact quotes of posts (`written`: reworded by a model, checked).
+        """Answer a question in exact quotes of posts (`written`: a model's sentence, verified against its citations).
 
         `headline` sums up or says what is missing. `outcome`: `answer`, `conflicting` (posts contradict each other),
         `not_enough_evidence` (see `nearest` for related posts) or `chat` (a reply to small talk, in `answer`).

@@ -61,14 +61,16 @@ class Session:
         as_of: Time = None,
         model: str = "",
         model_name: str = "",
+        style: str = "",
     ) -> Answer:
         """Answer a question in exact quotes from posts; `outcome` is `answer` or `not_enough_evidence`.
 
         `where` holds search operators that every post must satisfy, `earlier` the questions before this one.
-        `model` is the address of an OpenAI-compatible server or the folder of a Grok, which may rewrite quotes.
+        `model` is the address of an OpenAI-compatible server, a GGUF file or the folder of a Grok: it reads the posts and
+        writes the answer, in the `style` wanted; its sentences that pass verification are shown, `written`.
         Raises QuestionError for an empty question, QueryError for operators that cannot be parsed.
         """
-        request = ask.interpret(question, earlier=earlier, where=where, as_of=micros(as_of))
+        request = ask.interpret(question, earlier=earlier, where=where, as_of=micros(as_of), style=style)
         return ask.answer(self._store, request, Setting(model, model_name) if model else None)
 
     def search(

@@ -329,6 +329,7 @@ class TextIndex:
         self._finish_merges()
         self._open_writer().garbage_collect_files()
         self._marks.forget(wanted)
+        _analyzed.cache_clear()
         return len(seqs)
 
     def _finish_merges(self) -> None:

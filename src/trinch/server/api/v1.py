@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from trinch.posts.times import iso
+from trinch.server import answering
 from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
@@ -16,7 +17,6 @@ from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
 from trinch.service.ask import AskRequest, QuestionError, interpret
 from trinch.service.search import searched_json
-from trinch.service.stream import stream_answer
 from trinch.service.volume import Unit, counts_json, evidence_json
 from trinch.store.pages import CursorError
 from trinch.store.query import MAX_LENGTH, QueryError, parse_time
@@ -25,6 +25,7 @@ from trinch.store.store import Store
 
 Question = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 Where = Annotated[str, msgspec.Meta(max_length=1000)]
+Style = Annotated[str, msgspec.Meta(max_length=2000)]
 Earlier = Annotated[list[Annotated[str, msgspec.Meta(max_length=2000)]], msgspec.Meta(max_length=100)]
 
 
@@ -59,6 +60,7 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
     where: Where = ""
     earlier: Earlier = []
     stream: bool = False
+    style: Style = ""
 
 
 class Evidence(msgspec.Struct):
@@ -98,14 +100,20 @@ def parse_as_of(text: str | None) -> int | None:
 def question_from(given: Ask | Evidence) -> AskRequest:
     """The question of a request. Raises Problem for operators that cannot be read."""
     return parse_question(
-        given.question, earlier=given.earlier, where=given.where, as_of=parse_as_of(given.as_of)
+        given.question,
+        earlier=given.earlier,
+        where=given.where,
+        as_of=parse_as_of(given.as_of),
+        style=given.style if isinstance(given, Ask) else "",
     )
 
 
-def parse_question(text: str, *, earlier: list[str], where: str, as_of: int | None) -> AskRequest:
+def parse_question(
+    text: str, *, earlier: list[str], where: str, as_of: int | None, style: str = ""
+) -> AskRequest:
     """`interpret`, with a Problem for a QueryError."""
     try:
-        return interpret(text, earlier=earlier, where=where, as_of=as_of)
+        return interpret(text, earlier=earlier, where=where, as_of=as_of, style=style)
     except QuestionError as error:
         raise Problem(400, str(error), param="question", code="empty_question") from None
     except QueryError as error:
@@ -152,18 +160,16 @@ async def ask(request: Request) -> Response:
     given = codec.read_query(request, Ask) if request.method == "GET" else await codec.read_body(request, Ask)
     question, state = question_from(given), state_of(request)
     if given.stream or "text/event-stream" in request.headers.get("accept", ""):
-        return codec.EventStream(_answer_events(state, question))
-    return codec.Json(await state.answer_pool.run(serialize.answer_json, question, state.language_model))
+        return codec.EventStream(_answer_events(state, question, request.state.key))
+    return codec.Json(await answering.answer(state, question, request.state.key))
 
 
-async def _answer_events(state: AppState, question: AskRequest) -> AsyncIterator[bytes]:
+async def _answer_events(state: AppState, question: AskRequest, key: str | None) -> AsyncIterator[bytes]:
     """An answer as server-sent events: status, then sources and claims, then done."""
     asking = {"state": "searching", "question": question.text, "asked": question.question}
     yield codec.sse_event(asking | {"as_of": iso(question.as_of)}, "status")
     try:
-        async for update in stream_answer(
-            state.answer_pool, state.search_pool, question, state.language_model
-        ):
+        async for update in answering.stream(state, question, key):
             for source in update.new_sources:
                 yield codec.sse_event(source, "source")
             if update.claim:

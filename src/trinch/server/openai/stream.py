@@ -6,6 +6,7 @@ These are the typed answer and, on request, the lists of sources in Perplexity's
 from collections.abc import AsyncIterator
 from typing import Any
 
+from trinch.server import answering
 from trinch.server.app_state import AppState
 from trinch.server.openai.markdown import (
     Piece,
@@ -19,18 +20,17 @@ from trinch.server.openai.markdown import (
 from trinch.server.openai.search_filters import Filters
 from trinch.service import serialize, volume
 from trinch.service.ask import AskRequest
-from trinch.service.stream import stream_answer
 from trinch.store.query import parse_time
 
 
 async def text_pieces(
-    state: AppState, asked: AskRequest, base: str, linked: bool = False
+    state: AppState, asked: AskRequest, base: str, key: str | None, linked: bool = False
 ) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
     """The text of an answer piece by piece, each with the whole answer as it holds at that step.
 
     The headline comes with the first claim. The last piece is empty and comes with the final answer."""
     length = 0
-    async for update in stream_answer(state.answer_pool, state.search_pool, asked, state.language_model):
+    async for update in answering.stream(state, asked, key):
         if update.claim:
             heading = "" if length else escape_markdown(update.answer["headline"])
             text, cited = piece_of(update.claim, length + len(heading), base, linked)

@@ -23,13 +23,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from trinch.posts.times import iso
+from trinch.server import answering
 from trinch.server.api import v1
 from trinch.server.app_state import state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.server.web.deletion_watch import DeletionWatch
 from trinch.server.web.translations import LANGUAGES, Translations, preferred
-from trinch.service import serialize
 from trinch.service.conversation import CONTEXT
 from trinch.service.search import search
 from trinch.store.store import Store
@@ -117,7 +117,7 @@ class Page:
             if question and readable:
                 asked = v1.parse_question(question, earlier=earlier, where="", as_of=as_of)
                 state = state_of(request)
-                answer = await state.answer_pool.run(serialize.answer_json, asked, state.language_model)
+                answer = await answering.answer(state, asked, getattr(request.state, "key", None))
         except Problem as error:
             status, problem = error.status, error.message
         lang = given.get("lang") or request.cookies.get("lang") or ""
