@@ -202,9 +202,10 @@ class Writing:
         return verify_claim(each.text, [group.best for group in groups]), groups
 
     def _fits(self, claim: Claim) -> bool:
-        """Whether there is room for a further sentence in the words asked for; the first always has."""
+        """Whether there is room for a further sentence in the length asked for; the first always has."""
         self._words += len(claim.text.split())
-        return not self._kept or not self._wishes.max_words or self._words <= self._wishes.max_words
+        long = self._wishes.max_words and self._words > self._wishes.max_words
+        return not self._kept or not (long or len(self._kept) >= self._wishes.sentences)
 
     def _repair(self, model: LanguageModel, messages: Sequence[Message], said: str) -> Iterator[Claim]:
         """Send the refused sentences back, once."""
