@@ -23,6 +23,7 @@ from trinch.cli.plan import plan
 from trinch.cli.search import search
 from trinch.cli.serve import keys, mcp, serve
 from trinch.cli.stats import stats
+from trinch.cli.stories import stories, story, trends
 from trinch.cli.train import train
 
 # Our matrices are small: more numpy threads would only wait for each other.
@@ -60,7 +61,23 @@ def main() -> None:
     """
 
 
-for command in (ingest, listen, search, ask, stats, demo, serve, keys, mcp, plan, model, train):
+for command in (
+    ingest,
+    listen,
+    search,
+    ask,
+    stories,
+    story,
+    trends,
+    stats,
+    demo,
+    serve,
+    keys,
+    mcp,
+    plan,
+    model,
+    train,
+):
     main.add_command(command)
 for command in (check, rebuild, backup, restore, erase):
     main.add_command(command)

@@ -6,6 +6,7 @@ from functools import partial
 from typing import NamedTuple
 
 from trinch.answers.answer import answer as answer_from_posts
+from trinch.answers.claims import Picked
 from trinch.answers.rewrite import rewritten
 from trinch.answers.types import Answer
 from trinch.answers.types import Hit as Found
@@ -16,6 +17,7 @@ from trinch.service.language_model import open_model
 from trinch.store.query import OPERATORS, And, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
+from trinch.stories.detect import headlines
 
 
 class QuestionError(TrinchError, ValueError):
@@ -57,7 +59,11 @@ def answer(store: Store, request: AskRequest, language_model: Setting | None = N
     With a language model, sentences that it rewrote and that pass verification replace their quotes.
     """
     corpus = filtered(store, request.where)
-    given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where))
+
+    def trends(since: int, as_of: int, most: int) -> list[Picked]:
+        return headlines(store, as_of, as_of - since, limit=most, about=request.where)
+
+    given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where), trends)
     return rewritten(store, given, partial(open_model, language_model)) if language_model else given
 
 

@@ -6,6 +6,7 @@ exactly.
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from trinch.posts.text import tokens
 from trinch.posts.times import now
 from trinch.store import indexer, scoring
 from trinch.store.database import DATABASE
-from trinch.store.log import Appended, Log
+from trinch.store.log import Appended, Log, Version
 from trinch.store.query import And, Node, normalized, parse, wanted_words
 from trinch.store.query_compile import all_of
 from trinch.store.query_eval import Candidate, matches
@@ -30,6 +31,9 @@ MAX_CANDIDATES = 100_000
 
 CHUNK = 100
 """Candidates looked up in the log at once; the CPU budget is checked between chunks and candidates."""
+
+SLICES = 24
+"""Parts of a time that are sampled alike where it holds too many posts to be read."""
 
 BUDGET_MS = 300.0
 """CPU time of one `timed_search` in milliseconds, for every thousand posts asked for or part of it."""
@@ -179,6 +183,18 @@ class Store:
             for other in self._matching(And(()), found, as_of, now(), _Budget(None))
             if other.post.id == hit.post.id or similar(hit.terms, other.terms) >= COPY
         ]
+
+    def versions(self, first: int, last: int, as_of: int, most: int) -> list[Version]:
+        """The posts of a time (both ends included) that are visible as of a time, earliest first.
+
+        Of more than `most`, about so many: the newest of each of SLICES equal parts of the time."""
+        found: dict[int, Version] = {}
+        for start, end in pairwise(first + (last + 1 - first) * i // SLICES for i in range(SLICES + 1)):
+            candidates = self.index.search(
+                self.index.queries.posted(start, end - 1), most // SLICES, latest=True
+            )
+            found |= self.log.visible([candidate.seq for candidate in candidates], as_of)
+        return sorted(found.values(), key=lambda version: (version.at, version.seq))
 
     @property
     def num_posts(self) -> int:
