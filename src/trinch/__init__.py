@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from trinch.service.ask import QuestionError
     from trinch.service.ingest import Stopped
     from trinch.service.session import Session, open
+    from trinch.service.stories import WindowError
     from trinch.store.query import QueryError
     from trinch.store.stats import Stats
     from trinch.store.store import Hit
@@ -57,6 +58,7 @@ _MODULES = {
     "trinch.service.ask": ("QuestionError",),
     "trinch.service.ingest": ("Stopped",),
     "trinch.service.session": ("Session", "open"),
+    "trinch.service.stories": ("WindowError",),
     "trinch.store.query": ("QueryError",),
     "trinch.store.stats": ("Stats",),
     "trinch.store.store": ("Hit",),
@@ -87,6 +89,7 @@ __all__ = [
     "Stopped",
     "Totals",
     "TrinchError",
+    "WindowError",
     "__version__",
     "open",
 ]

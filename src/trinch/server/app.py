@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from trinch.llm.interface import Setting
-from trinch.server.api import admin, openapi, upload, v1
+from trinch.server.api import admin, openapi, stories, upload, v1
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.app_state import AppState
 from trinch.server.http.access import AccessControl, AccessRules
@@ -55,7 +55,10 @@ def build(
     `language_model`, if set, rewrites answers."""
     search_pool = WorkerPool(data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS)
     answer_pool = _answer_pool(data, language_model)
-    children = [Child("indexer", "trinch.store.indexer", [str(data)])]
+    children = [
+        Child("indexer", "trinch.store.indexer", [str(data)]),
+        Child("stories", "trinch.stories.counter", [str(data)]),
+    ]
     children += [
         Child(without_credentials(url), "trinch.server.workers.source_process", [str(data)], secret=url)
         for url in listen
@@ -63,7 +66,7 @@ def build(
     live = LiveStats(
         data,
         search_pool,
-        lambda: [{"name": c.name, "state": c.state} for c in children[1:]],
+        lambda: [{"name": c.name, "state": c.state} for c in children[2:]],
     )
     state = AppState(
         data=data,
@@ -79,6 +82,7 @@ def build(
     )
     routes: list[BaseRoute] = [
         *v1.routes,
+        *stories.routes,
         *chat_completions.routes,
         *responses.routes,
         *upload.routes,

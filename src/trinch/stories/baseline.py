@@ -17,6 +17,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from trinch.posts.times import now
 from trinch.store.store import Store
 from trinch.stories.texts import distinct
 
@@ -100,6 +101,12 @@ class Baseline:
                 progress(place, len(wanted))
             found.append(self._cached(day) or self._counted(day))
         return found
+
+    def newest(self) -> int | None:
+        """The last day with a post that is not in the future; None for an empty store."""
+        today = now() // DAY
+        days = [(date.fromisoformat(day) - _EPOCH).days for day in self._posts]
+        return max((day for day in days if day <= today), default=None)
 
     def day(self, day: int) -> DayCounts:
         """The counts of one day."""

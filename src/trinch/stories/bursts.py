@@ -5,6 +5,10 @@ smoothed with its share of the whole store (`PRIOR` texts' worth, so that it cou
 Two baselines are kept: `quiet`, without the days on which the term was used most, finds the terms of a story that has
 been going on for days; `usual`, of all days, says how new the story is. The score is the Poisson log-likelihood ratio
 n log(n / e) - (n - e) of n texts found against e expected.
+
+Where fewer texts are known from the days before than the window holds (a new store, an archive of one event), parts of
+the window take the place of those days, and only terms that are used at some times of the window much more than at
+others burst: their log-likelihood ratio against an even spread must be at least UNEVEN.
 """
 
 import math
@@ -40,6 +44,12 @@ LEAST = 3.0
 """Least score."""
 MOST = 2000
 """Terms that are kept, those of the highest scores."""
+
+
+PARTS = 12
+"""Parts of a window that stand for days where there are none."""
+UNEVEN = 12.0
+"""Chance reaches half of this for one term in a hundred: chi-squared / 2 with PARTS - 1 degrees of freedom is 12.4."""
 
 
 class Burst(NamedTuple):
@@ -119,3 +129,12 @@ def _prior(term: str, share: Callable[[str], float]) -> float:
     words = term.split(" ")
     factor = PRIOR_SHARE if len(words) == 1 else PRIOR_SHARE * PAIR_SHARE
     return factor * min(share(word) for word in words)
+
+
+def uneven(held: Sequence[int], parts: NDArray[np.int64]) -> float:
+    """How unevenly the texts that hold a term are spread over the parts of a window: the log-likelihood ratio against
+    the spread of all texts. `parts`: the part (0 to PARTS - 1) of each text of the window."""
+    mine = np.bincount(parts[list(held)], minlength=PARTS)
+    expected = np.bincount(parts, minlength=PARTS) * (len(held) / len(parts))
+    some = mine > 0
+    return float((mine[some] * np.log(mine[some] / expected[some])).sum())

@@ -6,20 +6,21 @@ and a story as of a time depends on nothing later. Only counts of terms on earli
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from trinch.answers.claims import Picked
 from trinch.store.query import Node, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Store
 from trinch.stories import quotes
-from trinch.stories.baseline import DAY, Baseline, DayCounts
-from trinch.stories.bursts import DAYS, FEWEST, RATIO, Burst, bursts
+from trinch.stories.baseline import DAY, Baseline, DayCounts, count
+from trinch.stories.bursts import DAYS, FEWEST, PARTS, RATIO, UNEVEN, Burst, bursts, uneven
 from trinch.stories.clusters import Cluster, group
 from trinch.stories.ranking import Rank, rank
 from trinch.stories.texts import Text, distinct
@@ -38,6 +39,8 @@ WRITTEN = 20
 """Texts looked at for how a term is written."""
 RECENT = 8
 """The last part of a window by which a story is new and its rate is measured: this fraction of the window."""
+NAMING = 0.5
+"""Share of the texts of the most frequent word of a story that the word in its id must have."""
 SHARED = 2
 """Terms that related stories have in common."""
 RISING, FADING = 1.5, 0.5
@@ -71,12 +74,28 @@ def detect(store: Store, as_of: int, window: int, progress: Progress | None = No
             holders[term].append(place)
     baseline = Baseline(store)
     before = baseline.days(since // DAY - DAYS, since // DAY, progress) if texts else []
-    size = max(1, store.num_posts)
-    found = bursts(holders, len(texts), before, lambda word: store.doc_freq(word) / size)
+    if sum(day.texts for day in before) >= len(texts):
+        size = max(1, store.num_posts)
+        found = bursts(holders, len(texts), before, lambda word: store.doc_freq(word) / size)
+    else:
+        before, found = _within(texts, holders, since, window)
     clusters = group([text.terms for text in texts], found, holders) if found else []
     ranked = [(rank(cluster, texts, found), cluster) for cluster in clusters]
     ranked.sort(key=lambda pair: (-pair[0].score, pair[1].root))
     return Found(texts, dict(holders), found, ranked, before, baseline, since, as_of)
+
+
+def _within(
+    texts: list[Text], holders: Mapping[str, list[int]], since: int, window: int
+) -> tuple[list[DayCounts], dict[str, Burst]]:
+    """Parts of the window as days, and what bursts within it, for a window with nothing before it."""
+    parts = np.array([(text.posts[0].at - since) * PARTS // window for text in texts], dtype=np.int64)
+    days = [
+        count([texts[place].terms + texts[place].marks for place in np.flatnonzero(parts == part)])
+        for part in range(PARTS)
+    ]
+    found = bursts(holders, len(texts), days, lambda _: 0.0)
+    return days, {term: burst for term, burst in found.items() if uneven(holders[term], parts) >= UNEVEN}
 
 
 def stories(
@@ -141,7 +160,7 @@ def describe(store: Store, found: Found, ranked: Rank, cluster: Cluster) -> Stor
     status, rate, acceleration = pace(times, found.since, found.as_of)
     marks = Counter(mark for text in texts for mark in text.marks)
     return Story(
-        id=story_id(cluster.root, onset(cluster.root, found)),
+        id=story_id(name := name_of(store, found, cluster), onset(name, found)),
         headline=headline,
         summary=tuple(points),
         status=status,
@@ -199,6 +218,16 @@ def _often(marks: Counter[str], kind: str) -> tuple[str, ...]:
     """The marks of a kind that two texts or more hold, most frequent first, without the prefix of links."""
     kept = sorted((m for m in marks if m.startswith(kind) and marks[m] > 1), key=lambda m: (-marks[m], m))
     return tuple(mark.removeprefix("link:") for mark in kept[:LISTED])
+
+
+def name_of(store: Store, found: Found, cluster: Cluster) -> str:
+    """The term that names a story: of its most frequent words the one that fewest posts of the store hold.
+
+    The strongest term changes as a story grows; this one seldom does."""
+    words = [term for term in cluster.terms if " " not in term] or [cluster.root]
+    most = max(found.bursts[word].found for word in words)
+    frequent = [word for word in words if found.bursts[word].found >= NAMING * most]
+    return min(frequent, key=lambda word: (store.doc_freq(word), word))
 
 
 def onset(root: str, found: Found) -> int:

@@ -27,6 +27,8 @@ POINTS = 3
 """Key points beside the headline."""
 TERMS = 6
 """Terms of a sentence that count."""
+WORTH = 0.3
+"""Share of the worth of the best sentence that any other needs."""
 REPEATS = 0.5
 """Share of common terms from which a sentence repeats another."""
 
@@ -59,7 +61,8 @@ def candidates(
             worth = sum(sorted((weights.get(term, 0.0) for term in held), reverse=True)[:TERMS])
             worth *= manner(quote) * source.weight * (0.8 if span.cut else 1.0)
             found.append(QuoteCandidate(source, span, quote, held, 1.0, 1.0, 1.0, figures(quote), worth))
-    return sorted(found, key=lambda c: (-c.manner, c.source.best.post.id, c.span.start))
+    found.sort(key=lambda c: (-c.manner, c.source.best.post.id, c.span.start))
+    return [candidate for candidate in found if candidate.manner >= WORTH * found[0].manner]
 
 
 def _density(text: Text, weights: Mapping[str, float]) -> float:
@@ -101,8 +104,8 @@ def _counts(found: Sequence[QuoteCandidate]) -> tuple[list[QuoteCandidate], set[
     newest: list[QuoteCandidate] = []
     stale: set[tuple[str, float]] = set()
     for quantity, made in sorted(reports.items()):
-        states = curve([report for report, _ in made])
-        if not states or states[-1].support < 2:
+        states = [state for state in curve([report for report, _ in made]) if state.support >= 2]
+        if not states:
             continue
         stale |= {(quantity, report.figure.value) for report, _ in made} - {(quantity, states[-1].value)}
         stating = [candidate for report, candidate in made if report.figure.value == states[-1].value]

@@ -55,8 +55,7 @@ def rank(cluster: Cluster, texts: Sequence[Text], bursts: Mapping[str, Burst]) -
     sources = len({text.source for text in mine})
     burst = bursts[cluster.root]
     growth = max(1.0, burst.found / burst.expected)
-    words = {term for term in cluster.terms if " " not in term}
-    bound = sum(len(words.intersection(text.terms)) > 1 for text in mine) / len(mine)
+    bound = sum(len(cluster.weights.keys() & set(text.terms)) > 1 for text in mine) / len(mine)
     reasons = _discounts(mine, sources)
     score = sources * (1 - 1 / growth) * math.log(growth) * min(1.0, bound / BOUND) ** 2
     return Rank(score * factor(reasons), sources, reasons)

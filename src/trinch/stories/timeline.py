@@ -59,9 +59,13 @@ def _start(id: str) -> int | None:
 
 
 def _named(found: Found, name: str) -> list[tuple[Rank, Cluster]]:
-    """The clusters whose root has this name, then those with another term of it."""
-    roots = [pair for pair in found.ranked if slug(pair[1].root) == name]
-    return roots or [pair for pair in found.ranked if name in map(slug, pair[1].terms)]
+    """The clusters with a term of this name, those where it weighs most first."""
+    named = [
+        (max((weight for term, weight in pair[1].weights.items() if slug(term) == name), default=0.0), pair)
+        for pair in found.ranked
+    ]
+    named.sort(key=lambda row: -row[0])
+    return [pair for weight, pair in named if weight > 0]
 
 
 def _developments(store: Store, found: Found, cluster: Cluster) -> list[Development]:

@@ -14,7 +14,7 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Posts about one happening, as they were at one time."""
 
     id: str
-    """Its strongest term and the day on which that began to burst: `skagit-2013-05-24`."""
+    """A rare word of it and the day on which that began to burst: `skagit-2013-05-24`."""
     headline: Claim
     """The quote that says most of it."""
     summary: tuple[Claim, ...]
