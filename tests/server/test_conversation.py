@@ -107,7 +107,11 @@ def test_offsets_are_of_the_sentence_in_the_text() -> None:
         "network": "x",
         "created_at": "2026-01-01T00:00:00Z",
     }
-    claim = {"text": "a [b] 🦉", "label": "", "citations": [citation, citation | {"n": 2, "url": "https://e.example/(x)"}]}
+    claim = {
+        "text": "a [b] 🦉",
+        "label": "",
+        "citations": [citation, citation | {"n": 2, "url": "https://e.example/(x)"}],
+    }
     piece = piece_of(claim, 10, "http://here", linked=True)
     text = "0123456789" + piece.text
     assert text[piece.cited[0].start : piece.cited[0].end] == "a \\[b\\] 🦉"

@@ -188,12 +188,14 @@ class Store:
         """The posts of a time (both ends included) that are visible as of a time, earliest first.
 
         Of more than `most`, about so many: the newest of each of SLICES equal parts of the time."""
-        found: dict[int, Version] = {}
-        for start, end in pairwise(first + (last + 1 - first) * i // SLICES for i in range(SLICES + 1)):
-            candidates = self.index.search(
-                self.index.queries.posted(start, end - 1), most // SLICES, latest=True
-            )
-            found |= self.log.visible([candidate.seq for candidate in candidates], as_of)
+        candidates = self.index.search(self.index.queries.posted(first, last), most + 1, latest=True)
+        if len(candidates) > most:
+            edges = [first + (last + 1 - first) * i // SLICES for i in range(SLICES + 1)]
+            parts = (self.index.queries.posted(start, end - 1) for start, end in pairwise(edges))
+            candidates = [
+                one for part in parts for one in self.index.search(part, most // SLICES, latest=True)
+            ]
+        found = self.log.visible([candidate.seq for candidate in candidates], as_of)
         return sorted(found.values(), key=lambda version: (version.at, version.seq))
 
     @property

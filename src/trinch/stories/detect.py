@@ -39,6 +39,8 @@ WRITTEN = 20
 """Texts looked at for how a term is written."""
 RECENT = 8
 """The last part of a window by which a story is new and its rate is measured: this fraction of the window."""
+LEADING, NAMED = 5, 3
+"""A sentence must not name one of so many leading stories, each known by so many terms."""
 NAMING = 0.5
 """Share of the texts of the most frequent word of a story that the word in its id must have."""
 SHARED = 2
@@ -133,7 +135,7 @@ def headlines(store: Store, as_of: int, window: int, *, limit: int, about: str =
     for ranked, cluster in found.ranked:
         if len(picked) < limit and ranked.leads and _is_about(node, cluster, found):
             texts = [found.texts[place] for place in cluster.texts]
-            candidates = quotes.candidates(texts, cluster.weights, found.as_of)
+            candidates = quotes.candidates(texts, cluster.weights, found.as_of, others(found, cluster))
             picked += quotes.picked(quotes.key_points(candidates, 0), candidates)
     found.baseline.close()
     return picked
@@ -150,7 +152,7 @@ def _is_about(node: Node | None, cluster: Cluster, found: Found) -> bool:
 def describe(store: Store, found: Found, ranked: Rank, cluster: Cluster) -> Story | None:
     """A cluster as a story; None where it holds no sentence fit to be quoted."""
     texts = [found.texts[place] for place in cluster.texts]
-    candidates = quotes.candidates(texts, cluster.weights, found.as_of)
+    candidates = quotes.candidates(texts, cluster.weights, found.as_of, others(found, cluster))
     chosen = quotes.key_points(candidates, quotes.POINTS)
     if not chosen:
         return None
@@ -181,6 +183,12 @@ def describe(store: Store, found: Found, ranked: Rank, cluster: Cluster) -> Stor
         discounts=ranked.discounts,
         score=round(ranked.score, 2),
     )
+
+
+def others(found: Found, cluster: Cluster) -> frozenset[str]:
+    """The strongest terms of the other leading stories."""
+    leading = (other for ranked, other in found.ranked[:LEADING] if ranked.leads and other is not cluster)
+    return frozenset(term for other in leading for term in other.terms[:NAMED]) - cluster.weights.keys()
 
 
 def pace(times: Sequence[int], since: int, as_of: int) -> tuple[Status, float, float]:

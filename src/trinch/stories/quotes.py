@@ -29,14 +29,22 @@ TERMS = 6
 """Terms of a sentence that count."""
 WORTH = 0.3
 """Share of the worth of the best sentence that any other needs."""
+ELSEWHERE = 0.4
+"""What a sentence is worth that names another leading story: it belongs to that one as much."""
 REPEATS = 0.5
 """Share of common terms from which a sentence repeats another."""
 
 
 def candidates(
-    texts: Sequence[Text], weights: Mapping[str, float], as_of: int, most: int = READ
+    texts: Sequence[Text],
+    weights: Mapping[str, float],
+    as_of: int,
+    others: frozenset[str] = frozenset(),
+    most: int = READ,
 ) -> list[QuoteCandidate]:
-    """The sentences of the texts that could be quoted, best first. `manner` of each is its worth."""
+    """The sentences of the texts that could be quoted, best first. `manner` of each is its worth.
+
+    `others`: the terms that name other stories."""
     best = sorted(texts, key=lambda text: (-_density(text, weights), text.posts[0].seq))[:most]
     hits = [
         Hit(
@@ -60,6 +68,7 @@ def candidates(
             held = frozenset(topical(quote, lang))
             worth = sum(sorted((weights.get(term, 0.0) for term in held), reverse=True)[:TERMS])
             worth *= manner(quote) * source.weight * (0.8 if span.cut else 1.0)
+            worth *= ELSEWHERE if others & held else 1.0
             found.append(QuoteCandidate(source, span, quote, held, 1.0, 1.0, 1.0, figures(quote), worth))
     found.sort(key=lambda c: (-c.manner, c.source.best.post.id, c.span.start))
     return [candidate for candidate in found if candidate.manner >= WORTH * found[0].manner]

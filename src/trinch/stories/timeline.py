@@ -12,7 +12,7 @@ from trinch.store.store import Store
 from trinch.stories import quotes
 from trinch.stories.baseline import DAY
 from trinch.stories.clusters import Cluster
-from trinch.stories.detect import Found, describe, detect, slug
+from trinch.stories.detect import Found, describe, detect, others, slug
 from trinch.stories.ranking import Rank
 from trinch.stories.types import Development, Story
 
@@ -71,7 +71,7 @@ def _named(found: Found, name: str) -> list[tuple[Rank, Cluster]]:
 def _developments(store: Store, found: Found, cluster: Cluster) -> list[Development]:
     """In each part of the story's time the best sentence that says something new."""
     texts = [found.texts[place] for place in cluster.texts]
-    candidates = quotes.candidates(texts, cluster.weights, found.as_of, READ)
+    candidates = quotes.candidates(texts, cluster.weights, found.as_of, others(found, cluster), READ)
     times = sorted(version.at for text in texts for version in text.posts)
     part = max(SHORTEST, (times[-1] - times[0]) // LINES + 1)
     chosen: list[QuoteCandidate] = []
