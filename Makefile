@@ -1,11 +1,13 @@
 # Every target does its own set-up: a virtual environment in .venv, then an editable install.
 PYTHON ?= python3
 EXTRAS ?= dev
+STORE ?= ../eval-store
+SHARED ?= ../shared
 BIN := .venv/bin
 INSTALLED := .venv/.installed-$(EXTRAS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench load train-demo screenshots clean
+.PHONY: help demo test test-long check bench eval load soak mutation train-demo screenshots clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -20,10 +22,10 @@ demo: $(INSTALLED) ## ingest the live Bluesky stream (or the bundled sample) and
 	@$(BIN)/trinch demo
 
 test: $(INSTALLED) ## run the test suite
-	$(BIN)/python -m pytest -m 'not long'
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m 'not long' -n auto --dist loadfile
 
 test-long: $(INSTALLED) ## run the tests that take minutes
-	$(BIN)/python -m pytest -m long
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -n auto --dist loadfile --timeout 1800
 
 check: $(INSTALLED) ## format, lint, types and the layers between the rooms
 	$(BIN)/ruff format --check .
@@ -35,9 +37,20 @@ bench: $(INSTALLED) ## measure speed and quality beside the peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks
 
-load: $(INSTALLED) ## 200 readers and 20 answer_pool on a server that drinks, for five minutes
+eval: $(INSTALLED) ## the scoreboard of answers, beside the five best keyword matches (STORE=folder SHARED=folder)
+	$(BIN)/python -m benchmarks.eval --data $(STORE) --cases $(SHARED)/cases --beside
+	$(BIN)/python -m benchmarks.eval_heldout --data $(STORE) --shared $(SHARED)/data
+
+load: $(INSTALLED) ## 200 readers and 20 askers on a server that ingests, for five minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'
 	$(BIN)/python -m benchmarks.load
+
+soak: $(INSTALLED) ## an hour (SOAK_MINUTES) of kills, power cuts, failing disks, corruption, random streams and hostile clients
+	$(BIN)/python -m benchmarks.soak
+
+mutation: $(INSTALLED) ## mutate the access rules, the answer check and the log (hours; MUTANTS="trinch.store.log*" is a part)
+	$(BIN)/mutmut run $(MUTANTS)
+	$(BIN)/mutmut results
 
 train-demo: $(INSTALLED) ## train a tiny Grok on the sample, under ten minutes on two cores (needs the extra "train")
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[train]'

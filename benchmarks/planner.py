@@ -26,9 +26,9 @@ from trinch.planner.perf.hardware import machine
 from trinch.planner.perf.layout import Layouts
 from trinch.planner.perf.layout_search import search
 from trinch.planner.perf.model_inputs import Cases
+from trinch.planner.perf.models import workload
 from trinch.planner.perf.run_rows import Run, read_table, understand_all
 from trinch.planner.perf.step_time import step_time
-from trinch.planner.perf.workload import workload
 
 SYSTEMS = {"A100-80GB": "a100_80g.json", "H100-SXM-80GB": "h100_80g_nvl8.json"}
 RECOMPUTE = ("none", "attn_only", "full")

@@ -1,4 +1,5 @@
-"""The check of rewritten sentences: how many false ones does it let through, how many true ones does it keep?
+"""The verifier on sentences that are near copies of a post: how many false ones does it let through, how many true ones
+does it keep?
 
     python -m benchmarks.rewrites [--split test] [--data ../shared/data/social] [--show]
 
@@ -19,12 +20,19 @@ import msgspec
 from benchmarks.rewrites_pairs import DEV as DEV_PAIRS
 from benchmarks.rewrites_pairs import TEST as TEST_PAIRS
 from trinch.answers.spans import spans
-from trinch.answers.verify import faithful
+from trinch.answers.verify.reading import CitedText
+from trinch.answers.verify.verifier import verify
 from trinch.posts.language_id import identify
 from trinch.sources.files import Reject, read
 
 DEV = ("crisislex_t26_shared", "rumoureval2017_traindev", "trump_tweets", "xlmt_8lang")
 POSTS = 1000
+
+
+def faithful(sentence: str, quote: str, lang: str) -> bool:
+    """Whether the verifier finds a sentence supported by a quote as the only post."""
+    return verify(sentence, lang, [CitedText(quote, lang=lang)]).supported
+
 
 HEDGE = re.compile(
     r"\b(?:reportedly|allegedly|apparently|possibly|probably|perhaps|maybe|likely|unconfirmed|suspected|presumed|"

@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from trinch.planner.perf.hardware import gpu
+from trinch.planner.perf.hf_config import from_config
 from trinch.planner.perf.serving_roofline import Efficiency, forward_s
-from trinch.planner.perf.workload import Workload, from_config
+from trinch.planner.perf.workload import Workload
 
 SYSTEMS = {"h100_sxm": "h100", "h200_sxm": "h200", "b200_sxm": "b200"}
 MODELS = {  # file of the peer's own model_configs, MoE, tensor-parallel sizes

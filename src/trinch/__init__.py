@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from trinch.answers.types import Answer, Citation, CitedPost, Claim
+    from trinch.answers.verify.verifier import Verdict
     from trinch.errors import TrinchError
     from trinch.posts.schema import (
         AccountGone,
@@ -30,9 +31,13 @@ if TYPE_CHECKING:
         Post,
     )
     from trinch.service.ask import QuestionError
+    from trinch.service.export import ExportError
     from trinch.service.ingest import Stopped
+    from trinch.service.search import SearchResult
     from trinch.service.session import Session, open
     from trinch.service.stories import WindowError
+    from trinch.service.verify import verify
+    from trinch.store.pages import CursorError
     from trinch.store.query import QueryError
     from trinch.store.stats import Stats
     from trinch.store.store import Hit
@@ -56,9 +61,14 @@ _MODULES = {
         "Post",
     ),
     "trinch.service.ask": ("QuestionError",),
+    "trinch.service.export": ("ExportError",),
     "trinch.service.ingest": ("Stopped",),
+    "trinch.answers.verify.verifier": ("Verdict",),
     "trinch.service.session": ("Session", "open"),
     "trinch.service.stories": ("WindowError",),
+    "trinch.service.verify": ("verify",),
+    "trinch.service.search": ("SearchResult",),
+    "trinch.store.pages": ("CursorError",),
     "trinch.store.query": ("QueryError",),
     "trinch.store.stats": ("Stats",),
     "trinch.store.store": ("Hit",),
@@ -75,23 +85,28 @@ __all__ = [
     "Claim",
     "CountsChanged",
     "Created",
+    "CursorError",
     "Deleted",
     "Edited",
     "Event",
+    "ExportError",
     "Hidden",
     "Hit",
     "Malformed",
     "Post",
     "QueryError",
     "QuestionError",
+    "SearchResult",
     "Session",
     "Stats",
     "Stopped",
     "Totals",
     "TrinchError",
+    "Verdict",
     "WindowError",
     "__version__",
     "open",
+    "verify",
 ]
 
 

@@ -53,6 +53,8 @@ def test_a_true_citation_passes() -> None:
         cite(id="p2"),
         cite(network="bluesky"),
         cite(quote="At least 5 dead"),
+        cite(quote="at least 4 dead"),
+        cite(quote="At least 4 DEAD"),
         cite(start=1),
         cite(start=-77, end=15),
         cite(end=10_000),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.answers.fake import FERRY
 from trinch.answers.quantities import numbers
-from trinch.answers.verify import faithful
+from trinch.answers.verify.rewording import faithful
 
 KEPT = [
     ("BREAKING: ferry Aurelia hits pier at Port Halden", "The ferry Aurelia hit the pier at Port Halden."),

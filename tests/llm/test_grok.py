@@ -18,7 +18,9 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from tests.answers.fake import FERRY, NOISE, FakeCorpus, us
 from trinch.answers.answer import answer
-from trinch.answers.rewrite import rewritten
+from trinch.answers.reading_list import reading_list
+from trinch.answers.request import interpret
+from trinch.answers.writing import Wishes, Writing
 from trinch.llm.interface import LLMError, Message, Setting
 from trinch.model.config import GrokConfig
 from trinch.model.generate import Sampling, generate
@@ -121,7 +123,11 @@ def test_torch_that_gives_up_is_told(folder: Path, monkeypatch: pytest.MonkeyPat
 def test_behind_an_answer_it_proves_nothing_and_the_quotes_stay(folder: Path) -> None:
     store, as_of = FakeCorpus(FERRY + NOISE), us("2031-05-02T21:00+00:00")
     before = answer(store, "how many people died in Port Halden", as_of)
-    given = rewritten(store, before, partial(open_model, Setting(str(folder), "my grok")))
+    posts = reading_list(interpret(before.question, as_of, store), store, before, 3)
+    opened = partial(open_model, Setting(str(folder), "my grok"))
+    writing = Writing(store, before, posts, opened, Wishes(), max_tokens=40)
+    list(writing.claims())
+    given = writing.answer()
     assert given.claims == before.claims
     assert given.writer
     assert (given.writer.model, given.writer.written) == ("my grok", 0)

@@ -314,6 +314,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["grok-1", "grok-2"])
 def test_conversion_streams_in_bounded_memory(tmp_path: Path, kind: str) -> None:
     """A checkpoint passes through less memory than half its size."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from trinch.planner.perf.hardware import machine
 from trinch.planner.perf.layout import Layout, Plan
-from trinch.planner.perf.workload import workload
+from trinch.planner.perf.models import workload
 
 MODELS = (
     "grok-1",

@@ -8,7 +8,7 @@ import pytest
 
 from trinch.planner.perf.hardware import PlanError
 from trinch.planner.perf.hf_config import architectures, from_config, from_hf
-from trinch.planner.perf.workload import workload
+from trinch.planner.perf.models import workload
 
 COUNTS = json.loads(Path(__file__).with_name("architecture_counts.json").read_text(encoding="utf-8"))
 """Configurations and their counts by transformers' own classes on the meta device, in the version named."""

@@ -22,8 +22,8 @@ from trinch.planner.launch.saving import Saving
 from trinch.planner.launch.shell import wrapped
 from trinch.planner.perf.hardware import PlanError, gpu
 from trinch.planner.perf.layout import Layout, Plan
+from trinch.planner.perf.models import workload
 from trinch.planner.perf.serving import Demand
-from trinch.planner.perf.workload import workload
 from trinch.planner.serving_plan import plan_serving, write_serving
 from trinch.training.settings import read_settings
 from trinch.training.slurm_script import time_limit

@@ -10,7 +10,7 @@ from trinch.planner.perf.hardware import machine
 from trinch.planner.perf.layout import Layout, Layouts
 from trinch.planner.perf.memory import memory_bytes, memory_parts
 from trinch.planner.perf.model_inputs import Case, Cases, engine
-from trinch.planner.perf.workload import workload
+from trinch.planner.perf.models import workload
 
 ON = Cases.of([Case(workload("llama-3-8b"), machine("h100"), "bf16", engine("megatron-lm"))])
 PARAMETERS = 8_030_261_248

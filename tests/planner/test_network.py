@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from trinch.planner.perf import collectives
 from trinch.planner.perf.hardware import machine
 from trinch.planner.perf.model_inputs import Case, Cases, engine
-from trinch.planner.perf.workload import workload
+from trinch.planner.perf.models import workload
 
 ON = Cases.of([Case(workload("llama-3-8b"), machine("h100"), "bf16", engine())])
 GB200 = Cases.of([Case(workload("llama-3-8b"), machine("gb200"), "bf16", engine())])

@@ -23,8 +23,9 @@ from trinch.planner.ops import reliability
 from trinch.planner.ops.recovery import Options, pick
 from trinch.planner.perf.hardware import gpu
 from trinch.planner.perf.layout import Plan
+from trinch.planner.perf.models import workload
 from trinch.planner.perf.serving import Demand, options
-from trinch.planner.perf.workload import Workload, workload
+from trinch.planner.perf.workload import Workload
 
 MANY = settings(
     max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck), derandomize=True

@@ -18,7 +18,7 @@ from trinch.planner.perf.layout_search import (
 )
 from trinch.planner.perf.memory import USABLE, memory_bytes
 from trinch.planner.perf.model_inputs import Case, Cases, engine
-from trinch.planner.perf.workload import workload
+from trinch.planner.perf.models import workload
 
 H100 = machine("h100")
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from trinch.cli.plan_serve import serve
 from trinch.planner.perf.hardware import PlanError, gpu
+from trinch.planner.perf.models import workload
 from trinch.planner.perf.serving import Demand, Served, options
 from trinch.planner.perf.serving_roofline import forward_s, weight_gb
-from trinch.planner.perf.workload import workload
 from trinch.planner.serving_plan import plan_serving
 
 ONE = np.array(1.0)

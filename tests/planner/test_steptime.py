@@ -11,8 +11,9 @@ from trinch.planner.perf.calibration import shipped
 from trinch.planner.perf.hardware import machine
 from trinch.planner.perf.layout import Layout, Layouts, total
 from trinch.planner.perf.model_inputs import Case, Cases, engine
+from trinch.planner.perf.models import presets, workload
 from trinch.planner.perf.step_time import step_parts, step_time
-from trinch.planner.perf.workload import Workload, presets, workload
+from trinch.planner.perf.workload import Workload
 
 FIT = shipped().coefficients
 

@@ -7,7 +7,7 @@ import pytest
 
 from trinch.planner.perf.hardware import PlanError, gpu
 from trinch.planner.perf.hf_config import from_hf
-from trinch.planner.perf.workload import presets, workload
+from trinch.planner.perf.models import presets, workload
 
 PUBLIC_COUNTS = {
     "grok-1": 315_684_820_992,

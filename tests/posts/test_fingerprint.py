@@ -184,6 +184,7 @@ def test_copies_made_of_real_posts(shared: Path, name: str) -> None:
     assert 2 * precision * recall / (precision + recall) >= 0.95
 
 
+@pytest.mark.long
 @pytest.mark.needs("social/stocknet_2014.jsonl.zst")
 def test_real_reposts(shared: Path) -> None:
     groups: dict[str, dict[str, str]] = defaultdict(dict)

@@ -53,7 +53,7 @@ class Running:
             stdout=self.log,
             env=os.environ | {"COLUMNS": "200", "TRINCH_TOKEN": TOKEN} | self.env,
         )
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120  # a busy machine
         while not (found := re.search(r"http://\S+:\d+", self.output())):
             assert self.process.poll() is None, self.output()
             assert time.monotonic() < deadline, self.output()

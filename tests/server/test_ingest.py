@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.server.running import AUTH, Running
 from trinch.store.store import Store
@@ -74,6 +75,7 @@ def test_what_is_forgiven_is_counted(tmp_path: Path) -> None:
         assert (done["accepted"], done["rejected"], done["forgiven"]) == (2, 0, {"likes": 2})
 
 
+@pytest.mark.long
 def test_what_is_acknowledged_survives_a_kill(tmp_path: Path) -> None:
     data = tmp_path / "store"
     with Running(data) as running:

@@ -14,26 +14,26 @@ import pytest
 from tests.llm.fake import Server
 from tests.server.running import Running
 from trinch.llm.openai_client import KEY
+from trinch.server.answering import ModelUse
 
 QUESTION, AS_OF = "What happened in Port Esker?", "2026-03-18T20:00:00Z"
 OTHER = "Who won the regatta at Tallow Point?"
 SECRET = "sk-secret-of-the-test"
+SENTENCE = "In the final count, ten people died and 31 were hurt in the Port Esker silo explosion."
 
 
-def rewrite(messages: list[dict[str, str]]) -> str:
-    """One faithful sentence, and inventions for the rest."""
-    lines = []
-    for quote in json.loads(messages[-1]["content"])["quotes"]:
-        text = quote["quote"].replace("at a grain silo", "at grain silo")
-        lines.append(
-            f"[{quote['n']}] {text if text != quote['quote'] else 'All 900 have died in Port Esker.'}"
-        )
-    return "\n".join(lines)
+def write(messages: list[dict[str, str]]) -> str:
+    """A sentence that its post supports, in other words, and an invention."""
+    if len(messages) > 2:
+        return "NOTHING"
+    posts = json.loads(messages[1]["content"])["posts"]
+    n = next(item["n"] for item in posts if item["text"].startswith("Final figures"))
+    return f"{SENTENCE} [{n}] All 900 inhabitants have died in Port Esker. [{n}]"
 
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[Server]:
-    with Server(good=rewrite) as running:
+    with Server(good=write) as running:
         yield running
 
 
@@ -53,16 +53,69 @@ def ask(http: httpx.Client, **more: Any) -> Any:
 def test_the_native_answer_says_what_is_written_and_by_whom(http: httpx.Client) -> None:
     answer = ask(http).json()
     writer = answer["writer"]
-    assert (writer["model"], writer["sentences"], writer["error"]) == ("wordsmith", len(answer["claims"]), "")
-    written = [claim for claim in answer["claims"] if claim["written"]]
-    assert len(written) == writer["written"] >= 1
-    assert writer["fell_back"] == len(answer["claims"]) - len(written) >= 1
-    assert "All 900" not in str(answer)
+    assert (writer["model"], writer["sentences"], writer["error"]) == ("wordsmith", 2, "")
+    assert (writer["written"], writer["repaired"], writer["dropped"]) == (1, 0, 1)
+    assert "All 900" in writer["refused"][0]
+    assert answer["claims"][0]["text"] == SENTENCE
+    assert answer["claims"][0]["written"]
     for claim in answer["claims"]:
-        first = claim["citations"][0]
-        source = next(source for source in answer["sources"] if source["key"] == first["key"])
-        assert source["text"][first["start"] : first["end"]] == first["quote"]
-        assert (claim["text"] != first["quote"]) == claim["written"]
+        assert "All 900" not in claim["text"]
+        for citation in claim["citations"]:
+            source = next(source for source in answer["sources"] if source["key"] == citation["key"])
+            assert source["text"][citation["start"] : citation["end"]] == citation["quote"]
+
+
+def test_claims_are_streamed_as_they_are_verified(http: httpx.Client) -> None:
+    whole = ask(http).json()
+    events = [line for line in ask(http, stream="true").text.splitlines() if line.startswith("data: ")]
+    claims = [event for line in events if "citations" in (event := json.loads(line[6:])) and "n" in event]
+    assert [claim["text"] for claim in claims] == [claim["text"] for claim in whole["claims"]]
+    assert [claim["n"] for claim in claims] == list(range(1, len(claims) + 1))
+    assert json.loads(events[-1][6:])["writer"]["written"] == 1
+
+
+def test_instructions_of_the_client_are_style_for_the_model(http: httpx.Client, model: Server) -> None:
+    body = {
+        "model": "trinch",
+        "messages": [
+            {"role": "system", "content": "Answer like a sailor."},
+            {"role": "user", "content": QUESTION},
+        ],
+        "trinch": {"as_of": AS_OF},
+    }
+    http.post("/v1/chat/completions", json=body)
+    first = [asked["messages"] for asked in model.asked if len(asked["messages"]) == 2][-1]
+    assert json.loads(first[1]["content"])["style"] == "Answer like a sailor."
+    response = {"model": "trinch", "input": QUESTION, "instructions": "Be brief.", "trinch": {"as_of": AS_OF}}
+    http.post("/v1/responses", json=response)
+    first = [asked["messages"] for asked in model.asked if len(asked["messages"]) == 2][-1]
+    assert json.loads(first[1]["content"])["style"] == "Be brief."
+
+
+def test_what_the_model_costs_is_counted(http: httpx.Client) -> None:
+    def counted(name: str) -> float:
+        lines = http.get("/metrics").text.splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+    before = counted("trinch_model_answers_total"), counted("trinch_model_tokens_total")
+    ask(http)
+    assert counted("trinch_model_answers_total") == before[0] + 1
+    assert counted("trinch_model_tokens_total") > before[1]
+    assert counted('trinch_model_sentences_total{result="written"}') >= 1
+
+
+def test_a_key_has_so_many_tokens_a_day_and_then_gets_quotes() -> None:
+    day = ["2031-01-01"]
+    use = ModelUse(100, lambda: day[0])
+    writer = {"tokens": 60, "written": 1, "repaired": 0, "dropped": 0, "error": "", "seconds": 1.0}
+    for allowed in (True, True, False):
+        assert use.allows("a") is allowed
+        if allowed:
+            use.count("a", writer)
+    assert use.allows("b")
+    day[0] = "2031-01-02"
+    assert use.allows("a")
+    assert all(ModelUse().allows("a") for _ in range(3))
 
 
 def test_every_other_door_tells_the_same_sentences(http: httpx.Client) -> None:
@@ -128,6 +181,7 @@ def trinch(data: Path, *arguments: str, key: str = "") -> subprocess.CompletedPr
 def test_the_command_tells_them_too(sample_data: Path, model: Server) -> None:
     done = trinch(sample_data, QUESTION, "--model", model.url("good"), key=SECRET)
     assert done.returncode == 0, done.stderr
+    assert SENTENCE in done.stdout
     assert "sentences are written by good" in done.stdout, "the only model of the server is found"
     assert model.headers[-1]["Authorization"] == f"Bearer {SECRET}"
     assert SECRET not in done.stdout + done.stderr

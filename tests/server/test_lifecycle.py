@@ -47,6 +47,7 @@ def wait_until(what: str, seconds: float, happened: object) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
 def test_killed_mid_stream_it_is_back_in_five_seconds(data: Path) -> None:
     with Running(data) as running:
@@ -91,6 +92,7 @@ def test_stopped_it_ends_streams_and_answers_and_goes_in_five_seconds(data: Path
     wait_until("its indexer is gone", 10, lambda: not indexers(data))
 
 
+@pytest.mark.long
 def test_stopped_it_waits_for_no_log_that_another_writes_to(data: Path) -> None:
     log = sqlite3.connect(data / "ocean.db", isolation_level=None)
     with Running(data) as running:
@@ -127,6 +129,7 @@ def test_a_killed_indexer_is_started_again(data: Path) -> None:
         wait_until("the post is found", 5, lambda: len(running.get(search).json()["hits"]) == 1)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs prlimit, which is Linux's")
 def test_more_connections_than_files_that_may_be_open_end_nothing(data: Path) -> None:
     with Running(data) as running, contextlib.ExitStack() as connections:

@@ -61,7 +61,7 @@ async def tried(client: Any) -> None:
 def test_over_http(server: Running, mode: str) -> None:
     async def run() -> None:
         async with (
-            httpx2.AsyncClient(headers=AUTH) as http,
+            httpx2.AsyncClient(headers=AUTH, timeout=60) as http,
             Client(streamable_http_client(f"{server.url}/mcp", http_client=http), mode=mode) as client,
         ):
             await tried(client)

@@ -42,6 +42,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.long
 def test_hostile_posts_are_only_text(tab: Opener, serving: Starter, tmp_path: Path) -> None:
     """Markup, script, templates and stream framing in texts, names, ids and addresses; also a public corpus, if here."""
     corpus = HOSTILE + public_corpus()
@@ -139,6 +140,7 @@ def test_a_server_that_wants_a_key_is_given_one(tab: Opener, serving: Starter, t
     one.complaints[:] = [text for text in one.complaints if "401" not in text]
 
 
+@pytest.mark.long
 def test_the_page_outlives_a_restart_of_the_server(tab: Opener, serving: Starter, tmp_path: Path) -> None:
     data = fill(tmp_path / "store")
     first = serving(data)

@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import multiprocessing
 import os
 import pickle
 import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from multiprocessing import forkserver
@@ -17,14 +19,18 @@ import msgspec
 import psutil
 import pytest
 
+from trinch.answers.quantities import figures
 from trinch.llm.interface import LLMError
 from trinch.posts.schema import Malformed
 from trinch.server.http.errors import Problem
+from trinch.server.workers import worker_pool
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service.ingest import Stopped
+from trinch.service.search import search
+from trinch.store import query_eval
 from trinch.store.indexer import IndexerStopped
 from trinch.store.query import QueryError
-from trinch.store.store import Store, timed_search
+from trinch.store.store import Store
 from trinch.store.writer import Totals
 
 
@@ -89,7 +95,7 @@ def test_too_much_work_is_refused_and_then_taken_again(pool: WorkerPool, tmp_pat
 def test_a_query_that_cannot_be_read_says_so_across_processes(pool: WorkerPool) -> None:
     async def run() -> None:
         with pytest.raises(QueryError) as caught:
-            await pool.run(timed_search, "since:never", 10, "latest", None)
+            await pool.run(search, "since:never", limit=10, sort="latest")
         assert caught.value.position == len("since:")
         assert "since:never" in str(caught.value)
         assert await pool.run(_count) > 2000
@@ -178,6 +184,7 @@ _TALKER = """
 import asyncio, sys
 from pathlib import Path
 from tests.server.test_worker_pool import _print
+from trinch.server.workers import worker_pool
 from trinch.server.workers.worker_pool import WorkerPool
 
 if __name__ == "__main__":
@@ -257,6 +264,7 @@ _SERVER = """
 import asyncio, sys
 from pathlib import Path
 from tests.server.test_worker_pool import _pid
+from trinch.server.workers import worker_pool
 from trinch.server.workers.worker_pool import WorkerPool
 
 async def run():
@@ -286,3 +294,28 @@ def test_no_process_outlives_a_killed_server(sample_data: Path, tmp_path: Path) 
     server.wait()
     _, alive = psutil.wait_procs(beside, timeout=5)
     assert alive == []
+
+
+def test_a_worker_forgets_what_posts_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_pool, "CACHE_SECONDS", 0.05)
+    ours, theirs = multiprocessing.Pipe()
+    query_eval._terms("a secret text", "en")
+    figures("4 dead in a secret place")
+    assert query_eval._terms.cache_info().currsize > 0
+    assert figures.cache_info().currsize > 0
+    tasks = threading.Thread(target=lambda: [theirs.send_bytes(task) for task in worker_pool._tasks(theirs)])
+    tasks.start()
+    deadline = time.monotonic() + 30
+    while query_eval._terms.cache_info().currsize or figures.cache_info().currsize:  # while it is idle
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    for _ in range(3):
+        query_eval._terms("a secret text", "en")
+        time.sleep(0.06)
+        ours.send_bytes(b"task")
+        assert ours.recv_bytes() == b"task"
+    ours.send_bytes(b"task")
+    assert ours.recv_bytes() == b"task"
+    ours.close()
+    tasks.join(timeout=10)
+    assert query_eval._terms.cache_info().currsize <= 1, "and while it is at work"

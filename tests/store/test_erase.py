@@ -11,6 +11,7 @@ from trinch.posts import schema as ev
 from trinch.posts.schema import Post
 from trinch.store import indexer
 from trinch.store.erase import erase
+from trinch.store.purge_marks import PurgeMarks
 from trinch.store.store import Store
 from trinch.store.writer import Rejected, Writer
 
@@ -100,3 +101,75 @@ def test_the_command_prints_its_certificate(store: Store) -> None:
     assert json.loads(done.stdout)["versions"] == 2
     assert files_with(store.data, MARKER) == []
     assert subprocess.run([*command[:4], "--data", str(store.data)], capture_output=True).returncode == 2
+
+
+def test_only_segments_that_held_an_erased_post_are_written_anew(tmp_path: Path) -> None:
+    store = Store.open(tmp_path)
+    for group in range(3):
+        numbers = range(group * 40, group * 40 + 40)
+        store.ingest([created(n, f"the ferry {n} {MARKER if n == 50 else ''} is late") for n in numbers])
+        store.catch_up()
+    store.ingest([ev.Deleted(at=NOON, network="x", id="id3")])
+    store.catch_up()
+    assert store.index.try_write()
+    first, second = files_of_segments(tmp_path), store.log.seqs_of("x:id50")
+    store.ingest([ev.Deleted(at=NOON, network="x", id="id50")])
+    store.index.close()
+    store.catch_up()
+    assert store.doc_freq(MARKER) == 1, "marked as deleted only"
+    assert store.index.try_write()
+    assert store.index.purge(store.log.versions, second) == 39
+    assert store.doc_freq(MARKER) == 0
+    assert len(first & files_of_segments(tmp_path)) == 2, "the other segments are as they were"
+    assert store.index.purge(store.log.versions, second) == 0
+    assert store.index.purge(store.log.versions) == 39, "the post deleted before"
+    assert store.index.purge(store.log.versions) == 0
+    store.index.close()
+    assert len(store.search("ferry", limit=300)) == 118
+
+
+def files_of_segments(data: Path) -> set[str]:
+    return {path.stem for path in (data / "text").glob("*.term")}
+
+
+def test_an_index_of_before_the_marks_is_purged_whole(store: Store) -> None:
+    store.ingest([ev.Deleted(at=NOON, network="x", id="id500")])
+    store.catch_up()
+    (store.data / "text" / "erased.jsonl").unlink()
+    indexer.request_purge(store.data)
+    assert indexer.purge_if_requested(store.log, store.index, store.data)
+    assert store.doc_freq(MARKER) == 0
+
+
+def test_marks_of_segments_that_were_merged_count_for_those_made_since(tmp_path: Path) -> None:
+    marks = PurgeMarks(tmp_path)
+    marks.begin(is_empty=True)
+    marks.add({1: "a", 2: "b", 3: None}, ["a", "b"])
+    assert marks.marked(["a", "b"], None) == {"a", "b"}
+    assert marks.marked(["a", "b"], [1]) == {"a"}
+    assert marks.marked(["a", "b", "c"], [3]) == {"c"}, "it was written to a segment that came later"
+    assert marks.marked(["b", "merged"], [1]) == {"merged"}, "the merge may have begun before the deletion"
+    assert marks.marked(["b", "merged"], [7]) == set()
+    marks.forget([1])
+    assert marks.marked(["a", "b", "c"], None) == {"b", "c"}
+    marks.forget(None)
+    assert marks.marked(["a", "b", "c"], None) == set()
+    (tmp_path / "erased.jsonl").unlink()
+    marks.begin(is_empty=False)
+    assert marks.marked(["a", "b"], None) == {"a", "b"}
+
+
+def test_an_interrupted_erasure_is_finished_by_the_same_command(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store.index, "purge", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            erase(store, query=MARKER)
+    assert store.doc_freq(MARKER)
+    erase(store, query=MARKER)
+    assert store.doc_freq(MARKER) == 0
+    assert files_with(store.data, MARKER) == []

@@ -135,6 +135,24 @@ def test_a_gone_account_takes_what_it_posted_before(log: Log) -> None:
     assert texts(log) == {"2": "hello", "4": "hello"}
 
 
+def test_a_gone_account_takes_nothing_of_others_and_nothing_it_posts_later(log: Log) -> None:
+    """What precedes the event in the log goes, also from a clock that is a year ahead; what the account posts after
+    its return stays. Other authors, and the same author id on another network, are not concerned."""
+    year = 365 * 24 * 60 * MINUTE
+    other = msgspec.structs.replace(post("5"), network="reddit")
+    log.append([created("1"), created("2", author="bob"), created("3", at=NOON + year)])
+    log.append([ev.Created(at=NOON, network="reddit", post=other)])
+    gone = ev.AccountGone(at=NOON + MINUTE, network="x", author_id="id-ann")
+    log.append([gone])
+    assert texts(log) == {"2": "hello", "5": "hello"}
+    assert texts(log, as_of=NOON) == {"2": "hello", "5": "hello"}
+    log.append([created("6", at=NOON + 2 * MINUTE)])
+    assert log.append([gone]).duplicates == 1, "the same event again takes nothing more"
+    assert texts(log) == {"2": "hello", "5": "hello", "6": "hello"}
+    assert sorted(log.erase_posts_of("x", "id-ann", [1, 2, 3, 4])) == [1, 3]
+    assert texts(log) == {"2": "hello", "5": "hello", "6": "hello"}
+
+
 def test_a_diverged_account_is_sent_again(log: Log) -> None:
     log.append([created("1", "old"), created("2", "stale")])
     log.append([ev.AccountGone(at=NOON + MINUTE, network="x", author_id="id-ann", diverged=True)])

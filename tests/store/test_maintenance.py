@@ -137,7 +137,8 @@ def test_random_corruptions_are_detected_and_repaired(original: Path, tmp_path: 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_very_many_random_corruptions(original: Path, tmp_path: Path) -> None:
-    run_corruptions(original, tmp_path, 10**6, int(os.environ.get("TRINCH_CORRUPTIONS", "1000")))
+    first = 10**6 * int(os.environ.get("TRINCH_SEED", "1"))
+    run_corruptions(original, tmp_path, first, int(os.environ.get("TRINCH_CASES", "1000")))
 
 
 def test_a_damaged_log_gives_back_every_event_that_can_be_read(data: Path) -> None:

@@ -10,6 +10,7 @@ from trinch.store.query import (
     AtLeast,
     Between,
     Has,
+    Ids,
     Node,
     Not,
     Or,
@@ -18,6 +19,7 @@ from trinch.store.query import (
     Words,
     parse,
     parse_time,
+    parse_with_hints,
 )
 
 APRIL_15 = 1_365_984_000_000_000
@@ -61,8 +63,8 @@ APRIL_15 = 1_365_984_000_000_000
         ("since_time:1365984000", Between(start=APRIL_15)),
         ("until_time:1365984000", Between(end=APRIL_15)),
         ("within_time:3h", Between(last=3 * 3_600_000_000)),
-        ("since_id:0", Between(start=1_288_834_974_658_000)),
-        ("max_id:4194304", Between(end=1_288_834_974_659_000)),
+        ("since_id:0", Ids(after=0)),
+        ("max_id:4194304", Ids(upto=4194304)),
         ("conversation_id:12", Has("conversation", "12")),
         ("quoted_tweet_id:12", Has("quoted", "12")),
         ("url:example.org/news", Has("url", "example.org/news")),
@@ -70,6 +72,17 @@ APRIL_15 = 1_365_984_000_000_000
         ("https://example.org/a", Has("url", "https://example.org/a")),
         ("note: well", And((Words("note"), Words("well")))),
         ("12:30", Words("12:30")),
+        ("lang:in", Has("lang", "id")),
+        ("lang:iw", Has("lang", "he")),
+        ("„Bundestag“", Phrase("Bundestag")),
+        ("« dam break »", Phrase(" dam break ")),
+        ("東京「タワー」", And((Words("東京"), Phrase("タワー")))),
+        ('6" pipe', And((Words('6"'), Words("pipe")))),
+        ('צה"ל', Words('צה"ל')),
+        ("re:Invent", Words("re Invent")),
+        ("source: reuters", And((Words("source"), Words("reuters")))),
+        ("@bob!", Has("mention", "bob")),
+        ("'storm warning'", And((Words("'storm"), Words("warning'")))),
     ],
 )
 def test_reading(query: str, tree: Node) -> None:
@@ -79,13 +92,11 @@ def test_reading(query: str, tree: Node) -> None:
 @pytest.mark.parametrize(
     ("query", "reason", "position"),
     [
-        ('storm "harbour', "never closed", 6),
         ("storm (harbour", "never closed", 6),
         ("storm) harbour", "closes nothing", 5),
         ("storm OR", "on its right", 6),
         ("storm -AND harbour", "needs something to leave out", 6),
         ("OR storm", "on its left", 0),
-        ("storm form:ann", "unknown operator form:", 6),
         ("from:", "needs a value", 0),
         ("since:yesterday", "cannot read the time", 6),
         ("since:2013-02-30", "cannot read the time", 6),
@@ -105,6 +116,22 @@ def test_errors_point_at_their_place(query: str, reason: str, position: int) -> 
         parse(query)
     assert caught.value.position == position
     assert str(caught.value).splitlines()[-1] == "  " + " " * position + "^"
+
+
+@pytest.mark.parametrize(
+    ("query", "hint"),
+    [
+        ("form:ann", "form: is no operator"),
+        ("re:Invent", "re:Invent is searched as words"),
+        ('storm "harbour', "the quotation mark at character 7 is never closed"),
+        ('6" pipe', None),
+        ("note: well", None),
+    ],
+)
+def test_what_is_taken_for_words_is_said(query: str, hint: str | None) -> None:
+    tree, hints = parse_with_hints(query)
+    assert tree == parse(query)
+    assert [hint in said for said in hints if hint] == ([True] if hint else [])
 
 
 def test_a_query_has_a_bounded_length() -> None:

@@ -13,6 +13,7 @@ from tantivy import Query
 from trinch.posts import schema as ev
 from trinch.posts.schema import Post
 from trinch.posts.times import now
+from trinch.store.budget import Budget
 from trinch.store.query import OPERATORS, QueryError, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Store
@@ -317,7 +318,8 @@ LEAVES = st.one_of(
     st.lists(st.sampled_from(WORDS), min_size=1, max_size=3).map(lambda w: f'"{" ".join(w)}"'),
     st.sampled_from(
         ["from:ann", "from:bob", "to:ann", "lang:fr", "filter:links", "filter:replies", "min_faves:3", "min_retweets:1",
-         f"since_time:{NOON // 1_000_000 + 90}", f"until_time:{NOON // 1_000_000 + 150}", "url:example.org", "within_time:9000d"]
+         f"since_time:{NOON // 1_000_000 + 90}", f"until_time:{NOON // 1_000_000 + 150}", "url:example.org", "within_time:9000d",
+         "since_id:2", "max_id:4"]
     ),
 )  # fmt: skip
 QUERIES = st.recursive(
@@ -391,9 +393,16 @@ def test_double_negation_uses_the_index(store: Store, monkeypatch: pytest.Monkey
 
 
 def test_a_search_ends_with_its_budget_and_says_so(store: Store) -> None:
-    whole, cut = store.search("storm"), store.search("storm", budget_ms=0)
+    whole = store.search("storm")
     assert (len(whole), whole.partial) == (3, False)
-    assert (len(cut), cut.partial) == (0, True)
+    with store.within(Budget(0)):
+        cut = store.search("storm")
+        assert (len(cut), cut.partial) == (0, True)
+    with store.within(Budget(10_000)) as budget:
+        assert not store.search("storm").partial
+        assert not store.retrieve("storm").partial
+        assert not budget.is_used_up
+    assert not store.search("storm").partial
 
 
 def test_a_query_of_too_many_parts_is_an_error(store: Store) -> None:
@@ -403,7 +412,7 @@ def test_a_query_of_too_many_parts_is_an_error(store: Store) -> None:
 
 def test_bad_queries_are_errors(store: Store) -> None:
     with pytest.raises(QueryError):
-        store.search('"never closed')
+        store.search("(never closed")
 
 
 def test_every_operator_is_documented() -> None:

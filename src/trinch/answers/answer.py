@@ -12,11 +12,12 @@ from typing import TypeAlias
 import msgspec
 
 from trinch.answers import lexicon
-from trinch.answers.claims import Picked, cited, claim
+from trinch.answers.claims import Picked, cited, claim, is_singular
 from trinch.answers.compose import Draft, age_note, compose, material
 from trinch.answers.evidence import collapse
 from trinch.answers.question import Term, understand
 from trinch.answers.quote_check import checked
+from trinch.answers.reading import PostReader
 from trinch.answers.render import minute
 from trinch.answers.request import Request, Task, interpret
 from trinch.answers.retrieval import gather
@@ -93,13 +94,24 @@ def _answered(request: Request, store: Corpus, moment: int, trends: TrendSource)
     sources: list[CitedPost] = []
     claims: list[Claim] = []
     for picked in draft.picked:
-        claims.append(claim(picked, store, moment, retrieved, sources))
-    made = msgspec.structs.replace(
+        made = claim(picked, store, moment, retrieved, sources)
+        alone = draft.headline.endswith(lexicon.frame(request.lang, "single")) and not claims
+        claims.append(made if alone else _attributed(picked, made, request))
+    whole = msgspec.structs.replace(
         _empty(request, moment, draft.outcome, draft.headline),
         claims=tuple(claims),
         sources=tuple({(source.network, source.id): source for source in sources}.values()),
     )
-    return made, retrieved
+    return whole, retrieved
+
+
+def _attributed(picked: Picked, made: Claim, request: Request) -> Claim:
+    """A claim that one little-known author makes alone, under the words that say so; any other as it is."""
+    topic = frozenset().union(*(term.forms for term in request.question.terms))
+    if request.task in ("opinions", "said_by", "trends") or not is_singular(picked, topic):
+        return made
+    label = f"{made.label} {lexicon.frame(request.lang, 'one_post')}".strip()
+    return msgspec.structs.replace(made, label=label)
 
 
 def _empty(request: Request, moment: int, outcome: str, headline: str, answer: str = "") -> Answer:
@@ -122,10 +134,11 @@ def _drafted(request: Request, store: Corpus, moment: int) -> Draft:
         if not handle:
             named = f"{request.author} {request.topic}"
             request = request._replace(task="question", author="", question=understand(named, moment, store))
-    evidence = gather(request.question, store, moment, where, _BESIDE.get(request.task, ""))
+    reader = PostReader(request)
+    evidence = gather(request.question, store, moment, where, _BESIDE.get(request.task, ""), reader)
     if not evidence.enough:
         return Draft([], "", "not_enough_evidence")
-    read = material(request, evidence, store, moment)
+    read = material(request, evidence, store, moment, reader)
     draft = compose(read)
     note = age_note(read, [picked.candidate.source for picked in draft.picked])
     return draft._replace(headline=f"{note} {draft.headline}".strip())

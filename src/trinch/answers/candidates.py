@@ -12,9 +12,11 @@ from trinch.answers.count_timeline import CountState, Report, curve
 from trinch.answers.evidence import PostGroup
 from trinch.answers.quantities import Figure, figures
 from trinch.answers.question import Question
+from trinch.answers.reading import PostReader
 from trinch.answers.retrieval import Evidence, closeness, coverage
 from trinch.answers.spans import Span, spans
 from trinch.posts.text import fold, query_terms, terms, tokens
+from trinch.reader import Passage
 
 SPANS_PER_POST = 4
 UNIT_SHARE = 0.6
@@ -35,11 +37,15 @@ class QuoteCandidate(NamedTuple):
     """The counted numbers it states."""
     manner: float
     """How like a report it is put (`manner`)."""
+    answer: float = 1.0
+    """How likely it says what is asked, by the reader, as a share of the likeliest span."""
 
 
-def candidates(question: Question, evidence: Evidence) -> list[QuoteCandidate]:
-    """All spans of the sources' best posts, in a fixed order."""
-    found = []
+def candidates(
+    question: Question, evidence: Evidence, reader: PostReader | None = None
+) -> list[QuoteCandidate]:
+    """All spans of the sources' best posts, in a fixed order, read by the `reader` if there is one."""
+    found: list[QuoteCandidate] = []
     for source, about in zip(evidence.sources, evidence.about, strict=True):
         post = source.best.post
         for span in spans(post.text)[:SPANS_PER_POST]:
@@ -52,7 +58,13 @@ def candidates(question: Question, evidence: Evidence) -> list[QuoteCandidate]:
                     source, span, text, held, about, share, near, figures(text, question.unit), manner(text)
                 )
             )
-    return found
+    if reader is None or not reader.judges_answers or not found:
+        return found
+    chances = reader.answers([Passage(c.text, c.terms, c.source.best.post.lang) for c in found])
+    best = max(*chances, 1e-6)
+    return [
+        candidate._replace(answer=chance / best) for candidate, chance in zip(found, chances, strict=True)
+    ]
 
 
 def reports(

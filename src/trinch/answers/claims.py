@@ -7,14 +7,25 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from trinch.answers import evidence as weighing
+from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate
 from trinch.answers.contradictions import denies
 from trinch.answers.evidence import PostGroup
 from trinch.answers.quote_check import supports
 from trinch.answers.types import Citation, CitedPost, Claim, Corpus, Hit
+from trinch.posts.text import terms
 
 CITATIONS = 3
 """Most citations a sentence shows; `authors` and `posts` count all."""
+
+
+FOLLOWED = 10_000
+"""Followers from which an author is widely followed."""
+MOST = 0.8
+"""Share of the words of a claim, those of the topic and of reporting left aside, that another post must hold to bear
+it out."""
+REPEATED = 5
+"""Copies of a text from which its claim is not one post's any more."""
 
 
 class Picked(NamedTuple):
@@ -53,6 +64,28 @@ def agreeing(candidate: QuoteCandidate, found: Sequence[QuoteCandidate]) -> list
         if shared >= 0.4 and denies(post.text) == denial and supports(other.text, candidate.text):
             same[post.id] = (other.source, other.span.start, other.span.end)
     return list(same.values())
+
+
+def known(hit: Hit) -> bool:
+    """Whether the author of a post is verified or widely followed."""
+    return bool(hit.post.author_verified) or (hit.post.author_followers or 0) >= FOLLOWED
+
+
+def is_singular(picked: Picked, topic: frozenset[str]) -> bool:
+    """Whether one little-known author makes a claim alone: nobody else says most of its words, few repeat it.
+
+    `topic` are the index terms of what is asked: that others hold those bears nothing out.
+    """
+    source = picked.candidate.source
+    if known(source.best) or len(source.hits) >= REPEATED:
+        return False
+    aside = topic | lexicon.REPORTING | lexicon.ANY_STOPWORD
+    own = {term for term in picked.candidate.terms - aside if term[0] not in "#@$"}
+    return not any(
+        len(own.intersection(terms(group.best.post.text[start:end], group.best.post.lang))) >= MOST * len(own)
+        for group, start, end in picked.agreeing
+        if not source.voice or group.voice != source.voice
+    )
 
 
 def claim(

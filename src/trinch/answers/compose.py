@@ -1,6 +1,7 @@
 """Which claims an answer holds, in which order and under which headline, by the task of the request."""
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -9,17 +10,19 @@ import numpy as np
 
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate, candidates, fitness, present_states, reports
-from trinch.answers.claims import Picked, agreeing
+from trinch.answers.claims import Picked, agreeing, known
 from trinch.answers.contradictions import Denied, denied, denies, heard, paired, replaced
 from trinch.answers.count_timeline import QUIET, CountState, Report, agrees
 from trinch.answers.counts import counted, course
 from trinch.answers.evidence import PostGroup
 from trinch.answers.question import Question
 from trinch.answers.ranking import DAY, Scored, full_names, pick, score
+from trinch.answers.reading import PostReader
 from trinch.answers.render import minute
 from trinch.answers.request import Request
 from trinch.answers.retrieval import Evidence
 from trinch.answers.types import Corpus, Outcome
+from trinch.posts.schema import UNDATED
 from trinch.posts.text import fold, tokens
 
 SIZES = {"summary": 6, "timeline": 8, "opinions": 6, "list": 5, "said_by": 5, "latest": 5, "changes": 5}
@@ -33,6 +36,12 @@ COUNTING = 0.15
 """Share of the posts on a topic that count the dead from which on an answer gives their number."""
 FEW = 3
 """Posts on a happening from which on an earlier one of the same name is left out."""
+
+
+_ROLE = re.compile(
+    r"(?i)<\|?/?(?:system|assistant|user|posts|im_\w+)\|?>|\[/?(?:system|assistant|user|inst)\]"
+)
+"""Marks that chat templates set between the parts of a conversation."""
 
 
 class Draft(NamedTuple):
@@ -64,9 +73,11 @@ class Material(NamedTuple):
         return self.request.limit or SIZES.get(self.request.task, SIZE)
 
 
-def material(request: Request, evidence: Evidence, corpus: Corpus, as_of: int) -> Material:
+def material(
+    request: Request, evidence: Evidence, corpus: Corpus, as_of: int, reader: PostReader | None = None
+) -> Material:
     """Read the evidence into candidates, reports of counts and scores."""
-    found = [c for c in candidates(request.question, evidence) if not gives_orders(c)]
+    found = [c for c in candidates(request.question, evidence, reader) if not gives_orders(c)]
     if not (request.question.period or request.task in ("said_by", "timeline")):
         found = newest_happening(found)
     reported = reports(request.question, evidence, found)
@@ -79,7 +90,8 @@ def material(request: Request, evidence: Evidence, corpus: Corpus, as_of: int) -
 
 def gives_orders(candidate: QuoteCandidate) -> bool:
     """Whether a post addresses a program that reads it: such a post is no evidence."""
-    return len(lexicon.ADDRESSES_ASSISTANTS.intersection(tokens(candidate.source.best.post.text))) >= 2
+    text = candidate.source.best.post.text
+    return bool(_ROLE.search(text)) or len(lexicon.ADDRESSES_ASSISTANTS.intersection(tokens(text))) >= 2
 
 
 def newest_happening(found: Sequence[QuoteCandidate]) -> list[QuoteCandidate]:
@@ -122,13 +134,15 @@ def _count(m: Material) -> Draft:
         return Draft([], "", "not_enough_evidence")
     now = m.curves[m.request.question.measure][-1]
     headline = ""
-    if m.request.question.measure != "unit":
+    if m.request.question.measure != "unit" and now.latest != UNDATED:
         headline = m.frame(
             "count",
             quantity=lexicon.name_of(m.request.lang, "quantities", m.request.question.measure).capitalize(),
             value=f"{now.value:,.0f}" if now.value >= 10_000 else f"{now.value:.0f}",
             time=minute(now.latest),
         )
+        if now.support < 2 and not known(picked[0].candidate.source.best):
+            headline = f"{m.frame('single')} {headline}"
     earlier = course(m.request.question, m.found, m.curves, 2)[:1]
     reported = {p.candidate.source.best.post.id for p in picked}
     rest = (
@@ -145,7 +159,7 @@ def _toll_over_time(m: Material) -> Draft:
     picked = course(m.request.question, m.found, m.curves, m.request.limit or SIZES["timeline"])
     picked.sort(key=lambda p: (p.candidate.source.first, p.candidate.source.best.post.id))
     line = m.curves.get(m.request.question.measure, [])
-    if len(picked) < 2:
+    if len(picked) < 2 or UNDATED in (line[0].since, line[-1].since):
         return Draft(picked, m.frame("timeline", topic=m.topic), "answer")
     headline = m.frame(
         "count_changed",
@@ -251,7 +265,7 @@ def _timeline(m: Material) -> Draft:
     order = sorted(
         range(len(m.found)), key=lambda i: (m.found[i].source.first, m.found[i].source.best.post.id)
     )
-    good = [i for i in order if m.scored.scores[i] >= 0.1 * m.scored.scores.max()]
+    good = _dated(m, [i for i in order if m.scored.scores[i] >= 0.1 * m.scored.scores.max()])
     chosen: list[int] = []
     for part in (*_by_duration(m, good), *_by_number(m, good)):
         if len(chosen) < m.size():
@@ -259,6 +273,11 @@ def _timeline(m: Material) -> Draft:
     lines = _undenied(m, [m.found[i] for i in chosen])
     lines.sort(key=lambda c: (c.source.first, c.source.best.post.id))
     return _draft(m, lines, m.frame("timeline", topic=m.topic))
+
+
+def _dated(m: Material, order: Sequence[int]) -> list[int]:
+    """The candidates that have a time; all where none has."""
+    return [i for i in order if m.found[i].source.first != UNDATED] or list(order)
 
 
 def _by_duration(m: Material, order: Sequence[int]) -> list[list[int]]:
@@ -278,7 +297,7 @@ def _by_number(m: Material, order: Sequence[int]) -> list[list[int]]:
 
 def _latest(m: Material) -> Draft:
     """The best of the newest, newest first."""
-    good = [i for i in range(len(m.found)) if m.scored.scores[i] >= 0.2 * m.scored.scores.max()]
+    good = _dated(m, [i for i in range(len(m.found)) if m.scored.scores[i] >= 0.2 * m.scored.scores.max()])
     newest = max((m.found[i].source.first for i in good), default=0)
     for hours in (6, 24, 96, 24 * 365):
         recent = [i for i in good if m.found[i].source.first >= newest - hours * DAY // 24]
@@ -442,6 +461,11 @@ def _draft(
 def age_note(m: Material, groups: Sequence[PostGroup]) -> str:
     """A sentence on how old the newest evidence is, where it is old; empty where it is not."""
     newest = max((group.first for group in groups), default=m.as_of)
-    if m.as_of - newest < OLD or m.request.question.period or m.request.task == "said_by":
+    if (
+        newest == UNDATED
+        or m.as_of - newest < OLD
+        or m.request.question.period
+        or m.request.task == "said_by"
+    ):
         return ""
     return m.frame("old", time=minute(newest), days=(m.as_of - newest) // DAY)

@@ -23,8 +23,8 @@ HOUR = 3_600_000_000
 STEP = 1.15
 FIRST_STEP = 1.3
 FIRST = 24 * HOUR
-LEAP = 2.0
-"""A rise by more than this factor after the first day needs five sources."""
+LEAP, FIRST_LEAP = 2.0, 10.0
+"""A rise by more than this factor, after and on the first day, needs five sources."""
 COLLAPSE = 0.05
 RETURN = 3
 CLOSE = 0.05
@@ -162,7 +162,7 @@ def _believed(state: CountState, now: CountState, start: int, every: Sequence[Co
         early = state.since - start <= FIRST
         if ratio <= (FIRST_STEP if early else STEP) and state.firm != "near" and _prevails(state, now, every):
             return True
-        return state.support >= (2 if early or ratio <= LEAP else 5) and (
+        return state.support >= (2 if ratio <= (FIRST_LEAP if early else LEAP) else 5) and (
             ratio <= LEAP or _prevails(state, now, every)
         )
     # Only numbers never heard before can correct a count; slow outlets repeat old ones for days.

@@ -1,10 +1,9 @@
 """The last look at an answer before anyone sees it.
 
-Owns invariants 3 and 4: every sentence is a quote with a citation, or a model's rewrite of that quote which says no
-more (`verify.py`); every citation names a post that was retrieved, was there at the answer's as-of time, and holds
-the quoted span exactly; every number of a sentence is in each post cited for it. A rewrite that fails gives way to
-its quote; what else fails is dropped, and an answer with nothing left is `not_enough_evidence`. Trusts nothing of how
-the answer was made.
+Owns invariants 3 and 4: every sentence is a quote with a citation, or a model's sentence that follows from the posts it
+cites, all of them together (`verify/`); every citation names a post that was retrieved, was there at the answer's as-of
+time, and holds the quoted span exactly; every number of a quote is in each further post cited for it. What fails is
+dropped, and an answer with nothing left is `not_enough_evidence`. Trusts nothing of how the answer was made.
 """
 
 from collections.abc import Mapping
@@ -12,10 +11,8 @@ from collections.abc import Mapping
 import msgspec
 
 from trinch.answers.quantities import numbers
-from trinch.answers.render import clean
-from trinch.answers.spans import MAX_QUOTE
 from trinch.answers.types import Answer, Citation, Claim, Hit
-from trinch.answers.verify import faithful
+from trinch.answers.verify.claim import verify_claim
 from trinch.posts.text import tokens
 
 SEPARATOR = "\n"
@@ -46,11 +43,12 @@ def supports(quote: str, sentence: str) -> bool:
     return numbers(sentence) <= numbers(quote) and len(wanted & set(tokens(quote))) >= SHARED * len(wanted)
 
 
-def may_stand(sentence: str, citation: Citation, retrieved: Mapping[tuple[str, str], Hit]) -> bool:
-    """Whether a model's sentence may replace the quote: one line of plain text that says no more."""
-    lang = retrieved[citation.network, citation.id].post.lang
-    plain = sentence == clean(sentence) and len(sentence) <= 2 * MAX_QUOTE
-    return plain and faithful(sentence, citation.quote, lang)
+def is_supported(claim: Claim, retrieved: Mapping[tuple[str, str], Hit], as_of: int) -> bool:
+    """Whether a model's sentence follows from its citations. It rests on all of them: none may be missing."""
+    if not all(citation_holds(citation, retrieved, as_of) for citation in claim.citations):
+        return False
+    posts = [retrieved[citation.network, citation.id] for citation in claim.citations]
+    return verify_claim(claim.text, posts).supported
 
 
 def checked(answer: Answer, retrieved: Mapping[tuple[str, str], Hit], took_ms: float = 0.0) -> Answer:
@@ -59,20 +57,21 @@ def checked(answer: Answer, retrieved: Mapping[tuple[str, str], Hit], took_ms: f
     for claim in answer.claims:
         if not claim.citations:
             continue
+        if claim.written:
+            if is_supported(claim, retrieved, answer.as_of):
+                claims.append(claim)
+            continue
         first, *others = claim.citations
         if not citation_holds(first, retrieved, answer.as_of):
             continue
-        if claim.written and not may_stand(claim.text, first, retrieved):
-            claim = msgspec.structs.replace(claim, text=first.quote, written=False)
-        quoted = claim.text == first.quote
-        if not (quoted or claim.written) or SEPARATOR in claim.text or claim.as_of != first.at:
+        if claim.text != first.quote or SEPARATOR in claim.text or claim.as_of != first.at:
             continue
         good = [first] + [
             citation
             for citation in others
             if citation_holds(citation, retrieved, answer.as_of) and supports(citation.quote, claim.text)
         ]
-        claims.append(msgspec.structs.replace(claim, citations=tuple(good), written=not quoted))
+        claims.append(msgspec.structs.replace(claim, citations=tuple(good)))
     if answer.outcome == "chat":
         return msgspec.structs.replace(answer, claims=(), sources=(), took_ms=took_ms)
     if answer.outcome == "not_enough_evidence" or not claims:

@@ -30,6 +30,8 @@ WORTH = 0.15
 ALIKE = 0.4
 """Two spans of different sources at least this alike (cosine) tell the same thing in their own words."""
 _RUN = re.compile(r"\b[A-ZÀ-Þ][\w'’.-]*(?: [A-ZÀ-Þ][\w'’.-]*)+")
+LEAST = 0.3
+"""What is left of the score of a span that, by the reader, does not say what is asked."""
 UNNAMED = 0.35
 """What is left of the score of a span whose post does not hold a full name of the topic."""
 SPOKEN = 0.2
@@ -197,7 +199,7 @@ def _relevance(request: Request, candidate: QuoteCandidate) -> float:
         relevance *= UNNAMED
     if any(t.role == "event" and t.forms.isdisjoint(candidate.source.best.terms) for t in question.terms):
         relevance *= 0.5
-    return relevance
+    return relevance * (LEAST + (1 - LEAST) * candidate.answer)
 
 
 @lru_cache(maxsize=64)

@@ -14,10 +14,14 @@ from rich.padding import Padding
 from rich.style import Style
 from rich.text import Text
 
-from trinch.answers.types import Answer, Citation, Claim, RewriteSummary
+from trinch.answers.types import Answer, Citation, Claim, WriterSummary
+from trinch.posts.schema import UNDATED
 from trinch.posts.times import EARLIEST, LATEST, written
 
 NOTHING = "Not enough evidence: no post as of then speaks of all that the question names."
+PARTIAL = (
+    "Partial: the CPU budget ended the search, so posts that belong here may be missing. Narrow the request."
+)
 _TIMES = frozenset({"as_of", "created_at", "at"})
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co"})
 
@@ -29,14 +33,16 @@ def clean(text: str) -> str:
 
 
 def as_json(answer: Answer) -> dict[str, Any]:
-    """The answer as plain values; times in RFC 3339, quotes untouched."""
+    """The answer as plain values; times in RFC 3339, None for that of an undated post; quotes untouched."""
 
     def plain(value: Any, name: str = "") -> Any:
         if isinstance(value, msgspec.Struct):
             return {field: plain(getattr(value, field), field) for field in value.__struct_fields__}
         if isinstance(value, tuple):
             return [plain(item) for item in value]
-        return rfc3339(value) if name in _TIMES else value
+        if name in _TIMES:
+            return None if value in (None, UNDATED) else rfc3339(value)
+        return value
 
     result: dict[str, Any] = plain(answer)
     return result
@@ -48,7 +54,9 @@ def rfc3339(at: int) -> str:
 
 
 def minute(at: int) -> str:
-    """`2013-04-15 22:00 UTC`."""
+    """`2013-04-15 22:00 UTC`, or that there is no time."""
+    if at == UNDATED:
+        return "undated"
     return rfc3339(at)[:16].replace("T", " ") + " UTC"
 
 
@@ -83,17 +91,23 @@ def _numbered(answer: Answer) -> tuple[list[Citation], list[list[int]]]:
 
 def _behind(answer: Answer, citation: Citation) -> list[str]:
     """The exact words behind the sentences that a model wrote on this post."""
-    rewritten = (claim.citations[0] for claim in answer.claims if claim.written)
-    return [clean(c.quote) for c in rewritten if (c.network, c.id) == (citation.network, citation.id)]
+    behind = (c for claim in answer.claims if claim.written for c in claim.citations)
+    quotes = [clean(c.quote) for c in behind if (c.network, c.id) == (citation.network, citation.id)]
+    return list(dict.fromkeys(quotes))
 
 
-def _writer(writer: RewriteSummary) -> str:
+def _writer(writer: WriterSummary) -> str:
     """Which model wrote how much of it."""
     model = clean(writer.model) or "the model"
+    if not writer.written:
+        why = clean(writer.note) or "nothing that it wrote passed verification"
+        return f"All sentences are quotes: {model} was no help ({why})."
+    parts = [f"{writer.written} sentences are written by {model} and verified against the posts they cite"]
+    if writer.dropped:
+        parts.append(f"{writer.dropped} failed verification and are not shown")
     if writer.error:
-        return f"All sentences are quotes: {model} was no help ({clean(writer.note)})."
-    summary = f"{writer.written} of {writer.sentences} sentences are written by {model}"
-    return f"{summary}; {writer.fell_back} fell back to their quotes: what it wrote is missing or failed the check."
+        parts.append(f"it ended early ({clean(writer.note)})")
+    return "; ".join(parts) + f". {writer.tokens:,} tokens, {writer.seconds:.1f} s."
 
 
 def _who(citation: Citation) -> str:

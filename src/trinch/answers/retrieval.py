@@ -16,6 +16,7 @@ from typing import NamedTuple
 from trinch.answers import lexicon
 from trinch.answers.evidence import PostGroup, collapse
 from trinch.answers.question import Question, Term
+from trinch.answers.reading import PostReader
 from trinch.answers.types import Corpus, Hit
 from trinch.posts.text import fold, query_terms
 
@@ -36,6 +37,9 @@ LIKE = 0.6
 
 TIED = 0.08
 """Share of the evidence that must hold the question's own names for the rest to be believed the same topic."""
+
+UNLIKELY = 0.1
+"""A post less likely on the topic is no evidence, whatever words it holds."""
 
 PROFILE = 12
 """Words kept that set the anchors apart."""
@@ -217,10 +221,18 @@ class _Search:
         return [hit for hit in hits if hit.at <= self._as_of]
 
 
-def gather(question: Question, store: Corpus, as_of: int, only: str = "", beside: str = "") -> Evidence:
+def gather(
+    question: Question,
+    store: Corpus,
+    as_of: int,
+    only: str = "",
+    beside: str = "",
+    reader: PostReader | None = None,
+) -> Evidence:
     """Retrieve and weigh the evidence for a question, in one to six searches.
 
     `only` holds search operators that every post must satisfy; `beside` are words looked for beside its names.
+    Without a `reader` words alone decide.
     """
     if not question.terms:
         return NOTHING
@@ -237,7 +249,7 @@ def gather(question: Question, store: Corpus, as_of: int, only: str = "", beside
         hits += search(f"{names} {beside}", LIMIT // 2, search.where)
     if profile or question.kind in ("count", "overview"):
         hits += _widened(question, search, profile, anchors, hits)
-    return _weighed(question, search.read, profile, hits)
+    return _weighed(question, search.read, profile, hits, reader)
 
 
 def _widened(
@@ -274,7 +286,13 @@ def _widened(
     return found
 
 
-def _weighed(question: Question, read: Reader, profile: dict[str, float], hits: Sequence[Hit]) -> Evidence:
+def _weighed(
+    question: Question,
+    read: Reader,
+    profile: dict[str, float],
+    hits: Sequence[Hit],
+    reader: PostReader | None,
+) -> Evidence:
     """The posts found, each once, without those that speak of something else."""
     best: dict[tuple[str, str], Hit] = {}
     for hit in hits:
@@ -283,6 +301,8 @@ def _weighed(question: Question, read: Reader, profile: dict[str, float], hits: 
             best[key] = hit
     nearness = {key: _nearness(read(hit), profile) for key, hit in best.items()}
     near = [hit for key, hit in best.items() if nearness[key]]
+    if reader:
+        near = [hit for hit, topic in zip(near, reader.topics(near), strict=True) if topic >= UNLIKELY]
     needed = [term for term in question.terms if term.needed]
     named = [hit for hit in near if all(read.holds(term, hit) for term in needed)]
     if len(named) < TIED * len(near):

@@ -22,7 +22,7 @@ class Hit(Protocol):
     def post(self) -> Post: ...
     @property
     def at(self) -> int:
-        """When this version was witnessed."""
+        """When this version was witnessed; `UNDATED`, before all others, for an undated post."""
         ...
 
     @property
@@ -62,9 +62,10 @@ class Citation(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     url: str
     author: str
-    created_at: int
+    created_at: int | None
+    """None: the post is undated."""
     at: int
-    """When the post was witnessed, which is what as-of compares with."""
+    """When the post was witnessed, which is what as-of compares with; `UNDATED` for an undated post."""
     quote: str
     start: int
     end: int
@@ -74,9 +75,9 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """One sentence of the answer, and the posts that say the same."""
 
     text: str
-    """The quote of its first citation; where `written`, a model's rewrite of that quote which passed the check."""
+    """The quote of its first citation; where `written`, a model's sentence which its citations together support."""
     as_of: int
-    """When the quoted post was witnessed."""
+    """When the quoted post was witnessed; `UNDATED` for an undated post."""
     authors: int
     """Authors known to be different who say it themselves; reposts and copies add none (see evidence.py)."""
     posts: int
@@ -94,28 +95,35 @@ class CitedPost(msgspec.Struct, frozen=True, kw_only=True):
     network: str
     url: str
     author: str
-    created_at: int
+    created_at: int | None
     lang: str
     text: str
     copies: int
     """Its reposts and near-copies, itself not counted."""
 
 
-class RewriteSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a language model did to an answer."""
+class WriterSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a language model did for an answer."""
 
     model: str
     """Its name; empty where it could not even be asked for that."""
     sentences: int
-    """Sentences it was given to rewrite."""
+    """Sentences that it proposed."""
     written: int
-    """Those in its words; the others are quotes."""
-    fell_back: int
-    """Those it left out, or whose rewrite failed the check; the rest it repeated word for word."""
+    """Those in the answer; the others are quotes."""
+    repaired: int
+    """Those of them that passed verification at the second attempt."""
+    dropped: int
+    """Sentences that failed verification twice; a quote takes their place where one is at hand."""
+    tokens: int
+    """Tokens that it wrote; estimated from the characters where its server does not count."""
+    seconds: float
     error: str = ""
-    """Why it wrote nothing: a code of `trinch.llm.interface.Trouble`; empty where it did."""
+    """Why it ended early or wrote nothing: a code of `trinch.llm.interface.ErrorCode`; empty where it did not."""
     note: str = ""
     """The same for people."""
+    refused: tuple[str, ...] = ()
+    """Sentences that failed, each with the reason in parentheses; at most ten."""
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,5 +141,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     counted from the posts found."""
     nearest: tuple[CitedPost, ...] = ()
     """Where there is not enough evidence: posts that speak of a part of what was asked. Not cited, they prove nothing."""
-    writer: RewriteSummary | None = None
+    partial: bool = False
+    """The CPU budget ended the searches early: posts that belong in the answer may be missing."""
+    writer: WriterSummary | None = None
     """None where no model was used: also where there is not enough evidence, for then none is asked."""

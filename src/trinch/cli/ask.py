@@ -1,11 +1,13 @@
 """`trinch ask`: answer a question in quotes."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from trinch.cli import console
 from trinch.cli.options import (
+    ModelOptions,
     as_of_option,
     data_option,
     filter_options,
@@ -21,6 +23,7 @@ from trinch.cli.options import (
 @filter_options
 @as_of_option
 @model_options
+@click.option("--style", default="", help="How the language model should put it; changes no fact.")
 @data_option
 @json_option
 def ask(
@@ -28,10 +31,10 @@ def ask(
     where: str,
     earlier: tuple[str, ...],
     as_of: int | None,
-    model: str | None,
-    model_name: str | None,
+    style: str,
     data: Path,
     as_json: bool,
+    **model: Any,
 ) -> None:
     """Answer a question in exact quotes from posts: cited, dated, with the number of independent authors.
 
@@ -49,9 +52,9 @@ def ask(
     from trinch.service.serialize import answer_json
     from trinch.store.query import QueryError
 
-    language_model = model_setting(model, model_name)
+    language_model = model_setting(ModelOptions(**model))
     try:
-        request = interpret(" ".join(question), earlier=earlier, where=where, as_of=as_of)
+        request = interpret(" ".join(question), earlier=earlier, where=where, as_of=as_of, style=style)
     except (QuestionError, QueryError) as error:
         console.fail(str(error), 2)
     store = open_store(data, as_json)

@@ -114,13 +114,26 @@ def print_hits(hits: Sequence[Any]) -> None:
         counts = {"♥": post.likes, "⟲": post.reposts, "↩": post.replies}
         seen = "".join(f" · {sign} {count:,}" for sign, count in counts.items() if count)
         author = escape(clean(post.author or post.author_id or "unknown author"))
-        out().print(
-            f"[bold]@{author}[/] [dim]{human_time(post.created_at)} · {post.lang}{seen}[/]", soft_wrap=True
-        )
+        out().print(f"[bold]@{author}[/] [dim]{_when(post)} · {post.lang}{seen}[/]", soft_wrap=True)
         out().print(f"  {escape(clean(post.text))}", soft_wrap=True)
+        for attached in post.attached:
+            label = _ATTACHED.get(attached.kind, attached.kind)
+            out().print(f"  [dim]{escape(label)}:[/] {escape(clean(attached.text))}", soft_wrap=True)
         if post.url:
             out().print(f"  [dim]{escape(clean(post.url))}[/]", soft_wrap=True)
         out().print()
+
+
+_ATTACHED = {
+    "poll": "poll option",
+    "image": "image description",
+    "card": "linked page",
+    "note": "community note",
+}
+
+
+def _when(post: Any) -> str:
+    return "undated" if post.created_at is None else human_time(post.created_at)
 
 
 def print_answer(answer: Any) -> None:
@@ -131,11 +144,13 @@ def print_answer(answer: Any) -> None:
         out().print(render.terminal(answer))
     else:
         click.echo(render.plain(answer))
+    if answer.partial:
+        warn(render.PARTIAL)
 
 
 def print_stats(found: Any, newest: int) -> None:
     """`trinch stats` for people, with the `newest` days (0: all)."""
-    summary({"events": found.events, "posts": found.posts})
+    summary({"events": found.events, "posts": found.posts, "without a time": found.undated})
     for index in found.indexes:
         summary({f"{index.name} index": f"{index.posts:,} posts, {index.behind:,} events behind"})
     for name, size in found.bytes.items():

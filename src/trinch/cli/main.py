@@ -13,25 +13,30 @@ import click
 import trinch
 from trinch.cli import console
 from trinch.cli.ask import ask
+from trinch.cli.counts import counts
 from trinch.cli.demo import demo
+from trinch.cli.export import export
 from trinch.cli.group import CommandGroup
 from trinch.cli.ingest import ingest
 from trinch.cli.listen import listen
-from trinch.cli.maintenance import backup, check, erase, rebuild, restore
+from trinch.cli.maintenance import backup, check, erase, rebuild, restore, retain
 from trinch.cli.model import model
+from trinch.cli.models import models
 from trinch.cli.plan import plan
 from trinch.cli.search import search
 from trinch.cli.serve import keys, mcp, serve
 from trinch.cli.stats import stats
 from trinch.cli.stories import stories, story, trends
 from trinch.cli.train import train
+from trinch.cli.verify import verify
+from trinch.errors import TrinchError
 
 # Our matrices are small: more numpy threads would only wait for each other.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 class Main(CommandGroup):
-    """The outermost group; reports a disk or database error in one line, with exit status 1."""
+    """The outermost group; reports an error of the disk, the database or Trinch in one line, with exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -39,11 +44,10 @@ class Main(CommandGroup):
         except BrokenPipeError:
             raise  # click ends quietly: the reader of our output has closed it
         except sqlite3.Error as error:
-            console.fail(
-                f"the store cannot be read or written: {error}; `trinch check --repair` recovers what it still holds",
-                1,
-            )
-        except OSError as error:
+            from trinch.store.database import explain
+
+            console.fail(explain(error), 1)
+        except (OSError, TrinchError) as error:
             console.fail(str(error), 1)
 
 
@@ -69,6 +73,9 @@ for command in (
     stories,
     story,
     trends,
+    verify,
+    counts,
+    export,
     stats,
     demo,
     serve,
@@ -76,10 +83,11 @@ for command in (
     mcp,
     plan,
     model,
+    models,
     train,
 ):
     main.add_command(command)
-for command in (check, rebuild, backup, restore, erase):
+for command in (check, rebuild, backup, restore, erase, retain):
     main.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""Commands that keep a store sound: check, rebuild, backup, restore, erase."""
+"""Commands that keep a store sound: check, rebuild, backup, restore, erase, retain."""
 
 from pathlib import Path
 
@@ -125,6 +125,73 @@ def erase(
     if certificate.files_with_text:
         console.fail("these files still contain the text: " + ", ".join(certificate.files_with_text), 1)
     raise SystemExit(0 if certificate.ids else 1)
+
+
+@click.command()
+@click.option(
+    "--days", type=click.FloatRange(min=0), help="Keep posts so many days after they were ingested."
+)
+@click.option(
+    "--gigabytes", type=click.FloatRange(min=0), help="Keep the newest posts up to so many GB on disk."
+)
+@click.option("--network", default="", help="The rule is about this network only.")
+@click.option("--query", default="", help="The rule is about posts that match a query only (docs/search.md).")
+@click.option("--forever", is_flag=True, help="Remove the rule about this network and query.")
+@click.option(
+    "--hidden-days", type=click.FloatRange(min=0),
+    help="Erase the text of protected, suspended or withheld posts after so many days; 30 by default.",
+)  # fmt: skip
+@click.option(
+    "--now", "at_once", is_flag=True, help="Apply the rules now; else a running store does so once a day."
+)
+@data_option
+@json_option
+def retain(
+    days: float | None, gigabytes: float | None, network: str, query: str, forever: bool,
+    hidden_days: float | None, at_once: bool, data: Path, as_json: bool,
+) -> None:  # fmt: skip
+    """Set how long posts are kept, and list the rules with the number of posts that each would remove now.
+
+    Without options it only lists. What is removed is certified in erasures.jsonl.
+
+    \b
+    Example:
+      trinch retain --days 30
+      trinch retain --days 7 --network bluesky --query "-min_faves:1"
+      trinch retain --gigabytes 50 --now
+    """
+    import msgspec
+
+    from trinch.posts.times import now
+    from trinch.store import erase as erasing
+    from trinch.store import retention
+    from trinch.store.query import QueryError
+    from trinch.store.store import Store
+
+    _need_store(data)
+    settings = retention.load(data)
+    try:
+        if days is not None or gigabytes is not None:
+            settings = retention.set_rule(data, retention.Rule(days, gigabytes, network, query))
+        elif forever:
+            kept = tuple(rule for rule in settings.rules if (rule.network, rule.query) != (network, query))
+            settings = retention.save(data, msgspec.structs.replace(settings, rules=kept))
+        elif network or query:
+            console.fail("give --days, --gigabytes or --forever with --network and --query", 2)
+    except (retention.RetentionError, QueryError) as error:
+        console.fail(str(error), 2)
+    if hidden_days is not None:
+        settings = retention.save(data, msgspec.structs.replace(settings, hidden_days=hidden_days))
+    store = Store.open(data)
+    store.catch_up()
+    rows = [(rule, len(seqs)) for rule, seqs in retention.due(store.log, store.index, data, now())]
+    if at_once:
+        erasing.purge(store)
+    store.close()
+    if as_json:
+        console.print_json([{"rule": rule, "removed" if at_once else "due": number} for rule, number in rows])
+    else:
+        console.table("", ("rule", "posts removed" if at_once else "posts due"), rows)
 
 
 def _need_store(data: Path) -> None:

@@ -118,7 +118,7 @@ def other_model(name_or_path: str) -> dict[str, Any] | None:
         return None
     from trinch.planner.perf.hardware import PlanError
     from trinch.planner.perf.hf_config import is_grok
-    from trinch.planner.perf.workload import workload
+    from trinch.planner.perf.models import workload
 
     try:
         return None if is_grok(path) else workload(name_or_path).facts()

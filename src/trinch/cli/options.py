@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 import platformdirs
@@ -65,29 +65,68 @@ def filter_options(command: Command) -> Command:
 
 
 def model_options(command: Command) -> Command:
-    """`--model`, `--model-name`: a language model that may rewrite answers."""
+    """`--model`, `--model-name` and its limits: a language model that writes the answers."""
     model = click.option(
         "--model",
-        metavar="URL|FOLDER",
-        help="Language model that rewrites the quotes: an OpenAI-compatible server's address, or a Grok's folder. "
-        "A sentence that fails verification stays a quote. A key is read from TRINCH_LLM_KEY.",
+        metavar="URL|FILE|FOLDER",
+        help="Language model that reads the posts and writes the answer: the address of an OpenAI-compatible server, "
+        "a GGUF file or its name in `trinch models list`, or the folder of a Grok. Each sentence is verified against "
+        "the posts it cites, or is not shown. A key is read from TRINCH_LLM_KEY.",
     )
     name = click.option(
         "--model-name", metavar="NAME", help="Which model of that server; by default its only one."
     )
-    return model(name(command))
+    seconds = click.option(
+        "--model-seconds",
+        type=click.FloatRange(min=1),
+        default=60.0,
+        show_default=True,
+        help="Longest time it may take for an answer.",
+    )
+    tokens = click.option(
+        "--model-tokens",
+        type=click.IntRange(min=50),
+        default=1500,
+        show_default=True,
+        help="Most tokens it may write for an answer.",
+    )
+    posts = click.option(
+        "--model-posts",
+        type=click.IntRange(1, 200),
+        default=50,
+        show_default=True,
+        help="Most posts it reads for an answer.",
+    )
+    return model(name(seconds(tokens(posts(command)))))
 
 
-def model_setting(model: str | None, name: str | None) -> "Setting | None":
+class ModelOptions(NamedTuple):
+    """What `model_options` reads."""
+
+    model: str | None
+    model_name: str | None
+    model_seconds: float
+    model_tokens: int
+    model_posts: int
+
+
+def model_setting(given: ModelOptions) -> "Setting | None":
     """The model that the options name, if any; exits with 2 where it cannot be used."""
     from trinch.llm.interface import LLMError, Setting
     from trinch.service.language_model import check_model
+    from trinch.service.models import installed
 
-    if not model:
-        if name:
+    if not given.model:
+        if given.model_name:
             console.fail("--model-name needs --model URL", 2)
         return None
-    setting = Setting(model, name or "")
+    setting = Setting(
+        installed(given.model),
+        given.model_name or "",
+        given.model_seconds,
+        given.model_tokens,
+        given.model_posts,
+    )
     try:
         check_model(setting)
     except LLMError as error:

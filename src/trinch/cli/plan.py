@@ -222,7 +222,7 @@ def train(
     """
     from trinch.planner.perf.hardware import machine
     from trinch.planner.perf.layout_search import search
-    from trinch.planner.perf.workload import workload
+    from trinch.planner.perf.models import workload
     from trinch.planner.pipeline import complete, write_out
 
     with usage():

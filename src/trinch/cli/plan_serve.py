@@ -58,8 +58,8 @@ def serve(
       trinch plan serve --model grok-2 --gpu h100 --rate 100 --prompt 2000 --answer 500
     """
     from trinch.planner.perf.hardware import PlanError, gpu
+    from trinch.planner.perf.models import workload
     from trinch.planner.perf.serving import Demand
-    from trinch.planner.perf.workload import workload
     from trinch.planner.serving_plan import plan_serving, write_serving
 
     try:

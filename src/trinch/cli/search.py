@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     "--batch", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Queries as JSON lines."
 )
 @click.option("--trec", type=click.Path(dir_okay=False, path_type=Path), help="File for the run of a batch.")
+@click.option(
+    "--cursor", default="", metavar="TEXT", help="Show the page behind this cursor of the page before."
+)
+@click.option("--total", is_flag=True, help="Count all posts that match.")
 @filter_options
 @as_of_option
 @data_option
@@ -36,6 +40,8 @@ def search(
     sort: str,
     batch: Path | None,
     trec: Path | None,
+    cursor: str,
+    total: bool,
     where: str,
     earlier: tuple[str, ...],
     as_of: int | None,
@@ -52,11 +58,13 @@ def search(
 
     \b
     Example:
-      trinch search '"dam break" since:2026-05-01 -filter:retweets' --sort latest
+      trinch search '"dam break" since:2026-05-01 -filter:retweets' --sort latest --total
       trinch search --batch queries.jsonl --trec run.txt
     """
+    from trinch.answers.render import PARTIAL
     from trinch.service.search import search as run
     from trinch.service.search import search_json
+    from trinch.store.pages import CursorError
     from trinch.store.query import QueryError
 
     text = " ".join(query)
@@ -66,14 +74,24 @@ def search(
     if batch and trec:
         _run_batch(store, batch, trec, limit or 1000, as_of)
     try:
-        found = run(store, text, earlier=earlier, where=where, limit=limit or 10, sort=sort, as_of=as_of)
-    except QueryError as error:
+        found = run(
+            store, text, earlier=earlier, where=where, limit=limit or 10, sort=sort, as_of=as_of, cursor=cursor,
+            total=total,
+        )  # fmt: skip
+    except (QueryError, CursorError) as error:
         console.fail(str(error), 2)
     if as_json:
         console.print_json(search_json(found))
     else:
         console.print_hits(found.hits)
-        console.note(f"{len(found.hits)} posts, {found.took_ms:.1f} ms")
+        for hint in found.hints:
+            console.note(hint)
+        of = f" of {found.total.posts:,}" if found.total else ""
+        console.note(f"{len(found.hits)}{of} posts, {found.took_ms:.1f} ms")
+        if found.next:
+            console.note(f"next page: --cursor {found.next}")
+        if found.hits.partial:
+            console.warn(PARTIAL)
     raise SystemExit(0 if found.hits else 1)
 
 

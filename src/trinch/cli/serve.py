@@ -3,12 +3,20 @@
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import click
 
 from trinch.cli import console
 from trinch.cli.group import CommandGroup
-from trinch.cli.options import data_option, json_option, model_options, model_setting, require_store
+from trinch.cli.options import (
+    ModelOptions,
+    data_option,
+    json_option,
+    model_options,
+    model_setting,
+    require_store,
+)
 
 
 @click.command()
@@ -44,11 +52,15 @@ from trinch.cli.options import data_option, json_option, model_options, model_se
     help="Requests per second and key.",
 )
 @model_options
+@click.option(
+    "--model-tokens-per-day", type=click.IntRange(min=0), default=0, metavar="N",
+    help="Most tokens that the language model writes for a key in a day (UTC); beyond it answers are quotes. 0 is no limit.",
+)  # fmt: skip
 @data_option
 def serve(
     host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, unix_socket: Path | None,
-    allow_host: tuple[str, ...], cors: tuple[str, ...], rate: float, model: str | None, model_name: str | None,
-    data: Path,
+    allow_host: tuple[str, ...], cors: tuple[str, ...], rate: float, model_tokens_per_day: int,
+    data: Path, **model: Any,
 ) -> None:  # fmt: skip
     """Serve the API, MCP at /mcp and the web page at /, and ingest live sources.
 
@@ -64,9 +76,11 @@ def serve(
     from trinch.server.http.access import access_rules
     from trinch.server.http.keys import Keys
     from trinch.server.run import run, saved_sources
+    from trinch.service.limits import search_budget
     from trinch.sources.address import has_credentials, without_credentials
 
-    language_model = model_setting(model, model_name)
+    search_budget(1)  # a wrong TRINCH_BUDGET_MS is reported now, not by each search
+    language_model = model_setting(ModelOptions(**model))
     if any(has_credentials(source) for source in listen) and _given_as_option("listen"):
         console.fail(
             "options are visible in the list of processes: put an address with credentials into TRINCH_LISTEN",
@@ -99,8 +113,12 @@ def serve(
         )
 
     try:
-        status = run(data, host, port, access, urls, started, language_model, unix_socket)
+        status = run(
+            data, host, port, access, urls, started, language_model, unix_socket, model_tokens_per_day
+        )
     except OSError as error:
+        if error.filename:  # errors of sockets name no file
+            console.fail(f"{error}; serving needs a folder that can be written", 1)
         place = unix_socket or f"{host} port {port}"
         console.fail(f"cannot listen on {place}: {error.strerror or error}", 1)
     raise SystemExit(status)

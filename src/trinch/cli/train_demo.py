@@ -4,19 +4,14 @@ It takes a few minutes on two cores.
 """
 
 import time
-from functools import partial
 from pathlib import Path
 
 import torch
 
-from trinch.answers.answer import answer
 from trinch.answers.render import plain
-from trinch.answers.rewrite import rewritten
 from trinch.answers.types import Answer
-from trinch.llm.interface import Setting
 from trinch.model.generate import Sampling, generate
-from trinch.service.language_model import open_model
-from trinch.store.store import Store
+from trinch.service import session
 from trinch.training.actions import export, load, prepare_corpus
 from trinch.training.data import Report
 from trinch.training.evaluate import ngram_baselines
@@ -89,14 +84,13 @@ def answer_with(folder: Path, store: str, report: Report) -> Answer:
     """Answer a question with the saved model, through the interface of any language model, and report the result.
 
     A model of this size is not expected to pass the check; then the answer consists of quotes, and says so."""
-    opened = Store.open(Path(store))
-    opened.catch_up()
     asked = f'trinch ask "{QUESTION}" --data {store} --model {folder}'
-    given = rewritten(opened, answer(opened, QUESTION), partial(open_model, Setting(str(folder))))
+    with session.open(store) as opened:
+        given = opened.ask(QUESTION, model=str(folder))
     report(f"\n$ {asked}\n{plain(given)}\n")
     if given.writer:
         report(
-            f"of {given.writer.sentences} sentences {given.writer.written} are in the model's words: what it writes "
-            "must pass a check against the quote, or the quote is shown"
+            f"of {given.writer.sentences} sentences that the model wrote {given.writer.written} are shown: each must "
+            "follow from the posts it cites, or a quote is shown"
         )
     return given

@@ -1,7 +1,7 @@
 """Interface of a language model: messages in, text out, streamed; its setting and its errors."""
 
-from collections.abc import Iterator, Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -24,11 +24,19 @@ class Setting(msgspec.Struct, frozen=True):
     """Which model to use: plain values, so that it can be handed to another process and opened there."""
 
     where: str
-    """Address of a server (`http://…`, `https://…`), or folder of a model."""
+    """Address of a server (`http://…`, `https://…`), a GGUF file, or the folder of a Grok."""
     name: str = ""
     """The model's name at that server; empty for the only one it has."""
     seconds: float = 60.0
-    """Longest time for one completion, everything included."""
+    """Longest time for one answer, everything included."""
+    tokens: int = 1500
+    """Most tokens that it may write for one answer."""
+    posts: int = 50
+    """Most posts that it reads for one answer."""
+
+
+Report = Callable[[int, int], None]
+"""Called with the tokens read and written, once, by a model that counts them."""
 
 
 class LLMError(TrinchError):
@@ -57,8 +65,12 @@ class LanguageModel(Protocol):
         max_tokens: int,
         temperature: float = 0.0,
         stop: Sequence[str] = (),
+        schema: Mapping[str, Any] | None = None,
+        report: Report | None = None,
     ) -> Iterator[str]:
         """The next turn of the assistant, in pieces as they come; bounded in size and time.
+
+        `schema` is the JSON schema of the text wanted: a hint, which a model that cannot be held to one ignores.
 
         Raises LLMError, also after some pieces: also where the text was cut off at `max_tokens` (`truncated`).
         """

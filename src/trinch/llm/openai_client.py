@@ -11,7 +11,7 @@ import asyncio
 import ipaddress
 import os
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from trinch.llm.interface import LLMError, Message, Setting
+from trinch.llm.interface import LLMError, Message, Report, Setting
 
 KEY = "TRINCH_LLM_KEY"
 """Environment variable of the key, sent as a bearer token."""
@@ -33,6 +33,13 @@ CHARS_PER_TOKEN = 40
 
 Result = TypeVar("Result")
 
+_OPTIONAL = ("response_format", "stream_options", "max_tokens", "temperature")
+"""Parts of a request that a server may refuse, in the order in which they are given up."""
+
+
+class _BadRequest(Exception):
+    """The server refused the request itself (status 400 or 422)."""
+
 
 class _Delta(msgspec.Struct):
     content: str | None = None
@@ -44,11 +51,17 @@ class _Choice(msgspec.Struct):
     finish_reason: str | None = None
 
 
+class _Usage(msgspec.Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
 class _Chunk(msgspec.Struct):
     """A chunk of a stream, or a whole completion; or an error, which some servers send inside a stream."""
 
     choices: list[_Choice] = []
     error: Any = None
+    usage: _Usage | None = None
 
 
 class _Named(msgspec.Struct):
@@ -66,6 +79,8 @@ class OpenAI:
         """Raises LLMError for an address that cannot be one. Does not connect yet."""
         self._base, self._local = base_url(setting.where)
         self._given, self._seconds = setting.name, setting.seconds
+        self._refused: set[str] = set()
+        """Optional parts of a request (`_OPTIONAL`) that this server has refused."""
 
     @cached_property
     def name(self) -> str:
@@ -79,21 +94,59 @@ class OpenAI:
         max_tokens: int,
         temperature: float = 0.0,
         stop: Sequence[str] = (),
+        schema: Mapping[str, Any] | None = None,
+        report: Report | None = None,
     ) -> Iterator[str]:
-        """As `LanguageModel.complete`. Not from inside a running event loop."""
+        """As `LanguageModel.complete`. Not from inside a running event loop.
+
+        A server that refuses the schema, the count of tokens or a parameter that newer models no longer take is asked
+        again without it.
+        """
         deadline = time.monotonic() + self._seconds
-        body = {
+        body: dict[str, Any] = {
             "model": self.name,
             "messages": [{"role": m.role, "content": m.content} for m in messages],
             "max_tokens": max_tokens,
             "temperature": temperature,
             "stream": True,
+            "stream_options": {"include_usage": True},
         }
         if stop:
             body["stop"] = list(stop)
+        if schema:
+            wanted = {"name": "answer", "schema": dict(schema), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": wanted}
+        while True:
+            try:
+                yield from self._completed(self._accepted(body), max_tokens, deadline, report)
+                return
+            except _BadRequest as refusal:
+                if not self._learns(body, str(refusal)):
+                    raise LLMError("refused", str(refusal)) from None
+
+    def _accepted(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A request without what the server has refused."""
+        sent = {name: value for name, value in body.items() if name not in self._refused}
+        if "max_tokens" in self._refused:
+            sent["max_completion_tokens"] = body["max_tokens"]
+        return sent
+
+    def _learns(self, body: Mapping[str, Any], refusal: str) -> bool:
+        """Whether there is something left to leave out of a refused request: what the refusal names, else the next
+        optional part."""
+        left = [name for name in _OPTIONAL if name in body and name not in self._refused]
+        named = [name for name in left if name in refusal]
+        if not left:
+            return False
+        self._refused.add((named or left)[0])
+        return True
+
+    def _completed(
+        self, body: dict[str, Any], max_tokens: int, deadline: float, report: Report | None
+    ) -> Iterator[str]:
         # Waiting is asynchronous, so that the deadline holds against a server that drips a byte a second.
         with asyncio.Runner() as runner:
-            pieces = self._pieces(body, max_tokens * CHARS_PER_TOKEN)
+            pieces = self._pieces(body, max_tokens, report)
             try:
                 while (piece := runner.run(self._bounded(anext(pieces, None), deadline))) is not None:
                     yield piece
@@ -145,7 +198,7 @@ class OpenAI:
         except (ValueError, ImportError, OSError) as error:
             raise LLMError("unreachable", f"the proxy or certificates of the environment: {error}") from None
 
-    async def _refusal(self, response: httpx.Response, key: str) -> LLMError:
+    async def _refusal(self, response: httpx.Response, key: str) -> LLMError | _BadRequest:
         """What a status other than 200 means, with the beginning of what the server says."""
         status, start = response.status_code, b""
         async for part in response.aiter_raw():
@@ -162,6 +215,8 @@ class OpenAI:
                 "address",
                 f"{self._base} has no such model or is not the API's address (it often ends in /v1){said}",
             )
+        if status in (400, 422):
+            return _BadRequest(f"{self._base} refused the request (status {status}){said}")
         if status in range(400, 500) and status != 429:
             return LLMError("refused", f"{self._base} refused the request (status {status}){said}")
         return LLMError("server", f"{self._base} failed (status {status}){said}")
@@ -183,8 +238,9 @@ class OpenAI:
             raise LLMError("address", f"which model? give its name; {self._base} has {some}")
         return names[0]
 
-    async def _pieces(self, body: Any, most: int) -> AsyncGenerator[str, None]:
+    async def _pieces(self, body: Any, max_tokens: int, report: Report | None) -> AsyncGenerator[str, None]:
         """The pieces of text of one completion."""
+        most = max_tokens * CHARS_PER_TOKEN
         finish, length = "", 0
         async with (
             self._opened("POST", "/chat/completions", body) as response,
@@ -194,13 +250,9 @@ class OpenAI:
                 if event == b"[DONE]":
                     finish = finish or "stop"  # some servers give no reason
                     break
-                try:
-                    chunk = msgspec.json.decode(event, type=_Chunk)
-                except (msgspec.MsgspecError, UnicodeDecodeError):
-                    raise LLMError("malformed", f"{self._base} sent what is no chunk of an answer") from None
-                if chunk.error:
-                    said = _safe(msgspec.json.encode(chunk.error).decode(), os.environ.get(KEY, "").strip())
-                    raise LLMError("server", f"{self._base}: {said}")
+                chunk = self._chunk(event)
+                if chunk.usage and report:
+                    report(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
                 for choice in chunk.choices[:1]:
                     said = (choice.delta or choice.message or _Delta()).content or ""
                     finish = choice.finish_reason or finish
@@ -210,11 +262,20 @@ class OpenAI:
                     if said:
                         yield said
         if finish == "length":
-            raise LLMError(
-                "truncated", f"the text of {self._base} was cut off at {body['max_tokens']} tokens"
-            )
+            raise LLMError("truncated", f"the text of {self._base} was cut off at {max_tokens} tokens")
         if not finish:
             raise LLMError("truncated", f"{self._base} broke off in the middle")
+
+    def _chunk(self, event: bytes) -> _Chunk:
+        """One chunk of an answer. Raises LLMError for what is none, and for an error that a server sends inside."""
+        try:
+            chunk = msgspec.json.decode(event, type=_Chunk)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise LLMError("malformed", f"{self._base} sent what is no chunk of an answer") from None
+        if chunk.error:
+            said = _safe(msgspec.json.encode(chunk.error).decode(), os.environ.get(KEY, "").strip())
+            raise LLMError("server", f"{self._base}: {said}")
+        return chunk
 
 
 async def _events(response: httpx.Response) -> AsyncGenerator[bytes, None]:

@@ -2,12 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from trinch.llm.interface import LLMError, Message
+from trinch.llm.interface import LLMError, Message, Report
 from trinch.model.generate import Sampling, TextStream, generate_tokens
 from trinch.model.grok import Grok
 from trinch.model.load import load, read_config
@@ -48,8 +49,10 @@ class LocalModel:
         max_tokens: int,
         temperature: float = 0.0,
         stop: Sequence[str] = (),
+        schema: Mapping[str, Any] | None = None,
+        report: Report | None = None,
     ) -> Iterator[str]:
-        """As `LanguageModel.complete`. Raises LLMError `too_long` where the conversation does not fit."""
+        """As `LanguageModel.complete`, without a schema. Raises LLMError `too_long` where the conversation does not fit."""
         deadline = time.monotonic() + self._seconds
         turns = [{"role": message.role, "content": message.content} for message in messages]
         prompt, _ = self._tokenizer.encode_chat(turns)
@@ -66,8 +69,8 @@ class LocalModel:
         )
         if not self._turn.acquire(timeout=self._seconds):
             raise LLMError("timeout", f"{self._name} was busy for {self._seconds:g} s")
+        text, written = TextStream(self._tokenizer, stop), 0
         try:
-            text, written = TextStream(self._tokenizer, stop), 0
             for (token,) in generate_tokens(self._model, [prompt], sampling):
                 if token is None:
                     break
@@ -82,5 +85,7 @@ class LocalModel:
             raise LLMError("server", f"{self._name} failed: {error}") from None
         finally:
             self._turn.release()
+            if report:
+                report(len(prompt), written)
         if written >= max_tokens:
             raise LLMError("truncated", f"the text of {self._name} was cut off at {max_tokens} tokens")

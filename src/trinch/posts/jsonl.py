@@ -8,7 +8,7 @@ ignored.
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
@@ -82,7 +82,7 @@ def parse(line: bytes, notes: Notes | None = None, _: object = None) -> list[Eve
         post = _post(row, network, notes)
         at = None if row.kind is None else moment(row.at, "at", notes)
         if at is None:
-            at = post.created_at
+            at = times.now() if post.created_at is None else post.created_at
         if row.kind != "edited":
             return [Created(at=at, network=network, post=post)]
         older, newer = tuple(row.replaces or ()), tuple(row.replaced_by or ())
@@ -151,7 +151,7 @@ def _post(row: Row, network: str, notes: Notes | None) -> Post:
     return Post(
         network=network,
         id=id,
-        created_at=times.now() if claimed is None else claimed,
+        created_at=claimed,
         text=text,
         lang=lang,
         author_id=row.author_id or "",
@@ -214,7 +214,18 @@ def dump(event: Event) -> bytes:
     fields |= {"kind": event.__struct_config__.tag, "platform": fields.pop("network")}
     fields["at"] = times.written(event.at)
     if isinstance(event, Created | Edited):
-        post = fields.pop("post")
-        fields |= {name: getattr(post, name) for name in post.__struct_fields__ if name != "network"}
-        fields["created_at"] = times.iso(post.created_at) and times.written(post.created_at)
+        fields |= _post_fields(fields.pop("post"))
     return _ENCODER.encode(msgspec.convert(fields, Row))
+
+
+def dump_post(post: Post, at: int | None) -> bytes:
+    """A post as the line of its `Created` event, without `at` where that is None: then reading it again dates it."""
+    written = None if at is None else times.written(at)
+    fields = {"kind": "created", "platform": post.network, "at": written, **_post_fields(post)}
+    return _ENCODER.encode(msgspec.convert(fields, Row))
+
+
+def _post_fields(post: Post) -> dict[str, Any]:
+    """The fields of a post but its network."""
+    fields = {name: getattr(post, name) for name in post.__struct_fields__ if name != "network"}
+    return fields | {"created_at": None if post.created_at is None else times.written(post.created_at)}

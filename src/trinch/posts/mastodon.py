@@ -82,7 +82,8 @@ def events(status: Status, notes: Notes | None = None) -> list[Event]:
     edited = moment(status.edited_at, "edited_at", notes)
     if edited is not None:
         return [*found, Edited(at=edited, network="mastodon", post=post)]
-    return [*found, Created(at=post.created_at, network="mastodon", post=post)]
+    at = times.now() if post.created_at is None else post.created_at
+    return [*found, Created(at=at, network="mastodon", post=post)]
 
 
 def _post(status: Status, notes: Notes | None) -> Post:
@@ -95,7 +96,7 @@ def _post(status: Status, notes: Notes | None) -> Post:
     return Post(
         network="mastodon",
         id=status.uri,
-        created_at=times.now() if created_at is None else created_at,
+        created_at=created_at,
         text=text,
         lang=language(status.language),
         author_id=account.uri or account.url or account.acct,

@@ -67,7 +67,7 @@ def _events(thing: Thing, notes: Notes | None) -> list[Event]:
     post = Post(
         network="reddit",
         id=id,
-        created_at=at,
+        created_at=created_at,
         text="\n".join(parts),
         author_id=thing.author_fullname or "",
         author="" if thing.author in _GONE else thing.author or "",

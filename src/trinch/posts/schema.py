@@ -5,6 +5,9 @@ Every wire format turns bytes into these events (see `formats.py`); the log stor
 Times are UTC, integer microseconds since 1970. `at` is when the event happened as far as the source says: the time
 witnessed by a live relay, else the time written in the payload, else the time of reading. "The store as of T" is
 made of the events with `at <= T`.
+
+A post without a time (`created_at` is None) is undated. Its event carries the time of reading, which orders the log and
+is never shown as the post's.
 """
 
 from typing import TypeAlias
@@ -12,6 +15,9 @@ from typing import TypeAlias
 import msgspec
 
 from trinch.errors import TrinchError
+
+UNDATED = -(2**62)
+"""The time of an undated post where times are compared: before every other."""
 
 
 class Attached(msgspec.Struct, frozen=True):
@@ -33,9 +39,8 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     network: str
     id: str
-    created_at: int
-    """What the author claims; may be wrong. Events carry the time witnessed. The time of reading where
-    the source has none."""
+    created_at: int | None = None
+    """What the author claims; may be wrong. Events carry the time witnessed. None: the post is undated."""
     text: str
     lang: str = "und"
     """ISO 639-1 code (BCP 47 primary subtag), `und` where unknown."""

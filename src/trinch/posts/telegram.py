@@ -109,7 +109,7 @@ def _events(message: Message, chat: str, notes: Notes | None) -> list[Event]:
     post = Post(
         network="telegram",
         id=_id(chat, message.id),
-        created_at=at,
+        created_at=created_at,
         text=text,
         author_id=message.from_id or "",
         author_name=message.sender or "",

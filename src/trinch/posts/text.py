@@ -79,16 +79,24 @@ _HIDDEN = r"\u00ad\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _INVISIBLE = re.compile(rf"[{_HIDDEN}]")
 _JOINERS = re.compile(r"(?<!\u200d)\u200d++(?=\w)")  # a run is looked at once, however long it is
 _TINT = re.compile(r"[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")
-_LETTERS = str.maketrans("’‘ʼøłđðı", "'''olddi") | str.maketrans({"æ": "ae", "œ": "oe", "þ": "th"})
+_LETTERS = str.maketrans("’‘ʼʻ′øłđðı", "'''''olddi") | str.maketrans({"æ": "ae", "œ": "oe", "þ": "th"})
+# Letters of Persian, Urdu and Arabic that readers take for one (yeh, kaf, heh, alef), and the marks of Arabic numbers.
+_LETTERS |= str.maketrans("یىکڪہھەٱ٫٬", "ييككههها.,")
+_DIGIT = re.compile(r"(?![0-9])\d")
+
+
+def _decimal(digit: re.Match[str]) -> str:
+    return str(unicodedata.decimal(digit[0]))
 
 
 def fold(text: str) -> str:
-    """`text` without differences of case, accent or typographic form. Idempotent; ASCII is only lowered."""
+    """`text` without differences of case, accent, typographic form or the script of digits, and with letters of the
+    Arabic script that readers do not distinguish made one. Idempotent; ASCII is only lowered."""
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
     text = _TINT.sub("", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
-    text = _INVISIBLE.sub("", text)
+    text = _DIGIT.sub(_decimal, _INVISIBLE.sub("", text))
     if "\u200d" in text:
         text = _JOINERS.sub("", text)
     return unicodedata.normalize("NFC", text)
@@ -96,13 +104,25 @@ def fold(text: str) -> str:
 
 # --- tokens ------------------------------------------------------------------------------------------------
 
-_URL = r"https?://\S+|www\.\S+"
-# `\w` leaves out the vowel signs of Indic scripts, Tibetan, Burmese and Khmer.
-_WORD = r"[\w\u0900-\u0963\u0966-\u0df3\u0f71-\u0fbc\u1000-\u1049\u1050-\u109f\u1780-\u17d3]"
-_TAG = rf"#[\d_]*[^\W\d_]{_WORD}*"
+# A link ends where text that is written without spaces goes on: at a comma or a character that is not ASCII. X's
+# short links are letters and digits (twitter-text, `validTcoUrl`).
+_URL_REST = r"[a-z0-9_!#$%&'()*+\-./:;=?@\[\]~]*"
+_URL = rf"https?://t\.co/[a-z0-9]*|https?://{_URL_REST}|www\.{_URL_REST}"
+_LINK = re.compile(_URL, re.ASCII | re.IGNORECASE).fullmatch
+# `\w` leaves out the vowel signs of Indic scripts, Thai, Lao, Tibetan, Burmese and Khmer.
+_SIGNS = (
+    r"\u0900-\u0963\u0966-\u0df3\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd"
+    r"\u0f71-\u0fbc\u1000-\u1049\u1050-\u109f\u1780-\u17d3"
+)
+_WORD = rf"[\w{_SIGNS}]"
+# Signs that twitter-text allows within a hashtag (`hashtagSpecialChars`).
+_IN_TAG = rf"[\w{_SIGNS}\u00b7\u05be\u05f3\u05f4\u0f0b\u0f0c\u3003\u301c\u309b\u309c\u30a0\u30fb\ua67e]"
+_TAG = rf"#(?:(?![^\W\d_]){_IN_TAG})*[^\W\d_]{_IN_TAG}*"
 _CASH = r"\$[a-z]{1,6}(?:[._][a-z]{1,2})?(?!\w)"
-_USER = r"@[\w-]+(?:\.[\w-]+)+|@\w+"
-_SIGNED = rf"(?<![^\W_])(?:{_TAG}|{_CASH}|{_USER})"
+# Handles are ASCII: what follows without a space, as in Japanese, is text. Behind these characters `@` is none
+# (twitter-text, `validMentionPrecedingChars`).
+_USER = r"(?<![a-z0-9_!#$%&*@])@(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)+|[a-z0-9_]+)"
+_SIGNED = rf"(?<![^\W_])(?:{_TAG}|{_CASH})|{_USER}"
 _NUMBER = r"\d+(?:[.,]\d+)+"
 _ODD = r"(?<!\w)(?:[^\W\d_]\.){2,}|[a-z]\+\+|[cf]#(?!\w)"  # U.S., C++, C#
 _ASCII = re.compile(rf"{_URL}|({_SIGNED}|{_NUMBER}|{_ODD}|[^\W_]+(?:'[^\W_]+)*)", re.ASCII)
@@ -111,7 +131,7 @@ _ASCII = re.compile(rf"{_URL}|({_SIGNED}|{_NUMBER}|{_ODD}|[^\W_]+(?:'[^\W_]+)*)"
 _SOLID = (
     r"[\u0e01-\u0e30\u0e32\u0e33\u0e40-\u0e46\u0e81-\u0eb0\u0eb2\u0eb3\u0ebd-\u0ec6]"
     r"[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e\u0eb1\u0eb4-\u0ebc\u0ec8-\u0ecd]*"
-    r"|[\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff]"
+    r"|[\u3005-\u3007\u3041-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff]"
     r"|[\U00020000-\U0003ffff]"
 )
 _PICTURE = (
@@ -121,10 +141,16 @@ _PICTURE = (
 _EMOJI = (
     rf"[\U0001f1e6-\U0001f1ff]{{2}}|[0-9#*]\u20e3|{_PICTURE}[\U000e0020-\U000e007f]*(?:\u200d{_PICTURE})*"
 )
-_LETTER = rf"(?:(?!{_SOLID}|_){_WORD})"
+_LETTER = rf"(?:(?!{_SOLID}|_|https?://){_WORD})"
 _ANY = re.compile(rf"{_URL}|({_EMOJI}|{_SIGNED}|{_SOLID}|{_NUMBER}|{_ODD}|{_LETTER}+(?:'{_LETTER}+)*)")
 
 _THOUSANDS = re.compile(r"(\d{1,3}(?:,\d{3})+)(\.\d+)?|(\d{1,3}(?:\.\d{3}){2,})(,\d+)?")
+# Turkish writes an apostrophe between a name and its endings (İstanbul'da): of case, number, possession and the
+# copula, folded (Göksel & Kerslake, "Turkish: A Comprehensive Grammar", 2005, ch. 8). Bare vowels follow consonants.
+_TURKISH = re.compile(
+    r"(.*[^\Waeiou_\d]|\d+)'(?:l[ae]r)?(?:[iu]n?|[ae])|(.{2,}|\d+)'(?:l[ae]r)?(?:n[iu]n|[yn][aeiu]|[dt][ae](?:n|ki)?|y?l[ae]|"
+    r"l[iu]k?|s[iu]z|c[ae]|[dt][iu]r)"
+)
 _ELIDED = {"l", "d", "j", "m", "t", "s", "n", "c", "qu", "un", "all", "dell", "nell", "sull", "dall"}
 
 
@@ -136,6 +162,8 @@ def _tidy(token: str) -> str:
         article, _, rest = token.partition("'")
         if article in _ELIDED and len(rest) > 1:
             return _tidy(rest)
+        if turkish := _TURKISH.fullmatch(token):
+            return turkish[1] or turkish[2]
         return token.removesuffix("'s").replace("'", "")
     if token[0].isdigit():
         if grouped := _THOUSANDS.fullmatch(token):
@@ -151,7 +179,7 @@ def tokens(text: str) -> list[str]:
     Words, `#tag`, `@user`, `$CASH` (with the sign), numbers (`1,021` is `1021`, `3,5` is `3.5`), single
     characters of Chinese, Japanese, Korean, Thai and Lao, and emoji (a joined sequence is one token; skin
     tones are folded). Links are dropped; `don't` is `dont`, `people's` is `people`, `l'eau` is `eau`,
-    `U.S.` is `us`; hyphens split (`F-16` is `f`, `16`).
+    `İstanbul'da` is `istanbul`, `U.S.` is `us`; hyphens split (`F-16` is `f`, `16`).
     """
     return list(chain.from_iterable(map(_tokens.__getitem__, text.split())))
 
@@ -176,7 +204,7 @@ class _Remembered(dict[str, tuple[str, ...]]):
         self._read = read
 
     def __missing__(self, chunk: str) -> tuple[str, ...]:
-        if chunk.startswith(("https://", "http://")):
+        if chunk.startswith(("https://", "http://")) and _LINK(chunk):
             return ()
         found = tuple(self._read(chunk))
         if len(chunk) <= self.LONGEST:
@@ -220,7 +248,7 @@ def stem(word: str, lang: str) -> str:
     return _stems(lang)[word] if lang in STEMMED else word
 
 
-_TAGS = re.compile(rf"[#＃]({_WORD}+)")
+_TAGS = re.compile(rf"[#＃]({_IN_TAG}+)")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[0-9])(?=[A-Za-z])|_")
 
 

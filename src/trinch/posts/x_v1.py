@@ -150,7 +150,7 @@ def events(status: Status, notes: Notes | None = None) -> list[Event]:
 
 def _events(status: Status, path: str, notes: Notes | None, counts: bool = True) -> list[Event]:
     post = _post(status, path, notes, counts and not status.retweeted_status)
-    at = post.created_at
+    at = times.now() if post.created_at is None else post.created_at
     history = status.edit_history.edit_tweet_ids if status.edit_history else None
     found = [x_v2.version(post, at, history)]
     if status.withheld_copyright or status.withheld_in_countries:
@@ -198,7 +198,7 @@ def _post(status: Status, path: str, notes: Notes | None, with_counts: bool) -> 
     return Post(
         network="x",
         id=id,
-        created_at=times.now() if created_at is None else created_at,
+        created_at=created_at,
         text=unescape(text),
         lang=language(status.lang),
         author_id=user.id_str or status.user_id_str or ("" if user.id is None else str(user.id)),

@@ -186,7 +186,7 @@ def events(
 
 def _events(tweet: Tweet, lookup: Lookup, where: str, notes: Notes | None) -> list[Event]:
     post = _post(tweet, lookup, where, notes)
-    at = post.created_at
+    at = times.now() if post.created_at is None else post.created_at
     events: list[Event] = [version(post, at, tweet.edit_history_tweet_ids)]
     if post.repost_of and (counts := tweet.public_metrics) and counts.retweet_count:
         # A repost shows the original's number of reposts, and zeros for the rest.
@@ -258,7 +258,7 @@ def _post(tweet: Tweet, lookup: Lookup, where: str, notes: Notes | None) -> Post
     return Post(
         network="x",
         id=id,
-        created_at=times.now() if created_at is None else created_at,
+        created_at=created_at,
         text=unescape(text),
         lang=language(tweet.lang),
         author_id=tweet.author_id or "",

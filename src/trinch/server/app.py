@@ -16,8 +16,10 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from trinch.llm.interface import Setting
+from trinch.server.answering import ModelUse
 from trinch.server.api import admin, openapi, stories, upload, v1
 from trinch.server.api.live_stats import LiveStats
+from trinch.server.api.mcp_endpoint import McpEndpoint
 from trinch.server.app_state import AppState
 from trinch.server.http.access import AccessControl, AccessRules
 from trinch.server.http.audit import Audit
@@ -38,7 +40,7 @@ ANSWER_PROCESSES = max(1, (os.cpu_count() or 2) // 2)
 """Worker processes for searches, and for answers."""
 
 MODEL_PROCESSES = 4
-"""Worker processes for answers where a language model behind an address rewrites them: they mostly wait for it."""
+"""Worker processes for answers where a language model behind an address writes them: they mostly wait for it."""
 
 ANSWER_NICENESS = 5
 """Niceness of the workers for answers: a search takes milliseconds, an answer up to a second."""
@@ -49,11 +51,17 @@ before; this limit holds for whatever does not."""
 
 
 def build(
-    data: Path, rules: AccessRules, listen: list[str], language_model: Setting | None = None
+    data: Path,
+    rules: AccessRules,
+    listen: list[str],
+    language_model: Setting | None = None,
+    tokens_per_day: int = 0,
 ) -> tuple[Middleware, AppState]:
     """The application over the store in `data` and its state. It ingests from the sources in `listen`;
-    `language_model`, if set, rewrites answers."""
-    search_pool = WorkerPool(data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS)
+    `language_model`, if set, writes answers, at most `tokens_per_day` for each key (0: no limit)."""
+    search_pool = WorkerPool(
+        data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS, reserve=1
+    )
     answer_pool = _answer_pool(data, language_model)
     children = [
         Child("indexer", "trinch.store.indexer", [str(data)]),
@@ -79,6 +87,7 @@ def build(
         metrics=Metrics(),
         children=children,
         language_model=language_model,
+        model_use=ModelUse(tokens_per_day),
     )
     routes: list[BaseRoute] = [
         *v1.routes,
@@ -90,24 +99,19 @@ def build(
         *openapi.routes,
         *page.routes(),
     ]
-    mcp: contextlib.AbstractAsyncContextManager[None] = contextlib.nullcontext()
-    if find_spec("mcp"):
-        from trinch.server import mcp as tools
-
-        server = tools.server(search_pool, answer_pool, language_model)
-        # Any host: the middleware checks it. Stateless: no session is lost with a connection.
-        routes += server.streamable_http_app(stateless_http=True, json_response=True, host="any").routes
-        mcp = server.session_manager.run()
-    else:
-        routes.append(Route("/mcp", _no_mcp, methods=["GET", "POST", "DELETE"]))
+    mcp = McpEndpoint(search_pool, answer_pool, language_model) if find_spec("mcp") else None
+    routes.append(Route("/mcp", mcp or _no_mcp, methods=["GET", "POST", "DELETE"]))
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         supervised = [asyncio.create_task(child.run()) for child in children]
-        watching = asyncio.create_task(live.watch())
-        async with mcp:
-            yield
-        watching.cancel()
+        background = [asyncio.create_task(live.watch())]
+        if mcp:
+            background.append(asyncio.create_task(mcp.run()))
+        yield
+        for task in background:
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
         for child in children:
             child.stop()
         await asyncio.gather(*supervised)

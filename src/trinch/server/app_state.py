@@ -7,6 +7,7 @@ from pathlib import Path
 from starlette.requests import HTTPConnection
 
 from trinch.llm.interface import Setting
+from trinch.server.answering import ModelUse
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.http.audit import Audit
 from trinch.server.http.keys import Keys
@@ -33,7 +34,8 @@ class AppState:
     metrics: Metrics
     children: list[Child]
     language_model: Setting | None = None
-    """The language model that may rewrite answers."""
+    """The language model that writes answers."""
+    model_use: ModelUse = field(default_factory=ModelUse)
     responses: ResponseStore = field(default_factory=ResponseStore)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server shuts down: endless streams end."""

@@ -1,20 +1,26 @@
 """Ask a question: its text, its conversation and a filter become one request, and the request an answer."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
+import msgspec
+
+from trinch.answers import lexicon
+from trinch.answers import request as requests
 from trinch.answers.answer import answer as answer_from_posts
 from trinch.answers.claims import Picked
-from trinch.answers.rewrite import rewritten
+from trinch.answers.reading_list import reading_list
 from trinch.answers.types import Answer
 from trinch.answers.types import Hit as Found
+from trinch.answers.writing import Wishes, Writing
 from trinch.errors import TrinchError
 from trinch.llm.interface import Setting
 from trinch.service.conversation import CONTEXT, follow_up
 from trinch.service.language_model import open_model
-from trinch.store.query import OPERATORS, And, parse
+from trinch.service.limits import answer_budget
+from trinch.store.query import OPERATORS, And, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
 from trinch.stories.detect import headlines
@@ -35,12 +41,25 @@ class AskRequest(NamedTuple):
     """Operators that every post must satisfy; empty for none."""
     as_of: int | None
     """Microseconds since 1970; None is now."""
+    earlier: tuple[str, ...] = ()
+    """Earlier questions of the conversation, oldest first."""
+    style: str = ""
+    """How a language model should put the answer, in the client's words; it changes no fact."""
+
+
+MAX_STYLE = 2000
+"""Characters of a style; the rest is left out."""
 
 
 def interpret(
-    text: str, *, earlier: Sequence[str] = (), where: str = "", as_of: int | None = None
+    text: str,
+    *,
+    earlier: Sequence[str] = (),
+    where: str = "",
+    as_of: int | None = None,
+    style: str = "",
 ) -> AskRequest:
-    """Combine a question with its conversation and its operators.
+    """Combine a question with its conversation, its operators and the style wanted.
 
     Raises QuestionError for an empty question and QueryError for operators that cannot be parsed.
     """
@@ -50,21 +69,62 @@ def interpret(
     before = [_split_operators(question)[0] for question in earlier[-CONTEXT:]]
     joined = " ".join(f"({part})" for part in (where.strip(), inside) if part)
     parse(joined)
-    return AskRequest(text, follow_up(before, bare), joined, as_of)
+    return AskRequest(text, follow_up(before, bare), joined, as_of, tuple(before), style.strip()[:MAX_STYLE])
 
 
 def answer(store: Store, request: AskRequest, language_model: Setting | None = None) -> Answer:
     """Answer from the posts that satisfy the request's operators.
 
-    With a language model, sentences that it rewrote and that pass verification replace their quotes.
+    Where the CPU budget ends the searches (`limits.py`), the answer is `partial`: it rests on the posts found so far.
+    A language model reads the best of them and writes the answer; its sentences that pass verification are shown.
     """
+    *_, whole = steps(store, request, language_model)
+    return whole
+
+
+def steps(store: Store, request: AskRequest, language_model: Setting | None) -> Iterator[Answer]:
+    """The answer as it grows by each sentence that a language model has written; the last is whole."""
+    extractive = _extractive(store, request)
+    if not language_model or not extractive.claims:
+        yield extractive
+        return
+    writing = written(store, request, extractive, language_model)
+    for _ in writing.claims():
+        yield writing.answer()
+    yield writing.answer()
+
+
+def _extractive(store: Store, request: AskRequest) -> Answer:
     corpus = filtered(store, request.where)
 
     def trends(since: int, as_of: int, most: int) -> list[Picked]:
         return headlines(store, as_of, as_of - since, limit=most, about=request.where)
 
-    given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where), trends)
-    return rewritten(store, given, partial(open_model, language_model)) if language_model else given
+    with store.within(answer_budget()) as budget:
+        given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where), trends)
+    return msgspec.structs.replace(given, partial=budget.is_used_up)
+
+
+def written(store: Store, request: AskRequest, given: Answer, language_model: Setting) -> Writing:
+    """The answer that a language model is to write in place of a given one; nothing is asked of it yet."""
+    corpus = filtered(store, request.where)
+    with store.within(answer_budget()):
+        asked = requests.interpret(request.question, given.as_of, corpus, only_author(request.where))
+        posts = reading_list(asked, corpus, given, language_model.posts)
+    wishes = Wishes(
+        lang=lexicon.name_of("en", "names_of_languages", asked.lang)
+        if asked.lang in lexicon.COMPLETE
+        else asked.lang,
+        sentences=asked.limit or SENTENCES,
+        max_words=asked.max_words,
+        style=request.style,
+        earlier=request.earlier,
+    )
+    return Writing(store, given, posts, partial(open_model, language_model), wishes, language_model.tokens)
+
+
+SENTENCES = 6
+"""Most sentences of an answer that does not ask for a number."""
 
 
 def only_author(where: str) -> str:
@@ -77,7 +137,7 @@ class FilteredStore:
     """The part of a store whose posts satisfy some operators; what `answers/` needs of a store."""
 
     def __init__(self, store: Store, where: str) -> None:
-        self._store, self._where, self._node = store, where, parse(where)
+        self._store, self._where, self._node = store, where, normalized(parse(where))
         self.num_posts, self.doc_freq = store.num_posts, store.doc_freq
 
     def retrieve(

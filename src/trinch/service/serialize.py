@@ -2,13 +2,16 @@
 
 import logging
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from trinch.answers.quote_check import SEPARATOR
 from trinch.answers.render import as_json
-from trinch.answers.types import Hit
+from trinch.answers.types import Answer, Hit
 from trinch.llm.interface import Setting
+from trinch.posts.schema import UNDATED
 from trinch.posts.times import iso
+from trinch.service import ask
 from trinch.service.ask import AskRequest, answer
 from trinch.store.query import parse_time
 from trinch.store.store import Store
@@ -37,8 +40,10 @@ def post_json(hit: Hit) -> dict[str, Any]:
         "author": post.author or post.author_id or None,
         "author_name": post.author_name or None,
         "created_at": iso(post.created_at),
-        "at": iso(hit.at),
+        "at": None if hit.at == UNDATED else iso(hit.at),
+        "undated": hit.at == UNDATED,
         "text": post.text,
+        "attached": [{"kind": one.kind, "text": one.text} for one in post.attached],
         "lang": post.lang,
         "score": round(hit.score, 6),
         "likes": post.likes,
@@ -50,9 +55,22 @@ def post_json(hit: Hit) -> dict[str, Any]:
 def answer_json(store: Store, request: AskRequest, language_model: Setting | None = None) -> dict[str, Any]:
     """The answer to a request in the native shape, rechecked against the log at this instant.
 
-    `language_model` may rewrite the answer; it is opened in this process at its first use.
+    `language_model` may write the answer; it is opened in this process at its first use.
     """
-    shown = as_json(answer(store, request, language_model))
+    return _shaped(store, request, answer(store, request, language_model))
+
+
+def answer_steps(
+    store: Store, request: AskRequest, language_model: Setting | None = None
+) -> Iterator[dict[str, Any]]:
+    """The answer as `answer_json` shapes it, growing by each sentence that a language model has written and that is
+    verified; the last is the whole answer."""
+    for step in ask.steps(store, request, language_model):
+        yield _shaped(store, request, step)
+
+
+def _shaped(store: Store, request: AskRequest, given: Answer) -> dict[str, Any]:
+    shown = as_json(given)
     if shown["writer"] and shown["writer"]["error"]:
         # The note names internal addresses: it is logged for the operator, not returned to the client.
         log.warning("the language model failed: %s", shown["writer"]["note"])
@@ -103,7 +121,8 @@ def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
     claims = [
         claim | {"citations": [citation for citation in claim["citations"] if holds(citation)]}
         for claim in shown["claims"]
-        if holds(claim["citations"][0])
+        # A written sentence rests on all of its posts, a quote on the first.
+        if all(map(holds, claim["citations"] if claim["written"] else claim["citations"][:1]))
     ]
     cited = {citation["key"] for claim in claims for citation in claim["citations"]}
     return shown | {

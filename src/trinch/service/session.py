@@ -4,18 +4,22 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from trinch.answers.types import Answer
 from trinch.llm.interface import Setting
 from trinch.posts.schema import Event, Post
-from trinch.service import ask, ingest, search
+from trinch.service import ask, export, ingest, search, volume
+from trinch.service.search import SearchResult
 from trinch.service.stories import WINDOW, stories_json, story_json, trends_json
 from trinch.store.query import parse_time
 from trinch.store.stats import Stats, stats
-from trinch.store.store import Hit, Store
+from trinch.store.store import Hit, Hits, Store
 from trinch.store.writer import Totals
 from trinch.stories.types import Kind
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 Time: TypeAlias = str | int | datetime | None
 """RFC 3339 or a date, microseconds since 1970, or a datetime (UTC where it has no zone); None is now."""
@@ -59,14 +63,16 @@ class Session:
         as_of: Time = None,
         model: str = "",
         model_name: str = "",
+        style: str = "",
     ) -> Answer:
         """Answer a question in exact quotes from posts; `outcome` is `answer` or `not_enough_evidence`.
 
         `where` holds search operators that every post must satisfy, `earlier` the questions before this one.
-        `model` is the address of an OpenAI-compatible server or the folder of a Grok, which may rewrite quotes.
+        `model` is the address of an OpenAI-compatible server, a GGUF file or the folder of a Grok: it reads the posts and
+        writes the answer, in the `style` wanted; its sentences that pass verification are shown, `written`.
         Raises QuestionError for an empty question, QueryError for operators that cannot be parsed.
         """
-        request = ask.interpret(question, earlier=earlier, where=where, as_of=micros(as_of))
+        request = ask.interpret(question, earlier=earlier, where=where, as_of=micros(as_of), style=style)
         return ask.answer(self._store, request, Setting(model, model_name) if model else None)
 
     def search(
@@ -78,11 +84,52 @@ class Session:
         limit: int = 10,
         sort: Literal["relevance", "latest"] = "relevance",
         as_of: Time = None,
-    ) -> list[Hit]:
-        """The best or newest posts that match a query of X's operators. Raises QueryError."""
+    ) -> Hits:
+        """The best or newest posts that match a query of X's operators; `partial` where the CPU budget ended the
+        search. Raises QueryError."""
+        return self.page(query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=as_of).hits
+
+    def page(
+        self,
+        query: str,
+        *,
+        earlier: Sequence[str] = (),
+        where: str = "",
+        limit: int = 10,
+        sort: Literal["relevance", "latest"] = "relevance",
+        as_of: Time = None,
+        cursor: str = "",
+        total: bool = False,
+    ) -> SearchResult:
+        """A page of `search`, with the cursor of the `next` one and, if asked for, the `total` of all matches.
+
+        Raises QueryError, and CursorError for a cursor of another search."""
         return search.search(
-            self._store, query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=micros(as_of)
-        ).hits
+            self._store, query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=micros(as_of),
+            cursor=cursor, total=total,
+        )  # fmt: skip
+
+    def matches(self, query: str = "", *, where: str = "", as_of: Time = None) -> Iterator[Hit]:
+        """All visible posts that match, in the order of ingestion, in bounded memory. Raises QueryError."""
+        return search.matches(self._store, query, where=where, as_of=micros(as_of))
+
+    def table(self, query: str = "", *, where: str = "", as_of: Time = None) -> "pa.Table":
+        """All posts that match as an Arrow table, for pandas (`.to_pandas()`), Polars (`pl.from_arrow`) or DuckDB.
+
+        Needs the extra `tables`; raises ExportError without it."""
+        return export.table(self.matches(query, where=where, as_of=as_of))
+
+    def counts(
+        self,
+        query: str = "",
+        by: Literal["minute", "hour", "day"] = "day",
+        *,
+        where: str = "",
+        as_of: Time = None,
+    ) -> dict[datetime, int]:
+        """Posts that match by minute, hour or day (UTC), oldest first; empty ones and undated posts are left out."""
+        found = volume.counts_json(self._store, query, by, where=where, as_of=micros(as_of))
+        return {datetime.fromisoformat(one["start"]): one["posts"] for one in found["counts"]}
 
     def stories(
         self, *, window: str = WINDOW, about: str = "", limit: int = 10, as_of: Time = None

@@ -114,7 +114,7 @@ def _claim_json(claim: Claim) -> dict[str, Any]:
             "network": citation.network,
             "url": safe_url(citation.url),
             "author": citation.author,
-            "created_at": rfc3339(citation.created_at),
+            "created_at": None if citation.created_at is None else rfc3339(citation.created_at),
             "at": rfc3339(citation.at),
             "quote": citation.quote,
             "start": citation.start,

@@ -1,13 +1,20 @@
-"""Count the posts about a question: authors, first and last, number over time."""
+"""Count posts over time: those about a question, and those that match a query."""
 
-from typing import Any
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
 
 from trinch.answers.evidence import PostGroup, authors
 from trinch.answers.question import understand
 from trinch.answers.retrieval import gather
+from trinch.posts.schema import UNDATED
 from trinch.posts.times import iso, now
 from trinch.service.ask import AskRequest, filtered
+from trinch.service.limits import answer_budget
+from trinch.service.search import combined
 from trinch.service.serialize import post_json
+from trinch.store.budget import Budget
+from trinch.store.pages import scan
 from trinch.store.store import Store
 
 BUCKETS = 48
@@ -21,12 +28,16 @@ _WIDTHS = [
 
 def evidence_json(store: Store, request: AskRequest) -> dict[str, Any]:
     """Counts of the posts that are evidence for a question (the shape of /v1/evidence, docs/api.md)."""
-    sources = _gathered(store, request)
-    times = sorted(hit.at for source in sources for hit in source.hits)
+    with store.within(answer_budget()) as budget:
+        sources = _gathered(store, request)
+    found = [hit for source in sources for hit in source.hits]
+    times = sorted(hit.at for hit in found if hit.at != UNDATED)
     width, volume = count_buckets(times)
     return {
         "asked": request.question,
-        "posts": len(times),
+        "partial": budget.is_used_up,
+        "posts": len(found),
+        "undated": len(found) - len(times),
         "authors": authors(sources),
         "first_seen": iso(times[0]) if times else None,
         "last_seen": iso(times[-1]) if times else None,
@@ -37,7 +48,8 @@ def evidence_json(store: Store, request: AskRequest) -> dict[str, Any]:
 
 def retrieved_posts(store: Store, request: AskRequest, most: int) -> list[dict[str, Any]]:
     """The posts from which an answer is chosen, best first, without copies, each as by `post_json`."""
-    return [post_json(source.best) for source in _gathered(store, request)[:most]]
+    with store.within(answer_budget()):
+        return [post_json(source.best) for source in _gathered(store, request)[:most]]
 
 
 def _gathered(store: Store, request: AskRequest) -> tuple[PostGroup, ...]:
@@ -45,6 +57,42 @@ def _gathered(store: Store, request: AskRequest) -> tuple[PostGroup, ...]:
     moment = now() if request.as_of is None else request.as_of
     gathered = gather(understand(request.question, moment, part), part, moment)
     return gathered.sources if gathered.enough else ()
+
+
+Unit = Literal["minute", "hour", "day"]
+UNITS: tuple[Unit, ...] = get_args(Unit)
+_LENGTHS = {"minute": 60 * _SECOND, "hour": 3600 * _SECOND, "day": 86400 * _SECOND}
+
+
+def counts_json(
+    store: Store,
+    query: str,
+    by: Unit = "day",
+    *,
+    earlier: Sequence[str] = (),
+    where: str = "",
+    as_of: int | None = None,
+    limited: bool = False,
+) -> dict[str, Any]:
+    """How many posts match a query in each minute, hour or day, UTC (the shape of /v1/counts, docs/api.md).
+
+    `limited` bounds the CPU time. Raises QueryError."""
+    width, undated = _LENGTHS[by], 0
+    counted: Counter[int] = Counter()
+    with store.within(answer_budget() if limited else Budget()) as budget:
+        for hit in scan(store, combined(query, earlier, where), as_of):
+            if hit.at == UNDATED:
+                undated += 1
+            else:
+                counted[hit.at // width * width] += 1
+    return {
+        "query": query,
+        "as_of": iso(as_of),
+        "by": by,
+        "total": {"posts": counted.total() + undated, "exact": not budget.is_used_up},
+        "undated": undated,
+        "counts": [{"start": iso(start), "posts": counted[start]} for start in sorted(counted)],
+    }
 
 
 def count_buckets(times: list[int]) -> tuple[int, list[tuple[int, int]]]:

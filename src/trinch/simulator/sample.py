@@ -20,6 +20,7 @@ from trinch.simulator.people import Crowd
 from trinch.simulator.sample_cast import CAST, REACTIONS, TRICKS
 from trinch.simulator.sample_script import SCRIPT
 from trinch.simulator.text_generator import languages
+from trinch.simulator.timestamps import created_at
 
 NETWORK = "sample"
 SEED = 1707
@@ -223,7 +224,7 @@ class _Stage:
 
     def _soon(self, post: Post, shortest: float, longest: float) -> int:
         delay = shortest * (longest / shortest) ** self.rng.random()
-        return post.created_at + int(delay * 1000) * 1000
+        return created_at(post) + int(delay * 1000) * 1000
 
     def _reactions(self) -> Iterator[Event]:
         rng, bang = self.rng, self.named["bang"]

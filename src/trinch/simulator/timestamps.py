@@ -3,10 +3,18 @@
 from functools import lru_cache
 from time import gmtime, strftime
 
+from trinch.posts.schema import Post
+
 
 @lru_cache(maxsize=8_192)
 def _second(seconds: int) -> str:
     return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+
+
+def created_at(post: Post) -> int:
+    """When a simulated post was made; every one has a time."""
+    assert post.created_at is not None
+    return post.created_at
 
 
 def rfc3339_ms(at: int) -> str:

@@ -23,7 +23,7 @@ from trinch.posts.schema import (
 )
 from trinch.simulator.marks import SHOWN_LINK, TAG
 from trinch.simulator.network_ids import cid, tid
-from trinch.simulator.timestamps import rfc3339_ms, rfc3339_us
+from trinch.simulator.timestamps import created_at, rfc3339_ms, rfc3339_us
 
 _V2 = "network.bsky.jetstream.subscribeEvents#"
 _FACET = "app.bsky.richtext.facet#"
@@ -96,7 +96,7 @@ class JetstreamFrames:
 def _record(post: Post) -> dict[str, Any]:
     record: dict[str, Any] = {
         "$type": "app.bsky.feed.post",
-        "createdAt": rfc3339_ms(post.created_at),
+        "createdAt": rfc3339_ms(created_at(post)),
         "langs": [post.lang],
         "text": post.text,
     }

@@ -24,7 +24,7 @@ from trinch.posts.schema import (
 )
 from trinch.simulator.marks import MENTION, SHORT_LINK, TAG
 from trinch.simulator.people import Crowd, Person
-from trinch.simulator.timestamps import rfc3339_ms
+from trinch.simulator.timestamps import created_at, rfc3339_ms
 
 _REMEMBERED = 20_000
 _HALF_HOUR = 1_800_000_000
@@ -87,11 +87,11 @@ class XLines:
         data: dict[str, Any] = {
             "author_id": post.author_id,
             "conversation_id": post.conversation_id,
-            "created_at": rfc3339_ms(post.created_at),
+            "created_at": rfc3339_ms(created_at(post)),
             "edit_controls": {
                 "edits_remaining": str(5 - len(replaces)),
                 "is_edit_eligible": not post.reply_to,
-                "editable_until": rfc3339_ms(post.created_at + _HALF_HOUR),
+                "editable_until": rfc3339_ms(created_at(post) + _HALF_HOUR),
             },
             "edit_history_tweet_ids": [*replaces, post.id],
             "id": post.id,

@@ -69,7 +69,7 @@ def _event(entry: Any, feed: Any, home: str) -> Event | None:
     if not whole:
         return None
     parsed = entry.get("published_parsed") or entry.get("updated_parsed")
-    created_at = times.now() if parsed is None else timegm(parsed) * 1_000_000
+    created_at = None if parsed is None else timegm(parsed) * 1_000_000
     media = [
         kind
         for one in entry.get("enclosures") or ()
@@ -90,7 +90,7 @@ def _event(entry: Any, feed: Any, home: str) -> Event | None:
         media=tuple(dict.fromkeys(media)),
         tags=tuple([tag.get("term") for tag in entry.get("tags") or () if tag.get("term")]),
     )
-    return Created(at=created_at, network="feed", post=post)
+    return Created(at=times.now() if created_at is None else created_at, network="feed", post=post)
 
 
 _MEDIA = {"image": "image", "video": "video", "audio": "audio"}

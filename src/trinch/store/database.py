@@ -56,6 +56,19 @@ def identity(db: sqlite3.Connection) -> str:
     return str(row[0]) if row else ""
 
 
+def explain(error: sqlite3.Error) -> str:
+    """What an error of SQLite means for the user of a store, and what to do."""
+    match getattr(error, "sqlite_errorcode", 0) & 0xFF:
+        case sqlite3.SQLITE_READONLY:
+            return "the store is in a folder that cannot be written. Nothing was changed"
+        case sqlite3.SQLITE_FULL:
+            return "the disk is full. What was acknowledged is stored; free some space, then run the same command again"
+        case sqlite3.SQLITE_BUSY:
+            return "another process kept the store in use for a minute. Nothing was changed; try again"
+        case _:
+            return f"the store cannot be read or written: {error}; `trinch check` says what is damaged and what to do"
+
+
 def _is_writable(path: Path) -> bool:
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
 

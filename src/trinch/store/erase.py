@@ -4,8 +4,6 @@ Deleting a post hides it and empties its body at once. Its words then remain in 
 bytes in the write-ahead log, until both are rewritten; that is what this module makes happen and proves.
 """
 
-import base64
-import binascii
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,37 +13,18 @@ import msgspec
 from trinch.posts.schema import Deleted, Post
 from trinch.posts.text import tokens
 from trinch.posts.times import iso, now
-from trinch.store import indexer
+from trinch.store import indexer, rejects
 from trinch.store.apply_events import key_of
+from trinch.store.certificates import Certificate, keep
 from trinch.store.database import StoreError
 from trinch.store.log import Version
 from trinch.store.query import Has, Node, normalized, parse, wanted_words
 from trinch.store.query_eval import Candidate, matches
+from trinch.store.rejects import REJECTED
 from trinch.store.store import Store
-from trinch.store.writer import REJECTED
-
-CERTIFICATES = "erasures.jsonl"
-"""File name of the certificates inside the folder of a store."""
 
 WAIT = 600.0
 """Seconds to wait for the process that writes the index, or that reads the log."""
-
-
-class Certificate(msgspec.Struct):
-    """What was erased, when, and how that was verified."""
-
-    requested: str
-    at: str
-    dry_run: bool = False
-    ids: list[str] = []
-    """Network and id of each post."""
-    versions: int = 0
-    rejected_lines: int = 0
-    seconds: float = 0.0
-    files_searched: int = 0
-    bytes_searched: int = 0
-    files_with_text: list[str] = []
-    """Files of the folder that still contain the text of an erased post; empty is the proof."""
 
 
 def erase(
@@ -76,12 +55,11 @@ def erase(
     store.log.append([Deleted(at=now(), network=network, id=one) for network, one in keys])
     if author:
         store.log.erase_handles({key_of(v.post.network, v.post.author_id) for v in found})
-    _purge(store)
     certificate.rejected_lines = _erase_rejected(store.data / REJECTED, id, author, query, found)
+    purge(store, [version.seq for version in found] or None)  # none: perhaps an earlier run was cut short
     _verify(certificate, store.data, [version.post for version in found])
     certificate.seconds = round(time.monotonic() - started, 3)
-    with (store.data / CERTIFICATES).open("ab") as file:
-        file.write(msgspec.json.encode(_without_request_text(certificate)) + b"\n")
+    keep(store.data, _without_request_text(certificate))
     return certificate
 
 
@@ -108,10 +86,13 @@ def _versions(store: Store, id: str, author: str, query: str) -> list[Version]:
     return list({version.seq: version for version in found}.values())
 
 
-def _purge(store: Store) -> None:
-    """Remove deleted posts from the index files and the write-ahead log, here or in the process that writes them."""
+def purge(store: Store, seqs: Sequence[int] | None = None) -> None:
+    """Remove erased posts from the index files and the write-ahead log, here or in the process that writes them.
+
+    `seqs`: their positions; None: all, after applying the rules of retention. Raises StoreError if others keep the
+    files in use for too long."""
     deadline = time.monotonic() + WAIT
-    indexer.request_purge(store.data)
+    indexer.request_purge(store.data, seqs)
     while not indexer.purge_if_requested(store.log, store.index, store.data):
         if time.monotonic() > deadline:
             raise StoreError(
@@ -130,36 +111,16 @@ def _purge(store: Store) -> None:
 
 def _erase_rejected(path: Path, id: str, author: str, query: str, found: Sequence[Version]) -> int:
     """Remove from the rejected input every line that contains an erased id, author, text or all words asked for."""
-    if not path.exists():
-        return 0
     needles = {version.post.id for version in found} | {version.post.text for version in found}
     needles |= {id.partition(":")[2] or id, author.removeprefix("@")}
     lowered = {needle.lower() for needle in needles if needle}
     words = set(wanted_words(normalized(parse(query)))) if query else set()
-    kept, removed = [], 0
-    for line in path.read_bytes().splitlines(keepends=True):
-        text = _readable(line).lower()
-        if any(needle in text for needle in lowered) or (words and words <= set(tokens(text))):
-            removed += 1
-        else:
-            kept.append(line)
-    if removed:
-        temporary = path.with_suffix(".new")
-        temporary.write_bytes(b"".join(kept))
-        temporary.replace(path)
-    return removed
 
+    def concerns(text: str) -> bool:
+        folded = text.lower()
+        return any(needle in folded for needle in lowered) or bool(words and words <= set(tokens(folded)))
 
-def _readable(line: bytes) -> str:
-    """A rejected line with its raw input decoded, escapes included."""
-    try:
-        record = msgspec.json.decode(line, type=dict[str, str | int | None])
-        raw = str(record.get("raw") or "")
-        raw += base64.b64decode(str(record.get("raw_base64") or "")).decode(errors="replace")
-    except (msgspec.DecodeError, binascii.Error):
-        return line.decode(errors="replace")
-    unescaped = raw.encode("ascii", "backslashreplace").decode("unicode_escape", errors="replace")
-    return f"{raw}\n{unescaped}"
+    return rejects.erase_lines(path, concerns)
 
 
 def _verify(certificate: Certificate, folder: Path, posts: Iterable[Post]) -> None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from trinch.posts.schema import Post
 
 _HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)?(?:[^/@?#]*@)?([^/:?#]+)", re.ASCII)
+_MENTION = re.compile(r"(?<![a-z0-9_!#$%&*@＠])[@＠]([a-z0-9_.-]*[a-z0-9_])", re.ASCII | re.IGNORECASE)
+"""Handles are ASCII; behind these characters `@` begins none (twitter-text, `validMentionPrecedingChars`)."""
 _PARTS = re.compile(r"[^\w.%-]+|[_]")
 _HOST_LENGTH, _LABELS = 253, 10
 """Characters of a host name (RFC 1035), and its parts that are indexed, the last ones."""
@@ -29,6 +31,7 @@ def facets(post: Post) -> list[str]:
         *_links(post),
         *_text_kinds(post),
         *_counts(post),
+        *(["is:undated"] if post.created_at is None else []),
     ]
 
 
@@ -78,7 +81,7 @@ def _text_kinds(post: Post) -> Iterator[str]:
         yield "is:hashtags"
     if "$" in post.text:
         yield "is:cashtags"
-    if post.mentions or "@" in post.text:
+    if post.mentions or "@" in post.text or "＠" in post.text:
         yield "is:mentions"
         for name in mentions(post):
             yield f"mention:{name.lower()}"
@@ -94,7 +97,7 @@ def _counts(post: Post) -> Iterator[str]:
 
 def mentions(post: Post) -> set[str]:
     """Mentioned handles, lower-case: those the source lists and those in the text."""
-    written = re.findall(r"(?<!\w)@([\w.-]*\w)", post.text)
+    written = _MENTION.findall(post.text)
     return {name.lower() for name in (*post.mentions, *written)}
 
 

@@ -14,14 +14,19 @@ import sys
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from trinch.errors import TrinchError
 from trinch.posts.schema import AccountGone, Created, Edited
+from trinch.posts.times import now
+from trinch.store import rejects, retention
 from trinch.store.database import DATABASE, StoreError
 from trinch.store.log import Entry, Log
+from trinch.store.rejects import REJECTED
 from trinch.store.text_index import INDEX, TextIndex
 
 BATCH = 4000
@@ -34,11 +39,15 @@ IDLE = 0.02
 _logger = logging.getLogger(__name__)
 
 
-PURGE_EVERY = 20 * 3600
-"""Seconds after which deleted posts are removed from the files of a running index: within a day of their event."""
+PURGE_EVERY = 20 * 3600 * 1_000_000
+"""Microseconds after which deleted posts are removed from the files of a running index: within a day of their event."""
 
-_REQUEST = "purge"
-"""File in the folder of the index that asks its writer to purge now."""
+_REQUEST, _TAKEN = "purge", "purge.taken"
+"""Files in the folder of the index: what its writer is asked to purge, and the requests that it is at work on. A line
+is a JSON list of positions in the log, or `null` for the whole round that is due once a day."""
+
+_PURGED = "purged"
+"""File in the folder of the index: position of the log and time of the last purge."""
 
 
 class IndexerStopped(TrinchError, ChildProcessError):
@@ -121,15 +130,16 @@ def follow(data: Path, stop: threading.Event) -> None:
     """Keep the index level until `stop` is set, then up to the end of the log; wait for another writer's turn."""
     log, index = Log(data / DATABASE), TextIndex(data / INDEX)
     if _wait_to_write(log, index, stop):
-        position, purged = _start(log, index), time.monotonic()
+        position = _start(log, index)
         while not stop.is_set():
             following = step(log, index, position)
             if following == position:
                 if log.last_seq < position:  # a backup was restored
                     following = _start(log, index)
-                purged = _maintain(log, index, data, purged)
                 time.sleep(IDLE)
             position = following
+            if is_purge_due(data):
+                position = _purge(log, index, data, position)
         last = log.last_seq
         while position < last:
             position = step(log, index, position)
@@ -137,39 +147,95 @@ def follow(data: Path, stop: threading.Event) -> None:
     log.close()
 
 
-def request_purge(data: Path) -> None:
-    """Ask whoever writes the index to remove deleted posts from its files now."""
-    (data / INDEX / _REQUEST).touch()
+def request_purge(data: Path, seqs: Sequence[int] | None = None) -> None:
+    """Ask whoever writes the index to remove erased posts (None: all, and what retention does not keep) from its files
+    now. `seqs`: their positions in the log."""
+    with (data / INDEX / _REQUEST).open("ab") as file:
+        file.write(msgspec.json.encode(seqs) + b"\n")
 
 
 def purge_if_requested(log: Log, index: TextIndex, data: Path) -> bool:
     """Purge if that is requested and no other process is the writer. Returns whether no request is left."""
-    request = data / INDEX / _REQUEST
-    if request.exists() and index.try_write():
-        position = _start(log, index)
-        while (following := step(log, index, position)) != position:
-            position = following
-        index.purge(log.versions)
-        request.unlink(missing_ok=True)
+    folder = data / INDEX
+
+    def is_pending() -> bool:
+        return (folder / _REQUEST).exists() or (folder / _TAKEN).exists()
+
+    if is_pending() and index.try_write():
+        _purge(log, index, data, _start(log, index))
         index.close()
-    return not request.exists()
+    return not is_pending()
 
 
-def _maintain(log: Log, index: TextIndex, data: Path, purged: float) -> float:
-    """What a running indexer does when it is idle: purge when asked to, and once in PURGE_EVERY.
+def is_purge_due(data: Path) -> bool:
+    """Whether a purge is requested, or the last round is longer ago than PURGE_EVERY, over restarts."""
+    return any((data / INDEX / name).exists() for name in (_REQUEST, _TAKEN)) or _is_round_due(data)
 
-    Returns the time of the last purge."""
-    request = data / INDEX / _REQUEST
-    if request.exists() or time.monotonic() - purged > PURGE_EVERY:
-        index.purge(log.versions)
-        log.checkpoint()
-        request.unlink(missing_ok=True)
-        return time.monotonic()
-    return purged
+
+def _is_round_due(data: Path) -> bool:
+    path = data / INDEX / _PURGED
+    try:
+        return now() - int(path.read_text().split()[1]) > PURGE_EVERY
+    except (FileNotFoundError, ValueError, IndexError):
+        path.write_text(f"0 {now()}")  # a new index has nothing to purge
+        return False
+
+
+def _purge(log: Log, index: TextIndex, data: Path, position: int) -> int:
+    """Remove what was erased from the files of the store: what was asked for, or all. Returns the new position."""
+    wanted = _take_requests(data / INDEX)
+    if wanted is None or _is_round_due(data):
+        return _purge_all(log, index, data, position)
+    position = _level(log, index, position)
+    index.purge(log.versions, wanted)
+    log.checkpoint()
+    (data / INDEX / _TAKEN).unlink(missing_ok=True)
+    return position
+
+
+def _take_requests(folder: Path) -> set[int] | None:
+    """The positions that were asked for; None for all. New requests wait for the next time."""
+    taken = folder / _TAKEN
+    if not taken.exists() and (folder / _REQUEST).exists():
+        (folder / _REQUEST).rename(taken)
+    wanted: set[int] = set()
+    for line in taken.read_bytes().splitlines() if taken.exists() else []:
+        seqs = msgspec.json.decode(line, type=list[int] | None)
+        if seqs is None:
+            return None
+        wanted.update(seqs)
+    return wanted
+
+
+def _purge_all(log: Log, index: TextIndex, data: Path, position: int) -> int:
+    """The daily round: retention, the index files, the rejected input, the write-ahead log. The new position."""
+    try:
+        retention.apply(log, index, data)
+    except TrinchError as error:
+        _logger.error("%s", error)
+    position = _level(log, index, position)
+    index.purge(log.versions)
+    path = data / INDEX / _PURGED
+    before = int(path.read_text().split()[0]) if path.exists() else 0
+    rejects.erase_ids(data / REJECTED, lambda: log.deleted_after(before))
+    log.checkpoint()
+    path.write_text(f"{position} {now()}")
+    (data / INDEX / _TAKEN).unlink(missing_ok=True)
+    return position
+
+
+def _level(log: Log, index: TextIndex, position: int) -> int:
+    """Index what is left of the log; the new position."""
+    while (following := step(log, index, position)) != position:
+        position = following
+    return position
 
 
 def _wait_to_write(log: Log, index: TextIndex, stop: threading.Event) -> bool:
-    """Become the writer. False if `stop` was set meanwhile and the present writer did all the work."""
+    """Become the writer. False if `stop` was set meanwhile and the present writer did all the work, or nobody can."""
+    if index.is_read_only:
+        stop.wait()
+        return False
     while not index.try_write():
         if stop.wait(0.5):
             last = log.last_seq

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trinch.posts.schema import Created, Edited, Event, Post
+from trinch.posts.schema import AccountGone, Created, Deleted, Edited, Event, Post
 from trinch.posts.times import now
 from trinch.store import database, families
 from trinch.store.apply_events import EventApplier, key_of
@@ -43,9 +43,10 @@ class Entry(NamedTuple):
     seq: int
     at: int
     event: Event | None
-    """None if erased since."""
+    """None if erased since, and for a removal by retention."""
     refs: tuple[int, ...]
-    """Positions of the posts that it erased or whose counts it changed; its own where counts were known before."""
+    """Positions of the posts that it erased or whose counts it changed; its own where counts were known before. Of an
+    entry without event: its own, or those of posts that retention removed."""
 
 
 class Version(NamedTuple):
@@ -114,6 +115,40 @@ class Log:
                 )
                 self._db.execute("DELETE FROM handles WHERE key = ?", (account,))
 
+    def drop(self, seqs: Sequence[int]) -> int:
+        """Remove versions of posts at some positions from the log and the state tables, without barring their ids.
+
+        An entry without an event that refers to them tells the consumers of the log. Returns how many there were."""
+        with self._transaction():
+            found = self._stored(seqs)
+            roots, _ = self._names(found)
+            for seq, root in roots.items():
+                self._db.execute("DELETE FROM events WHERE seq = ?", (seq,))
+                self._db.execute("DELETE FROM superseded WHERE seq = ?", (seq,))
+                if self._db.execute("DELETE FROM posts WHERE key = ? AND seq = ?", (root, seq)).rowcount:
+                    self._db.execute("DELETE FROM counts WHERE key = ?", (root,))
+            if found:
+                self._append_entry(sorted(found))
+        return len(found)
+
+    def _append_entry(self, refs: Sequence[int]) -> None:
+        """Append an entry without an event."""
+        seq, clock = self.last_seq + 1, now()
+        row = (seq, clock, msgspec.json.encode(refs).decode())
+        self._db.execute("INSERT INTO events (seq, at, refs) VALUES (?, ?, ?)", row)
+        self._db.execute("INSERT INTO commits VALUES (?, ?)", (seq, clock))
+
+    def drop_counts(self, last: int) -> None:
+        """Remove what changed counts, and what was erased, up to a position; the counts themselves stay."""
+        with self._transaction():
+            kinds = [f'{{"kind":"{kind}"'.encode() for kind in ("counts_changed", "reacted", "unreacted")]
+            same = " OR ".join("substr(body, 1, ?) = ?" for _ in kinds)
+            values = [value for kind in kinds for value in (len(kind), kind)]
+            end = min(last, self.last_seq - 1)  # the newest position must stay: it is never given again
+            self._db.execute(
+                f"DELETE FROM events WHERE seq <= ? AND (body IS NULL OR {same})", (end, *values)
+            )
+
     def checkpoint(self) -> bool:
         """Merge the write-ahead log into the file and empty it; erased bytes are then in neither.
 
@@ -134,6 +169,61 @@ class Log:
             raise
 
     # ------------------------------------------------------------------ reading
+
+    @property
+    def bytes_used(self) -> int:
+        """Bytes of the file that hold something; what was freed is used again before the file grows."""
+        pages, free, size = (
+            self._db.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("page_count", "freelist_count", "page_size")
+        )
+        return int((pages - free) * size)
+
+    def last_seq_before(self, moment: int) -> int:
+        """Position of the last event that was acknowledged before a time; 0 if there is none."""
+        sql = "SELECT coalesce(max(last_seq), 0) FROM commits WHERE at < ?"
+        return int(self._db.execute(sql, (moment,)).fetchone()[0])
+
+    def posts_through(self, last: int) -> list[int]:
+        """Positions of all stored versions of posts up to a position, in order."""
+        rows = self._db.execute(
+            "SELECT seq FROM posts WHERE seq <= ?1 UNION SELECT seq FROM superseded WHERE seq <= ?1 ORDER BY 1",
+            (last,),
+        )
+        return [row[0] for row in rows]
+
+    def hidden_through(self, last: int) -> tuple[list[int], list[tuple[str, str]]]:
+        """What events up to a position hid and nothing showed since: positions of posts, and accounts as (network,
+        author id). Posts that are hidden until their newer version arrives are not among them."""
+        roots = [
+            row[0]
+            for row in self._db.execute(
+                "SELECT DISTINCT root FROM hidden h WHERE hide AND reason <> 'edited' AND seq <= ? AND NOT EXISTS"
+                " (SELECT 1 FROM hidden WHERE (root, key, reason) = (h.root, h.key, h.reason) AND seq > h.seq)",
+                (last,),
+            )
+        ]
+        accounts = self._db.execute(
+            "SELECT DISTINCT key FROM accounts_hidden h WHERE hide AND seq <= ? AND NOT EXISTS"
+            " (SELECT 1 FROM accounts_hidden WHERE (key, reason) = (h.key, h.reason) AND seq > h.seq)",
+            (last,),
+        )
+        named = [
+            (network, author_id) for (key,) in accounts for network, _, author_id in [key.partition(":")]
+        ]
+        return families.positions(self._db, roots), named
+
+    def deleted_after(self, seq: int) -> set[str]:
+        """Ids of the posts and of the accounts that were deleted behind a position."""
+        kinds = [f'{{"kind":"{kind}"'.encode() for kind in ("deleted", "account_gone")]
+        rows = self._db.execute(
+            "SELECT body FROM events WHERE seq > ? AND (substr(body, 1, ?) = ? OR substr(body, 1, ?) = ?)",
+            (seq, *(value for kind in kinds for value in (len(kind), kind))),
+        )
+        events = [_decode(body) for (body,) in rows]
+        return {e.id for e in events if isinstance(e, Deleted)} | {
+            e.author_id for e in events if isinstance(e, AccountGone)
+        }
 
     @property
     def last_seq(self) -> int:

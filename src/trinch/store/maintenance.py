@@ -16,8 +16,8 @@ from trinch.posts.times import now
 from trinch.store import indexer
 from trinch.store.database import DATABASE, SCHEMA_VERSION, StoreError
 from trinch.store.log import Log
+from trinch.store.rejects import REJECTED
 from trinch.store.text_index import FORMAT, INDEX, TextIndex, read_owner, read_position
-from trinch.store.writer import REJECTED
 
 _FOOTER_MAGIC = 1337
 """Last four bytes of every tantivy file (tantivy, src/directory/footer.rs); before them the footer's length."""
@@ -70,12 +70,13 @@ def check(data: Path) -> Report:
                 report.problems.append(Problem(DATABASE, what, "upgrade Trinch; nothing was changed"))
                 return report
             identity = _check_log(db, report, version)
+            last = int(db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])
         finally:
             db.close()
     except sqlite3.Error as error:
         report.problems.append(Problem(DATABASE, f"damaged ({error})", _REPAIR))
         return report
-    _check_index(data / INDEX, identity, report)
+    _check_index(data / INDEX, identity, last, report)
     return report
 
 
@@ -109,7 +110,9 @@ def _check_log(db: sqlite3.Connection, report: Report, version: int) -> str:
     return row[0] if row else ""
 
 
-def _check_index(folder: Path, identity: str, report: Report) -> None:
+def _check_index(folder: Path, identity: str, last: int, report: Report) -> None:
+    """`last`: position of the newest event of the log."""
+
     def problem(file: str, what: str) -> None:
         report.problems.append(Problem(f"{INDEX}/{file}", what, _REBUILD))
 
@@ -119,7 +122,7 @@ def _check_index(folder: Path, identity: str, report: Report) -> None:
     version, owner = read_owner(folder)
     if (version, owner) != (FORMAT, identity):
         problem("owner", "the index was built from another log, or by another release")
-    if read_position(folder) > report.events:
+    if read_position(folder) > last:
         problem("position", "the index is ahead of the log")
     try:
         meta = msgspec.json.decode((folder / "meta.json").read_bytes())
@@ -132,7 +135,7 @@ def _check_index(folder: Path, identity: str, report: Report) -> None:
     report.indexed = sum(docs - (deletes or {}).get("num_deleted_docs", 0) for _, docs, deletes in segments)
     for name, what in _bad_segment_files(folder, segments):
         problem(name, what)
-    level = read_position(folder) == report.events
+    level = read_position(folder) == last
     if level and not report.problems and report.indexed != report.posts:
         problem("meta.json", f"holds {report.indexed:,} posts, the log {report.posts:,}")
 
@@ -194,6 +197,8 @@ def rebuild(data: Path) -> int:
     folder = data / INDEX
     log = Log(data / DATABASE)
     index = TextIndex(folder)
+    if index.is_read_only:
+        raise StoreError(f"{folder} cannot be written. Nothing was changed")
     if not index.try_write():
         raise StoreError(f"another process is writing the index in {folder}: end it, then try again")
     index.clear()

@@ -7,6 +7,8 @@
     lang: filter: is: has: · min_faves: min_retweets: min_replies: (-min_…: at most)
     conversation_id: quoted_tweet_id: url:
 
+What X's search box would not read as an operator or a phrase is words: `re:Invent`, `6" pipe`; `parse_with_hints` says so.
+
 Boundaries as on X: `since` inclusive, `until` exclusive, `since_id` exclusive, `max_id` inclusive.
 """
 
@@ -17,7 +19,8 @@ from typing import TypeAlias
 
 from trinch.errors import TrinchError
 from trinch.posts.text import tokens
-from trinch.posts.times import LATEST, SNOWFLAKE_EPOCH_MS
+from trinch.posts.times import LATEST
+from trinch.posts.wire import language
 
 MAX_LENGTH = 4096
 """Characters of a query."""
@@ -80,6 +83,14 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True)
+class Ids:
+    """With an id that is a number, after < id <= upto; None is open."""
+
+    after: int | None = None
+    upto: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     item: "Node"
 
@@ -94,7 +105,7 @@ class Or:
     items: tuple["Node", ...]
 
 
-Node: TypeAlias = Words | Phrase | Has | AtLeast | Between | Not | And | Or
+Node: TypeAlias = Words | Phrase | Has | AtLeast | Between | Ids | Not | And | Or
 
 FILTERS = {
     "links": "links",
@@ -119,6 +130,7 @@ FILTERS = {
     "verified": "verified",
     "safe": "safe",
     "has_engagement": "engagement",
+    "undated": "undated",
 }
 """The values of filter:, is: and has:, and the facet that each asks for."""
 
@@ -161,12 +173,16 @@ _UNSUPPORTED = (
     "context",
     "entity",
 )
+_QUOTES = '"“”„‟«»＂「」『』〝〞'
+"""Marks around a phrase, in whatever order: languages differ in which of them open and which close."""
+
 _TOKEN = re.compile(
-    r"""\s*(?:
+    rf"""\s*(?:
         (?P<open>\() | (?P<close>\)) | (?P<or>OR(?=[\s()]|$)) | (?P<and>AND(?=[\s()]|$)) |
-        (?P<sign>-(?=[^\s])) | (?P<plus>\+(?=[^\s"()])) | (?P<quote>["“”]) |
+        (?P<sign>-(?=[^\s])) | (?P<plus>\+(?=[^\s(){_QUOTES}])) |
+        (?P<quote>[{_QUOTES}]) (?: (?P<phrase>[^{_QUOTES}]*)[{_QUOTES}] )? |
         (?P<op>[A-Za-z_]+):(?P<value>"[^"]*"|[^\s()"]*) |
-        (?P<word>[^\s()"“”]+)
+        (?P<word>[^\s(){_QUOTES}][^\s()„«「『〝]*)
     )""",
     re.VERBOSE,
 )
@@ -177,6 +193,12 @@ _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 def parse(query: str) -> Node:
     """The tree of a query; an empty query is an empty And. Raises QueryError."""
     return _Parser(query).parse()
+
+
+def parse_with_hints(query: str) -> tuple[Node, list[str]]:
+    """The tree of a query, and for each part that was taken for words although it looks like more, a sentence."""
+    parser = _Parser(query)
+    return parser.parse(), parser.hints
 
 
 def normalized(node: Node) -> Node:
@@ -241,6 +263,7 @@ class _Parser:
         if len(query) > MAX_LENGTH:
             raise QueryError(f"the query is longer than {MAX_LENGTH} characters", query[:80] + "…", 80)
         self._query, self._at, self._depth = query, 0, 0
+        self.hints: list[str] = []
 
     def _fail(self, reason: str, position: int) -> QueryError:
         return QueryError(reason, self._query, position)
@@ -291,11 +314,11 @@ class _Parser:
         if token["open"]:
             return self._group(token.start("open"))
         if token["quote"]:
-            return self._phrase(token.start("quote"))
+            return self._phrase(token)
         if token["op"] is not None:
             return self._operator(token)
-        text = token["word"]
-        return Has("mention", text[1:].lower()) if text.startswith("@") and len(text) > 1 else Words(text)
+        handle = _HANDLE(token["word"])
+        return Has("mention", handle[1].lower()) if handle else Words(token["word"])
 
     def _exact(self) -> Node:
         word = self._next()
@@ -326,30 +349,27 @@ class _Parser:
         self._depth -= 1
         return node
 
-    def _phrase(self, position: int) -> Node:
-        end = re.compile('["“”]').search(self._query, self._at)
-        if end is None:
-            raise self._fail("this quotation mark is never closed", position)
-        text = self._query[self._at : end.start()]
-        self._at = end.end()
-        return Phrase(text)
+    def _phrase(self, token: re.Match[str]) -> Node | None:
+        if token["phrase"] is not None:
+            return Phrase(token["phrase"])
+        self.hints.append(
+            f"the quotation mark at character {token.start('quote') + 1} is never closed: it is ignored"
+        )
+        return None
 
     def _operator(self, token: re.Match[str]) -> Node | None:
         name, position = token["op"].lower(), token.start("op")
         value = token["value"].strip('"')
         if value.startswith("//"):  # a link, not an operator
             return Has("url", token.group().strip().lower())
-        if name in _UNSUPPORTED:
+        if name in _UNSUPPORTED and value:
             raise self._fail(
                 f"{name}: is not supported: the stored posts do not contain what it asks for", position
             )
         if name not in OPERATORS:
-            if not value:
-                return Words(token["op"])
-            known = ", ".join(f"{known}:" for known in OPERATORS)
-            raise self._fail(
-                f"unknown operator {name}: (known: {known}; quote the words to search them)", position
-            )
+            if value:
+                self.hints.append(f"{name}: is no operator: {token.group().strip()} is searched as words")
+            return Words(f"{token['op']} {value}".strip())
         if not value:
             raise self._fail(f"{name}: needs a value right behind it", position)
         try:
@@ -359,7 +379,7 @@ class _Parser:
 
     def _known(self, name: str, value: str) -> Node | None:
         if name in _VALUES:
-            value = value.lower() if name != "lang" else value.lower().split("-")[0]
+            value = _language(value) if name == "lang" else value.lower()
             return Has(_VALUES[name], value.removeprefix("@") if name in ("from", "to") else value)
         if name in _COUNTS:
             return AtLeast(_COUNTS[name], _number(value))
@@ -369,19 +389,31 @@ class _Parser:
             return Has("is", FILTERS[value.lower()])
         if name == "include":
             return None  # on X this lifts a default exclusion of reposts; here nothing is excluded
-        if name == "within_time":
-            match = _DURATION.match(value)
-            if not match:
-                raise ValueError(f"cannot read {value!r}; write 2d, 3h, 5m or 30s")
-            return Between(last=min(int(match[1]) * _SECONDS[match[2]] * 1_000_000, LATEST))
-        if name in ("since_time", "until_time"):
-            moment = _number(value) * 1_000_000
-        elif name in ("since_id", "max_id"):
-            moment = ((_number(value) >> 22) + SNOWFLAKE_EPOCH_MS + 1) * 1000
-        else:
-            moment = parse_time(value)
-        moment = min(moment, LATEST)
-        return Between(start=moment) if name.startswith("since") else Between(end=moment)
+        return _range(name, value)
+
+
+def _range(name: str, value: str) -> Node:
+    """The node of an operator of time, or of `since_id:` and `max_id:`. Raises ValueError."""
+    if name in ("since_id", "max_id"):
+        number = _number(value)
+        return Ids(after=number) if name == "since_id" else Ids(upto=number)
+    if name == "within_time":
+        match = _DURATION.match(value)
+        if not match:
+            raise ValueError(f"cannot read {value!r}; write 2d, 3h, 5m or 30s")
+        return Between(last=min(int(match[1]) * _SECONDS[match[2]] * 1_000_000, LATEST))
+    moment = _number(value) * 1_000_000 if name.endswith("_time") else parse_time(value)
+    moment = min(moment, LATEST)
+    return Between(start=moment) if name.startswith("since") else Between(end=moment)
+
+
+_HANDLE = re.compile(r"[@＠]([a-z0-9_.-]*[a-z0-9_])[^\w]*", re.ASCII | re.IGNORECASE).fullmatch
+
+
+def _language(value: str) -> str:
+    """The code under which posts are stored; also for codes that X writes otherwise (`in`, `iw`)."""
+    code = language(value)
+    return value.lower() if code == "und" and not value.lower().startswith(("und", "q", "zxx")) else code
 
 
 def _number(value: str) -> int:

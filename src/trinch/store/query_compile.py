@@ -12,9 +12,10 @@ from tantivy import FieldType, Occur, Query
 
 from trinch.posts.near_duplicates import sketch
 from trinch.posts.text import STEMMED, phrase_terms, query_terms, stem, tokens
+from trinch.posts.times import EARLIEST
 from trinch.store.facets import level_terms, wanted_url_terms
-from trinch.store.query import And, AtLeast, Between, Has, Node, Not, Or, Phrase, Words
-from trinch.store.query_eval import bounds
+from trinch.store.query import And, AtLeast, Between, Has, Ids, Node, Not, Or, Phrase, Words
+from trinch.store.query_eval import MAX_NUMBER, bounds
 
 
 class Lookups(Protocol):
@@ -45,7 +46,10 @@ class QueryCompiler:
                 return self._text(node, text)
             case Between():
                 start, end = bounds(node, as_of)
-                return self.posted(start, None if end is None else end - 1)
+                # Without a start too, so that undated posts are left out.
+                return self.posted(EARLIEST if start is None else start, None if end is None else end - 1)
+            case Ids(after, upto):
+                return self._numbered(None if after is None else after + 1, upto)
             case AtLeast(count, n):
                 return all_of([self.facet(term) for term in level_terms(count, n)])
             case Has(field, value):
@@ -54,7 +58,7 @@ class QueryCompiler:
     def _text(self, node: Words | Phrase, text: str) -> Query | None:
         words = tokens(text)
         if isinstance(node, Words) and len(words) == 1:
-            return best_of([self._term(term) for term in query_terms(words[0])])
+            return best_of([self._term(term) for term in (*query_terms(words[0]), f"#{words[0]}")])
         return self._sequences(text)
 
     def _has(self, field: str, value: str, lookups: Lookups) -> Query | None:
@@ -75,7 +79,7 @@ class QueryCompiler:
         match item:
             case Has("is", "engagement" | "self_thread"):
                 return None  # the index knows these as of now; as of another time they may be untrue
-            case Between() | Has("lang" | "is" | "quoted"):
+            case Between() | Ids() | Has("lang" | "is" | "quoted"):
                 excluded = self.compile(item, as_of, lookups)
             case Words(text) if len(words := tokens(text)) == 1:
                 excluded = self._containing(words[0])
@@ -94,9 +98,22 @@ class QueryCompiler:
         return Query.const_score_query(Query.term_query(self._schema, "facets", value, "basic"), 0.0)
 
     def posted(self, first: int | None, last: int | None) -> Query:
-        """Posts of a time, both ends included; None is open."""
+        """Posts of a time, both ends included; None is open, and includes undated posts before every other."""
         return Query.const_score_query(
             Query.range_query(self._schema, "at", FieldType.Integer, first, last), 0.0
+        )
+
+    def _numbered(self, first: int | None, last: int | None) -> Query:
+        """Posts whose id is a number in a range, both ends included."""
+        first, last = max(first or 0, 0), MAX_NUMBER if last is None else min(last, MAX_NUMBER)
+        return Query.const_score_query(
+            Query.range_query(self._schema, "number", FieldType.Integer, min(first, MAX_NUMBER), last), 0.0
+        )
+
+    def stored(self, first: int, last: int) -> Query:
+        """Posts at positions of the log, both ends included; adds nothing to the score."""
+        return Query.const_score_query(
+            Query.range_query(self._schema, "seq", FieldType.Integer, first, last), 0.0
         )
 
     def before(self, seq: int) -> Query:
@@ -118,7 +135,7 @@ class QueryCompiler:
             if (form := stem(word, lang)) != word:
                 languages_of.setdefault(form, []).append(self.facet(f"lang:{lang}"))
         changed = [(Occur.MustNot, lang) for languages in languages_of.values() for lang in languages]
-        parts = [Query.boolean_query([(Occur.Must, self._term(word)), *changed])]
+        parts = [Query.boolean_query([(Occur.Must, self._term(word)), *changed]), self._term(f"#{word}")]
         for form, languages in languages_of.items():
             contained = (Occur.Must, self._term(form))
             parts.append(Query.boolean_query([contained, (Occur.Must, any_of(languages))]))

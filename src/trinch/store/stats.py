@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from trinch.store.database import DATABASE
+from trinch.store.rejects import REJECTED
 from trinch.store.store import Store
 from trinch.store.text_index import INDEX
-from trinch.store.writer import REJECTED
 
 
 class IndexState(msgspec.Struct, frozen=True):
@@ -29,7 +29,9 @@ class Stats(msgspec.Struct, frozen=True):
     networks: dict[str, int]
     languages: dict[str, int]
     days: dict[str, int]
-    """Posts by UTC day."""
+    """Posts by UTC day, without undated ones."""
+    undated: int
+    """Posts without a time."""
     cursors: dict[str, str]
     indexes: list[IndexState]
     bytes: dict[str, int]
@@ -46,6 +48,7 @@ def stats(store: Store) -> Stats:
         networks=index.breakdown("net"),
         languages=index.breakdown("lang"),
         days=index.days(),
+        undated=index.breakdown("is").get("undated", 0),
         cursors=store.log.cursors(),
         indexes=[IndexState("text", index.count(), max(0, last - position))],
         bytes=sizes(store.data),

@@ -4,8 +4,8 @@ Results are candidates of the index that are visible according to the log (as of
 exactly.
 """
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
@@ -18,9 +18,10 @@ from trinch.posts.schema import Created, Edited, Event, Post
 from trinch.posts.text import tokens
 from trinch.posts.times import now
 from trinch.store import indexer, scoring
+from trinch.store.budget import Budget
 from trinch.store.database import DATABASE
 from trinch.store.log import Appended, Log, Version
-from trinch.store.query import And, Node, normalized, parse, wanted_words
+from trinch.store.query import And, Has, Node, Not, normalized, parse, wanted_words
 from trinch.store.query_compile import all_of
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.text_index import INDEX, Found, TextIndex
@@ -35,9 +36,6 @@ CHUNK = 100
 SLICES = 24
 """Parts of a time that are sampled alike where it holds too many posts to be read."""
 
-BUDGET_MS = 300.0
-"""CPU time of one `timed_search` in milliseconds, for every thousand posts asked for or part of it."""
-
 
 class HasTerms(Protocol):
     """What is needed of a post to find its near-copies."""
@@ -49,7 +47,7 @@ class HasTerms(Protocol):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """A post found, with its time (microseconds), its position in the log and its score."""
+    """A post found, with its time (microseconds, `UNDATED` without one), its position in the log and its score."""
 
     post: Post
     at: int
@@ -71,19 +69,6 @@ class Hits(list[Hit]):
         self.partial = partial
 
 
-class _Budget:
-    """CPU time of this thread that a search may use."""
-
-    def __init__(self, milliseconds: float | None) -> None:
-        self._end = None if milliseconds is None else time.thread_time() + milliseconds / 1000
-        self.is_used_up = False
-
-    def check(self) -> bool:
-        """Whether the budget is used up; once it is, it stays so."""
-        self.is_used_up = self.is_used_up or (self._end is not None and time.thread_time() >= self._end)
-        return self.is_used_up
-
-
 class Store:
     """An open store. Use one per thread; any number of processes may have the same folder open."""
 
@@ -92,6 +77,8 @@ class Store:
         self.data = data
         self.log = Log(data / DATABASE)
         self.index = TextIndex(data / INDEX)
+        self.budget = Budget()
+        """CPU time that searches may use now; see `within`."""
 
     @classmethod
     def open(cls, data: str | Path) -> "Store":
@@ -118,6 +105,15 @@ class Store:
 
     # ------------------------------------------------------------------ searching
 
+    @contextmanager
+    def within(self, budget: Budget) -> Iterator[Budget]:
+        """Let all searches of a `with` block share a CPU budget. Where it ends, each returns what it has so far."""
+        before, self.budget = self.budget, budget
+        try:
+            yield budget
+        finally:
+            self.budget = before
+
     def search(
         self,
         query: str,
@@ -125,24 +121,24 @@ class Store:
         limit: int = 10,
         sort: str = "relevance",
         as_of: int | None = None,
-        budget_ms: float | None = None,
     ) -> Hits:
         """Posts that match a query of X's operators, best or newest first. Raises QueryError.
 
+        The newest are without undated posts; a view as of a time has those that were read until then.
         Where the query asks for no words, all matches are equal: then the best of the newest are returned.
-        `budget_ms` limits the CPU time; when it is used up, the hits so far are returned as `partial`.
         """
         node = normalized(parse(query))
-        moment = now() if as_of is None else as_of
-        budget = _Budget(budget_ms)
-        compiled = self.index.queries.compile(node, moment, self.log)
         if sort == "latest":
-            return Hits(self._hits(node, compiled, limit, True, as_of, moment, budget), budget.is_used_up)
-        words = wanted_words(node)
-        wide = max(limit, scoring.WIDE)
-        hits = self._hits(node, compiled, wide, not words, as_of, moment, budget)
-        ranked = _ranked(words, {}, hits, self.index.doc_freq, self.index.count(), moment)
-        return Hits(ranked[:limit], budget.is_used_up)
+            node = And((node, Not(Has("is", "undated"))))
+        moment = now() if as_of is None else as_of
+        with self.budget.measured() as budget:
+            compiled = self.index.queries.compile(node, moment, self.log)
+            if sort == "latest":
+                return Hits(self._hits(node, compiled, limit, True, as_of, moment), budget.is_used_up)
+            words = wanted_words(node)
+            hits = self._hits(node, compiled, max(limit, scoring.WIDE), not words, as_of, moment)
+            best = ranked(words, {}, hits, self.index.doc_freq, self.index.count(), moment)
+            return Hits(best[:limit], budget.is_used_up)
 
     def retrieve(
         self,
@@ -151,7 +147,6 @@ class Store:
         limit: int = 100,
         as_of: int | None = None,
         where: str | Node = "",
-        budget_ms: float | None = None,
     ) -> Hits:
         """Posts ranked by how well they match a free text; any of its words may be missing.
 
@@ -159,7 +154,6 @@ class Store:
         """
         node = normalized(parse(where) if isinstance(where, str) else where)
         moment = now() if as_of is None else as_of
-        budget = _Budget(budget_ms)
         words, size, df = tokens(text), self.index.count(), self.index.doc_freq
         queries = self.index.queries
         limits = [queries.compile(node, moment, self.log)]
@@ -168,21 +162,25 @@ class Store:
         def candidates(weights: dict[str, float], depth: int) -> list[Hit]:
             query = all_of([queries.weighted(weights), *(part for part in limits if part is not None)])
             found = self.index.search(query or Query.all_query(), depth)
-            return self._matching(node, found, as_of, moment, budget)
+            return self.matching(node, found, as_of, moment)
 
-        first = candidates(scoring.first_pass(words, df, size), scoring.WIDE)
-        expansion = scoring.expand(words, [hit.candidate for hit in first], df, size, moment)
-        second = candidates(scoring.second_pass(words, expansion, df, size), scoring.depth(limit))
-        return Hits(_ranked(words, expansion, second, df, size, moment)[:limit], budget.is_used_up)
+        with self.budget.measured() as budget:
+            first = candidates(scoring.first_pass(words, df, size), scoring.WIDE)
+            expansion = scoring.expand(words, [hit.candidate for hit in first], df, size, moment)
+            second = candidates(scoring.second_pass(words, expansion, df, size), scoring.depth(limit))
+            if budget.is_used_up:  # then the first pass may have found more than the second
+                second = list({hit.seq: hit for hit in (*first, *second)}.values())
+            return Hits(ranked(words, expansion, second, df, size, moment)[:limit], budget.is_used_up)
 
     def copies(self, hit: HasTerms, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
         """Reposts and near-copies of a post in the whole store, itself among them."""
-        found = self.index.search(self.index.queries.like(hit.terms), limit)
-        return [
-            other
-            for other in self._matching(And(()), found, as_of, now(), _Budget(None))
-            if other.post.id == hit.post.id or similar(hit.terms, other.terms) >= COPY
-        ]
+        with self.budget.measured():
+            found = self.index.search(self.index.queries.like(hit.terms), limit)
+            return [
+                other
+                for other in self.matching(And(()), found, as_of, now())
+                if other.post.id == hit.post.id or similar(hit.terms, other.terms) >= COPY
+            ]
 
     def versions(self, first: int, last: int, as_of: int, most: int) -> list[Version]:
         """The posts of a time (both ends included) that are visible as of a time, earliest first.
@@ -215,7 +213,6 @@ class Store:
         latest: bool,
         as_of: int | None,
         moment: int,
-        budget: _Budget,
     ) -> list[Hit]:
         """The first `limit` matches, among ever more candidates until there are enough."""
         parts = [compiled] if compiled is not None else []
@@ -227,28 +224,26 @@ class Store:
             found = self.index.search(query, depth, latest=latest)
             fresh = [candidate for candidate in found if candidate.seq not in evaluated]
             evaluated |= dict.fromkeys(candidate.seq for candidate in fresh)
-            evaluated |= {hit.seq: hit for hit in self._matching(node, fresh, as_of, moment, budget)}
+            evaluated |= {hit.seq: hit for hit in self.matching(node, fresh, as_of, moment)}
             # In the order of this search: the index may have grown since the last.
             hits = [hit for candidate in found if (hit := evaluated[candidate.seq])]
-            if len(hits) >= limit or len(found) < depth or depth >= MAX_CANDIDATES or budget.check():
+            if len(hits) >= limit or len(found) < depth or depth >= MAX_CANDIDATES or self.budget.check():
                 return hits[:limit]
             depth *= 4
 
-    def _matching(
-        self, node: Node, found: Sequence[Found], as_of: int | None, moment: int, budget: _Budget
-    ) -> list[Hit]:
+    def matching(self, node: Node, found: Sequence[Found], as_of: int | None, moment: int) -> list[Hit]:
         """The candidates that are visible and match; those so far when the budget is used up."""
         hits: list[Hit] = []
         for start in range(0, len(found), CHUNK):
             chunk = found[start : start + CHUNK]
             visible = self.log.visible([candidate.seq for candidate in chunk], as_of)
             for seq, at, score in chunk:
-                if budget.check():
+                if self.budget.check():
                     return hits
                 if seq in visible:
                     candidate = Candidate(visible[seq].post, at)
                     if matches(node, candidate, moment):
-                        hits.append(Hit(candidate.post, at, seq, score, candidate.terms))
+                        hits.append(Hit(candidate.post, candidate.at, seq, score, candidate.terms))
         return hits
 
     def get(self, id: str, as_of: int | None = None) -> Hit | None:
@@ -258,7 +253,7 @@ class Store:
             return None
         version = versions[max(versions)]
         candidate = Candidate(version.post, version.at)
-        return Hit(version.post, version.at, version.seq, 0.0, candidate.terms)
+        return Hit(version.post, candidate.at, version.seq, 0.0, candidate.terms)
 
     def posts(self, until: int | None = None) -> Iterator[Post]:
         """Every visible post as of a time, in the order of the log."""
@@ -270,7 +265,7 @@ class Store:
             position = entries[-1].seq
 
 
-def _ranked(
+def ranked(
     words: list[str],
     expansion: dict[str, float],
     hits: list[Hit],
@@ -282,13 +277,3 @@ def _ranked(
     scores = scoring.score(words, expansion, [hit.candidate for hit in hits], df, size, moment)
     scored = [msgspec.structs.replace(hit, score=score) for hit, score in zip(hits, scores, strict=True)]
     return sorted(scored, key=lambda hit: (-hit.score, -hit.at, hit.post.id))
-
-
-def timed_search(
-    store: Store, query: str, limit: int, sort: str, as_of: int | None, budget_ms: float | None = None
-) -> tuple[Hits, float]:
-    """`Store.search` within a CPU budget (BUDGET_MS by default), and the milliseconds that it took."""
-    started = time.perf_counter()
-    budget = BUDGET_MS * max(1.0, limit / 1000) if budget_ms is None else budget_ms
-    hits = store.search(query, limit=limit, sort=sort, as_of=as_of, budget_ms=budget)
-    return hits, round((time.perf_counter() - started) * 1000, 2)

@@ -6,7 +6,9 @@ log has hidden since, so every result is checked against the log (`Log.visible`)
 
 import fcntl
 import re
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from functools import lru_cache
@@ -20,15 +22,18 @@ from tantivy import Query
 from trinch.posts import schema as ev
 from trinch.posts.near_duplicates import sketch
 from trinch.posts.text import terms
+from trinch.posts.times import EARLIEST
 from trinch.store.database import StoreError
 from trinch.store.facets import facets
 from trinch.store.log import Entry, Version
+from trinch.store.purge_marks import PurgeMarks
 from trinch.store.query_compile import QueryCompiler, all_of
+from trinch.store.query_eval import number_of, time_of
 
 HEAP = 128_000_000
 """Bytes tantivy may use before it writes a segment by itself."""
 
-FORMAT = 2
+FORMAT = 3
 """Version of the schema below and of the files beside it; an index of another one is built again."""
 
 INDEX = "text"
@@ -40,7 +45,7 @@ _SPACE = re.compile(r"[ \t\n\f\r]")
 
 
 class Found(NamedTuple):
-    """A candidate: its position in the log, its time, its BM25 score (0 when sorted by time)."""
+    """A candidate: its position in the log, its time (`UNDATED` without one), its BM25 score (0 when sorted by time)."""
 
     seq: int
     at: int
@@ -53,6 +58,7 @@ def _schema() -> tantivy.Schema:
     builder.add_text_field("facets", tokenizer_name="whitespace", index_option="basic")
     builder.add_integer_field("seq", indexed=True, fast=True)
     builder.add_integer_field("at", fast=True)
+    builder.add_integer_field("number", fast=True)
     return builder.build()
 
 
@@ -64,13 +70,17 @@ def _analyzed(text: str, lang: str) -> tuple[str, str]:
 
 
 def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
-    """A post as tantivy indexes it. The sketch of its text is among the facets: near-copies share a term."""
+    """A post as tantivy indexes it, with its attached texts. The sketch of its text is among the facets: near-copies share a term."""
     words, copies = _analyzed(post.text, post.lang)
     made = tantivy.Document()
     made.add_text("text", words)
+    for attached in post.attached:  # values of their own: no phrase reaches over two
+        made.add_text("text", " ".join(terms(attached.text, post.lang)))
     made.add_text("facets", " ".join([*facets(post), copies]))
     made.add_integer("seq", seq)
-    made.add_integer("at", at)
+    made.add_integer("at", time_of(post, at))
+    if (number := number_of(post)) is not None:
+        made.add_integer("number", number)
     return made
 
 
@@ -116,6 +126,32 @@ def _panics_as_errors(path: Path) -> Iterator[None]:
         ) from None
 
 
+class Links:
+    """A temporary folder of symbolic links to the files of an index.
+
+    Tantivy makes lock files beside the files that it reads, also to only read them."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises StoreError where there is no folder for temporary files."""
+        self._path = path
+        try:
+            self._temporary = tempfile.TemporaryDirectory(prefix="trinch-index-")
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written, and neither can a folder for temporary files ({error.strerror}): free"
+                " some space, or set TMPDIR to a folder that can be written. Nothing was changed"
+            ) from None
+        self.folder = Path(self._temporary.name)
+        self.update()
+
+    def update(self) -> None:
+        """Link the files that are new."""
+        for file in self._path.iterdir():
+            link = self.folder / file.name
+            if not file.name.endswith(".lock") and not link.is_symlink():
+                link.symlink_to(file.absolute())
+
+
 class TextIndex:
     """The index in a folder; readable by many processes while one writes."""
 
@@ -124,15 +160,19 @@ class TextIndex:
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
         self._schema = _schema()
+        self._links: Links | None = None
+        """Set where the folder cannot be written: then the index is opened through links."""
         try:
             self._index = self._open(path)
-        except (
-            ValueError
-        ) as error:  # of an older version, or damaged: the log has all it takes to build it again
-            with _writer_lock(path, error):
-                self._index = self._open_emptied(path)
+        except ValueError as error:
+            if "Lockfile" in str(error):
+                self._index = self._open_read_only(path)
+            else:  # of an older version, or damaged: the log has all it takes to build it again
+                with _writer_lock(path, error):
+                    self._index = self._open_emptied(path)
         self.queries = QueryCompiler(self._schema)
         self._meta = path / "meta.json"
+        self._marks = PurgeMarks(path)
         self._stamp: tuple[int, int] | None = None
         self._doc_freqs: dict[str, int] = {}
         self._writer: tantivy.IndexWriter | None = None
@@ -145,6 +185,17 @@ class TextIndex:
         index.config_reader(reload_policy="manual")
         return index
 
+    def _open_read_only(self, path: Path) -> tantivy.Index:
+        """Open an index in a folder that cannot be written. Raises StoreError."""
+        self._links = Links(path)
+        try:
+            return self._open(self._links.folder)
+        except ValueError as error:
+            raise StoreError(
+                f"the index in {path} cannot be used ({error}), and the folder cannot be written, so it cannot be built"
+                " again here: copy the store to a folder that can"
+            ) from None
+
     def _open_emptied(self, path: Path) -> tantivy.Index:
         """Delete an unusable index and begin anew; `meta.json` goes last, so that no other process opens a half."""
         try:
@@ -155,10 +206,17 @@ class TextIndex:
                     file.unlink()
             return self._open(path)
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the folder cannot be written."""
+        return self._links is not None
+
     # ------------------------------------------------------------------ writing
 
     def try_write(self) -> bool:
-        """Become the writer. False when another process is: then that process does the work."""
+        """Become the writer. False when another process is, which then does the work, or in a read-only folder."""
+        if self.is_read_only:
+            return False
         if self._writer is None:
             try:
                 self._writer = self._index.writer(heap_size=HEAP, num_threads=1)
@@ -186,6 +244,7 @@ class TextIndex:
 
     def set_owner(self, identity: str) -> None:
         """Note which store the index is built from."""
+        self._marks.begin(is_empty=self.count() == 0)
         self._replace_file("owner", f"{FORMAT} {identity}")
 
     def _replace_file(self, name: str, text: str) -> None:
@@ -196,15 +255,17 @@ class TextIndex:
     def apply(self, entries: Iterable[Entry], current: Callable[[list[int]], dict[int, Version]]) -> None:
         """Apply log entries, in order. `current` returns the present state of posts, hidden or not, by position."""
         writer = self._open_writer()
-        counted: set[int] = set()
+        counted, added, erased = set[int](), set[int](), list[int]()
         for entry in entries:
             match entry.event:
                 case ev.Created(post=post) | ev.Edited(post=post):
                     writer.add_document(document(entry.seq, entry.at, post))
+                    added.add(entry.seq)
                     counted.update(entry.refs)
-                case ev.Deleted() | ev.AccountGone():
+                case ev.Deleted() | ev.AccountGone() | None:  # None: erased, or a removal by retention
                     for seq in entry.refs:
                         writer.delete_documents_by_term("seq", seq)
+                    erased += entry.refs
                 case ev.CountsChanged() | ev.Reacted() | ev.Unreacted():
                     counted.update(entry.refs)
                 case _:
@@ -212,6 +273,30 @@ class TextIndex:
         for version in current(sorted(counted)).values():
             writer.delete_documents_by_term("seq", version.seq)
             writer.add_document(document(*version))
+        if erased:
+            self._mark_erased(erased, added)
+
+    def _mark_erased(self, erased: Iterable[int], added: Collection[int]) -> None:
+        """Note the segments of documents whose deletion is about to be committed; `added` are in no segment yet."""
+        searcher, ids = self._searcher_and_segments()
+        places: dict[int, str | None] = {}
+        for seq in erased:
+            query = Query.term_query(self._schema, "seq", seq)
+            hits = searcher.search(query, limit=1, count=False).hits
+            if hits:
+                places[seq] = ids[hits[0][1].segment_ord]
+            elif seq in added:
+                places[seq] = None
+        if places:
+            self._marks.add(places, ids)
+
+    def _searcher_and_segments(self) -> tuple[tantivy.Searcher, list[str]]:
+        """A searcher, and the ids of its segments in its order."""
+        while True:
+            searcher = self._searcher()
+            segments = msgspec.json.decode(self._meta.read_bytes())["segments"]
+            if self._stamp == self._read_stamp():  # no merge ended meanwhile
+                return searcher, [segment["segment_id"] for segment in segments]
 
     def commit(self, position: int) -> None:
         """Make what was applied durable and visible, then note how far the log is consumed."""
@@ -222,38 +307,49 @@ class TextIndex:
         """Remove all documents."""
         self._open_writer().delete_all_documents()
         self.commit(0)
+        self._marks.forget(None)
 
-    def purge(self, current: Callable[[list[int]], dict[int, Version]]) -> int:
-        """Remove the terms of deleted documents from the files of the index. Returns how many were rewritten.
+    def purge(
+        self, current: Callable[[list[int]], dict[int, Version]], wanted: Collection[int] | None = None
+    ) -> int:
+        """Remove the terms of erased documents (None: of all) from the files. Returns how many were indexed anew.
 
         A segment with deleted documents keeps their terms until it is merged. Tantivy's Python binding cannot force
         a merge, so the other documents of such segments are indexed anew from the log: the old segment is then
         empty, and its files are deleted."""
+        self._open_writer().commit()
+        self._finish_merges()
         writer = self._open_writer()
-        writer.commit()
-        seqs = self._in_segments_with_deletions()
+        seqs = self._beside_erased(wanted)
         for start in range(0, len(seqs), 4000):
             for version in current(seqs[start : start + 4000]).values():
                 writer.delete_documents_by_term("seq", version.seq)
                 writer.add_document(document(*version))
         writer.commit()
-        writer.wait_merging_threads()
-        self._writer = None
-        if self.try_write():
-            self._open_writer().garbage_collect_files()
+        self._finish_merges()
+        self._open_writer().garbage_collect_files()
+        self._marks.forget(wanted)
+        _analyzed.cache_clear()
         return len(seqs)
 
-    def _in_segments_with_deletions(self) -> list[int]:
-        """Positions of the remaining documents of segments from which others were deleted."""
+    def _finish_merges(self) -> None:
+        """Wait for the merges that are under way, then go on writing when it is our turn."""
+        self.close()
+        while not self.try_write():
+            time.sleep(0.1)
+
+    def _beside_erased(self, wanted: Collection[int] | None) -> list[int]:
+        """Positions of the documents that share a segment with an erased one."""
+        searcher, ids = self._searcher_and_segments()
+        marked = self._marks.marked(ids, wanted)
         segments = msgspec.json.decode(self._meta.read_bytes())["segments"]
         touched = {
             place
             for place, segment in enumerate(segments)
-            if (segment["deletes"] or {}).get("num_deleted_docs", 0)
+            if segment["segment_id"] in marked and (segment["deletes"] or {}).get("num_deleted_docs", 0)
         }
         if not touched:
             return []
-        searcher = self._searcher()
         hits = searcher.search(Query.all_query(), limit=max(1, searcher.num_docs), count=False).hits
         addresses = [address for _, address in hits if address.segment_ord in touched]
         return [int(seq or 0) for seq in searcher.fast_field_values("seq", addresses)]
@@ -271,10 +367,15 @@ class TextIndex:
 
     # ------------------------------------------------------------------ reading
 
-    def _searcher(self) -> tantivy.Searcher:
+    def _read_stamp(self) -> tuple[int, int]:
         stat = self._meta.stat()
-        stamp = (stat.st_mtime_ns, stat.st_ino)
+        return stat.st_mtime_ns, stat.st_ino
+
+    def _searcher(self) -> tantivy.Searcher:
+        stamp = self._read_stamp()
         if stamp != self._stamp:
+            if self._links is not None:
+                self._links.update()
             self._index.reload()
             self._stamp = stamp
             self._doc_freqs.clear()
@@ -297,7 +398,9 @@ class TextIndex:
 
     def all_positions(self, query: Query | None) -> list[int]:
         """Positions of all candidates of a query; of all documents if it is None."""
-        return [found.seq for found in self.search(query or Query.all_query(), max(1, self.count()))]
+        wanted = query or Query.all_query()
+        number = self._searcher().search(wanted, limit=1, count=True).count  # type: ignore[attr-defined]  # missing in its stub
+        return [found.seq for found in self.search(wanted, max(1, number or 0))]
 
     def count(self) -> int:
         """Number of documents."""
@@ -322,10 +425,10 @@ class TextIndex:
         return [term for term, _ in sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]]
 
     def days(self) -> dict[str, int]:
-        """Documents by UTC day, oldest first."""
+        """Documents by UTC day, oldest first, without undated ones."""
         day = 86_400_000_000
         wanted = {"days": {"histogram": {"field": "at", "interval": day, "min_doc_count": 1}}}
-        buckets = self._searcher().aggregate(Query.all_query(), wanted)["days"]["buckets"]
+        buckets = self._searcher().aggregate(self.queries.posted(EARLIEST, None), wanted)["days"]["buckets"]
         start = date(1970, 1, 1)
         return {
             (start + timedelta(days=round(bucket["key"] / day))).isoformat(): int(bucket["doc_count"])
@@ -338,4 +441,4 @@ class TextIndex:
         queries = self.queries
         author = _SPACE.split(f"from:{author_id.lower()}")[0]
         query = all_of([queries.facet(f"net:{network}"), queries.facet(author), queries.before(seq)])
-        return [found.seq for found in self.search(query or Query.empty_query(), limit=max(1, self.count()))]
+        return self.all_positions(query or Query.empty_query())

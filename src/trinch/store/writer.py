@@ -17,13 +17,11 @@ from trinch.posts.schema import Event
 from trinch.posts.times import now
 from trinch.store.database import DATABASE
 from trinch.store.log import Appended, Log
+from trinch.store.rejects import REJECTED
 from trinch.store.text_index import INDEX, read_position
 
 GROUP = 1000
 """Events acknowledged together at most."""
-
-REJECTED = "rejected.jsonl"
-"""File name of malformed input inside the folder of a store."""
 
 BEHIND = 6000
 """How many acknowledged events the index may be behind before ingestion pauses. At the rates measured in

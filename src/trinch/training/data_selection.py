@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trinch.posts.near_duplicates import COPY, similar, sketch
-from trinch.posts.schema import Post
+from trinch.posts.schema import UNDATED, Post
 from trinch.posts.text import tokens
 from trinch.training.batch_order import mix
 from trinch.training.pii import scrub
@@ -75,7 +75,7 @@ class DataSelector:
             if post.author_id
             else -1
         )
-        self._time.append(post.created_at)
+        self._time.append(UNDATED if post.created_at is None else post.created_at)
         self._author.append(author)
         self._language.append(self._languages.setdefault(post.lang or "und", len(self._languages)))
         self._key.append(post_key(post))

@@ -106,7 +106,7 @@ class PostSource:
                     post = decoder.decode(line)
                 except msgspec.MsgspecError as error:
                     raise SettingsError(f"{self.path}, line {number}: {error}") from None
-                if self.until is None or post.created_at <= self.until:
+                if self.until is None or (post.created_at is not None and post.created_at <= self.until):
                     yield number, post
 
 
@@ -117,7 +117,7 @@ def affected_posts(log: Log, entries: Sequence[Entry]) -> tuple[set[int], set[tu
     accounts: set[tuple[str, str]] = set()
     for entry in entries:
         event = entry.event
-        if isinstance(event, Deleted):
+        if event is None or isinstance(event, Deleted):  # None: removed by retention
             seqs.update(entry.refs)
         elif isinstance(event, Hidden):
             seqs.update(log.seqs_of(f"{event.network}:{event.id}"))

@@ -16,7 +16,8 @@ from trinch.planner.perf.hardware import Machine, PlanError
 from trinch.planner.perf.layout import RECOMPUTE, Layout, Layouts, total
 from trinch.planner.perf.memory import memory_bytes
 from trinch.planner.perf.model_inputs import DEFAULT_DATE, Case, Cases, Engine, engine
-from trinch.planner.perf.workload import Workload, presets
+from trinch.planner.perf.models import presets
+from trinch.planner.perf.workload import Workload
 
 Row = Mapping[str, str]
 REQUIRED = ("gpu", "n_gpus", "global_batch", "seq_len")

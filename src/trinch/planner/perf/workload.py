@@ -1,17 +1,10 @@
 """Models as a planner sees them: shapes, exact parameter counts, FLOPs, bytes of cache.
 
 Dense and mixture-of-experts decoders; multi-head, grouped-query and latent (MLA) attention; gated or
-plain MLP; shared experts; Grok-2's dense residual. Presets are in data/models.toml; Grok's come from `model`.
+plain MLP; shared experts; Grok-2's dense residual.
 """
 
-import tomllib
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.resources import files
-from pathlib import Path
-
-from trinch.model.config import CONFIGS, GrokConfig
-from trinch.planner.perf.hardware import PlanError, nearest
 
 
 @dataclass(frozen=True)
@@ -201,56 +194,3 @@ class Workload:
     def at(self, seq_len: int) -> "Workload":
         """The same model trained at another sequence length."""
         return replace(self, seq_len=seq_len)
-
-
-@cache
-def presets() -> dict[str, Workload]:
-    """Every preset by its name: Grok-1, Grok-2, and those of data/models.toml."""
-    text = files("trinch.planner").joinpath("data/models.toml").read_text(encoding="utf-8")
-    found = {name: of_grok(name, CONFIGS[name]) for name in ("grok-1", "grok-2")}
-    for name, fields in tomllib.loads(text).items():
-        fields.pop("source")
-        found[name] = Workload(name=name, **fields)
-    return found
-
-
-def of_grok(name: str, config: GrokConfig, seq_len: int = 8192) -> Workload:
-    """A Grok as the planner sees it."""
-    return Workload(
-        name=name,
-        layers=config.num_layers,
-        hidden=config.hidden_size,
-        heads=config.num_heads,
-        kv_heads=config.num_kv_heads,
-        head_dim=config.head_dim,
-        vocab=config.vocab_size,
-        seq_len=seq_len,
-        ffn=config.intermediate_size,
-        tied=config.tie_embeddings,
-        experts=config.num_experts,
-        top_k=config.num_experts_per_token,
-        moe_ffn=config.moe_intermediate_size,
-        moe_layers=config.num_layers,
-        dense_residual=config.intermediate_size > 0,
-        norms=4,
-        activation="gelu",
-        rope_theta=config.rope_theta,
-    )
-
-
-def workload(name: str, seq_len: int | None = None) -> Workload:
-    """A preset by name, or the path of a Hugging Face config.json or its folder; PlanError names the nearest preset."""
-    if name.endswith(".json") or Path(name).exists():
-        from trinch.planner.perf.hf_config import from_config
-
-        found = from_config(Path(name))
-    else:
-        key = name.strip().lower().replace("_", "-").replace("llama-3.1", "llama-3")
-        if key not in presets():
-            raise PlanError(
-                f"unknown model {name!r}: {nearest(key, presets())}, or give a config.json or its folder"
-            )
-        found = presets()[key]
-    if seq_len is not None and seq_len <= 0:
-        raise PlanError(f"sequence length {seq_len} is not positive")
-    return found if seq_len is None else found.at(seq_len)

@@ -61,6 +61,7 @@ def _gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], float]]:
     pools = {"search": state.search_pool, "answer": state.answer_pool, "ingest": state.ingest_pool}
     for name, pool in pools.items():
         yield "trinch_waiting", {"pool": name}, pool.busy
+    yield from state.model_use.gauges()
     for child in state.children:
         yield "trinch_child_restarts_total", {"name": child.name}, child.restarts
     for name in ("events", "posts", "events_per_second", "behind"):

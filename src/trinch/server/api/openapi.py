@@ -33,7 +33,10 @@ _POST = {
     "type": "object",
     "required": ["key", "id", "network", "created_at", "at", "text", "lang"],
     "properties": {
-        name: {"type": "string"} for name in ("key", "id", "network", "created_at", "at", "text", "lang")
+        **{name: {"type": "string"} for name in ("key", "id", "network", "text", "lang")},
+        **{name: {"type": ["string", "null"]} for name in ("created_at", "at")},
+        "undated": {"type": "boolean"},
+        "attached": {"type": "array", "items": {"type": "object", "required": ["kind", "text"]}},
     },
 }
 _ANSWER = {
@@ -53,13 +56,24 @@ def _object(*required: str) -> dict[str, Any]:
 
 
 _STREAM = "text/event-stream"
-_SEARCH = _object("query", "as_of", "took_ms", "hits") | {
-    "properties": {"hits": {"type": "array", "items": {"$ref": "#/components/schemas/Post"}}}
+_TOTAL = {
+    "type": ["object", "null"],
+    "properties": {"posts": {"type": "integer"}, "exact": {"type": "boolean"}},
+}
+_SEARCH = _object("query", "as_of", "took_ms", "hits", "next", "total", "partial", "hints") | {
+    "properties": {
+        "hits": {"type": "array", "items": {"$ref": "#/components/schemas/Post"}},
+        "next": {"type": ["string", "null"]},
+        "total": _TOTAL,
+        "partial": {"type": "boolean"},
+        "hints": {"type": "array", "items": {"type": "string"}},
+    }
 }
 
 # method, path, summary, query type, body type, status, schema of the response, its other media types
 _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]] = [
     ("get", "/v1/search", "Find posts", v1.Search, None, 200, _SEARCH, []),
+    ("get", "/v1/counts", "Count the posts that match, over time", v1.Counts, None, 200, _object("query", "by", "total", "undated", "counts"), []),
     ("get", "/v1/ask", "Answer a question", v1.Ask, None, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("post", "/v1/ask", "Answer a question", None, v1.Ask, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("get", "/v1/evidence", "Count the posts about a question", v1.Evidence, None, 200, _object("posts", "authors", "volume"), []),

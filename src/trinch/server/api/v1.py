@@ -1,7 +1,7 @@
-"""Trinch's own HTTP endpoints: search, ask, posts, evidence, statistics, the live view."""
+"""Trinch's own HTTP endpoints: search, counts, ask, posts, evidence, statistics, the live view."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from starlette.requests import Request
@@ -9,19 +9,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from trinch.posts.times import iso
+from trinch.server import answering
 from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
+from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
 from trinch.service.ask import AskRequest, QuestionError, interpret
-from trinch.service.stream import stream_answer
-from trinch.service.volume import evidence_json
+from trinch.service.search import searched_json
+from trinch.service.volume import Unit, counts_json, evidence_json
+from trinch.store.pages import CursorError
 from trinch.store.query import MAX_LENGTH, QueryError, parse_time
 from trinch.store.stats import stats
-from trinch.store.store import Store, timed_search
+from trinch.store.store import Store
 
 Question = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 Where = Annotated[str, msgspec.Meta(max_length=1000)]
+Style = Annotated[str, msgspec.Meta(max_length=2000)]
 Earlier = Annotated[list[Annotated[str, msgspec.Meta(max_length=2000)]], msgspec.Meta(max_length=100)]
 
 
@@ -32,6 +36,20 @@ class Search(msgspec.Struct):
     limit: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
     sort: Literal["relevance", "latest"] = "relevance"
     as_of: str | None = None
+    where: Where = ""
+    earlier: Earlier = []
+    cursor: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    total: bool = False
+
+
+class Counts(msgspec.Struct):
+    """Parameters of /v1/counts."""
+
+    q: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)]
+    by: Unit = "day"
+    as_of: str | None = None
+    where: Where = ""
+    earlier: Earlier = []
 
 
 class Ask(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,6 +60,7 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
     where: Where = ""
     earlier: Earlier = []
     stream: bool = False
+    style: Style = ""
 
 
 class Evidence(msgspec.Struct):
@@ -81,14 +100,20 @@ def parse_as_of(text: str | None) -> int | None:
 def question_from(given: Ask | Evidence) -> AskRequest:
     """The question of a request. Raises Problem for operators that cannot be read."""
     return parse_question(
-        given.question, earlier=given.earlier, where=given.where, as_of=parse_as_of(given.as_of)
+        given.question,
+        earlier=given.earlier,
+        where=given.where,
+        as_of=parse_as_of(given.as_of),
+        style=given.style if isinstance(given, Ask) else "",
     )
 
 
-def parse_question(text: str, *, earlier: list[str], where: str, as_of: int | None) -> AskRequest:
+def parse_question(
+    text: str, *, earlier: list[str], where: str, as_of: int | None, style: str = ""
+) -> AskRequest:
     """`interpret`, with a Problem for a QueryError."""
     try:
-        return interpret(text, earlier=earlier, where=where, as_of=as_of)
+        return interpret(text, earlier=earlier, where=where, as_of=as_of, style=style)
     except QuestionError as error:
         raise Problem(400, str(error), param="question", code="empty_question") from None
     except QueryError as error:
@@ -97,33 +122,54 @@ def parse_question(text: str, *, earlier: list[str], where: str, as_of: int | No
 
 async def search(request: Request) -> Response:
     given = codec.read_query(request, Search)
+    return codec.Json(await run_search(state_of(request).search_pool, given))
+
+
+async def run_search(pool: WorkerPool, given: Search) -> dict[str, Any]:
+    """A page of a search, as JSON. Raises Problem."""
+    options = {"earlier": given.earlier, "where": given.where, "limit": given.limit, "sort": given.sort}
+    options |= {"as_of": parse_as_of(given.as_of), "cursor": given.cursor, "total": given.total}
+    try:
+        found: dict[str, Any] = await pool.run(searched_json, given.q, **options)
+    except QueryError as error:
+        raise Problem(400, str(error), param="q", code="bad_query") from None
+    except CursorError as error:
+        raise Problem(400, str(error), param="cursor", code="bad_cursor") from None
+    return found
+
+
+async def counts(request: Request) -> Response:
+    given = codec.read_query(request, Counts)
     as_of = parse_as_of(given.as_of)
     try:
-        hits, took = await state_of(request).search_pool.run(
-            timed_search, given.q, given.limit, given.sort, as_of
+        found = await state_of(request).answer_pool.run(
+            counts_json,
+            given.q,
+            given.by,
+            earlier=given.earlier,
+            where=given.where,
+            as_of=as_of,
+            limited=True,
         )
     except QueryError as error:
         raise Problem(400, str(error), param="q", code="bad_query") from None
-    shown = [serialize.post_json(hit) for hit in hits]
-    return codec.Json({"query": given.q, "as_of": iso(as_of), "took_ms": took, "hits": shown})
+    return codec.Json(found)
 
 
 async def ask(request: Request) -> Response:
     given = codec.read_query(request, Ask) if request.method == "GET" else await codec.read_body(request, Ask)
     question, state = question_from(given), state_of(request)
     if given.stream or "text/event-stream" in request.headers.get("accept", ""):
-        return codec.EventStream(_answer_events(state, question))
-    return codec.Json(await state.answer_pool.run(serialize.answer_json, question, state.language_model))
+        return codec.EventStream(_answer_events(state, question, request.state.key))
+    return codec.Json(await answering.answer(state, question, request.state.key))
 
 
-async def _answer_events(state: AppState, question: AskRequest) -> AsyncIterator[bytes]:
+async def _answer_events(state: AppState, question: AskRequest, key: str | None) -> AsyncIterator[bytes]:
     """An answer as server-sent events: status, then sources and claims, then done."""
     asking = {"state": "searching", "question": question.text, "asked": question.question}
     yield codec.sse_event(asking | {"as_of": iso(question.as_of)}, "status")
     try:
-        async for update in stream_answer(
-            state.answer_pool, state.search_pool, question, state.language_model
-        ):
+        async for update in answering.stream(state, question, key):
             for source in update.new_sources:
                 yield codec.sse_event(source, "source")
             if update.claim:
@@ -166,6 +212,7 @@ async def live(request: Request) -> Response:
 
 routes = [
     Route("/v1/search", search),
+    Route("/v1/counts", counts),
     Route("/v1/ask", ask, methods=["GET", "POST"]),
     Route("/v1/evidence", evidence),
     Route("/v1/posts/{key:path}", post),

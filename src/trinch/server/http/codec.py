@@ -7,6 +7,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
 
+from trinch.posts.wire import repair_surrogates
 from trinch.server.http.errors import Problem
 
 encode = msgspec.json.Encoder().encode
@@ -43,10 +44,8 @@ def sse_event(data: Any, name: str | None = None) -> bytes:
     return head + b"data: " + encode(data) + b"\n\n"
 
 
-async def read_body(request: Request, kind: type[Value], *, drop_nulls: bool = False) -> Value:
-    """The JSON body as `kind`. Raises Problem: too long, too slow, not JSON, or not of this type.
-
-    With `drop_nulls` a field that is null counts as absent: OpenAI's clients send options as null."""
+async def read_body(request: Request, kind: type[Value]) -> Value:
+    """The JSON body as `kind`. Raises Problem: too long, too slow, not JSON, or not of this type."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise Problem(415, "send the body as Content-Type: application/json", code="unsupported_media_type")
     raw, length = bytearray(), 0
@@ -61,22 +60,32 @@ async def read_body(request: Request, kind: type[Value], *, drop_nulls: bool = F
         raise Problem(408, "the body did not end in time", code="timeout") from None
     if length > MAX_BODY:
         raise Problem(413, f"the body is longer than {MAX_BODY:,} bytes", code="body_too_large")
-    if drop_nulls:
-        fields = decode(bytes(raw), dict[str, msgspec.Raw])
-        raw = bytearray(encode({name: value for name, value in fields.items() if bytes(value) != b"null"}))
     return decode(bytes(raw), kind)
 
 
 def decode(raw: bytes, kind: type[Value]) -> Value:
-    """JSON text as `kind`. Raises Problem."""
+    """JSON text as `kind`. Raises Problem.
+
+    Many clients send every option that is not set as null, so a field that is null counts as absent, at any depth. Half
+    a character (a lone surrogate escape, which JSON writers may emit) is read as U+FFFD."""
     try:
+        if b"null" in raw:
+            return msgspec.convert(_without_nulls(msgspec.json.decode(raw)), kind)
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
         raise _invalid(error) from None
     except RecursionError:
         raise Problem(400, "the JSON is nested too deeply", code="too_deep") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        if "surrogate" in str(error) and (repaired := repair_surrogates(raw)) != raw:
+            return decode(repaired, kind)
         raise Problem(400, f"the body is not JSON: {error}", code="not_json") from None
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+    return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def read_query(request: Request, kind: type[Value], *, allow_unknown: bool = False) -> Value:

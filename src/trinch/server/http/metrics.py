@@ -19,6 +19,12 @@ NAMES = {
     "trinch_events_per_second": "Events acknowledged per second, over the last ten.",
     "trinch_behind": "Acknowledged events that are not yet searchable.",
     "trinch_lag_seconds": "How long ago the newest event happened; absent while nothing is ingested.",
+    "trinch_model_answers_total": "Answers for which the language model was asked.",
+    "trinch_model_tokens_total": "Tokens that the language model wrote.",
+    "trinch_model_seconds_total": "Seconds that the language model took.",
+    "trinch_model_sentences_total": "Its sentences, by `result`: `written` (shown; of these `repaired` at the second attempt), `dropped`.",
+    "trinch_model_errors_total": "Answers at which the language model failed, by `code`.",
+    "trinch_model_limited_total": "Answers made without it because their key had used up its tokens of the day.",
     "trinch_child_restarts_total": "Restarts of a child process, by its name.",
 }
 """Every metric and its meaning."""

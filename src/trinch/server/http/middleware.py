@@ -19,6 +19,7 @@ from trinch.server.http.access import Access, AccessControl, token_from_query, w
 from trinch.server.http.audit import Audit
 from trinch.server.http.errors import Problem
 from trinch.server.http.metrics import Metrics
+from trinch.server.workers.fair_queue import CLIENT
 
 MAX_HEADERS = 100
 PAUSE_SECONDS, BODY_SECONDS = 20.0, 300.0
@@ -92,6 +93,7 @@ class Middleware:
             raise Problem(431, f"more than {MAX_HEADERS} headers", code="too_many_headers")
         access = self.control.authorize(scope, headers)
         scope.setdefault("state", {}).update(scopes=access.scopes, key=access.key)
+        CLIENT.set(access.key or (scope["client"][0] if scope.get("client") else ""))
         if access.key:
             self._take_rate_token(access.key)
         return access

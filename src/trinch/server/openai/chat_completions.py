@@ -24,6 +24,7 @@ from trinch.server.openai.messages import (
     models,
     new_id,
     question_of,
+    style_of,
     user_messages,
 )
 from trinch.server.openai.stream import extras, retrieved_posts, text_pieces
@@ -59,7 +60,7 @@ class _Reply(NamedTuple):
 
 
 async def completions(request: Request) -> Response:
-    given = await codec.read_body(request, Completion, drop_nulls=True)
+    given = await codec.read_body(request, Completion)
     if given.n not in (None, 1):
         raise Problem(400, "there is one answer: n must be 1", param="n", code="unsupported_parameter")
     if given.response_format and given.response_format.type != "text":
@@ -75,7 +76,11 @@ async def completions(request: Request) -> Response:
         replies = _task_reply(task)
     else:
         replies = _answer(
-            state_of(request), given, question_of(given, texts, "messages"), codec.base_url(request)
+            state_of(request),
+            given,
+            question_of(given, texts, "messages", style_of(given.messages)),
+            codec.base_url(request),
+            request.state.key,
         )
     if given.stream:
         return codec.EventStream(_chunks(given, replies, input_words))
@@ -90,10 +95,12 @@ async def completions(request: Request) -> Response:
     )
 
 
-async def _answer(state: AppState, given: Completion, asked: AskRequest, base: str) -> AsyncIterator[_Reply]:
+async def _answer(
+    state: AppState, given: Completion, asked: AskRequest, base: str, key: str | None
+) -> AsyncIterator[_Reply]:
     """An answer claim by claim, each looked up again just before it is sent."""
     shown: dict[str, Any] = {}
-    async for now, piece in text_pieces(state, asked, base):
+    async for now, piece in text_pieces(state, asked, base, key):
         shown = now
         if piece.text:
             yield _Reply(piece.text, _annotations(piece), {})

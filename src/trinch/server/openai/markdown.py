@@ -18,6 +18,13 @@ NOTHING = {
 """The text where all claims of an answer were deleted meanwhile, by language of the question."""
 
 
+PARTIAL = {
+    "en": "Partial: the CPU budget ended the search, so posts may be missing. Narrow the question.",
+    "fr": "Partiel : le budget de calcul a mis fin à la recherche, des messages peuvent manquer. Précisez la question.",
+}
+"""The last paragraph of a partial answer, by language of the question."""
+
+
 class CitedSpan(NamedTuple):
     """One citation of one sentence: the sentence is text[start:end]."""
 
@@ -53,18 +60,28 @@ def text_without_claims(answer: dict[str, Any], question: str, base: str) -> str
     """The reply to small talk; else what is missing, and the nearest posts as a list of links."""
     if answer["outcome"] == "chat":
         return escape_markdown(answer["answer"])
-    withdrawn = NOTHING.get(language(tokens(fold(question))), NOTHING["en"])
-    lines = [escape_markdown(answer["headline"]) or withdrawn]
+    lines = [escape_markdown(answer["headline"]) or _in_language(NOTHING, question)]
     for post in answer["nearest"]:
         text = escape_markdown(" ".join(post["text"].split()))
         lines.append(f"- {text} ([{escape_markdown(post_title(post))}]({post_url(post, base)}))")
     return "\n".join([*lines[:1], "", *lines[1:]]) if lines[1:] else lines[0]
 
 
+def partial_note(question: str) -> str:
+    """The paragraph that says an answer is partial."""
+    return f"\n\n{_in_language(PARTIAL, question)}"
+
+
+def _in_language(texts: dict[str, str], question: str) -> str:
+    return texts.get(language(tokens(fold(question))), texts["en"])
+
+
 def post_title(post: dict[str, Any]) -> str:
     """The title of a post in a list of sources: author and time. The day comes last, because clients that shorten
     a title keep its ends."""
     who = f"@{post['author']}" if post["author"] else post["network"]
+    if not post["created_at"]:
+        return f"{who}, undated"
     day, time = post["created_at"][:16].split("T")
     return f"{who}, {time} UTC, {day}"
 

@@ -77,7 +77,17 @@ def user_messages(given: Conversation, messages: list[Message], param: str) -> l
     return texts
 
 
-def question_of(given: Conversation, texts: list[str], param: str) -> AskRequest:
+def style_of(messages: list[Message]) -> str:
+    """What system and developer messages ask for: the form of the answer, never its facts."""
+    texts: list[str] = []
+    for message in messages:
+        if message.role in ("system", "developer") and message.content:
+            parts = [Part("text", message.content)] if isinstance(message.content, str) else message.content
+            texts += [part.text for part in parts if part.type in _TEXT]
+    return "\n".join(texts)
+
+
+def question_of(given: Conversation, texts: list[str], param: str, style: str = "") -> AskRequest:
     """The last of the user's messages as a question, the others as its conversation. Raises Problem."""
     if len(texts[-1]) > MAX_QUESTION:
         raise Problem(
@@ -88,7 +98,11 @@ def question_of(given: Conversation, texts: list[str], param: str) -> AskRequest
         )
     earlier = [text for text in texts[:-1] if len(text) <= MAX_QUESTION]  # longer ones got an error then
     return parse_question(
-        texts[-1], earlier=earlier, where=filters_to_query(given), as_of=parse_as_of(given.trinch.as_of)
+        texts[-1],
+        earlier=earlier,
+        where=filters_to_query(given),
+        as_of=parse_as_of(given.trinch.as_of),
+        style=style,
     )
 
 

@@ -18,7 +18,15 @@ from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.server.openai import client_tasks
 from trinch.server.openai.markdown import Piece, count_words, post_url
-from trinch.server.openai.messages import MODEL, Conversation, Message, new_id, question_of, user_messages
+from trinch.server.openai.messages import (
+    MODEL,
+    Conversation,
+    Message,
+    new_id,
+    question_of,
+    style_of,
+    user_messages,
+)
 from trinch.server.openai.search_filters import Tool
 from trinch.server.openai.stream import extras, retrieved_posts, text_pieces, visible_posts
 from trinch.service.ask import AskRequest
@@ -72,7 +80,7 @@ class Retrieve(msgspec.Struct):
 
 
 async def create(request: Request) -> Response:
-    given = await codec.read_body(request, ResponseRequest, drop_nulls=True)
+    given = await codec.read_body(request, ResponseRequest)
     if given.text and given.text.format and given.text.format.type != "text":
         raise Problem(
             400, "answers are text: use the field `trinch` for structure", param="text.format",
@@ -88,7 +96,9 @@ async def create(request: Request) -> Response:
         before = _decode(state.responses.load(given.previous_response_id, key, "previous_response_id")).texts
     texts = (before + user_messages(given, messages, "input"))[-CONTEXT:]
     task = client_tasks.run_task(texts[-1])
-    asked = AskRequest("", "", "", None) if task else question_of(given, texts, "input")
+    instructions = given.instructions if isinstance(given.instructions, str) else ""
+    style = "\n".join(filter(None, (instructions, style_of(messages))))
+    asked = AskRequest("", "", "", None) if task else question_of(given, texts, "input", style)
     turn = _Turn(given, asked, texts, codec.base_url(request), _head(given), key, task)
     return await _respond(state, turn, given.stream)
 
@@ -170,7 +180,7 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
     linked = "inline_citations" in turn.given.include
     begun = False
     async for now, piece in (
-        _task_reply(turn.task) if turn.task else text_pieces(state, turn.asked, turn.base, linked)
+        _task_reply(turn.task) if turn.task else text_pieces(state, turn.asked, turn.base, turn.key, linked)
     ):
         if not begun and not turn.task:
             if turn.given.wants_all or _SOURCES in turn.given.include:

@@ -6,10 +6,12 @@ These are the typed answer and, on request, the lists of sources in Perplexity's
 from collections.abc import AsyncIterator
 from typing import Any
 
+from trinch.server import answering
 from trinch.server.app_state import AppState
 from trinch.server.openai.markdown import (
     Piece,
     escape_markdown,
+    partial_note,
     piece_of,
     post_title,
     post_url,
@@ -18,18 +20,17 @@ from trinch.server.openai.markdown import (
 from trinch.server.openai.search_filters import Filters
 from trinch.service import serialize, volume
 from trinch.service.ask import AskRequest
-from trinch.service.stream import stream_answer
 from trinch.store.query import parse_time
 
 
 async def text_pieces(
-    state: AppState, asked: AskRequest, base: str, linked: bool = False
+    state: AppState, asked: AskRequest, base: str, key: str | None, linked: bool = False
 ) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
     """The text of an answer piece by piece, each with the whole answer as it holds at that step.
 
     The headline comes with the first claim. The last piece is empty and comes with the final answer."""
     length = 0
-    async for update in stream_answer(state.answer_pool, state.search_pool, asked, state.language_model):
+    async for update in answering.stream(state, asked, key):
         if update.claim:
             heading = "" if length else escape_markdown(update.answer["headline"])
             text, cited = piece_of(update.claim, length + len(heading), base, linked)
@@ -38,6 +39,8 @@ async def text_pieces(
         else:
             if not length:
                 yield update.answer, Piece(text_without_claims(update.answer, asked.text, base), [])
+            if update.answer["partial"]:
+                yield update.answer, Piece(partial_note(asked.text), [])
             yield update.answer, Piece("", [])
 
 
@@ -79,7 +82,7 @@ def source_lists(shown: dict[str, Any], also: list[dict[str, Any]], base: str) -
 def _result(post: dict[str, Any] | None, base: str) -> dict[str, Any]:
     if post is None:
         return {"title": "", "url": "", "date": None, "last_updated": None, "snippet": ""}
-    day = post["created_at"][:10]
+    day = post["created_at"] and post["created_at"][:10]
     return {
         "title": post_title(post),
         "url": post_url(post, base),

@@ -23,14 +23,15 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
 
 from trinch.posts.times import iso
+from trinch.server import answering
 from trinch.server.api import v1
 from trinch.server.app_state import state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.server.web.deletion_watch import DeletionWatch
 from trinch.server.web.translations import LANGUAGES, Translations, preferred
-from trinch.service import serialize
 from trinch.service.conversation import CONTEXT
+from trinch.service.search import search
 from trinch.store.store import Store
 
 HEADERS = {
@@ -116,7 +117,7 @@ class Page:
             if question and readable:
                 asked = v1.parse_question(question, earlier=earlier, where="", as_of=as_of)
                 state = state_of(request)
-                answer = await state.answer_pool.run(serialize.answer_json, asked, state.language_model)
+                answer = await answering.answer(state, asked, getattr(request.state, "key", None))
         except Problem as error:
             status, problem = error.status, error.message
         lang = given.get("lang") or request.cookies.get("lang") or ""
@@ -201,7 +202,7 @@ def _tags(store: Store) -> list[str]:
     """The most frequent tags. The index may still count deleted posts: a tag needs three visible ones."""
     tags = []
     for tag in store.index.common_tags(6):
-        texts = [hit.post.text for hit in store.search(tag, limit=3, sort="latest")]
+        texts = [hit.post.text for hit in search(store, tag, limit=3, sort="latest").hits]
         found = re.search(re.escape(tag) + r"\b", texts[0], re.IGNORECASE) if len(texts) == 3 else None
         if found:
             tags.append(found.group())

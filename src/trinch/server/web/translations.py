@@ -27,8 +27,10 @@ class Translations:
         shown = {name: self._format(value) for name, value in values.items()}
         return str(found).format_map(shown)
 
-    def date(self, when: str) -> str:
-        """An RFC 3339 time as `17 March 2026, 23:00 UTC`."""
+    def date(self, when: str | None) -> str:
+        """An RFC 3339 time as `17 March 2026, 23:00 UTC`; "undated" for None."""
+        if when is None:
+            return self("undated")
         at = datetime.fromisoformat(when).astimezone(UTC)
         return f"{at.day} {self._table['months'][at.month - 1]} {at.year}, {at:%H:%M} UTC"
 

@@ -8,12 +8,15 @@ by itself is replaced, and its task is tried once more.
 
 import asyncio
 import contextlib
+import functools
+import gc
 import multiprocessing
 import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from multiprocessing.connection import Connection
@@ -21,6 +24,7 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from trinch.server.http.errors import Problem
+from trinch.server.workers.fair_queue import CLIENT, FairQueue, Rejected
 from trinch.store.store import Store
 
 P = ParamSpec("P")
@@ -32,6 +36,12 @@ MAX_ATTEMPTS = 2
 CANCEL_SECONDS = 0.2
 """How long the process of a cancelled task may go on, before it is killed: a new one costs more than a short wait."""
 
+CACHE_SECONDS = 30.0
+"""How long a worker keeps what it has computed of posts."""
+
+LARGE_CACHE = 1000
+"""Entries of a cache that holds texts; smaller ones hold settings and tables."""
+
 _CONTEXT = multiprocessing.get_context("forkserver")
 # Forked from a process that has imported these: quick to start, and their memory is shared.
 _CONTEXT.set_forkserver_preload(["trinch.service.serialize", "trinch.service.volume", "trinch.store.writer"])
@@ -40,17 +50,22 @@ _CONTEXT.set_forkserver_preload(["trinch.service.serialize", "trinch.service.vol
 class WorkerPool:
     """At most `processes` workers over the store in `data`, started when needed; at most `queue_size` tasks wait.
 
-    `nice` is added to the niceness of the processes. `cpu_seconds` is the limit of a task; without one a task is never
+    Clients take turns (`fair_queue.py`); `reserve` more processes are never all given to one client. `nice` is added to the niceness of the processes. `cpu_seconds` is the limit of a task; without one a task is never
     stopped, not even when its client hangs up.
     """
 
     def __init__(
-        self, data: Path, processes: int, queue_size: int, nice: int = 0, cpu_seconds: float | None = None
+        self,
+        data: Path,
+        processes: int,
+        queue_size: int,
+        nice: int = 0,
+        cpu_seconds: float | None = None,
+        reserve: int = 0,
     ) -> None:
         self._data, self._nice, self._cpu_seconds = data, nice, cpu_seconds
-        self._max_tasks = processes + queue_size
-        self._slots = asyncio.Semaphore(processes)
-        self._threads = ThreadPoolExecutor(processes, "workers")
+        self._queue = FairQueue(processes + reserve, queue_size, reserve)
+        self._threads = ThreadPoolExecutor(processes + reserve, "workers")
         self._idle: list[_Worker] = []
         self._active: set[_Worker] = set()
         self._closed = False
@@ -65,31 +80,66 @@ class WorkerPool:
         Raises what `work` raises, and Problem 503 where too many tasks wait, where the task exceeds its CPU time, or
         where its process dies again and again.
         """
-        if self.busy >= self._max_tasks:
-            raise Problem(503, "busy: too many requests are waiting; try again", code="overloaded", retry=1)
         task = pickle.dumps((work, args, kwargs))
         for _ in range(MAX_ATTEMPTS):
             try:
                 result: Result = await self._attempt(task)
                 return result
+            except Rejected:
+                raise _busy() from None
             except _WorkerDied as death:
                 if death.exitcode == -signal.SIGPROF:
                     reason = f"this request took more than {self._cpu_seconds:g} s of processor time"
                     raise Problem(503, reason, code="over_budget") from None
         raise Problem(503, "the process at work on this ended twice; try again", code="overloaded", retry=1)
 
-    async def _attempt(self, task: bytes) -> Any:
+    async def stream(
+        self, work: Callable[Concatenate[Store, P], Iterator[Result]], *args: P.args, **kwargs: P.kwargs
+    ) -> AsyncIterator[Result]:
+        """What the generator `work(store, …)` yields in a worker, as it comes. Raises as `run`; a process that dies is
+        replaced only while nothing has come yet. Whoever stops reading ends the process, where the pool has a limit."""
+        task = pickle.dumps((_Streamed(work), args, kwargs))
+        loop, items = asyncio.get_running_loop(), asyncio.Queue[Any]()
+
+        def put(item: Any) -> None:
+            loop.call_soon_threadsafe(items.put_nowait, (item,))
+
+        for attempt in range(1, MAX_ATTEMPTS + 1):
+            ended = asyncio.ensure_future(self._attempt(task, put))
+            ended.add_done_callback(lambda _: items.put_nowait(None))
+            count = 0
+            try:
+                while (item := await items.get()) is not None:
+                    count += 1
+                    yield item[0]
+                ended.result()
+                return
+            except Rejected:
+                raise _busy() from None
+            except _WorkerDied as death:
+                if death.exitcode == -signal.SIGPROF:
+                    reason = f"this request took more than {self._cpu_seconds:g} s of processor time"
+                    raise Problem(503, reason, code="over_budget") from None
+                if count or attempt == MAX_ATTEMPTS:
+                    raise Problem(
+                        503, "the process at work on this ended", code="overloaded", retry=1
+                    ) from None
+            finally:
+                ended.cancel()
+
+    async def _attempt(self, task: bytes, put: Callable[[Any], None] | None = None) -> Any:
         self.busy += 1
+        client = CLIENT.get()
         try:
-            await self._slots.acquire()
-        except asyncio.CancelledError:
+            await self._queue.acquire(client)
+        except (asyncio.CancelledError, Rejected):
             self.busy -= 1
             raise
         loop = asyncio.get_running_loop()
         worker = self._idle.pop() if self._idle else _Worker()
         self._active.add(worker)
-        reply = loop.run_in_executor(self._threads, self._exchange, worker, task)
-        reply.add_done_callback(lambda _: self._release(worker))
+        reply = loop.run_in_executor(self._threads, self._exchange, worker, task, put)
+        reply.add_done_callback(lambda _: self._release(worker, client))
         try:
             return await asyncio.shield(reply)
         except asyncio.CancelledError:
@@ -97,11 +147,12 @@ class WorkerPool:
                 loop.call_later(CANCEL_SECONDS, self._kill_unless_done, worker, reply)
             raise
 
-    def _exchange(self, worker: "_Worker", task: bytes) -> Any:
-        """Send the task and wait for its result; runs in a thread, which does nothing else meanwhile."""
+    def _exchange(self, worker: "_Worker", task: bytes, put: Callable[[Any], None] | None) -> Any:
+        """Send the task and wait for its result; runs in a thread, which does nothing else meanwhile. `put` gets what
+        a generator yields before."""
         if worker.process is None:
             worker.start(self._data, self._nice, self._cpu_seconds)
-        succeeded, value = worker.call(task)
+        succeeded, value = worker.call(task, put)
         if not succeeded:
             raise value
         return value
@@ -111,14 +162,14 @@ class WorkerPool:
         if not reply.done():
             worker.kill()
 
-    def _release(self, worker: "_Worker") -> None:
+    def _release(self, worker: "_Worker", client: str) -> None:
         self.busy -= 1
         self._active.discard(worker)
-        self._slots.release()
         if worker.alive and not self._closed:
             self._idle.append(worker)
         else:
             worker.close()
+        self._queue.release(client)
 
     def close(self) -> None:
         """Accept no more tasks. Idle workers end; so do those at work, unless the pool has no CPU limit."""
@@ -130,6 +181,10 @@ class WorkerPool:
             for worker in self._active:
                 worker.kill()
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _busy() -> Problem:
+    return Problem(503, "busy: too many requests are waiting; try again", code="overloaded", retry=1)
 
 
 class _WorkerDied(Exception):
@@ -162,18 +217,22 @@ class _Worker:
             theirs.close()
         self._pipe, self.alive = ours, True
 
-    def call(self, task: bytes) -> tuple[bool, Any]:
+    def call(self, task: bytes, put: Callable[[Any], None] | None) -> tuple[bool, Any]:
         """Whether the task succeeded, and its result or its exception. Raises _WorkerDied."""
         assert self._pipe is not None
         assert self.process is not None
         try:
             self._pipe.send_bytes(task)
-            reply: tuple[bool, Any] = pickle.loads(self._pipe.recv_bytes())
+            reply: tuple[bool | None, Any] = pickle.loads(self._pipe.recv_bytes())
+            while reply[0] is None:  # something that a generator yields
+                if put:
+                    put(reply[1])
+                reply = pickle.loads(self._pipe.recv_bytes())
         except (OSError, EOFError):
             self.alive = False
             self.process.join(1.0)
             raise _WorkerDied(self.process.exitcode) from None
-        return reply
+        return bool(reply[0]), reply[1]
 
     def kill(self) -> None:
         """End the process at once; whoever waits for its reply gets _WorkerDied."""
@@ -193,6 +252,13 @@ class _Worker:
 # --------------------------------------------------------------------------------------- in the worker process
 
 
+class _Streamed:
+    """A generator of results, run in a worker."""
+
+    def __init__(self, work: Callable[..., Iterator[Any]]) -> None:
+        self.work = work
+
+
 def _serve(pipe: Connection, data: Path, nice: int, cpu_seconds: float | None) -> None:
     """Run tasks until the server closes the pipe or dies.
 
@@ -203,12 +269,32 @@ def _serve(pipe: Connection, data: Path, nice: int, cpu_seconds: float | None) -
         os.dup2(2, 1)
     os.nice(nice)
     threading.Thread(target=_exit_with_server, daemon=True).start()
+    for task in _tasks(pipe):
+        pipe.send_bytes(pickle.dumps(_run(data, task, cpu_seconds, pipe)))
+
+
+def _tasks(pipe: Connection) -> Iterator[bytes]:
+    """The tasks that come, until the server is gone; between them caches are emptied, so that no erased post stays
+    in memory for longer than CACHE_SECONDS."""
+    emptied = time.monotonic()
     while True:
         try:
+            if time.monotonic() - emptied >= CACHE_SECONDS or not pipe.poll(CACHE_SECONDS):
+                forget_texts()
+                emptied = time.monotonic()
             task = pipe.recv_bytes()
         except (EOFError, OSError):
             return
-        pipe.send_bytes(pickle.dumps(_run(data, task, cpu_seconds)))
+        yield task
+
+
+def forget_texts() -> None:
+    """Empty the caches of functions that may be keyed by what posts say: all of ours that have a large limit."""
+    for one in gc.get_objects():
+        if isinstance(one, functools._lru_cache_wrapper) and one.__module__.startswith("trinch."):
+            limit = one.cache_parameters()["maxsize"]
+            if limit is not None and limit >= LARGE_CACHE:
+                one.cache_clear()
 
 
 @contextlib.contextmanager
@@ -234,13 +320,17 @@ def _store(data: Path) -> Store:
     return Store.open(data)
 
 
-def _run(data: Path, task: bytes, cpu_seconds: float | None) -> tuple[bool, Any]:
+def _run(data: Path, task: bytes, cpu_seconds: float | None, pipe: Connection) -> tuple[bool, Any]:
     """Run a task: whether it succeeded, and its result or its exception. Only the first opens the store and imports
     modules, so the limit does not cover that."""
     try:
         work, args, kwargs = pickle.loads(task)
         store = _store(data)
         with _cpu_limit(cpu_seconds):
+            if isinstance(work, _Streamed):
+                for item in work.work(store, *args, **kwargs):
+                    pipe.send_bytes(pickle.dumps((None, item)))
+                return True, None
             result = work(store, *args, **kwargs)
         pickle.dumps(result)
         return True, result

@@ -78,6 +78,7 @@ export class View {
     this.headline.textContent = answer.outcome === "chat" ? answer.answer : answer.headline;
     this.headline.hidden = !this.headline.textContent;
     if (!answer.claims.length && answer.outcome !== "chat") this.list.after(h("p", { class: "nothing" }, t("nothing")));
+    if (answer.partial) this.list.after(h("p", { class: "partial" }, t("partial")));
     this.showNearest(answer.nearest);
     this.asked.hidden = answer.asked === answer.question;
     this.asked.textContent = t("asked_as", { question: answer.asked });

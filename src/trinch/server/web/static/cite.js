@@ -7,6 +7,8 @@ import { h, marked, out } from "./dom.js";
 import { by, date, t } from "./i18n.js";
 import { json } from "./http.js";
 
+const ATTACHED = ["poll", "image", "card", "note"];
+
 let open = null; // {cite, card, kept}
 let leaving = 0;
 
@@ -100,6 +102,7 @@ async function details(view, key, name, more, gone) {
     if (post.author_name) name.before(h("bdi", { class: "name" }, post.author_name), " ");
     const counts = ["likes", "reposts"].filter((what) => post[what]).map((what) => h("span", {}, t(what, { n: post[what] })));
     more.prepend(...counts);
+    more.before(...post.attached.map((one) => h("p", { class: "meta", dir: "auto" }, t(ATTACHED.includes(one.kind) ? `attached_${one.kind}` : "attached_other", { text: one.text }))));
   } catch (error) {
     if (error.code === "not_found") gone([key]);
   }

@@ -32,8 +32,8 @@ export const day = (when) => {
   return `${at.getUTCDate()} ${table.months[at.getUTCMonth()]}`;
 };
 
-/** `17 March 2026, 23:00 UTC`. */
-export const date = (when) => `${day(when)} ${new Date(when).getUTCFullYear()}, ${clock(when)} UTC`;
+/** `17 March 2026, 23:00 UTC`; "undated" for null. */
+export const date = (when) => when === null ? t("undated") : `${day(when)} ${new Date(when).getUTCFullYear()}, ${clock(when)} UTC`;
 
 /** A number of seconds as text: "hour", "3 hours". */
 export function duration(seconds) {

@@ -1,0 +1,1 @@
+"""How the weights of `trinch.reader` are made and measured (docs/reader.md)."""

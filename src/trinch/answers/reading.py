@@ -1,0 +1,61 @@
+"""A request and posts as the reader wants them."""
+
+from collections.abc import Sequence
+
+from trinch.answers import lexicon
+from trinch.answers.question import Question
+from trinch.answers.request import Request
+from trinch.answers.types import Hit
+from trinch.posts.text import fold, query_terms, tokens
+from trinch.reader import Passage, Query, Wanted, load
+
+ASKED = 3.0
+"""What a word weighs that only says what is asked of the topic ("died" in "how many died in the quake?")."""
+
+_ROLES = {"part": "name", "aside": "word"}
+_KINDS = {
+    "explain": "reason",
+    "opinions": "opinion",
+    "said_by": "opinion",
+    "verify": "verify",
+    **dict.fromkeys(("summary", "timeline", "list", "latest", "changes"), "overview"),
+}
+
+
+def query_of(task: str, question: Question) -> Query:
+    """The request as the reader sees it: the terms of its topic, and the other words that are no stopwords."""
+    words = [
+        Wanted(term.text, term.forms, term.weight, _ROLES.get(term.role, term.role))
+        for term in question.terms
+    ]
+    seen = frozenset().union(*(word.forms | {word.text} for word in words))
+    stop = lexicon.STOPWORDS.get(question.lang, lexicon.ANY_STOPWORD)
+    words += [
+        Wanted(word, frozenset(query_terms(word)), ASKED, "asked")
+        for word in dict.fromkeys(tokens(fold(question.text)))
+        if len(word) > 1 and word not in stop and word not in seen
+    ]
+    return Query(tuple(words), _KINDS.get(task, question.kind), question.lang)
+
+
+class PostReader:
+    """Reads posts and sentences for one request."""
+
+    def __init__(self, request: Request) -> None:
+        self._query = query_of(request.task, request.question)
+        self.judges_answers = (
+            request.task in ("question", "explain")
+            and request.question.kind not in ("count", "who", "where", "when")
+            and not request.wants
+        )
+        """Whether the request asks for something that the reader was taught to see in a sentence: not a person, a place
+        or a time, and not a number, which `counts` looks for."""
+
+    def topics(self, hits: Sequence[Hit]) -> list[float]:
+        """How likely each post is to be on the topic."""
+        passages = [Passage(hit.post.text, frozenset(hit.terms), hit.post.lang) for hit in hits]
+        return [reading.topic for reading in load().read(self._query, passages)]
+
+    def answers(self, sentences: Sequence[Passage]) -> list[float]:
+        """How likely each sentence is to say what is asked."""
+        return [reading.answer for reading in load().read(self._query, sentences)]

@@ -1,0 +1,1 @@
+"""Whether a sentence follows from the posts it cites (`verifier.verify`)."""

@@ -1,0 +1,227 @@
+"""Numbers of a sentence: in the posts with what they count, computed from them, or a time that they tell."""
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from itertools import combinations
+from typing import NamedTuple
+
+from trinch.answers import lexicon
+from trinch.answers.verify import meanings
+from trinch.answers.verify.reading import Text
+
+_UNITS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_629_800, "year": 31_557_600}
+_DIGITS = re.compile(r"[$€£]?(\d+(?:[.,]\d+)*)(\+|%)?")
+_SUMS = lexicon.words(
+    "total together combined all altogether sum overall counting both in more higher lower fewer less rose up down added additional by difference apart juntos suma mas menos ensemble plus moins insieme piu meno zusammen mehr weniger ao todo"
+)
+"""Words beside a computed number."""
+_MONTHS = frozenset(
+    name
+    for lang in lexicon.COMPLETE
+    for names in lexicon.LANGUAGES[lang]["time"]["months"]
+    for name in names.split()
+)
+_WEEKDAYS = [
+    frozenset(lexicon.LANGUAGES[lang]["time"]["weekdays"].split()[n] for lang in lexicon.COMPLETE)
+    for n in range(7)
+]
+_BOUNDS_UP = re.compile(
+    r"\b(?:more than|over|at least|no fewer|above|mas de|al menos|plus de|au moins|piu di|almeno|mehr als|mindestens|uber|pelo menos|mais de)\b"
+)
+_BOUNDS_DOWN = re.compile(
+    r"\b(?:less than|fewer than|under|below|up to|at most|nearly|almost|menos de|moins de|hasta|meno di|weniger als|fast|bis zu|casi|quase|quasi|presque)\b"
+)
+
+
+_ORDINALS = frozenset(("st", "nd", "rd", "th"))
+
+
+class Number(NamedTuple):
+    value: float
+    at: int
+    """Index of its word."""
+
+
+def numbers(text: Text) -> list[Number]:
+    """The numbers of a text, words and multipliers included; without dates, years and times of day."""
+    found: list[Number] = []
+    words = text.words
+    for at, word in enumerate(words):
+        value = value_of(word.folded, text.lang)
+        following = words[at + 1].folded if at + 1 < len(words) else ""
+        if value is None or _is_time(text, at) or following in _ORDINALS:
+            continue
+        if following in meanings.MULTIPLIERS and not (following == "m" and text.lang != "en"):
+            value *= meanings.MULTIPLIERS[following]
+        if at and found and found[-1].at == at - 1 and word.folded in meanings.MULTIPLIERS:
+            continue
+        found.append(Number(value, at))
+    return found
+
+
+def value_of(word: str, lang: str) -> float | None:
+    """The number that a folded word of a language is; None for none."""
+    if value := meanings.NUMBERS.get(lang, {}).get(word):
+        return float(value)
+    match = _DIGITS.fullmatch(word)
+    if not match:
+        return None
+    digits = match[1]
+    if re.fullmatch(r"\d{1,3}(?:[.,]\d{3})+", digits):
+        return float(re.sub(r"[.,]", "", digits))
+    try:
+        return float(digits.replace(",", "."))
+    except ValueError:
+        return None
+
+
+def _is_time(text: Text, at: int) -> bool:
+    """Whether the number is a day of a month or a year."""
+    word = text.words[at].folded
+    around = {text.words[i].folded for i in (at - 1, at + 1) if 0 <= i < len(text.words)}
+    if "de" in around or "of" in around:
+        around |= {text.words[i].folded for i in (at - 2, at + 2) if 0 <= i < len(text.words)}
+    year = bool(re.fullmatch(r"(?:19|20)\d\d", word))
+    return year or (word.isdigit() and int(word) <= 31 and not around.isdisjoint(_MONTHS))
+
+
+def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
+    """Which number of a sentence the posts do not give; empty for none."""
+    given = [[n.value for n in numbers(post)] for post in posts]
+    every = [value for each in given for value in each]
+    wide = [value * 1000**k for value in every for k in (1, 2, 3)]
+    for number in numbers(said):
+        value = number.value
+        if value in every or value == 1 or value in wide:
+            continue
+        if _is_span(said, number, posts) or (value <= 4 and value == len(posts)):
+            continue
+        if value in computed(given) and not _SUMS.isdisjoint(word.folded for word in said.words):
+            continue
+        if value in _inside(given):
+            continue
+        return f"no cited post gives the number {value:g}"
+    return _miscounted(said, posts) or _bound(said, posts)
+
+
+def _inside(given: Sequence[Sequence[float]]) -> set[float]:
+    """Sums of all numbers of one post ("144 passengers and 6 crew")."""
+    return {sum(each) for each in given if 2 <= len(each) <= 3}
+
+
+def computed(given: Sequence[Sequence[float]]) -> set[float]:
+    """Sums and differences of one number each of two or more posts, or of two within one."""
+    found: set[float] = set()
+    for a, b in combinations(given, 2):
+        found |= {x + y for x in a for y in b} | {abs(x - y) for x in a for y in b}
+    for each in given:
+        found |= {abs(x - y) for x, y in combinations(each, 2)}
+    if len(given) > 2 and all(given):
+        found.add(sum(each[0] for each in given))
+    return found
+
+
+def _is_span(said: Text, number: Number, posts: Sequence[Text]) -> bool:
+    """Whether a number of hours, days … is the time between two of the posts."""
+    unit = next(
+        (
+            u
+            for word in said.words[number.at + 1 : number.at + 3]
+            for u in _UNITS
+            if word.folded in time_words(u)
+        ),
+        "",
+    )
+    times = [post.at for post in posts if post.at]
+    if not unit or len(times) < 2:
+        return False
+    seconds = _UNITS[unit]
+    apart = [abs(a - b) / timedelta(seconds=1) for a, b in combinations(times, 2)]
+    return any(abs(each / seconds - number.value) <= max(0.6, 0.25 * number.value) for each in apart)
+
+
+def time_words(unit: str) -> frozenset[str]:
+    """The names of a unit of time in every language that answers know."""
+    return frozenset(w for lang in lexicon.COMPLETE for w in lexicon.LANGUAGES[lang]["time"][unit].split())
+
+
+COUNTED = frozenset(("die", "hurt", "missing", "rescue", "arrest", "homeless", "evacuate"))
+"""Concepts by which people are counted; each is its own quantity."""
+
+
+def _miscounted(said: Text, posts: Sequence[Text]) -> str:
+    """A number that counts people otherwise than the posts do: the injured as dead."""
+    given: dict[float, set[str]] = {}
+    for post in posts:
+        for number in numbers(post):
+            given.setdefault(number.value, set()).update(_quantity(post, number))
+    for number in numbers(said):
+        mine, theirs = _quantity(said, number), given.get(number.value, set())
+        if mine and theirs and not mine & theirs:
+            return f"the posts count {number.value:g} as {min(theirs)}, not as {min(mine)}"
+    return ""
+
+
+def _quantity(text: Text, number: Number) -> set[str]:
+    """What a number counts people as: by the nearest such word behind it in its clause, else in front."""
+    here = text.words[number.at].clause
+    behind = [w for w in text.words[number.at + 1 :] if w.clause == here]
+    front = [w for w in reversed(text.words[: number.at]) if w.clause == here]
+    for side in (behind, front):
+        for word in side:
+            if value_of(word.folded, text.lang) is not None and side is behind:
+                break
+            if counted := word.concepts & COUNTED:
+                return set(counted)
+    return set()
+
+
+def _bound(said: Text, posts: Sequence[Text]) -> str:
+    """A bound that no post gives ("more than 40" where a post says 40), or that is left out."""
+    whole = " ".join(said.clauses)
+    texts = [" ".join(post.clauses) for post in posts]
+    for pattern in (_BOUNDS_UP, _BOUNDS_DOWN):
+        if pattern.search(whole) and not any(pattern.search(text) for text in texts) and numbers(said):
+            return "no cited post gives that bound"
+    return ""
+
+
+def wrong_time(said: Text, posts: Sequence[Text]) -> str:
+    """A day, month or year of a sentence that is neither in a post nor the time of one; empty for none."""
+    words = {word.folded for post in posts for word in post.words}
+    near = [post.at + timedelta(hours=h) for post in posts if post.at for h in (-12, 0, 12)]
+    for at, word in enumerate(said.words):
+        if word.folded in words:
+            continue
+        if re.fullmatch(r"(?:19|20)\d\d", word.folded):
+            if not any(str(time.year) == word.folded for time in near):
+                return f"no cited post is of {word.folded}"
+        elif _is_time(said, at):
+            if not any(time.day == int(word.folded) for time in near):
+                return f"no cited post is of that day ({word.folded})"
+        elif weekday := _weekday(word.folded):
+            if not any(time.weekday() in weekday for time in near):
+                return f"no cited post is of a {word.folded}"
+        elif word.folded in (
+            "yesterday",
+            "tomorrow",
+            "ayer",
+            "hier",
+            "ieri",
+            "gestern",
+            "ontem",
+            "demain",
+            "domani",
+        ):
+            return f"no cited post says {word.folded}"
+    return ""
+
+
+def is_time_word(word: str) -> bool:
+    """Whether a folded word names a month or a day of the week."""
+    return word in _MONTHS or bool(_weekday(word))
+
+
+def _weekday(word: str) -> Iterable[int]:
+    return [n for n, names in enumerate(_WEEKDAYS) if word in names]

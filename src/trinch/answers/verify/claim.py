@@ -1,0 +1,26 @@
+"""Verify a sentence against posts of a store."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from trinch.answers.render import clean
+from trinch.answers.spans import MAX_QUOTE
+from trinch.answers.types import Hit
+from trinch.answers.verify.reading import CitedText
+from trinch.answers.verify.verifier import Verdict, verify
+from trinch.posts.language_id import identify
+from trinch.posts.schema import UNDATED
+
+
+def verify_claim(text: str, posts: Sequence[Hit]) -> Verdict:
+    """The verdict on a sentence that cites posts, in the language it is written in; English where that is unclear."""
+    if text != clean(text) or len(text) > 2 * MAX_QUOTE:
+        return Verdict(False, 0.0, "it is too long, or no plain text")
+    found = identify(text)
+    return verify(text, "en" if found in ("", "und") else found, [cited_text(hit) for hit in posts])
+
+
+def cited_text(hit: Hit) -> CitedText:
+    """A post as the verifier reads it. Its time is when it was witnessed, as in the whole answer."""
+    at = None if hit.at == UNDATED else datetime.fromtimestamp(hit.at / 1_000_000, UTC)
+    return CitedText(hit.post.text, hit.post.author, at, hit.post.lang)

@@ -1,0 +1,142 @@
+"""What words mean, as far as the verifier knows: concepts, marks, synonyms and names, read from data files.
+
+`concepts.toml` and `markers.toml` are ours; `english_synonyms.tsv.gz` is drawn from WordNet 3.1 (see NOTICE): for each
+English word the other words of its first three senses that occur in WordNet's tagged texts, then the words above its
+first noun sense.
+"""
+
+import gzip
+import re
+import tomllib
+from collections.abc import Iterable
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+from trinch.answers import lexicon
+from trinch.posts.text import FUNCTION_WORDS, fold, stem
+
+_FOLDER = files("trinch.answers.verify")
+
+
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads(_FOLDER.joinpath(name).read_text(encoding="utf-8"))
+
+
+_TABLES, _MARKERS = _read("concepts.toml"), _read("markers.toml")
+LANGUAGES = frozenset(_MARKERS["speech"])
+"""The languages that the marks cover; in any other nothing is supported."""
+
+_CONCEPTS: dict[str, dict[str, frozenset[str]]] = {lang: {} for lang in LANGUAGES}
+for _name, _languages in _TABLES["concepts"].items():
+    for _lang, _words in _languages.items():
+        for _word in fold(_words).split():
+            for _form in {_word, stem(_word, _lang)}:
+                _known = _CONCEPTS[_lang].get(_form, frozenset())
+                _CONCEPTS[_lang][_form] = _known | {_name}
+
+_IRREGULAR: dict[str, str] = {}
+_forms = _TABLES["verbs"]["irregular"].split()
+for _past, _base in zip(_forms[::2], _forms[1::2], strict=True):
+    _IRREGULAR[_past] = _base
+
+OPPOSITES: dict[str, frozenset[str]] = {}
+for _a, _b in _TABLES["opposites"]["pairs"]:
+    OPPOSITES[_a] = OPPOSITES.get(_a, frozenset()) | {_b}
+    OPPOSITES[_b] = OPPOSITES.get(_b, frozenset()) | {_a}
+
+_NAMES = {word: n for n, group in enumerate(_TABLES["names"]["groups"]) for word in fold(group).split()}
+
+
+def _pairs(text: str) -> dict[str, int]:
+    return {word: int(value) for word, _, value in (pair.partition("=") for pair in text.split())}
+
+
+NUMBERS: dict[str, dict[str, int]] = {
+    lang: {
+        **_pairs(_TABLES["numbers"].get(lang, "")),
+        **{
+            word: int(value)
+            for value, found in lexicon.LANGUAGES.get(lang, {}).get("numbers", {}).items()
+            for word in found.split()
+        },
+    }
+    for lang in LANGUAGES
+}
+"""The number words of each language."""
+MULTIPLIERS = _pairs(_TABLES["numbers"]["multipliers"])
+EVENTS = lexicon.words(_TABLES["events"]["concepts"])
+SPEAKERS = lexicon.words(_TABLES["speakers"]["concepts"])
+OPERATORS = lexicon.words(_TABLES["operators"]["concepts"])
+SPEECH = frozenset({"say", "confirm", "announce", "deny", "warn"})
+"""Concepts of verbs by which somebody says something."""
+
+
+@lru_cache(maxsize=1)
+def _synonyms() -> dict[str, frozenset[str]]:
+    text = gzip.decompress(_FOLDER.joinpath("english_synonyms.tsv.gz").read_bytes()).decode()
+    rows = (line.split("\t") for line in text.splitlines())
+    return {word: frozenset((*same.split(), *above.split())) for word, same, above in rows}
+
+
+@lru_cache(maxsize=50_000)
+def root(word: str, lang: str) -> str:
+    """The form by which a folded word is compared: its stem; of an irregular English form that of its base."""
+    return stem(_IRREGULAR.get(word, word) if lang == "en" else word, lang)
+
+
+_INFLECTED = frozenset(("es", "pt", "fr", "it"))
+SHORTEST_STEM, LONGEST_ENDING = 4, 5
+
+
+@lru_cache(maxsize=50_000)
+def concepts(word: str, lang: str) -> frozenset[str]:
+    """The concepts that a folded word of a language may mean."""
+    known = _CONCEPTS.get(lang, {})
+    found = known.get(word, frozenset()) | known.get(root(word, lang), frozenset())
+    if found or lang not in _INFLECTED:
+        return found
+    # Folding takes the accents that the stemmers need ("venció"): what begins with a known stem is a form of it.
+    starts = (word[:n] for n in range(len(word) - 1, max(SHORTEST_STEM, len(word) - LONGEST_ENDING) - 1, -1))
+    return next((known[start] for start in starts if start in known), frozenset())
+
+
+@lru_cache(maxsize=50_000)
+def implies(word: str, other: str) -> bool:
+    """Whether an English word may be used where a post uses another: a synonym, or a wider word for the same thing."""
+    base = _IRREGULAR.get(other, other)
+    known = _synonyms().get(base) or _synonyms().get(base.removesuffix("s")) or frozenset()
+    wanted = root(word, "en")
+    return any(root(each, "en") == wanted for each in known)
+
+
+def same_name(a: str, b: str) -> bool:
+    """Whether two folded words name the same place, or the place and its people."""
+    place = lexicon.PLACE_OF.get(a)
+    return bool(place and b in place) or (a in _NAMES and _NAMES[a] == _NAMES.get(b))
+
+
+@lru_cache(maxsize=256)
+def _pattern(kind: str, lang: str) -> re.Pattern[str]:
+    found: Iterable[str] = _MARKERS[kind].get(lang, "").split("|" if kind != "generic" else None)
+    return re.compile(
+        r"(?<!\w)(?:" + "|".join(re.escape(mark) for mark in found if mark) + r")(?!\w)" if found else r"(?!)"
+    )
+
+
+def marks(kind: str, folded: str, lang: str) -> list[str]:
+    """The marks of a kind in a folded text without apostrophes, in order."""
+    return _pattern(kind, lang).findall(folded) if lang in LANGUAGES else []
+
+
+def is_english(word: str) -> bool:
+    """Whether WordNet has a folded word, or its singular."""
+    return word in _synonyms() or word.removesuffix("s") in _synonyms()
+
+
+@lru_cache(maxsize=16)
+def generic(lang: str) -> frozenset[str]:
+    """Words of a language that need no support: function words, and those by which a sentence speaks of posts."""
+    stop = lexicon.STOPWORDS.get(lang, frozenset()) | FUNCTION_WORDS
+    known = frozenset(_MARKERS["generic"].get(lang, "").split())
+    return stop | known | frozenset(root(word, lang) for word in known)

@@ -1,0 +1,124 @@
+"""Whether a sentence follows from the posts it cites, and from nothing else.
+
+Owns that judgement. It is made by rules that refuse (numbers, times, names, order, and how the posts put it) and by how
+much of the sentence the posts carry, word by word, clause by clause, by meaning and across languages. It errs on the
+side of refusing: a good sentence that is refused gives way to a quote, a false one with a citation is the worst case.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from trinch.answers.verify import meanings
+from trinch.answers.verify.alignment import Alignment
+from trinch.answers.verify.amounts import unsupported_number, wrong_time
+from trinch.answers.verify.frames import CHECKS, denied
+from trinch.answers.verify.order import changed_copy, repeats, stale, swapped_roles, wrong_order
+from trinch.answers.verify.reading import CitedText, read, read_post
+
+WHOLE = 0.75
+"""Least share of a sentence's words that its posts together must hold."""
+CLAUSE = 0.6
+"""Least share of each clause's words that a single post must hold."""
+LISTED = 2
+"""Most words of a clause that is taken for a further member of a list."""
+FEWEST = 2
+"""A sentence with fewer content words says too little to be judged."""
+LONGEST = 1000
+"""Characters of a sentence, beyond which it is refused unread."""
+
+
+class Verdict(NamedTuple):
+    supported: bool
+    score: float
+    """0 to 1, higher is better supported: what the posts hold of the sentence and of its weakest
+    clause, on average; halved where a rule refuses."""
+    reason: str
+    """What refuses it, for people and for the model that wrote it; empty where it is supported."""
+
+
+def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
+    """The verdict on a sentence in a language that cites posts. Without posts nothing is supported."""
+    if not cited or not sentence.strip():
+        return Verdict(False, 0.0, "no post is cited")
+    if lang not in meanings.LANGUAGES or len(sentence) > LONGEST:
+        return Verdict(
+            False,
+            0.0,
+            f"sentences in {lang!r} cannot be verified"
+            if len(sentence) <= LONGEST
+            else "the sentence is too long",
+        )
+    said = read(sentence, lang)
+    posts = [read_post(post) for post in cited]
+    if len(posts) == 1 and repeats(sentence, cited[0].text, posts[0].lang):
+        return Verdict(True, 1.0, "")
+    aligned = Alignment(said, posts)
+    if len(aligned.content) < FEWEST:
+        return Verdict(False, 0.0, "the sentence says too little to be verified")
+    whole = aligned.share(aligned.content, range(len(posts)))
+    reason = (
+        unsupported_number(said, posts)
+        or wrong_time(said, posts)
+        or _missing_name(aligned)
+        or _uncarried(aligned, whole)
+        or denied(aligned)
+        or _misput(aligned)
+        or wrong_order(aligned)
+        or stale(aligned, cited)
+        or changed_copy(aligned, sentence, cited)
+    )
+    score = (whole + _least(aligned)) / 2
+    return Verdict(not reason, round(score / 2 if reason else score, 4), reason)
+
+
+def _least(aligned: Alignment) -> float:
+    """The share of the clause that a single post holds least of."""
+    found = [aligned.evidence(among) for among in _parts(aligned) if among]
+    return min((evidence.held if evidence else 0.0 for evidence in found), default=0.0)
+
+
+def _missing_name(aligned: Alignment) -> str:
+    missing = [word.folded for word in aligned.unsupported() if word.name]
+    return f"no cited post names {missing[0]}" if missing else ""
+
+
+def _uncarried(aligned: Alignment, whole: float) -> str:
+    """A sentence, or a clause of it, of which the posts hold too little."""
+    if whole < WHOLE:
+        missing = ", ".join(word.folded for word in aligned.unsupported()[:5])
+        return f"no cited post says: {missing}"
+    said = aligned.said
+    for clause, among in enumerate(_parts(aligned)):
+        if not among:
+            continue
+        found = aligned.evidence(among)
+        names = [n for n in among if said.words[n].name]
+        together = not names or any(aligned.share(names, [p]) == 1.0 for p in range(len(aligned.posts)))
+        if found is None or found.held < CLAUSE or not together:
+            return f"no single post holds this part: {said.clauses[clause]}"
+    return ""
+
+
+def _parts(aligned: Alignment) -> list[list[int]]:
+    """The words of each clause; a clause that only adds a name or a thing to a list has the words for what happened of
+    the clause before it, or of the next that says what happened."""
+    said = aligned.said
+    parts = [aligned.clause_words(clause) for clause in range(len(said.clauses))]
+    events = [[n for n in part if said.words[n].concepts & meanings.EVENTS] for part in parts]
+    for at, part in enumerate(parts):
+        if part and len(part) <= LISTED and not events[at]:
+            before = next((found for found in reversed(events[:at]) if found), [])
+            parts[at] = [*part, *(before or next((found for found in events[at:] if found), []))]
+    return parts
+
+
+def _misput(aligned: Alignment) -> str:
+    """The first check that a clause fails against the part of a post that carries it."""
+    for clause in range(len(aligned.said.clauses)):
+        found = aligned.evidence(aligned.clause_words(clause))
+        if found is None:
+            continue
+        for check in (*CHECKS, swapped_roles):
+            if reason := check(aligned, clause, found):
+                return reason
+    return ""

@@ -1,0 +1,93 @@
+"""Answers for the endpoints: with the server's language model while the caller's budget lasts, and counted."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from trinch.llm.interface import Setting
+from trinch.service import serialize
+from trinch.service.ask import AskRequest
+from trinch.service.stream import Update, stream_answer
+
+if TYPE_CHECKING:
+    from trinch.server.app_state import AppState
+
+
+class ModelUse:
+    """What the language model has cost: in all, and of each key today (UTC)."""
+
+    def __init__(self, tokens_per_day: int = 0, today: Callable[[], str] | None = None) -> None:
+        """`tokens_per_day` is how many tokens each key may have written in a day; 0 is no limit."""
+        self._most = tokens_per_day
+        self._today = today or (lambda: datetime.now(UTC).date().isoformat())
+        self._day = ""
+        self._by_key: Counter[str | None] = Counter()
+        self.totals: Counter[str] = Counter()
+        """`answers`, `tokens`, `written`, `repaired`, `dropped`, `limited`, and `error_CODE`."""
+        self.seconds = 0.0
+
+    def allows(self, key: str | None) -> bool:
+        """Whether a key (None: without one) has tokens left today."""
+        if self._day != self._today():
+            self._day = self._today()
+            self._by_key.clear()
+        return not self._most or self._by_key[key] < self._most
+
+    def count(self, key: str | None, writer: dict[str, Any] | None) -> None:
+        """Add what `writer` of an answer says."""
+        if not writer:
+            return
+        self._by_key[key] += writer["tokens"]
+        self.totals["answers"] += 1
+        for name in ("tokens", "written", "repaired", "dropped"):
+            self.totals[name] += writer[name]
+        if writer["error"]:
+            self.totals[f"error_{writer['error']}"] += 1
+        self.seconds += writer["seconds"]
+
+    def gauges(self) -> list[tuple[str, dict[str, str], float]]:
+        """The counters as metrics: name, labels, value."""
+        sentences = [
+            ("trinch_model_sentences_total", {"result": name}, float(self.totals[name]))
+            for name in ("written", "repaired", "dropped")
+        ]
+        errors = [
+            ("trinch_model_errors_total", {"code": name.removeprefix("error_")}, float(count))
+            for name, count in sorted(self.totals.items())
+            if name.startswith("error_")
+        ]
+        return [
+            ("trinch_model_answers_total", {}, float(self.totals["answers"])),
+            ("trinch_model_tokens_total", {}, float(self.totals["tokens"])),
+            ("trinch_model_seconds_total", {}, self.seconds),
+            ("trinch_model_limited_total", {}, float(self.totals["limited"])),
+            *sentences,
+            *errors,
+        ]
+
+
+def _model_for(state: "AppState", key: str | None) -> Setting | None:
+    """The model, unless the key has used up its tokens of the day: then answers are quotes."""
+    if state.language_model is None or state.model_use.allows(key):
+        return state.language_model
+    state.model_use.totals["limited"] += 1
+    return None
+
+
+async def answer(state: "AppState", asked: AskRequest, key: str | None) -> dict[str, Any]:
+    """The whole answer in the native shape."""
+    shown = await state.answer_pool.run(serialize.answer_json, asked, _model_for(state, key))
+    state.model_use.count(key, shown["writer"])
+    return shown
+
+
+async def stream(state: "AppState", asked: AskRequest, key: str | None) -> AsyncIterator[Update]:
+    """The answer claim by claim, each as soon as it is verified."""
+    model, last = _model_for(state, key), None
+    try:
+        async for update in stream_answer(state.answer_pool, state.search_pool, asked, model):
+            last = update
+            yield update
+    finally:
+        state.model_use.count(key, last.answer["writer"] if last else None)

@@ -1,0 +1,104 @@
+"""The verifier on pairs of our own, over invented events in six languages, and its properties."""
+
+import io
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import trinch
+from trinch.answers.verify.reading import CitedText, moment
+from trinch.answers.verify.verifier import verify
+from trinch.cli.main import main
+
+PAIRS = [json.loads(line) for line in (Path(__file__).parent / "verify_pairs.jsonl").read_text().splitlines()]
+KNOWN = {
+    "The success of the building in Malden is closed.",
+    "The gas leak caused the explosion in Malden.",
+    "In Varn brannte ein Haus und in Malden eine Schule.",
+}
+"""False sentences that pass: a wrong translation of one word of four, a cause beside an unknown one, a list whose
+second part has no verb."""
+
+
+def cited(pair: dict[str, list[list[str]]]) -> list[CitedText]:
+    return [CitedText(text, "", moment(at)) for text, at in pair["posts"]]
+
+
+@pytest.mark.parametrize("pair", [p for p in PAIRS if p["kind"] != "true"], ids=lambda p: p["kind"])
+def test_a_false_sentence_is_refused_with_a_reason(pair: dict[str, str]) -> None:
+    verdict = verify(pair["sentence"], pair["lang"], cited(pair))  # type: ignore[arg-type]  # JSON
+    if pair["sentence"] in KNOWN:
+        assert verdict.supported, "no longer let through: take it off the list"
+        return
+    assert not verdict.supported
+    assert verdict.reason
+
+
+def test_most_true_sentences_are_kept() -> None:
+    true = [pair for pair in PAIRS if pair["kind"] == "true"]
+    kept = [pair for pair in true if verify(pair["sentence"], pair["lang"], cited(pair)).supported]
+    assert len(true) == 28
+    assert len(kept) >= 25
+
+
+def test_the_times_of_the_posts_decide() -> None:
+    early, late = datetime(2031, 4, 1, 10, tzinfo=UTC), datetime(2031, 4, 1, 13, tzinfo=UTC)
+    texts = ("Malden quake: 11 dead", "Malden quake death toll now 14")
+    sentence = "The toll of the Malden quake went from 11 to 14."
+    assert verify(
+        sentence, "en", [CitedText(t, "", at) for t, at in zip(texts, (early, late), strict=True)]
+    ).supported
+    swapped = [CitedText(t, "", at) for t, at in zip(texts, (late, early), strict=True)]
+    assert not verify(sentence, "en", swapped).supported
+
+
+@pytest.mark.parametrize("pair", PAIRS[::7], ids=lambda p: p["kind"])
+def test_without_the_words_of_a_post_nothing_is_supported(pair: dict[str, str]) -> None:
+    assert not verify(pair["sentence"], pair["lang"], [CitedText("")]).supported
+    assert not verify(pair["sentence"], pair["lang"], []).supported
+    assert not verify(pair["sentence"], pair["lang"], [CitedText("Nice weather at the lake today")]).supported
+
+
+def test_a_language_without_marks_is_refused() -> None:
+    verdict = verify("橋は閉鎖された", "ja", [CitedText("橋は閉鎖された")])
+    assert (verdict.supported, "ja" in verdict.reason) == (False, True)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.text(max_size=200),
+    st.sampled_from(["en", "de", "ar", "xx", ""]),
+    st.lists(st.text(max_size=200), max_size=3),
+)
+def test_any_text_gets_a_verdict(sentence: str, lang: str, posts: list[str]) -> None:
+    verdict = verify(sentence, lang, [CitedText(text) for text in posts])
+    assert 0.0 <= verdict.score <= 1.0
+    assert verdict.supported == (not verdict.reason)
+
+
+def test_the_command_and_the_api() -> None:
+    post = {
+        "text": "Malden bridge closed after quake",
+        "created_at": "2031-04-01T10:00:00Z",
+        "id": "1",
+        "network": "x",
+    }
+    good = {"sentence": "The bridge at Malden is closed.", "lang": "en", "posts": [post]}
+    bad = good | {"sentence": "The bridge at Malden is open."}
+    lines = io.BytesIO("\n".join([json.dumps(good), json.dumps(bad)]).encode())
+    done = CliRunner().invoke(main, ["verify"], input=lines)
+    assert done.exit_code == 0, done.output
+    first, second = map(json.loads, done.stdout.splitlines())
+    assert (first["supported"], second["supported"]) == (True, False)
+    assert second["reason"]
+    assert first["score"] > second["score"]
+    done = CliRunner().invoke(main, ["verify"], input='{"sentence": 1}\n')
+    assert done.exit_code == 1
+    assert json.loads(done.stdout.splitlines()[0])["supported"] is False
+    assert trinch.verify("The bridge at Malden is closed.", [post]).supported
+    assert trinch.verify("The bridge at Malden is closed.", ["Malden bridge closed"], "en").supported
