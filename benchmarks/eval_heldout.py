@@ -1,6 +1,6 @@
 """Answers to labelled requests about events that no rule was made on, judged by the patterns of the labels.
 
-    python -m benchmarks.eval_heldout --data STORE --shared DATA [--all] [--out FILE]
+    python -m benchmarks.eval_heldout --data STORE --shared DATA [--all] [--without-reader]
 
 STORE is the store of `benchmarks.eval`, DATA the shared data folder. Without --all only the requests are asked that the
 reader was not trained on either. A question is useful if one of the first two claims is on the topic and matches the
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import trinch.answers.answer as answering
 from benchmarks.reader.labelled import Asked, events, found, requests
 from trinch.answers.render import as_json
 from trinch.service.ask import answer, interpret
@@ -34,14 +35,14 @@ def judged(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
         text = posts.get(claim["citations"][0]["id"], claim["text"]) if claim["citations"] else claim["text"]
         topic.append(bool(re.search(asked.topic, text, re.I)))
         answers.append(topic[-1] and bool(re.search(asked.answers, claim["text"], re.I)))
-    told = given["outcome"] in ("answer", "conflicting")
+    answered = given["outcome"] in ("answer", "conflicting")
     if asked.nothing:
-        useful = not told
+        useful = not answered
     elif asked.facet in ("summary", "opinions", "reactions"):
-        useful = told and bool(topic) and sum(topic) >= 0.8 * len(topic)
+        useful = answered and bool(topic) and sum(topic) >= 0.8 * len(topic)
     else:
-        useful = told and any(answers[:2])
-    return {"told": told, "useful": useful, "topic": topic, "answers": answers}
+        useful = answered and any(answers[:2])
+    return {"answered": answered, "useful": useful, "topic": topic, "answers": answers}
 
 
 def kind(asked: Asked) -> str:
@@ -65,9 +66,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--all", action="store_true", help="ask also what the reader was trained on")
+    parser.add_argument("--without-reader", action="store_true", help="let the rules alone decide")
     parser.add_argument("--out", type=Path, help="write judged answers as JSON lines")
     options = parser.parse_args()
     store = Store.open(options.data)
+    if options.without_reader:
+        answering.PostReader = lambda request: None  # type: ignore[assignment, misc]  # nothing is read
     every = [*list(requests())[::EVERY], *list(events(options.shared / "social"))[::EVERY]]
     table: dict[str, list[dict[str, Any]]] = {}
     lines = []
@@ -80,13 +84,13 @@ def main() -> None:
         row = judged(asked, given) | {"cpu": time.process_time() - started, "found": answerable}
         table.setdefault(kind(asked), []).append(row)
         claims = [claim["text"] for claim in given["claims"]]
-        told = {"headline": given["headline"], "task": given["task"], "claims": claims}
-        lines.append(json.dumps(asked._asdict() | row | told, ensure_ascii=False))
-    print(f"{'request':<22}{'n':>5}{'found':>7}{'told':>6}{'useful':>8}{'on topic %':>12}{'CPU ms':>8}")
+        given_ = {"headline": given["headline"], "task": given["task"], "claims": claims}
+        lines.append(json.dumps(asked._asdict() | row | given_, ensure_ascii=False))
+    print(f"{'request':<22}{'n':>5}{'found':>7}{'answered':>10}{'useful':>8}{'on topic %':>12}{'CPU ms':>8}")
     for name, rows in sorted(table.items()):
         on = [each for row in rows for each in row["topic"]]
         print(
-            f"{name:<22}{len(rows):>5}{sum(row['found'] for row in rows):>7}{sum(row['told'] for row in rows):>6}"
+            f"{name:<22}{len(rows):>5}{sum(row['found'] for row in rows):>7}{sum(row['answered'] for row in rows):>10}"
             f"{sum(row['useful'] for row in rows):>8}{100 * sum(on) / max(len(on), 1):>12.0f}"
             f"{1000 * sum(row['cpu'] for row in rows) / len(rows):>8.0f}"
         )
