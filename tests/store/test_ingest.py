@@ -71,6 +71,8 @@ def test_plain_gzip_zstandard_and_standard_input_are_ingested_alike(tmp_path: Pa
     assert [hit["id"] for hit in hits] == ["2"]
     assert set(hits[0]) == {
         "at",
+        "attached",
+        "undated",
         "author_name",
         "key",
         "network",
