@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from trinch.service.ingest import Stopped
     from trinch.service.search import SearchResult
     from trinch.service.session import Session, open
+    from trinch.service.stories import WindowError
     from trinch.service.verify import verify
     from trinch.store.pages import CursorError
     from trinch.store.query import QueryError
@@ -64,6 +65,7 @@ _MODULES = {
     "trinch.service.ingest": ("Stopped",),
     "trinch.answers.verify.verifier": ("Verdict",),
     "trinch.service.session": ("Session", "open"),
+    "trinch.service.stories": ("WindowError",),
     "trinch.service.verify": ("verify",),
     "trinch.service.search": ("SearchResult",),
     "trinch.store.pages": ("CursorError",),
@@ -101,6 +103,7 @@ __all__ = [
     "Totals",
     "TrinchError",
     "Verdict",
+    "WindowError",
     "__version__",
     "open",
     "verify",

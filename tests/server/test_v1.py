@@ -31,9 +31,38 @@ def test_search_finds_by_operators_and_as_of(http: httpx.Client) -> None:
     assert all(hit["at"] <= "2026-03-17T08:00" for hit in before["hits"])
 
 
+def test_search_in_pages_with_a_filter_and_a_total(http: httpx.Client) -> None:
+    params: dict[str, str | int] = {
+        "q": "explosion",
+        "where": "lang:en",
+        "limit": 7,
+        "sort": "latest",
+        "total": "true",
+    }
+    found, cursor, total = list[str](), "", 0
+    while True:
+        page = http.get("/v1/search", params=params | ({"cursor": cursor} if cursor else {})).json()
+        found += [hit["key"] for hit in page["hits"]]
+        total, cursor = page["total"]["posts"], page["next"]
+        if not cursor:
+            break
+    assert len(found) == len(set(found)) == total > 7
+    whole = http.get("/v1/search", params={"q": "explosion lang:en", "limit": 100, "sort": "latest"}).json()
+    assert found[:100] == [hit["key"] for hit in whole["hits"]]
+    counts = http.get("/v1/counts", params={"q": "explosion", "where": "lang:en", "by": "hour"}).json()
+    assert sum(one["posts"] for one in counts["counts"]) == counts["total"]["posts"] == total
+    assert all(one["start"].endswith(":00:00Z") for one in counts["counts"])
+
+
+def test_what_is_taken_for_words_is_hinted_at(http: httpx.Client) -> None:
+    found = http.get("/v1/search", params={"q": 'form:EskerCityHall "explosion'}).json()
+    assert [hint.split()[0] for hint in found["hints"]] == ["form:", "the"]
+
+
 @pytest.mark.parametrize(
     ("params", "param"),
     [
+        ({"q": "x", "cursor": "abc"}, "cursor"),
         ({"q": "from:"}, "q"),
         ({"q": "(((("}, "q"),
         ({"q": "x", "limit": "0"}, "limit"),

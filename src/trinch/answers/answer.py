@@ -6,17 +6,19 @@ request, as-of time and store give the same answer; ties are broken by post id.
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import msgspec
 
-from trinch.answers import lexicon, trends
+from trinch.answers import lexicon
 from trinch.answers.claims import Picked, cited, claim, is_singular
 from trinch.answers.compose import Draft, age_note, compose, material
 from trinch.answers.evidence import collapse
 from trinch.answers.question import Term, understand
 from trinch.answers.quote_check import checked
 from trinch.answers.reading import PostReader
+from trinch.answers.render import minute
 from trinch.answers.request import Request, Task, interpret
 from trinch.answers.retrieval import gather
 from trinch.answers.types import Answer, CitedPost, Claim, Corpus, Hit
@@ -31,16 +33,38 @@ SIDE = 2
 """Claims on each side of a comparison."""
 
 
-def answer(store: Corpus, question: str, as_of: int | None = None, author: str = "") -> Answer:
+DAY = 86_400_000_000
+TRENDS = 6
+"""Headlines of an answer to "what is trending" that names no number."""
+LONGEST = 31 * DAY
+"""Longest time that such a request may ask about."""
+
+TrendSource: TypeAlias = Callable[[int, int, int], list[Picked]]
+"""(since, as of, most) -> the headlines of what was posted about more than before, most newsworthy first."""
+
+
+def no_trends(_since: int, _as_of: int, _most: int) -> list[Picked]:
+    """The source of trends of a corpus for which none is known."""
+    return []
+
+
+def answer(
+    store: Corpus,
+    question: str,
+    as_of: int | None = None,
+    author: str = "",
+    trends: TrendSource = no_trends,
+) -> Answer:
     """Answer a request from what `store` held as of a time (microseconds; None is now).
 
     `outcome` is `not_enough_evidence`, with no claim at all, where the posts do not speak of what is asked, and `chat`
-    for small talk. `author` is the handle whose posts alone are searched, where the store is so restricted.
+    for small talk. `author` is the handle whose posts alone are searched, where the store is so restricted; `trends`
+    answers "what is trending".
     """
     started = time.perf_counter()
     moment = now() if as_of is None else as_of
     request = interpret(question, moment, store, author)
-    drafted, retrieved = _answered(request, store, moment)
+    drafted, retrieved = _answered(request, store, moment, trends)
     took = round((time.perf_counter() - started) * 1000, 1)
     return checked(_within(drafted, request.max_words), retrieved, took)
 
@@ -54,12 +78,12 @@ _BESIDE = {
 Retrieved = dict[tuple[str, str], Hit]
 
 
-def _answered(request: Request, store: Corpus, moment: int) -> tuple[Answer, Retrieved]:
+def _answered(request: Request, store: Corpus, moment: int, trends: TrendSource) -> tuple[Answer, Retrieved]:
     if request.task == "chat":
         reply = lexicon.frame(request.lang, f"chat_{request.chat}")
         return _empty(request, moment, "chat", reply, answer=reply), {}
     if request.task == "trends":
-        draft = trends.draft(request, store, moment)
+        draft = _trending(request, moment, trends)
     elif request.task == "comparison":
         draft = _compared(request, store, moment)
     else:
@@ -118,6 +142,17 @@ def _drafted(request: Request, store: Corpus, moment: int) -> Draft:
     draft = compose(read)
     note = age_note(read, [picked.candidate.source for picked in draft.picked])
     return draft._replace(headline=f"{note} {draft.headline}".strip())
+
+
+def _trending(request: Request, as_of: int, trends: TrendSource) -> Draft:
+    """What is happening in the time that the request names, a day by default."""
+    period = request.question.period
+    since = max(period.since, as_of - LONGEST) if period else as_of - DAY
+    if as_of - since < DAY // 2:
+        since = as_of - DAY
+    picked = trends(since, as_of, request.limit or TRENDS)
+    headline = lexicon.frame(request.lang, "trends", since=minute(since), until=minute(as_of))
+    return Draft(picked, headline, "answer" if picked else "not_enough_evidence")
 
 
 def _handle(author: str, store: Corpus, moment: int) -> str:

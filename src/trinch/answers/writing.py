@@ -38,8 +38,8 @@ You answer a request from posts of a social network. The user gives one JSON obj
 wanted, and numbered posts with their times.
 Write the answer as short sentences in the language "write_in", one on a line, each followed by the numbers of the \
 posts it rests on, in square brackets:
-The bridge is closed, police say. [3]
-Two more people were found, bringing the number to nine. [4][7]
+First sentence, which rests on one post. [3]
+Second sentence, which joins two posts. [4][7]
 Rules:
 - Say only what the posts say. Keep numbers, names, places, negations and how sure the post is ("feared", "may"); say \
 who says so when the post does. No knowledge of your own.
@@ -202,9 +202,10 @@ class Writing:
         return verify_claim(each.text, [group.best for group in groups]), groups
 
     def _fits(self, claim: Claim) -> bool:
-        """Whether there is room for a further sentence in the words asked for; the first always has."""
+        """Whether there is room for a further sentence in the length asked for; the first always has."""
         self._words += len(claim.text.split())
-        return not self._kept or not self._wishes.max_words or self._words <= self._wishes.max_words
+        long = self._wishes.max_words and self._words > self._wishes.max_words
+        return not self._kept or not (long or len(self._kept) >= self._wishes.sentences)
 
     def _repair(self, model: LanguageModel, messages: Sequence[Message], said: str) -> Iterator[Claim]:
         """Send the refused sentences back, once."""

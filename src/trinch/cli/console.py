@@ -155,6 +155,10 @@ def print_stats(found: Any, newest: int) -> None:
         summary({f"{index.name} index": f"{index.posts:,} posts, {index.behind:,} events behind"})
     for name, size in found.bytes.items():
         summary({f"{name} on disk": human_bytes(size)})
+    for one in found.sources:
+        lag = "" if one.lag_seconds is None else f", {one.lag_seconds:,.1f} s late"
+        counted = f"{one.accepted:,} accepted, {one.rejected:,} rejected, {one.reconnects:,} reconnects{lag}"
+        summary({one.name: f"{one.state} ({times.written(round(one.updated * 1e6))[:19]}Z): {counted}"})
     for source, cursor in found.cursors.items():
         summary({source: f"read up to {cursor}"})
     for title, counts in (("network", found.networks), ("language", found.languages)):

@@ -26,6 +26,7 @@ from trinch.cli.plan import plan
 from trinch.cli.search import search
 from trinch.cli.serve import keys, mcp, serve
 from trinch.cli.stats import stats
+from trinch.cli.stories import stories, story, trends
 from trinch.cli.train import train
 from trinch.cli.verify import verify
 from trinch.errors import TrinchError
@@ -69,6 +70,9 @@ for command in (
     listen,
     search,
     ask,
+    stories,
+    story,
+    trends,
     verify,
     counts,
     export,

@@ -26,7 +26,7 @@ from trinch.cli.options import (
 )
 @click.option(
     "--listen", multiple=True, metavar="SOURCE", envvar="TRINCH_LISTEN",
-    help="Ingest this live source: jetstream, or a wss:// address of one. By default the sources that this store "
+    help="Ingest this live source: jetstream, a wss:// address of one, x, mastodon:HOST, feed:ADDRESS. By default the sources that this store "
     "has listened to before; Bluesky for a new store.",
 )  # fmt: skip
 @click.option("--no-listen", is_flag=True, help="Ingest no live source.")
@@ -81,7 +81,9 @@ def serve(
 
     search_budget(1)  # a wrong TRINCH_BUDGET_MS is reported now, not by each search
     language_model = model_setting(ModelOptions(**model))
-    if any(has_credentials(source) for source in listen) and _given_as_option("listen"):
+    if any(
+        has_credentials(source) for source in listen if not source.startswith(("x:", "mastodon:"))
+    ) and _given_as_option("listen"):
         console.fail(
             "options are visible in the list of processes: put an address with credentials into TRINCH_LISTEN",
             2,
@@ -130,14 +132,15 @@ def _given_as_option(name: str) -> bool:
 
 
 def _address(source: str) -> str:
-    """The WebSocket address of a live source."""
+    """The live source as given; exits with 2 where it cannot be used."""
     from trinch.sources.jetstream_client import JETSTREAM
+    from trinch.sources.registry import open_source
 
-    if source == "jetstream":
-        return JETSTREAM
-    if not source.startswith(("ws://", "wss://")):
-        console.fail(f"cannot listen to {source!r}: write jetstream, or a wss:// address", 2)
-    return source
+    try:
+        open_source(source)
+    except ValueError as error:
+        console.fail(f"--listen: {error}", 2)
+    return JETSTREAM if source == "jetstream" else source
 
 
 @click.group(cls=CommandGroup)

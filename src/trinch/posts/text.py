@@ -94,6 +94,7 @@ def fold(text: str) -> str:
     Arabic script that readers do not distinguish made one. Idempotent; ASCII is only lowered."""
     if text.isascii():
         return text.lower()
+    text = text.replace("\uff5e", "\u301c")  # in hashtags; as `~` it would end them
     text = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
     text = _TINT.sub("", _MARKS.sub("", unicodedata.normalize("NFKD", text)))
     text = _DIGIT.sub(_decimal, _INVISIBLE.sub("", text))
@@ -106,7 +107,7 @@ def fold(text: str) -> str:
 
 # A link ends where text that is written without spaces goes on: at a comma or a character that is not ASCII. X's
 # short links are letters and digits (twitter-text, `validTcoUrl`).
-_URL_REST = r"[a-z0-9_!#$%&'()*+\-./:;=?@\[\]~]*"
+_URL_REST = r"[a-z0-9_!#$%&'()*+\-./:;=?@\[\]|~]*"
 _URL = rf"https?://t\.co/[a-z0-9]*|https?://{_URL_REST}|www\.{_URL_REST}"
 _LINK = re.compile(_URL, re.ASCII | re.IGNORECASE).fullmatch
 # `\w` leaves out the vowel signs of Indic scripts, Thai, Lao, Tibetan, Burmese and Khmer.
@@ -117,11 +118,14 @@ _SIGNS = (
 _WORD = rf"[\w{_SIGNS}]"
 # Signs that twitter-text allows within a hashtag (`hashtagSpecialChars`).
 _IN_TAG = rf"[\w{_SIGNS}\u00b7\u05be\u05f3\u05f4\u0f0b\u0f0c\u3003\u301c\u309b\u309c\u30a0\u30fb\ua67e]"
-_TAG = rf"#(?:(?![^\W\d_]){_IN_TAG})*[^\W\d_]{_IN_TAG}*"
-_CASH = r"\$[a-z]{1,6}(?:[._][a-z]{1,2})?(?!\w)"
-# Handles are ASCII: what follows without a space, as in Japanese, is text. Behind these characters `@` is none
-# (twitter-text, `validMentionPrecedingChars`).
-_USER = r"(?<![a-z0-9_!#$%&*@])@(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)+|[a-z0-9_]+)"
+_TAG = rf"#(?!https?://)(?:(?![^\W\d_]){_IN_TAG})*[^\W\d_]{_IN_TAG}*"
+_CASH = r"\$[a-z]{1,6}(?:[._][a-z]{1,2})?(?![^\W_])"
+# Handles are ASCII: what follows without a space, as in Japanese, is text. Behind these characters `@` begins none,
+# unless they are `rt`; `@` or `://` behind it make it another thing (twitter-text, `validMentionPrecedingChars`).
+_USER = (
+    r"(?:(?<![a-z0-9_!#$%&*@])|(?<=\brt))"
+    r"@(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)+|[a-z0-9_]++(?!@|://))"
+)
 _SIGNED = rf"(?<![^\W_])(?:{_TAG}|{_CASH})|{_USER}"
 _NUMBER = r"\d+(?:[.,]\d+)+"
 _ODD = r"(?<!\w)(?:[^\W\d_]\.){2,}|[a-z]\+\+|[cf]#(?!\w)"  # U.S., C++, C#

@@ -41,7 +41,7 @@ def decode(decoder: "msgspec.json.Decoder[T]", line: bytes, notes: Notes | None 
     except msgspec.ValidationError as error:
         return _fitted(decoder, line, error, notes)
     except msgspec.DecodeError as error:
-        if "surrogate" in str(error) and (repaired := repair_surrogates(line)) != line:
+        if (repaired := repair_surrogates(line)) != line:
             if notes:
                 notes.forgive("lone surrogate")
             return decode(decoder, repaired, notes)

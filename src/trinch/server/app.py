@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from trinch.llm.interface import Setting
 from trinch.server.answering import ModelUse
-from trinch.server.api import admin, openapi, upload, v1
+from trinch.server.api import admin, openapi, stories, upload, v1
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.api.mcp_endpoint import McpEndpoint
 from trinch.server.app_state import AppState
@@ -63,7 +63,10 @@ def build(
         data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS, reserve=1
     )
     answer_pool = _answer_pool(data, language_model)
-    children = [Child("indexer", "trinch.store.indexer", [str(data)])]
+    children = [
+        Child("indexer", "trinch.store.indexer", [str(data)]),
+        Child("stories", "trinch.stories.counter", [str(data)]),
+    ]
     children += [
         Child(without_credentials(url), "trinch.server.workers.source_process", [str(data)], secret=url)
         for url in listen
@@ -71,7 +74,7 @@ def build(
     live = LiveStats(
         data,
         search_pool,
-        lambda: [{"name": c.name, "state": c.state} for c in children[1:]],
+        lambda: [{"name": c.name, "state": c.state} for c in children[2:]],
     )
     state = AppState(
         data=data,
@@ -88,6 +91,7 @@ def build(
     )
     routes: list[BaseRoute] = [
         *v1.routes,
+        *stories.routes,
         *chat_completions.routes,
         *responses.routes,
         *upload.routes,

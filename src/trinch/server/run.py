@@ -22,6 +22,7 @@ from trinch.server.app_state import AppState
 from trinch.server.http.access import AccessRules
 from trinch.server.http.connection_limits import CONNECTIONS, HEAD_SECONDS, LimitedConnection
 from trinch.sources.jetstream_client import JETSTREAM
+from trinch.sources.registry import open_source
 from trinch.store.store import Store
 
 DRAIN_SECONDS = 4
@@ -147,9 +148,17 @@ def saved_sources(data: Path) -> list[str]:
     if not (data / "ocean.db").exists():
         return [JETSTREAM]
     store = Store.open(data)
-    sources = [
-        name.removeprefix("jetstream:") for name in store.log.cursors() if name.startswith("jetstream:")
-    ]
+    sources = list(filter(None, map(_source_of, store.log.cursors())))
     fresh = not sources and store.log.last_seq == 0
     store.log.close()
-    return [JETSTREAM] if fresh else [f"wss://{source}" for source in sources]
+    return [JETSTREAM] if fresh else sources
+
+
+def _source_of(name: str) -> str:
+    """The source that a stored cursor belongs to; empty where it cannot be opened, as without its token."""
+    text = name.replace("jetstream:", "wss://", 1) if name.startswith("jetstream:") else name
+    try:
+        open_source(text)
+    except ValueError:
+        return ""
+    return text

@@ -10,6 +10,7 @@ import msgspec
 from trinch.answers import lexicon
 from trinch.answers import request as requests
 from trinch.answers.answer import answer as answer_from_posts
+from trinch.answers.claims import Picked
 from trinch.answers.reading_list import reading_list
 from trinch.answers.types import Answer
 from trinch.answers.types import Hit as Found
@@ -22,6 +23,7 @@ from trinch.service.limits import answer_budget
 from trinch.store.query import OPERATORS, And, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
+from trinch.stories.detect import headlines
 
 
 class QuestionError(TrinchError, ValueError):
@@ -94,8 +96,12 @@ def steps(store: Store, request: AskRequest, language_model: Setting | None) -> 
 
 def _extractive(store: Store, request: AskRequest) -> Answer:
     corpus = filtered(store, request.where)
+
+    def trends(since: int, as_of: int, most: int) -> list[Picked]:
+        return headlines(store, as_of, as_of - since, limit=most, about=request.where)
+
     with store.within(answer_budget()) as budget:
-        given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where))
+        given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where), trends)
     return msgspec.structs.replace(given, partial=budget.is_used_up)
 
 

@@ -8,12 +8,14 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from trinch.sources.live import Disconnected, Item, LiveSource
+from trinch.posts.times import now
+from trinch.sources.live import Disconnected, Item, LiveSource, Refused
 from trinch.store import indexer
+from trinch.store.source_state import SourceState, write_state
 from trinch.store.writer import Rejected, Totals, Writer
 
 LINGER = 0.1
@@ -36,24 +38,67 @@ async def listen(
 
     Raises Refused where the server refuses this client for good; what came before is durable."""
     writer = Writer(data)
+    reporter = _Reporter(data, source.name, report)
     delay = FIRST_DELAY
     try:
         while not stop.is_set() and not until(writer.totals):
             before = writer.totals.read
             try:
-                await _session(writer, source, stop, until, report)
+                await _session(writer, source, stop, until, reporter)
             except (OSError, Disconnected) as error:
                 if writer.totals.read > before:
                     delay = FIRST_DELAY
                 asked = getattr(error, "wait", None)
                 wait = delay if asked is None else asked
                 reason = str(error) or type(error).__name__
-                report(writer.totals, f"lost the connection ({reason}); again in {wait:.1f} s")
+                reporter.reconnects += 1
+                reporter(writer.totals, f"lost the connection ({reason}); again in {wait:.1f} s")
                 await _sleep(stop, wait * random.uniform(0.8, 1.2) if asked is None else wait)
                 delay = min(LAST_DELAY, delay * 2)
+    except Refused as error:
+        reporter.write(writer.totals, f"refused: {error}")
+        raise
     finally:
         totals = writer.close()
+    reporter.write(totals, "stopped")
     return totals
+
+
+class _Reporter:
+    """Passes every change of state on, and writes it beside the store for statistics."""
+
+    def __init__(self, data: Path, name: str, report: Callable[[Totals, str], None]) -> None:
+        self._data, self._report = data, report
+        self._state = SourceState(name)
+        self._written = self._accepted = 0.0
+        self.reconnects = 0
+        self.lag: float | None = None
+
+    def __call__(self, totals: Totals, state: str) -> None:
+        self._report(totals, state)
+        self.write(totals, state)
+
+    def write(self, totals: Totals, state: str) -> None:
+        """Write the state for statistics, if it changed or the last writing is a second ago."""
+        passed, changed = time.monotonic() - self._written, state != self._state.state
+        if not changed and passed < 1.0:
+            return
+        held = self._state
+        held.events_per_second = (
+            round((totals.accepted - self._accepted) / passed, 1) if self._written else 0.0
+        )
+        self._written, self._accepted = time.monotonic(), totals.accepted
+        held.state, held.reconnects, held.lag_seconds = state, self.reconnects, self.lag
+        held.read, held.accepted = totals.read, totals.accepted
+        held.duplicates, held.rejected = totals.duplicates, totals.rejected
+        with suppress(OSError):  # statistics alone; a full disk is reported by the writer
+            write_state(self._data, held)
+
+    def received(self, item: Item) -> None:
+        """Measure how late an item came."""
+        newest = max((event.at for event in item.events), default=None)
+        if newest is not None:
+            self.lag = round(max(0, now() - newest) / 1e6, 1)
 
 
 async def _session(
@@ -61,7 +106,7 @@ async def _session(
     source: LiveSource,
     stop: asyncio.Event,
     until: Callable[[Totals], bool],
-    report: Callable[[Totals, str], None],
+    report: _Reporter,
 ) -> None:
     """One connection until it breaks, or until enough is read; all it brought is acknowledged."""
     async with AsyncExitStack() as stack:
@@ -79,7 +124,7 @@ async def _write(
     items: AsyncIterator[Item],
     stop: asyncio.Event,
     until: Callable[[Totals], bool],
-    report: Callable[[Totals, str], None],
+    report: _Reporter,
 ) -> None:
     stopping = asyncio.create_task(stop.wait())
     oldest = 0.0
@@ -91,6 +136,7 @@ async def _write(
             if waiting.done():
                 item, waiting = waiting.result(), None
                 _take(writer, source, item)
+                report.received(item)
                 oldest = oldest or time.monotonic()
             if oldest and time.monotonic() - oldest >= LINGER:
                 writer.flush()

@@ -4,17 +4,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from trinch.answers.types import Answer
 from trinch.llm.interface import Setting
 from trinch.posts.schema import Event, Post
 from trinch.service import ask, export, ingest, search, volume
 from trinch.service.search import SearchResult
+from trinch.service.stories import WINDOW, stories_json, story_json, trends_json
 from trinch.store.query import parse_time
 from trinch.store.stats import Stats, stats
 from trinch.store.store import Hit, Hits, Store
 from trinch.store.writer import Totals
+from trinch.stories.types import Kind
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -128,6 +130,22 @@ class Session:
         """Posts that match by minute, hour or day (UTC), oldest first; empty ones and undated posts are left out."""
         found = volume.counts_json(self._store, query, by, where=where, as_of=micros(as_of))
         return {datetime.fromisoformat(one["start"]): one["posts"] for one in found["counts"]}
+
+    def stories(
+        self, *, window: str = WINDOW, about: str = "", limit: int = 10, as_of: Time = None
+    ) -> dict[str, Any]:
+        """What is posted about more than before, in the shape of /v1/stories. Raises WindowError, QueryError."""
+        return stories_json(self._store, micros(as_of), window, limit, about)
+
+    def story(self, id: str, *, as_of: Time = None) -> dict[str, Any] | None:
+        """One story with its timeline, in the shape of /v1/stories/{id}; None where there is none."""
+        return story_json(self._store, id, micros(as_of))
+
+    def trends(
+        self, *, window: str = WINDOW, kind: Kind | None = None, limit: int = 20, as_of: Time = None
+    ) -> dict[str, Any]:
+        """What is used more than on ordinary days, in the shape of /v1/trends. Raises WindowError."""
+        return trends_json(self._store, micros(as_of), window, limit, kind)
 
     def get(self, key: str, *, as_of: Time = None) -> Hit | None:
         """The post with an id (bare, or `network:id`), if it is visible."""

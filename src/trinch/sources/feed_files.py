@@ -65,7 +65,7 @@ def _event(entry: Any, feed: Any, home: str) -> Event | None:
     text, links = plain(body)
     title = plain(entry.get("title") or "")[0]
     link = entry.get("link") or ""
-    whole = f"{title}\n{text}" if title and not text.startswith(title) else text or title
+    whole = f"{title}\n{text}".strip() if not text.startswith(title) else text or title
     if not whole:
         return None
     parsed = entry.get("published_parsed") or entry.get("updated_parsed")

@@ -21,8 +21,31 @@ class SourceKind(NamedTuple):
     """Environment variables the source reads."""
 
 
+def _x(address: str) -> LiveSource:
+    from trinch.sources.x_client import X
+
+    return X(address)
+
+
+def _mastodon(address: str) -> LiveSource:
+    from trinch.sources.mastodon_client import Mastodon
+
+    return Mastodon(address)
+
+
+def _feed(address: str) -> LiveSource:
+    from trinch.sources.feed_client import Feed
+
+    return Feed(address)
+
+
 _BUILT_IN = (
     SourceKind("jetstream", "Bluesky's Jetstream, v1 and v2", lambda url: Jetstream(url or JETSTREAM)),
+    SourceKind(
+        "x", "X's API v2: filtered, sampled and compliance streams, recent search", _x, ("X_BEARER_TOKEN",)
+    ),
+    SourceKind("mastodon", "A Mastodon server's streaming API", _mastodon, ("MASTODON_TOKEN",)),
+    SourceKind("feed", "An RSS or Atom feed, by polling", _feed),
 )
 
 
@@ -36,11 +59,14 @@ def source_kinds() -> dict[str, SourceKind]:
 def open_source(text: str) -> LiveSource:
     """The source that `NAME`, `NAME:ADDRESS` or a bare `ws://` or `wss://` address (a Jetstream) asks for.
 
-    Raises ValueError on an unknown name or an address the source cannot use."""
+    Raises ValueError on an unknown name, an address the source cannot use, or a package it needs that is missing."""
     if text.startswith(("ws://", "wss://")):
         return Jetstream(text)
     name, _, address = text.partition(":")
     kind = source_kinds().get(name)
     if kind is None:
         raise ValueError(f"no such source: {name!r}; there are {', '.join(sorted(source_kinds()))}")
-    return kind.open(address)
+    try:
+        return kind.open(address)
+    except ImportError:
+        raise ValueError(f"{name} needs an extra: pip install 'trinch[live]'") from None

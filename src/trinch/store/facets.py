@@ -10,8 +10,11 @@ from collections.abc import Iterator
 from trinch.posts.schema import Post
 
 _HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)?(?:[^/@?#]*@)?([^/:?#]+)", re.ASCII)
-_MENTION = re.compile(r"(?<![a-z0-9_!#$%&*@＠])[@＠]([a-z0-9_.-]*[a-z0-9_])", re.ASCII | re.IGNORECASE)
-"""Handles are ASCII; behind these characters `@` begins none (twitter-text, `validMentionPrecedingChars`)."""
+_MENTION = re.compile(
+    r"(?:(?<![a-z0-9_!#$%&*@＠])|(?<=\brt))[@＠]([a-z0-9_]++(?:[.-]+[a-z0-9_]++)*+)(?![@＠\u00c0-\u024f]|://)",
+    re.ASCII | re.IGNORECASE,
+)
+"""Handles as twitter-text finds them (`validMentionPrecedingChars`, `endMentionMatch`), and those that are host names."""
 _PARTS = re.compile(r"[^\w.%-]+|[_]")
 _HOST_LENGTH, _LABELS = 253, 10
 """Characters of a host name (RFC 1035), and its parts that are indexed, the last ones."""

@@ -10,6 +10,7 @@ import msgspec
 
 from trinch.store.database import DATABASE
 from trinch.store.rejects import REJECTED
+from trinch.store.source_state import SourceState, read_states
 from trinch.store.store import Store
 from trinch.store.text_index import INDEX
 
@@ -33,6 +34,8 @@ class Stats(msgspec.Struct, frozen=True):
     undated: int
     """Posts without a time."""
     cursors: dict[str, str]
+    sources: list[SourceState]
+    """What each live source last reported."""
     indexes: list[IndexState]
     bytes: dict[str, int]
     """On disk: `log`, `text`, `rejected`."""
@@ -50,6 +53,7 @@ def stats(store: Store) -> Stats:
         days=index.days(),
         undated=index.breakdown("is").get("undated", 0),
         cursors=store.log.cursors(),
+        sources=read_states(store.data),
         indexes=[IndexState("text", index.count(), max(0, last - position))],
         bytes=sizes(store.data),
     )

@@ -6,6 +6,7 @@ exactly.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from trinch.posts.times import now
 from trinch.store import indexer, scoring
 from trinch.store.budget import Budget
 from trinch.store.database import DATABASE
-from trinch.store.log import Appended, Log
+from trinch.store.log import Appended, Log, Version
 from trinch.store.query import And, Has, Node, Not, normalized, parse, wanted_words
 from trinch.store.query_compile import all_of
 from trinch.store.query_eval import Candidate, matches
@@ -31,6 +32,9 @@ MAX_CANDIDATES = 100_000
 
 CHUNK = 100
 """Candidates looked up in the log at once; the CPU budget is checked between chunks and candidates."""
+
+SLICES = 24
+"""Parts of a time that are sampled alike where it holds too many posts to be read."""
 
 
 class HasTerms(Protocol):
@@ -177,6 +181,20 @@ class Store:
                 for other in self.matching(And(()), found, as_of, now())
                 if other.post.id == hit.post.id or similar(hit.terms, other.terms) >= COPY
             ]
+
+    def versions(self, first: int, last: int, as_of: int, most: int) -> list[Version]:
+        """The posts of a time (both ends included) that are visible as of a time, earliest first.
+
+        Of more than `most`, about so many: the newest of each of SLICES equal parts of the time."""
+        candidates = self.index.search(self.index.queries.posted(first, last), most + 1, latest=True)
+        if len(candidates) > most:
+            edges = [first + (last + 1 - first) * i // SLICES for i in range(SLICES + 1)]
+            parts = (self.index.queries.posted(start, end - 1) for start, end in pairwise(edges))
+            candidates = [
+                one for part in parts for one in self.index.search(part, most // SLICES, latest=True)
+            ]
+        found = self.log.visible([candidate.seq for candidate in candidates], as_of)
+        return sorted(found.values(), key=lambda version: (version.at, version.seq))
 
     @property
     def num_posts(self) -> int:

@@ -90,7 +90,7 @@ class Alignment:
         content = [n for n, word in enumerate(said.words) if is_content(word, said.lang)]
         self._best = {n: [self._in_post(said.words[n], post) for post in posts] for n in content}
         # A number that no post holds is computed, or a time: `amounts.py` judges it.
-        self.content = [n for n in content if any(self._best[n]) or not self._is_number(n)]
+        self.content = [n for n in content if any(self._best[n]) or not self.is_number(n)]
 
     def _in_post(self, word: Word, post: Text) -> list[tuple[int, float]]:
         """The words of a post that support a word, with their credit; -1 is the post's author."""
@@ -106,7 +106,8 @@ class Alignment:
             found.append((-1, 1.0))
         return found
 
-    def _is_number(self, n: int) -> bool:
+    def is_number(self, n: int) -> bool:
+        """Whether the `n`th word of the sentence is a number."""
         return value_of(self.said.words[n].folded, self.said.lang) is not None
 
     def matches(self, n: int, post: int) -> list[tuple[int, float]]:
@@ -117,7 +118,7 @@ class Alignment:
         return max((got for _, got in self._best[n][post]), default=0.0)
 
     def weight(self, n: int) -> float:
-        return NAME_WEIGHT if self.said.words[n].name or self._is_number(n) else 1.0
+        return NAME_WEIGHT if self.said.words[n].name or self.is_number(n) else 1.0
 
     def share(self, among: Sequence[int], posts: Sequence[int]) -> float:
         """The weighted share of words that some of the posts hold; 1 where there is none."""

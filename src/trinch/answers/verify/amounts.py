@@ -12,10 +12,8 @@ from trinch.answers.verify.reading import Text
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_629_800, "year": 31_557_600}
 _DIGITS = re.compile(r"[$€£]?(\d+(?:[.,]\d+)*)(\+|%)?")
-_SUMS = lexicon.words(
-    "total together combined all altogether sum overall counting both in more higher lower fewer less rose up down added additional by difference apart juntos suma mas menos ensemble plus moins insieme piu meno zusammen mehr weniger ao todo"
-)
-"""Words beside a computed number."""
+LEAST_COMPUTED = 5
+"""Least number that may be a sum or a difference: smaller ones are met by chance."""
 _MONTHS = frozenset(
     name
     for lang in lexicon.COMPLETE
@@ -97,26 +95,19 @@ def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
             continue
         if _is_span(said, number, posts) or (value <= 4 and value == len(posts)):
             continue
-        if value in computed(given) and not _SUMS.isdisjoint(word.folded for word in said.words):
-            continue
-        if value in _inside(given):
+        if value >= LEAST_COMPUTED and value in computed(given):
             continue
         return f"no cited post gives the number {value:g}"
     return _miscounted(said, posts) or _bound(said, posts)
 
 
-def _inside(given: Sequence[Sequence[float]]) -> set[float]:
-    """Sums of all numbers of one post ("144 passengers and 6 crew")."""
-    return {sum(each) for each in given if 2 <= len(each) <= 3}
-
-
 def computed(given: Sequence[Sequence[float]]) -> set[float]:
-    """Sums and differences of one number each of two or more posts, or of two within one."""
+    """Sums and differences of one number each of two or more posts, or of two within one ("144 passengers and 6 crew")."""
     found: set[float] = set()
     for a, b in combinations(given, 2):
         found |= {x + y for x in a for y in b} | {abs(x - y) for x in a for y in b}
     for each in given:
-        found |= {abs(x - y) for x, y in combinations(each, 2)}
+        found |= {abs(x - y) for x, y in combinations(each, 2)} | {x + y for x, y in combinations(each, 2)}
     if len(given) > 2 and all(given):
         found.add(sum(each[0] for each in given))
     return found
@@ -178,11 +169,16 @@ def _quantity(text: Text, number: Number) -> set[str]:
 
 
 def _bound(said: Text, posts: Sequence[Text]) -> str:
-    """A bound that no post gives ("more than 40" where a post says 40), or that is left out."""
+    """A bound on a number that no post gives ("more than 40" where a post says 40)."""
     whole = " ".join(said.clauses)
     texts = [" ".join(post.clauses) for post in posts]
     for pattern in (_BOUNDS_UP, _BOUNDS_DOWN):
-        if pattern.search(whole) and not any(pattern.search(text) for text in texts) and numbers(said):
+        bound = pattern.search(whole)
+        if not bound or any(pattern.search(text) for text in texts):
+            continue
+        behind = whole[bound.end() :].split()[:3]
+        counts = any(value_of(word, said.lang) is not None for word in behind[:2])
+        if counts and not any(word in time_words(unit) for word in behind for unit in _UNITS):
             return "no cited post gives that bound"
     return ""
 

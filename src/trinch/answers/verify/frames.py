@@ -47,13 +47,18 @@ def attributed(aligned: Alignment, clause: int, found: Evidence) -> str:
     said, post = aligned.said, aligned.posts[found.post]
     sentence = post.sentences[found.sentence]
     attributes = _attributes(said)
+    quoted = '"' in sentence
     if not attributes and (
-        _speech(post, found.sentence, _placed(said))
-        or '"' in sentence
-        or marks("opinion", sentence, post.lang)
+        quoted or _speech(post, found.sentence, _placed(said)) or _judges(said, sentence, post)
     ):
         return "the post says so in somebody's words"
     return wrong_speaker(aligned) if attributes else ""
+
+
+def _judges(said: Text, sentence: str, post: Text) -> bool:
+    """Whether a sentence of a post is its writer's view, or the said one repeats its praise or blame."""
+    judged = marks("judgement", sentence, post.lang) and marks("judgement", _whole(said), said.lang)
+    return bool(marks("opinion", sentence, post.lang) or judged)
 
 
 def _attributes(said: Text) -> bool:
@@ -212,7 +217,7 @@ def caused(aligned: Alignment, clause: int, found: Evidence) -> str:
     said = aligned.said
     if not marks("because", _whole(said), said.lang):
         return ""
-    if any(marks("cause", _whole(post), post.lang) for post in aligned.posts):
+    if any(marks("because", _whole(post), post.lang) for post in aligned.posts):
         return ""
     return "no cited post states that cause"
 

@@ -1,6 +1,7 @@
 """Order: who did what to whom, what came first, and which post is the newest."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -127,9 +128,16 @@ def keeps_meaning(said: Text, post: Text) -> bool:
         return False
     if not _omits_whole_clauses(words, set(mine), post) or _joins_clauses(said, words):
         return False
+    if any(count > given.count(word) for word, count in Counter(mine).items() if word not in _FREE):
+        return False
+    shared = [word for word in mine if word in given]
+    blocks = SequenceMatcher(None, given, shared, autojunk=False).get_matching_blocks()
+    if sum(block.size for block in blocks) == len(shared):
+        return True
     places = [given.index(word) for word in mine if given.count(word) == 1]
     breaks = [n for n in range(1, len(places)) if places[n] < places[n - 1]]
-    return not breaks or (len(breaks) == 1 and _is_place(said, given[places[breaks[0]]]))
+    moved = [given[places[n]] for n in breaks]
+    return len(moved) == 1 and given.index(moved[0]) > 0 and _is_place(said, moved[0])
 
 
 def _omits_whole_clauses(words: Sequence[Word], mine: set[str], post: Text) -> bool:

@@ -12,6 +12,7 @@ from trinch.answers.verify import meanings
 from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import unsupported_number, wrong_time
 from trinch.answers.verify.frames import CHECKS, denied
+from trinch.answers.verify.meanings import marks
 from trinch.answers.verify.order import changed_copy, repeats, stale, swapped_roles, wrong_order
 from trinch.answers.verify.reading import CitedText, read, read_post
 
@@ -78,6 +79,8 @@ def _least(aligned: Alignment) -> float:
 
 
 def _missing_name(aligned: Alignment) -> str:
+    if aligned.said.lang == "de":
+        return ""  # German writes every noun with a capital
     missing = [word.folded for word in aligned.unsupported() if word.name]
     return f"no cited post names {missing[0]}" if missing else ""
 
@@ -88,9 +91,14 @@ def _uncarried(aligned: Alignment, whole: float) -> str:
         missing = ", ".join(word.folded for word in aligned.unsupported()[:5])
         return f"no cited post says: {missing}"
     said = aligned.said
+    for word in aligned.unsupported():
+        if word.concepts & meanings.EVENTS:
+            return f"no cited post says: {word.folded}"
     for clause, among in enumerate(_parts(aligned)):
         if not among:
             continue
+        if marks("then", said.clauses[clause], said.lang):
+            among = [n for n in among if not aligned.is_number(n)] or among  # each of another post
         found = aligned.evidence(among)
         names = [n for n in among if said.words[n].name]
         together = not names or any(aligned.share(names, [p]) == 1.0 for p in range(len(aligned.posts)))

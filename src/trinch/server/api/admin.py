@@ -13,6 +13,7 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.connection_limits import LimitedConnection
 from trinch.server.http.errors import Problem
+from trinch.store.source_state import read_states
 from trinch.store.writer import BEHIND
 
 SEARCH_SECONDS = 5.0
@@ -64,6 +65,15 @@ def _gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], float]]:
     yield from state.model_use.gauges()
     for child in state.children:
         yield "trinch_child_restarts_total", {"name": child.name}, child.restarts
+    for source in read_states(state.data):
+        labels = {"source": source.name}
+        yield "trinch_source_accepted_total", labels, source.accepted
+        yield "trinch_source_rejected_total", labels, source.rejected
+        yield "trinch_source_reconnects_total", labels, source.reconnects
+        yield "trinch_source_events_per_second", labels, source.events_per_second
+        yield "trinch_source_updated_seconds", labels, source.updated
+        if source.lag_seconds is not None:
+            yield "trinch_source_lag_seconds", labels, source.lag_seconds
     for name in ("events", "posts", "events_per_second", "behind"):
         yield f"trinch_{name}", {}, live.get(name, 0)
     if live.get("lag_seconds") is not None:

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import trinch
-from trinch.server.api import admin, upload, v1
+from trinch.server.api import admin, stories, upload, v1
 from trinch.server.http import codec
 from trinch.server.openai import chat_completions, responses
 
@@ -77,6 +77,9 @@ _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]
     ("get", "/v1/ask", "Answer a question", v1.Ask, None, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("post", "/v1/ask", "Answer a question", None, v1.Ask, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("get", "/v1/evidence", "Count the posts about a question", v1.Evidence, None, 200, _object("posts", "authors", "volume"), []),
+    ("get", "/v1/stories", "What is happening", stories.Stories, None, 200, _object("as_of", "window", "about", "stories", "took_ms"), []),
+    ("get", "/v1/stories/{id}", "One story with its timeline", stories.StoryAsOf, None, 200, _object("id", "headline", "citations", "summary", "timeline"), []),
+    ("get", "/v1/trends", "What is used more than on ordinary days", stories.Trends, None, 200, _object("as_of", "window", "trends", "took_ms"), []),
     ("get", "/v1/posts/{key}", "Get a post", v1.Fetch, None, 200, {"$ref": "#/components/schemas/Post"}, []),
     ("post", "/v1/visible", "Which posts are still visible", None, v1.Visible, 200, _object("visible"), []),
     ("get", "/v1/stats", "Statistics of the store", None, None, 200, _object("events", "posts", "languages", "days"), []),
@@ -141,11 +144,26 @@ def document() -> dict[str, Any]:
         },
         "paths": paths,
         "components": {
-            "schemas": schemas | {"Error": _ERROR, "Post": _POST, "Answer": _ANSWER},
+            "schemas": {name: _with_nulls(schema) for name, schema in schemas.items()}
+            | {"Error": _ERROR, "Post": _POST, "Answer": _ANSWER},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
         "security": [{}, {"key": []}],
     }
+
+
+def _with_nulls(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of a body in which each field that is not required may be null: that counts as absent."""
+    required = schema.get("required", [])
+    fields = {
+        name: shape if name in required or {"type": "null"} in shape.get("anyOf", []) else _or_null(shape)
+        for name, shape in schema.get("properties", {}).items()
+    }
+    return schema | ({"properties": fields} if fields else {})
+
+
+def _or_null(shape: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [shape, {"type": "null"}]}
 
 
 async def openapi(_: Request) -> Response:

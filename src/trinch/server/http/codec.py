@@ -77,7 +77,7 @@ def decode(raw: bytes, kind: type[Value]) -> Value:
     except RecursionError:
         raise Problem(400, "the JSON is nested too deeply", code="too_deep") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if "surrogate" in str(error) and (repaired := repair_surrogates(raw)) != raw:
+        if (repaired := repair_surrogates(raw)) != raw:
             return decode(repaired, kind)
         raise Problem(400, f"the body is not JSON: {error}", code="not_json") from None
 

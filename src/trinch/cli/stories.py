@@ -1,0 +1,158 @@
+"""`trinch stories`, `story`, `trends`: what is happening, before it is asked for."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from trinch.cli import console
+from trinch.cli.options import as_of_option, data_option, json_option, open_store
+
+window_option = click.option(
+    "--window", default="24h", show_default=True, metavar="TIME", help="How far back: 90m, 24h, 7d."
+)
+
+
+@click.command()
+@window_option
+@click.option(
+    "--about", default="", metavar="QUERY", help="Only stories whose posts match these search operators."
+)
+@click.option("--limit", type=click.IntRange(1, 500), default=10, show_default=True, help="Most stories.")
+@as_of_option
+@data_option
+@json_option
+def stories(window: str, about: str, limit: int, as_of: int | None, data: Path, as_json: bool) -> None:
+    """List what is posted about more than before, grouped by happening, most newsworthy first.
+
+    Each story has a headline and key points in exact, cited quotes. The first call counts the words of the 14 days
+    before; later ones are quick. With a limit above 50, small stories are listed too.
+
+    \b
+    Example:
+      trinch stories --window 6h
+      trinch stories --about lang:fr --as-of 2026-05-12T18:00Z
+    """
+    from trinch.service.stories import WindowError, stories_json
+    from trinch.store.query import QueryError
+
+    store = open_store(data, as_json)
+    try:
+        with console.status("counting words of earlier days:", not as_json and sys.stderr.isatty()) as show:
+            found = stories_json(
+                store, as_of, window, limit, about, lambda done, days: show(f"{done} of {days}")
+            )
+    except (WindowError, QueryError) as error:
+        console.fail(str(error), 2)
+    if as_json:
+        console.print_json(found)
+    else:
+        for number, story in enumerate(found["stories"], 1):
+            _print_story(number, story)
+        console.note(f"{len(found['stories'])} stories of the {window} before {_minute(found['as_of'])}")
+    raise SystemExit(0 if found["stories"] else 1)
+
+
+@click.command()
+@click.argument("id")
+@as_of_option
+@data_option
+@json_option
+def story(id: str, as_of: int | None, data: Path, as_json: bool) -> None:
+    """Show one story with its timeline: a line for each development, cited.
+
+    ID is that of `trinch stories`. The first three days from the date in it are read.
+
+    \b
+    Example:
+      trinch story ferry-2026-05-12
+    """
+    from trinch.service.stories import story_json
+
+    found = story_json(open_store(data, as_json), id, as_of)
+    if found is None:
+        console.fail(f"there is no story {id} as of then; `trinch stories` lists the ids", 1)
+    if as_json:
+        console.print_json(found)
+        return
+    _print_story(0, found)
+    for line in found["timeline"]:
+        console.out().print(
+            f"[dim]{_minute(line['at'])}[/]  {_safe(line['text'])} [dim]({_count(line['posts'], 'post')})[/]",
+            soft_wrap=True,
+        )
+        _print_source(line)
+
+
+@click.command()
+@window_option
+@click.option(
+    "--kind", type=click.Choice(["tag", "word", "name", "link"]), help="Only tags, words, names or links."
+)
+@click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Most trends.")
+@as_of_option
+@data_option
+@json_option
+def trends(window: str, kind: Any, limit: int, as_of: int | None, data: Path, as_json: bool) -> None:
+    """List the tags, words, names and links that are used more than on ordinary days, and the story behind each.
+
+    \b
+    Example:
+      trinch trends --kind tag --window 6h
+    """
+    from trinch.service.stories import WindowError, trends_json
+
+    try:
+        found = trends_json(open_store(data, as_json), as_of, window, limit, kind)
+    except WindowError as error:
+        console.fail(str(error), 2)
+    if as_json:
+        console.print_json(found)
+    else:
+        rows = [
+            (trend["text"], trend["kind"], trend["posts"], f"x{trend['growth']:.0f}", _why(trend))
+            for trend in found["trends"]
+        ]
+        console.table("", ("trend", "kind", "posts", "growth", "story behind"), rows)
+    raise SystemExit(0 if found["trends"] else 1)
+
+
+def _why(trend: dict[str, Any]) -> str:
+    discounts = f" (discounted: {', '.join(trend['discounts'])})" if trend["discounts"] else ""
+    return (trend["headline"] or "no story") + discounts
+
+
+def _print_story(number: int, story: dict[str, Any]) -> None:
+    mark = f"{number}. " if number else ""
+    console.out().print(f"[bold]{mark}{_safe(story['headline'])}[/]", soft_wrap=True)
+    facts = [story["status"], _count(story["posts"], "post"), _count(story["authors"], "source")]
+    facts += [f"since {_minute(story['first_seen'])}", f"{story['rate']:g} posts/h", story["id"]]
+    facts += [f"discounted: {', '.join(story['discounts'])}"] if story["discounts"] else []
+    console.out().print(f"   [dim]{_safe(' · '.join(facts))}[/]", soft_wrap=True)
+    _print_source(story)
+    for point in story["summary"]:
+        console.out().print(f"   - {_safe(point['text'])}", soft_wrap=True)
+        _print_source(point)
+    console.out().print()
+
+
+def _print_source(quoted: dict[str, Any]) -> None:
+    citation = quoted["citations"][0]
+    author = f"@{citation['author']}" if citation["author"] else citation["network"]
+    console.out().print(
+        f"     [dim]{_safe(author)}, {_minute(citation['at'])}  {_safe(citation['url'] or citation['id'])}[/]",
+        soft_wrap=True,
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _minute(time: str) -> str:
+    return time[:16].replace("T", " ") + " UTC"
+
+
+def _safe(text: str) -> str:
+    return console.escape(console.clean(text))

@@ -1,0 +1,140 @@
+"""Which terms are used far more than on ordinary days.
+
+A term is expected to occur in `texts * p` texts of the window, where p is its share of the texts of the days before,
+smoothed with its share of the whole store (`PRIOR` texts' worth, so that it counts where little was posted before).
+Two baselines are kept: `quiet`, without the days on which the term was used most, finds the terms of a story that has
+been going on for days; `usual`, of all days, says how new the story is. The score is the Poisson log-likelihood ratio
+n log(n / e) - (n - e) of n texts found against e expected.
+
+Where fewer texts are known from the days before than the window holds (a new store, an archive of one event), parts of
+the window take the place of those days, and only terms that are used at some times of the window much more than at
+others burst: their log-likelihood ratio against an even spread must be at least UNEVEN.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trinch.stories.baseline import DayCounts, hashed
+
+DAYS = 14
+"""Days before the window that it is compared with."""
+QUIET = 0.7
+"""Share of these days that the quiet baseline keeps: those on which the term was used least."""
+FULL = 0.2
+"""A day with less than this share of the texts of the busiest one says nothing about a single term."""
+PRIOR = 8000.0
+"""Texts that the share of a term in the whole store counts for."""
+PRIOR_SHARE = 0.5
+PAIR_SHARE = 0.1
+"""A pair of words is expected in this share of the texts that hold its rarer word, where nothing is known of it."""
+FLOOR = 0.5
+"""Texts expected of a term that nobody ever used."""
+FEWEST = 3
+"""Texts that must hold a term."""
+RATIO = 2.5
+"""Times as many texts as expected that must hold it."""
+DEVIATION = 0.5
+"""Standard deviation of a daily count beyond that of a Poisson distribution, as a share of its mean."""
+SIGMAS = 1.5
+LEAST = 3.0
+"""Least score."""
+MOST = 2000
+"""Terms that are kept, those of the highest scores."""
+
+
+PARTS = 12
+"""Parts of a window that stand for days where there are none."""
+UNEVEN = 12.0
+"""Chance reaches half of this for one term in a hundred: chi-squared / 2 with PARTS - 1 degrees of freedom is 12.4."""
+
+
+class Burst(NamedTuple):
+    """A term of the window that is used more than before."""
+
+    found: int
+    quiet: float
+    """Texts expected by the quiet days."""
+    usual: float
+    """Texts expected by all days."""
+    score: float
+
+    @property
+    def expected(self) -> float:
+        """Between the two: a story of days is no longer new, but still one."""
+        return math.sqrt(self.quiet * self.usual)
+
+
+def bursts(
+    holders: Mapping[str, Sequence[int]], texts: int, days: Sequence[DayCounts], share: Callable[[str], float]
+) -> dict[str, Burst]:
+    """The bursting terms, highest score first (ties by term).
+
+    `holders`: the texts of the window that hold each term; `texts`: how many there are; `share` gives the share of the
+    posts of the whole store that hold a word."""
+    terms = [term for term, held in holders.items() if len(held) >= FEWEST]
+    if not terms:
+        return {}
+    quiet, usual = _rates(days, hashed(terms))
+    found: dict[str, Burst] = {}
+    for place, term in enumerate(terms):
+        held = len(holders[term])
+        if held < RATIO * (texts * quiet.least(place) + FLOOR):
+            continue
+        prior = _prior(term, share)
+        expected = texts * quiet.share(place, prior) + FLOOR
+        spread = math.sqrt(expected + (DEVIATION * expected) ** 2)
+        if held < RATIO * expected or held - expected < SIGMAS * spread:
+            continue
+        score = held * math.log(held / expected) - (held - expected)
+        if score > LEAST:
+            found[term] = Burst(held, expected, texts * usual.share(place, prior) + FLOOR, score)
+    ranked = sorted(found, key=lambda term: (-found[term].score, term))[:MOST]
+    return {term: found[term] for term in ranked}
+
+
+class _Rates(NamedTuple):
+    """Of each term, the texts that held it and the texts looked at."""
+
+    held: NDArray[np.float64]
+    seen: NDArray[np.float64]
+
+    def share(self, place: int, prior: float) -> float:
+        return float((self.held[place] + PRIOR * prior) / (self.seen[place] + PRIOR))
+
+    def least(self, place: int) -> float:
+        return self.share(place, 0.0)
+
+
+def _rates(days: Sequence[DayCounts], hashes: NDArray[np.uint32]) -> tuple[_Rates, _Rates]:
+    """The rates of the quiet days, and of all."""
+    if not days:
+        nothing = np.zeros(len(hashes))
+        return _Rates(nothing, nothing), _Rates(nothing, nothing)
+    sizes = np.array([day.texts for day in days], dtype=np.float64)
+    counts = np.array([day.of(hashes) for day in days], dtype=np.float64)  # [days, terms]
+    full = sizes >= FULL * sizes.max()
+    some, of = counts[full], np.broadcast_to(sizes[full, None], (int(full.sum()), len(hashes)))
+    order = np.argsort(some / np.maximum(of, 1), axis=0, kind="stable")[: math.ceil(len(some) * QUIET)]
+    held = np.take_along_axis(some, order, axis=0).sum(axis=0)
+    seen = np.take_along_axis(of, order, axis=0).sum(axis=0)
+    return _Rates(held, seen), _Rates(counts.sum(axis=0), np.full(len(hashes), sizes.sum()))
+
+
+def _prior(term: str, share: Callable[[str], float]) -> float:
+    """The share of texts that hold a term, by the whole store."""
+    words = term.split(" ")
+    factor = PRIOR_SHARE if len(words) == 1 else PRIOR_SHARE * PAIR_SHARE
+    return factor * min(share(word) for word in words)
+
+
+def uneven(held: Sequence[int], parts: NDArray[np.int64]) -> float:
+    """How unevenly the texts that hold a term are spread over the parts of a window: the log-likelihood ratio against
+    the spread of all texts. `parts`: the part (0 to PARTS - 1) of each text of the window."""
+    mine = np.bincount(parts[list(held)], minlength=PARTS)
+    expected = np.bincount(parts, minlength=PARTS) * (len(held) / len(parts))
+    some = mine > 0
+    return float((mine[some] * np.log(mine[some] / expected[some])).sum())
