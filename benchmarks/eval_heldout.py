@@ -84,8 +84,8 @@ def main() -> None:
         row = judged(asked, given) | {"cpu": time.process_time() - started, "found": answerable}
         table.setdefault(kind(asked), []).append(row)
         claims = [claim["text"] for claim in given["claims"]]
-        given_ = {"headline": given["headline"], "task": given["task"], "claims": claims}
-        lines.append(json.dumps(asked._asdict() | row | given_, ensure_ascii=False))
+        shown = {"headline": given["headline"], "task": given["task"], "claims": claims}
+        lines.append(json.dumps(asked._asdict() | row | shown, ensure_ascii=False))
     print(f"{'request':<22}{'n':>5}{'found':>7}{'answered':>10}{'useful':>8}{'on topic %':>12}{'CPU ms':>8}")
     for name, rows in sorted(table.items()):
         on = [each for row in rows for each in row["topic"]]

@@ -88,12 +88,20 @@ def calibrated(network: Network, held: Sequence[Measured]) -> Network:
 
 
 def platt(logits: Floats, labels: Floats, steps: int = 60) -> tuple[float, float]:
-    """Scale and shift of least log loss, by Newton's method."""
+    """Scale and shift of least log loss, by Newton's method; a step that does not lower the loss is halved."""
     design = np.stack([logits, np.ones_like(logits)], axis=1).astype(float)
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        values = design @ weights
+        return float((np.logaddexp(0, values) - labels * values).sum())
+
     weights = np.array([1.0, 0.0])
     for _ in range(steps):
         chance = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
-        slope = design.T @ (chance - labels) + 1e-3 * (weights - [1.0, 0.0])
+        slope = design.T @ (chance - labels)
         curve = (design * (chance * (1 - chance))[:, None]).T @ design + 1e-3 * np.eye(2)
-        weights = weights - np.linalg.solve(curve, slope)
+        step = np.linalg.solve(curve, slope)
+        while loss(weights - step) > loss(weights) and np.abs(step).max() > 1e-9:
+            step = step / 2
+        weights = weights - step
     return float(weights[0]), float(weights[1])

@@ -58,13 +58,13 @@ def test_measures_of_a_perfect_and_of_a_reversed_ranking() -> None:
 def test_the_network_learns_what_can_be_learnt_and_is_calibrated() -> None:
     random = np.random.default_rng(3)
     made = []
-    for number in range(60):
+    for number in range(500):
         measures = random.normal(size=(40, 6)).astype(np.float32)
         labels = np.stack([measures[:, 0] > 0, measures[:, 0] + measures[:, 1] > 0.5], axis=1)
         made.append(Measured("store", f"g{number}", measures, labels.astype(np.float32)))
-    network = calibrated(fitted(made[:40]), made[40:50])
-    logits = np.concatenate([network.logits(each.measures) for each in made[50:]])
-    labels = np.concatenate([each.labels for each in made[50:]])
+    network = calibrated(fitted(made[:400]), made[400:450])
+    logits = np.concatenate([network.logits(each.measures) for each in made[450:]])
+    labels = np.concatenate([each.labels for each in made[450:]])
     assert ((logits > 0) == labels).mean() > 0.93
     assert expected_error((1 / (1 + np.exp(-logits[:, 0]))).astype(np.float32), labels[:, 0]) < 0.06
 
