@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from trinch.posts.schema import Deleted, Hidden
+from trinch.server.answering import ModelUse
 from trinch.server.openai import responses
 from trinch.server.openai.markdown import post_url
 from trinch.server.openai.response_store import ResponseStore
@@ -34,7 +35,7 @@ class Pools:
             WorkerPool(data, 1, queue_size=10),
             WorkerPool(data, 1, queue_size=10),
         )
-        self.language_model, self.responses = None, ResponseStore()
+        self.language_model, self.model_use, self.responses = None, ModelUse(), ResponseStore()
 
 
 @pytest.fixture
@@ -52,7 +53,7 @@ def pools(data: Path) -> Iterator[Pools]:
 
 def test_a_claim_not_yet_told_is_left_out(data: Path, pools: Pools) -> None:
     async def run() -> None:
-        parts = text_pieces(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
+        parts = text_pieces(pools, ASKED, "http://here", None)  # type: ignore[arg-type]  # all of AppState that it uses
         shown, first = await anext(parts)
         assert shown["claims"][0]["text"] in first.text
         assert len(shown["claims"]) >= 2
@@ -72,7 +73,7 @@ def test_a_claim_not_yet_told_is_left_out(data: Path, pools: Pools) -> None:
 
 def test_what_vanished_untold_leaves_no_gap_in_the_numbers(data: Path, pools: Pools) -> None:
     async def run() -> None:
-        parts = text_pieces(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
+        parts = text_pieces(pools, ASKED, "http://here", None)  # type: ignore[arg-type]  # all of AppState that it uses
         shown, first = await anext(parts)
         assert len(shown["claims"]) >= 3
         for post in shown["claims"][1]["citations"]:
@@ -87,7 +88,7 @@ def test_what_vanished_untold_leaves_no_gap_in_the_numbers(data: Path, pools: Po
 
 def test_what_vanished_once_told_leaves_its_place_empty(data: Path, pools: Pools) -> None:
     async def run() -> None:
-        parts = text_pieces(pools, ASKED, "http://here")  # type: ignore[arg-type]  # all of AppState that it uses
+        parts = text_pieces(pools, ASKED, "http://here", None)  # type: ignore[arg-type]  # all of AppState that it uses
         shown, _ = await anext(parts)
         gone = shown["claims"][0]["citations"][0]
         Log(data / "ocean.db").append([Deleted(at=1, network=gone["network"], id=gone["id"])])
