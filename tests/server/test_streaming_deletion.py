@@ -28,14 +28,14 @@ ASKED = AskRequest(QUESTION, QUESTION, "", parse_time("2026-03-18T20:00Z"))
 
 
 class Pools:
-    """What streaming an answer needs of the state of a server."""
+    """What telling an answer needs of a server's state."""
 
     def __init__(self, data: Path) -> None:
         self.search_pool, self.answer_pool = (
             WorkerPool(data, 1, queue_size=10),
             WorkerPool(data, 1, queue_size=10),
         )
-        self.language_model, self.responses, self.model_use = None, ResponseStore(), ModelUse()
+        self.language_model, self.model_use, self.responses = None, ModelUse(), ResponseStore()
 
 
 @pytest.fixture

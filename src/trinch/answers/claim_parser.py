@@ -50,7 +50,9 @@ class ClaimParser:
                 body[0] == "[" and not re.match(r"\[\s*\d", body) and len(body) > 1
             )
             self._text = body
-        return self._bounded(self._objects() if self._json else self._lines(False))
+        if self._json:
+            return self._bounded(self._objects()) if "}" in piece else []
+        return self._bounded(self._lines(False))
 
     def finish(self) -> list[Proposed]:
         """The sentences that the end of the text completes."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import NamedTuple
 
 from trinch.answers import lexicon
@@ -71,8 +72,9 @@ def _same_name(a: str, b: str) -> float:
     return 1.0 if joined or misspelt else 0.0
 
 
+@lru_cache(maxsize=50_000)
 def _cognate(a: str, b: str) -> bool:
-    if min(len(a), len(b)) < COMMON_START:
+    if a[0] != b[0] or min(len(a), len(b)) < COMMON_START:
         return False
     return a[:COMMON_START] == b[:COMMON_START] or SequenceMatcher(None, a, b).ratio() >= 0.8
 

@@ -25,6 +25,10 @@ _JOINING = lexicon.words(
 """Words between clauses, in the languages of the marks."""
 
 
+LONGEST_POST = 5000
+"""Characters of a post that are read; of a longer one the rest supports nothing."""
+
+
 class CitedText(NamedTuple):
     """A post as the verifier needs it."""
 
@@ -61,7 +65,7 @@ class Text(NamedTuple):
 
 def read_post(post: CitedText) -> Text:
     """A post's words, in the language that its text is found to be in."""
-    raw = _NOISE.sub(" ", html.unescape(post.text))
+    raw = _NOISE.sub(" ", html.unescape(post.text[:LONGEST_POST]))
     repeated = _REPOST.match(raw)
     raw = _REPOST.sub("", raw)
     raw = _QUOTED.sub(r' "\1" ', raw)
