@@ -28,6 +28,12 @@ def test_the_demo_ingests_asks_and_prints_what_to_run_next(tmp_path: Path) -> No
     assert "ot enough evidence" in none
     assert "[1]" in first
     assert "https://sample.example/" in first
+    trends, story = none.split("$ trinch trends ")[1].split("$ trinch story ")
+    assert "Port Esker" in trends
+    assert "10 people died" in story.splitlines()[1], "the story's headline states the final toll"
+    lines = [line for line in story.splitlines() if re.match(r"2026-03-1[78] \d\d:\d\d UTC  ", line)]
+    assert len(lines) >= 4, "the story unfolds"
+    assert lines == sorted(lines)
     assert " search " in shown.split(NEXT)[1]
 
 

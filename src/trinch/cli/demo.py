@@ -69,6 +69,8 @@ def demo(offline: bool, data: Path | None) -> None:
         out.print(f"[bold green]{command}[/]", soft_wrap=True)
         console.print_answer(answer(store, interpret(text, as_of=as_of)))
         out.print()
+    if not live:
+        _show_stories(store)
     out.print("[bold]Continue with:[/]")
     for line in next_commands(folder, live):
         out.print(f"  {console.escape(line)}", soft_wrap=True)
@@ -124,6 +126,26 @@ def _sample_questions() -> list[Asked]:
 
     midway = QUESTIONS[2]
     return [(q.text, q.as_of) for q in (*QUESTIONS, UNANSWERABLE) if q.as_of != midway.as_of]
+
+
+def _show_stories(store: "Store") -> None:
+    """What was happening in the sample on its first evening, and how that story went on."""
+    from trinch.cli.stories import print_story, print_timeline, print_trends
+    from trinch.service.stories import stories_json, story_json, trends_json
+    from trinch.simulator.sample import QUESTIONS
+
+    out, evening = console.out(), QUESTIONS[2].as_of
+    leading = stories_json(store, evening)["stories"]
+    out.print(f"[bold green]$ trinch trends --limit 4 --as-of {iso(evening)}[/]", soft_wrap=True)
+    print_trends(trends_json(store, evening, limit=4)["trends"])
+    out.print()
+    for story in leading[:1]:
+        out.print(f"[bold green]$ trinch story {console.escape(story['id'])}[/]", soft_wrap=True)
+        unfolded = story_json(store, story["id"])
+        if unfolded:
+            print_story(0, unfolded)
+            print_timeline(unfolded["timeline"])
+            out.print()
 
 
 def _live_questions(store: "Store") -> list[Asked]:

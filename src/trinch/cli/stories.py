@@ -1,6 +1,7 @@
 """`trinch stories`, `story`, `trends`: what is happening, before it is asked for."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def stories(window: str, about: str, limit: int, as_of: int | None, data: Path, 
         console.print_json(found)
     else:
         for number, story in enumerate(found["stories"], 1):
-            _print_story(number, story)
+            print_story(number, story)
         console.note(f"{len(found['stories'])} stories of the {window} before {_minute(found['as_of'])}")
     raise SystemExit(0 if found["stories"] else 1)
 
@@ -76,8 +77,13 @@ def story(id: str, as_of: int | None, data: Path, as_json: bool) -> None:
     if as_json:
         console.print_json(found)
         return
-    _print_story(0, found)
-    for line in found["timeline"]:
+    print_story(0, found)
+    print_timeline(found["timeline"])
+
+
+def print_timeline(lines: Sequence[dict[str, Any]]) -> None:
+    """The developments of a story, oldest first."""
+    for line in lines:
         console.out().print(
             f"[dim]{_minute(line['at'])}[/]  {_safe(line['text'])} [dim]({_count(line['posts'], 'post')})[/]",
             soft_wrap=True,
@@ -110,12 +116,17 @@ def trends(window: str, kind: Any, limit: int, as_of: int | None, data: Path, as
     if as_json:
         console.print_json(found)
     else:
-        rows = [
-            (trend["text"], trend["kind"], trend["posts"], f"x{trend['growth']:.0f}", _why(trend))
-            for trend in found["trends"]
-        ]
-        console.table("", ("trend", "kind", "posts", "growth", "story behind"), rows)
+        print_trends(found["trends"])
     raise SystemExit(0 if found["trends"] else 1)
+
+
+def print_trends(found: Sequence[dict[str, Any]]) -> None:
+    """A table of trends."""
+    rows = [
+        (trend["text"], trend["kind"], trend["posts"], f"x{trend['growth']:.0f}", _why(trend))
+        for trend in found
+    ]
+    console.table("", ("trend", "kind", "posts", "growth", "story behind"), rows)
 
 
 def _why(trend: dict[str, Any]) -> str:
@@ -123,7 +134,8 @@ def _why(trend: dict[str, Any]) -> str:
     return (trend["headline"] or "no story") + discounts
 
 
-def _print_story(number: int, story: dict[str, Any]) -> None:
+def print_story(number: int, story: dict[str, Any]) -> None:
+    """Headline, facts and key points of a story; `number` 0 prints none."""
     mark = f"{number}. " if number else ""
     console.out().print(f"[bold]{mark}{_safe(story['headline'])}[/]", soft_wrap=True)
     facts = [story["status"], _count(story["posts"], "post"), _count(story["authors"], "source")]
