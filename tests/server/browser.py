@@ -81,7 +81,7 @@ class Tab:
         self.context.on("weberror", lambda error: self.complaints.append(str(error.error)))
         self.context.on("console", self._console)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(15_000)
+        self.page.set_default_timeout(60_000)
 
     def _dialog(self, dialog: Any) -> None:
         self.complaints.append(f"a script ran: {dialog.message}")
