@@ -68,7 +68,8 @@ def quoted(given: Answer) -> list[str]:
 
 def flat(given: Answer) -> list[str]:
     """The hostile claims that are stated flat."""
-    return [text for text in quoted(given) if not text.startswith(("One post", "Une seule publication"))]
+    said_to_be_one = ("One author", "Un seul auteur", "One post", "Une seule publication")
+    return [text for text in quoted(given) if not text.startswith(said_to_be_one)]
 
 
 @pytest.mark.parametrize(
@@ -97,6 +98,20 @@ def test_a_claim_of_one_unknown_author_is_never_stated_flat(texts: list[str]) ->
         given = answer(corpus, request, AS_OF)
         assert flat(given) == [], request
         assert "900" not in given.headline, request
+        for claim in given.claims:  # what is said and what is counted agree
+            assert not claim.label.startswith(("One author", "Un seul auteur")) or claim.authors == 1
+
+
+def test_what_many_repeat_is_not_said_to_be_of_one_author() -> None:
+    text = "Port Halden ferry accident: the pier is closed for a week, says the harbour office"
+    reposts = [
+        post(f"repost{n}", f"2031-05-02T20:3{n}:00+00:00", f"RT @harbour1: {text}", f"reader{n}")
+        for n in range(6)
+    ]
+    original = post("original", "2031-05-02T20:29:00+00:00", text, "harbour1")
+    for copies, labels in ((reposts, {""}), ([], {"One author says:"})):
+        given = answer(FakeCorpus([*FERRY, *NOISE, original, *copies]), REQUESTS[3], AS_OF)
+        assert {claim.label for claim in given.claims if "pier is closed" in claim.text} == labels
 
 
 def test_all_attacks_together_leave_the_toll_as_it_was() -> None:

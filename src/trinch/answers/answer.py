@@ -12,7 +12,7 @@ from typing import TypeAlias
 import msgspec
 
 from trinch.answers import lexicon
-from trinch.answers.claims import Picked, cited, claim, is_singular
+from trinch.answers.claims import Picked, carriers, cited, claim, is_singular
 from trinch.answers.compose import Draft, age_note, compose, material
 from trinch.answers.evidence import collapse
 from trinch.answers.question import Term, understand
@@ -94,9 +94,10 @@ def _answered(request: Request, store: Corpus, moment: int, trends: TrendSource)
     sources: list[CitedPost] = []
     claims: list[Claim] = []
     for picked in draft.picked:
-        made = claim(picked, store, moment, retrieved, sources)
-        alone = draft.headline.endswith(lexicon.frame(request.lang, "single")) and not claims
-        claims.append(made if alone else _attributed(picked, made, request))
+        carrying = carriers(picked, store, moment)
+        said_so = draft.headline.endswith(lexicon.frame(request.lang, "single")) and not claims
+        shown = picked if said_so else _attributed(picked, carrying, request)
+        claims.append(claim(shown, carrying, retrieved, sources))
     whole = msgspec.structs.replace(
         _empty(request, moment, draft.outcome, draft.headline),
         claims=tuple(claims),
@@ -105,13 +106,14 @@ def _answered(request: Request, store: Corpus, moment: int, trends: TrendSource)
     return whole, retrieved
 
 
-def _attributed(picked: Picked, made: Claim, request: Request) -> Claim:
-    """A claim that one little-known author makes alone, under the words that say so; any other as it is."""
+def _attributed(picked: Picked, carrying: Sequence[Hit], request: Request) -> Picked:
+    """A claim that one little-known author makes alone, under the words that say so and without the posts that only
+    resemble it; any other as it is."""
     topic = frozenset().union(*(term.forms for term in request.question.terms))
-    if request.task in ("opinions", "said_by", "trends") or not is_singular(picked, topic):
-        return made
-    label = f"{made.label} {lexicon.frame(request.lang, 'one_post')}".strip()
-    return msgspec.structs.replace(made, label=label)
+    if request.task in ("opinions", "said_by", "trends") or not is_singular(picked, carrying, topic):
+        return picked
+    label = f"{picked.label} {lexicon.frame(request.lang, 'one_author')}".strip()
+    return picked._replace(label=label, agreeing=[])
 
 
 def _empty(request: Request, moment: int, outcome: str, headline: str, answer: str = "") -> Answer:

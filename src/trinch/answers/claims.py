@@ -71,13 +71,18 @@ def known(hit: Hit) -> bool:
     return bool(hit.post.author_verified) or (hit.post.author_followers or 0) >= FOLLOWED
 
 
-def is_singular(picked: Picked, topic: frozenset[str]) -> bool:
+def carriers(picked: Picked, store: Corpus, as_of: int) -> list[Hit]:
+    """The posts of the whole store that carry the text to be quoted: itself, its reposts and near-copies."""
+    return [h for h in store.copies(picked.candidate.source.best, as_of=as_of) if h.at <= as_of]
+
+
+def is_singular(picked: Picked, carrying: Sequence[Hit], topic: frozenset[str]) -> bool:
     """Whether one little-known author makes a claim alone: nobody else says most of its words, few repeat it.
 
     `topic` are the index terms of what is asked: that others hold those bears nothing out.
     """
     source = picked.candidate.source
-    if known(source.best) or len(source.hits) >= REPEATED:
+    if known(source.best) or max(len(source.hits), len(carrying)) >= REPEATED:
         return False
     aside = topic | lexicon.REPORTING | lexicon.ANY_STOPWORD
     own = {term for term in picked.candidate.terms - aside if term[0] not in "#@$"}
@@ -90,16 +95,14 @@ def is_singular(picked: Picked, topic: frozenset[str]) -> bool:
 
 def claim(
     picked: Picked,
-    store: Corpus,
-    as_of: int,
+    carrying: Sequence[Hit],
     retrieved: dict[tuple[str, str], Hit],
     sources: list[CitedPost],
 ) -> Claim:
-    """A claim with its citations; the copies of what is quoted are counted in the whole store."""
+    """A claim with its citations. `carrying` are the `carriers` of what is quoted, which are counted."""
     candidate, agreeing, label = picked
-    carriers = [h for h in store.copies(candidate.source.best, as_of=as_of) if h.at <= as_of]
-    copies = {(h.post.network, h.post.id) for h in carriers}
-    first = weighing.original(candidate.source, candidate.text, carriers)
+    copies = {(h.post.network, h.post.id) for h in carrying}
+    first = weighing.original(candidate.source, candidate.text, carrying)
     start = first.best.post.text.find(candidate.text)
     quoted = [(first, start, start + len(candidate.text)), *agreeing]
     everywhere = {(hit.post.network, hit.post.id) for source, _, _ in quoted for hit in source.hits} | copies

@@ -33,7 +33,7 @@ class LlamaCpp:
         parameters.model.path = setting.where
         parameters.n_ctx = CONTEXT
         parameters.n_parallel = 1
-        threads = int(os.environ.get(THREADS, "1"))
+        threads = _threads()
         parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
         try:
             self._server = xllamacpp.Server(parameters)
@@ -123,3 +123,10 @@ class LlamaCpp:
         for choice in chunk.get("choices", [])[:1]:
             return (choice.get("delta") or {}).get("content") or "", choice.get("finish_reason") or ""
         return "", ""
+
+
+def _threads() -> int:
+    given = os.environ.get(THREADS, "1")
+    if not given.isdecimal() or int(given) == 0:
+        raise LLMError("address", f"{THREADS} is {given!r}: write a number of threads, such as 2")
+    return int(given)

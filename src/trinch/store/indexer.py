@@ -7,7 +7,6 @@ Run as `python -m trinch.store.indexer DIR`; it ends when its standard input clo
 """
 
 import logging
-import os
 import sqlite3
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from trinch.posts.times import now
 from trinch.store import rejects, retention
 from trinch.store.database import DATABASE, StoreError
 from trinch.store.log import Entry, Log
+from trinch.store.parent import on_parent_end
 from trinch.store.rejects import REJECTED
 from trinch.store.text_index import INDEX, TextIndex
 
@@ -268,14 +268,7 @@ def running(data: Path) -> Iterator["subprocess.Popen[bytes]"]:
 def main() -> None:
     """Run the process: follow until standard input ends."""
     stop = threading.Event()
-
-    def wait_for_parent() -> None:
-        # Not sys.stdin: its lock, held by this thread, would abort an exit by an error.
-        while os.read(0, 4096):
-            pass
-        stop.set()
-
-    threading.Thread(target=wait_for_parent, daemon=True).start()
+    on_parent_end(stop.set)
     try:
         follow(Path(sys.argv[1]), stop)
     except (OSError, ValueError, sqlite3.Error) as error:

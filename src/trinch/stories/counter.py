@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trinch.store.parent import on_parent_end
+
 if TYPE_CHECKING:
     from trinch.store.store import Store
 
@@ -42,14 +44,7 @@ def follow(data: Path, stop: threading.Event) -> None:
 def main() -> None:
     """Run the process: follow until standard input ends."""
     stop = threading.Event()
-
-    def wait_for_parent() -> None:
-        # Not sys.stdin: its lock, held by this thread, would abort an exit by an error.
-        while os.read(0, 4096):
-            pass
-        stop.set()
-
-    threading.Thread(target=wait_for_parent, daemon=True).start()
+    on_parent_end(stop.set)
     os.nice(10)
     try:
         follow(Path(sys.argv[1]), stop)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate, manner
-from trinch.answers.claims import Picked, agreeing, claim
+from trinch.answers.claims import Picked, agreeing, carriers, claim
 from trinch.answers.count_timeline import Report, curve
 from trinch.answers.evidence import collapse
 from trinch.answers.quantities import figures
@@ -131,4 +131,4 @@ def claims(
     chosen: Sequence[QuoteCandidate], found: Sequence[QuoteCandidate], store: Store, as_of: int
 ) -> list[Claim]:
     """Sentences as claims, cited."""
-    return [claim(each, store, as_of, {}, []) for each in picked(chosen, found)]
+    return [claim(each, carriers(each, store, as_of), {}, []) for each in picked(chosen, found)]

@@ -7,12 +7,12 @@ address may hold credentials. Ingests until standard input closes; prints every 
 import asyncio
 import os
 import sys
-import threading
 from pathlib import Path
 
 from trinch.service.listen import listen
 from trinch.sources.address import redact, without_credentials
 from trinch.sources.registry import open_source
+from trinch.store.parent import on_parent_end
 from trinch.store.writer import Totals
 
 
@@ -20,18 +20,13 @@ async def run_source(data: Path, address: str) -> None:
     """Ingest until the parent process closes standard input."""
     loop, stop, last = asyncio.get_running_loop(), asyncio.Event(), ""
 
-    def wait_for_parent() -> None:
-        while os.read(0, 4096):  # past Python's own buffer, whose lock could block the interpreter's exit
-            pass
-        loop.call_soon_threadsafe(stop.set)
-
     def report(_: Totals, state: str) -> None:
         nonlocal last
         if state != last:
             print(redact(state, address), flush=True)
             last = state
 
-    threading.Thread(target=wait_for_parent, daemon=True).start()
+    on_parent_end(lambda: loop.call_soon_threadsafe(stop.set))
     await listen(data, open_source(address), stop=stop, report=report)
 
 
