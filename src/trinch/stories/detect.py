@@ -1,7 +1,8 @@
 """The stories of a window of time: what is posted about more than before, grouped by happening, most newsworthy first.
 
 Computed when asked for, from the posts that are visible at that instant, so a deleted or hidden post is in no story,
-and a story as of a time depends on nothing later. Only counts of terms on earlier days are cached (`baseline.py`).
+and a story as of a time depends on nothing later, but for how common its words are in the whole store. Only counts of
+terms on earlier days are cached (`baseline.py`).
 """
 
 import re
