@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from trinch.llm.interface import Setting
 from trinch.server.answering import ModelUse
-from trinch.server.api import admin, openapi, stories, upload, v1
+from trinch.server.api import admin, export, live_search, openapi, stories, upload, v1
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.api.mcp_endpoint import McpEndpoint
 from trinch.server.app_state import AppState
@@ -92,6 +92,8 @@ def build(
     routes: list[BaseRoute] = [
         *v1.routes,
         *stories.routes,
+        *live_search.routes,
+        *export.routes,
         *chat_completions.routes,
         *responses.routes,
         *upload.routes,

@@ -101,6 +101,7 @@ def _story_json(story: Story) -> dict[str, Any]:
         "headline": headline["text"],
         "citations": headline["citations"],
         "summary": [_claim_json(claim) for claim in story.summary],
+        "since": rfc3339(story.since),
         "first_seen": rfc3339(story.first_seen),
         "last_seen": rfc3339(story.last_seen),
     }

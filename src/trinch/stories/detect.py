@@ -46,6 +46,8 @@ NAMING = 0.5
 """Share of the texts of the most frequent word of a story that the word in its id must have."""
 SHARED = 2
 """Terms that related stories have in common."""
+VOLUME = 24
+"""Parts of the window in which the posts of a story are counted."""
 RISING, FADING = 1.5, 0.5
 HOUR = 3_600_000_000
 QUARTER = HOUR // 4
@@ -178,6 +180,8 @@ def describe(store: Store, found: Found, ranked: Rank, cluster: Cluster) -> Stor
         tags=_often(marks, "#"),
         names=_names(cluster, texts),
         links=_often(marks, "link:"),
+        since=found.since,
+        volume=volume(times, found.since, found.as_of),
         terms=cluster.terms[: 2 * LISTED],
         post_ids=tuple(post.id for post in posts),
         related=(),
@@ -204,6 +208,13 @@ def pace(times: Sequence[int], since: int, as_of: int) -> tuple[Status, float, f
     relative = recent / part * age / len(times)
     status: Status = "rising" if relative >= RISING else "fading" if relative <= FADING else "steady"
     return status, round(rate, 2), round(acceleration, 2)
+
+
+def volume(times: Iterable[int], since: int, as_of: int) -> tuple[int, ...]:
+    """Posts in each of VOLUME equal parts of a window, oldest first."""
+    width = max(1, as_of - since)
+    counts = Counter(min(max(0, (at - since) * VOLUME // width), VOLUME - 1) for at in times)
+    return tuple(counts[part] for part in range(VOLUME))
 
 
 def _names(cluster: Cluster, texts: Sequence[Text]) -> tuple[str, ...]:

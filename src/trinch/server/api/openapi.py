@@ -9,9 +9,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import trinch
-from trinch.server.api import admin, stories, upload, v1
+from trinch.server.api import admin, export, live_search, stories, upload, v1
 from trinch.server.http import codec
 from trinch.server.openai import chat_completions, responses
+from trinch.service.export import MEDIA_TYPES
 
 _ERROR = {
     "type": "object",
@@ -80,6 +81,8 @@ _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]
     ("get", "/v1/stories", "What is happening", stories.Stories, None, 200, _object("as_of", "window", "about", "stories", "took_ms"), []),
     ("get", "/v1/stories/{id}", "One story with its timeline", stories.StoryAsOf, None, 200, _object("id", "headline", "citations", "summary", "timeline"), []),
     ("get", "/v1/trends", "What is used more than on ordinary days", stories.Trends, None, 200, _object("as_of", "window", "trends", "took_ms"), []),
+    ("get", "/v1/live/search", "The posts that match, as they arrive", live_search.LiveSearch, None, 200, {}, [_STREAM]),
+    ("get", "/v1/export", "The posts that match, as a file", export.Export, None, 200, {}, list(MEDIA_TYPES.values())),
     ("get", "/v1/posts/{key}", "Get a post", v1.Fetch, None, 200, {"$ref": "#/components/schemas/Post"}, []),
     ("post", "/v1/visible", "Which posts are still visible", None, v1.Visible, 200, _object("visible"), []),
     ("get", "/v1/stats", "Statistics of the store", None, None, 200, _object("events", "posts", "languages", "days"), []),
