@@ -198,7 +198,7 @@ def _refuse_cross_site(scope: Scope, headers: Headers, origins: frozenset[str]) 
     if headers.get("sec-fetch-site", "") != "cross-site" or headers.get("origin", "") in origins:
         return
     is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-    if is_link and scope["method"] == "GET" and is_view(scope["path"]) or scope["path"] == "/embed":
+    if (is_link and scope["method"] == "GET" and is_view(scope["path"])) or scope["path"] == "/embed":
         return
     raise Problem(403, "requests from other web sites need a key", code="cross_site")
 

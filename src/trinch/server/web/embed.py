@@ -33,7 +33,11 @@ class EmbedKey:
 
     def address(self, shown: Embedded) -> str:
         """The signed path of an answer."""
-        query = [("q", shown.question), *(("earlier", text) for text in shown.earlier), ("as_of", shown.as_of)]
+        query = [
+            ("q", shown.question),
+            *(("earlier", text) for text in shown.earlier),
+            ("as_of", shown.as_of),
+        ]
         return f"/embed?{urlencode([*query, ('signature', self._sign(shown))])}"
 
     def is_signed(self, shown: Embedded, signature: str) -> bool:
