@@ -154,7 +154,10 @@ def test_search_shows_chips_filters_counts_and_pages(tab: Opener) -> None:
     one = tab()
     page = one.open("/search?" + urlencode({"q": "Esker lang:fr -filter:retweets"}))
     page.wait_for_selector(".counted:not([hidden])")
-    assert [chip.text_content() for chip in page.locator(".chip").all()] == ["lang: fr×", "not filter: retweets×"]
+    assert [chip.text_content() for chip in page.locator(".chip").all()] == [
+        "lang: fr×",
+        "not filter: retweets×",
+    ]
     assert page.locator("[name=lang]").input_value() == "fr"
     entries = page.locator(".entry")
     assert entries.count() >= 20
