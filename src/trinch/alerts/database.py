@@ -26,6 +26,9 @@ MOST_ALERTS = 100_000
 KEPT_FIRINGS = 1000
 """Firings of one alert that are kept to be shown."""
 
+MOST_WAITING = 10_000
+"""Firings of one alert that may wait to be delivered; beyond, the oldest are dropped and counted."""
+
 _SCHEMA = files("trinch.alerts").joinpath("schema.sql").read_text()
 _alert, _firing = msgspec.json.Decoder(Alert).decode, msgspec.json.Decoder(Firing).decode
 
@@ -191,22 +194,37 @@ def last_firing(db: sqlite3.Connection) -> int:
 
 
 def prune(db: sqlite3.Connection, before: int) -> None:
-    """Remove what only old posts or deliveries need: of each alert all but the last KEPT_FIRINGS that every channel has
-    delivered, the posts seen and the times sent before a time."""
+    """Remove the posts seen and the times sent before a time, and of each alert the firings that are delivered, but for
+    the last KEPT_FIRINGS, and those of a crowd that waits."""
     with transaction(db):
         db.execute("DELETE FROM seen WHERE at < ?", (before,))
         db.execute("DELETE FROM sent WHERE at < ?", (before,))
         crowded = db.execute(
-            "SELECT alert FROM firings GROUP BY alert HAVING count(*) > ?", (KEPT_FIRINGS,)
-        ).fetchall()
-        for (id,) in crowded:
-            (oldest,) = db.execute(
-                "SELECT n FROM firings WHERE alert = ? ORDER BY n DESC LIMIT 1 OFFSET ?",
-                (id, KEPT_FIRINGS - 1),
-            ).fetchone()
-            waiting = db.execute("SELECT min(through) FROM progress WHERE alert = ?", (id,)).fetchone()[0]
-            limit = oldest if waiting is None else min(oldest, waiting + 1)
+            "SELECT alert, count(*) FROM firings GROUP BY alert HAVING count(*) > ?", (KEPT_FIRINGS,)
+        )
+        for id, number in crowded.fetchall():
+            found = alert(db, id)
+            through = [
+                db.execute(
+                    "SELECT through FROM progress WHERE alert = ? AND channel = ?", (id, channel)
+                ).fetchone()
+                for channel in (found.channels if found else ())
+            ]
+            delivered = min((row[0] if row else 0 for row in through), default=2**62)
+            kept = _nth_newest(db, id, KEPT_FIRINGS)
+            limit = min(kept, delivered + 1)
+            if number > MOST_WAITING:
+                crowd = _nth_newest(db, id, MOST_WAITING)
+                lost = "SELECT count(*) FROM firings WHERE alert = ? AND n > ? AND n < ?"
+                count(db, {"overflowed": db.execute(lost, (id, delivered, crowd)).fetchone()[0]})
+                limit = max(limit, crowd)
             db.execute("DELETE FROM firings WHERE alert = ? AND n < ?", (id, limit))
+
+
+def _nth_newest(db: sqlite3.Connection, id: str, place: int) -> int:
+    """The number of the firing of an alert behind which there are `place` - 1 newer ones."""
+    sql = "SELECT n FROM firings WHERE alert = ? ORDER BY n DESC LIMIT 1 OFFSET ?"
+    return int(db.execute(sql, (id, place - 1)).fetchone()[0])
 
 
 def switch_off(db: sqlite3.Connection, id: str, channel: Channel) -> None:

@@ -14,22 +14,17 @@ from trinch.store.store import Hit, Store
 ShowPost = Callable[[Hit], dict[str, Any]]
 """A post as the JSON of the API."""
 
-MOST_POSTS = 100
-"""Posts of one notification; of further ones only the number is in it."""
-
 Numbered = Sequence[tuple[int, Firing]]
 
 
-def firing_json(
-    store: Store, alert: Alert, n: int, firing: Firing, show: ShowPost, most: int = MOST_POSTS
-) -> dict[str, Any] | None:
+def firing_json(store: Store, alert: Alert, n: int, firing: Firing, show: ShowPost) -> dict[str, Any] | None:
     """One firing; None where no post of it is visible any more."""
     posts: list[dict[str, Any]] = []
-    for key in firing.posts[:most]:
+    for key in firing.posts:
         if hit := store.get(key):
             start, end = firing.spans.get(key, (0, 0))
             posts.append(show(hit) | ({"quote": hit.post.text[start:end]} if end else {}))
-    if firing.posts[:most] and not posts:
+    if firing.posts and not posts:
         return None
     facts = {name: iso(value) if name == "since" else value for name, value in firing.facts.items()}
     return {
@@ -67,11 +62,9 @@ def summary(firing: Firing) -> str:
 def notification(store: Store, alert: Alert, fired: Numbered, show: ShowPost) -> dict[str, Any] | None:
     """The body of a delivery, in the form of Standard Webhooks; None where nothing of it is visible any more."""
     shown: list[dict[str, Any]] = []
-    left = MOST_POSTS
     for n, firing in fired:
-        one = firing_json(store, alert, n, firing, show, max(1, left))
+        one = firing_json(store, alert, n, firing, show)
         if one is not None:
-            left -= len(one["posts"])
             shown.append(one)
     if not shown:
         return None

@@ -7,8 +7,10 @@ repeated, after an error or after a crash, has the same key.
 
 import heapq
 import sqlite3
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 from typing import NamedTuple
 
 from trinch.alerts import database
@@ -17,8 +19,8 @@ from trinch.alerts.types import HOUR, Alert, Channel, Firing
 from trinch.alerts.webhook import Result
 from trinch.posts.times import now
 
-MOST_FIRINGS = 50
-"""Firings of one delivery."""
+MOST_FIRINGS, MOST_POSTS = 50, 100
+"""Firings of one delivery, and posts that they name."""
 
 FIRST_WAIT, LONGEST_WAIT = 5.0, 3600.0
 """Seconds before the second attempt, and the most before another; each wait is twice the one before."""
@@ -126,7 +128,7 @@ class Outbox:
             delivery = self._open.get(line)
             if delivery is None:
                 first = self._waiting.pop(line, None)
-                fired = database.firings(self._db, [line[0]], (first or 1) - 1, limit=MOST_FIRINGS)
+                fired = _together(database.firings(self._db, [line[0]], (first or 1) - 1, limit=MOST_FIRINGS))
                 if first is None or not fired:
                     continue
                 delivery = Delivery(*line, fired[0][0], fired[-1][0], 0, moment)
@@ -201,3 +203,9 @@ class Outbox:
         """The receiver wants no more: the alert goes on without it."""
         database.switch_off(self._db, delivery.alert, delivery.channel)
         self._waiting.pop(delivery.line, None)
+
+
+def _together(fired: list[tuple[int, Firing]]) -> list[tuple[int, Firing]]:
+    """The first firings that name at most MOST_POSTS posts; one at least."""
+    posts = list(accumulate(len(firing.posts) for _, firing in fired))
+    return fired[: max(1, bisect_right(posts, MOST_POSTS))]

@@ -3,7 +3,7 @@
 `number`, `story` and `silence` only note here what matched; `clock.py` looks at them from time to time.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -71,7 +71,7 @@ def fire(alert: Alert, state: State, found: Sequence[Match], clock: int) -> list
     state.newest = max(state.newest, *(one.at for one in found))
     match alert.trigger:
         case "match":
-            return [_firing(alert, found, clock)]
+            return _named(alert, found, clock)
         case "denial":
             return _denials(alert, found, clock)
         case "burst":
@@ -92,8 +92,19 @@ def _firing(alert: Alert, found: Sequence[Match], clock: int, **more: object) ->
     return msgspec.convert({"alert": alert.id, "at": clock, "kind": alert.trigger} | values, Firing)
 
 
+def _named(
+    alert: Alert, found: Sequence[Match], clock: int, quotes: Mapping[str, tuple[int, int]] | None = None
+) -> list[Firing]:
+    """Firings that name every match."""
+    parts = [found[start : start + MOST_POSTS] for start in range(0, len(found), MOST_POSTS)]
+    return [
+        _firing(alert, part, clock, spans={one.key: quotes[one.key] for one in part} if quotes else {})
+        for part in parts
+    ]
+
+
 def _denials(alert: Alert, found: Sequence[Match], clock: int) -> list[Firing]:
-    """A firing for the posts of which a sentence denies something."""
+    """Firings for the posts of which a sentence denies something."""
     denying: list[Match] = []
     quoted: dict[str, tuple[int, int]] = {}
     for one in found:
@@ -102,12 +113,7 @@ def _denials(alert: Alert, found: Sequence[Match], clock: int) -> list[Firing]:
         if span is not None:
             denying.append(one)
             quoted[one.key] = (span.start, span.end)
-    named = {one.key for one in denying[:MOST_POSTS]}
-    return (
-        [_firing(alert, denying, clock, spans={key: quoted[key] for key in quoted if key in named})]
-        if denying
-        else []
-    )
+    return _named(alert, denying, clock, quoted)
 
 
 def bucket_width(alert: Alert) -> int:

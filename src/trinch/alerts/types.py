@@ -95,7 +95,7 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     posts: tuple[str, ...] = ()
     """Keys `network:id`, at most MOST_POSTS."""
     count: int = 0
-    """Posts it is about, also those beyond MOST_POSTS."""
+    """Posts it is about; of a burst also those that are not named."""
     spans: dict[str, tuple[int, int]] = {}
     """Part of the text of a post that is quoted, in code points."""
     facts: dict[str, Any] = {}
