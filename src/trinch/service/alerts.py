@@ -3,11 +3,11 @@
 import asyncio
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,18 @@ from trinch.store.store import Store
 
 PER_OWNER = 100
 """Alerts that one API key may have."""
+
+
+class AlertRules(NamedTuple):
+    """How a server was started, as far as it is about alerts."""
+
+    allow_private: bool = False
+    """Whether webhooks may go to private addresses."""
+    per_key: int = PER_OWNER
+    """Alerts that one API key may have."""
+
+
+DEFAULT_RULES = AlertRules()
 
 SHOWN = 20
 """Firings of an alert that are shown."""
@@ -164,6 +176,21 @@ def alert_counts(data: Path) -> dict[str, int]:
         pending = db.execute("SELECT count(*) FROM progress WHERE first IS NOT NULL").fetchone()[0]
         position = int(database.meta(db, "position") or 0)
         return database.counters(db) | {"saved": saved, "pending": pending, "position": position}
+
+
+@contextmanager
+def firing_watch(data: Path) -> Iterator[Callable[[], int]]:
+    """A function that gives the number of the newest firing, in microseconds of time."""
+    with _opened(data) as db:
+        yield lambda: database.last_firing(db)
+
+
+async def run_for(data: Path, seconds: float | None, allow_private: bool = False) -> None:
+    """`run_alerts` for some time; None: until cancelled."""
+    stop = asyncio.Event()
+    if seconds is not None:
+        asyncio.get_running_loop().call_later(seconds, stop.set)
+    await run_alerts(data, stop, allow_private)
 
 
 async def run_alerts(data: Path, stop: asyncio.Event, allow_private: bool = False) -> None:
