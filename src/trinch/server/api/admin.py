@@ -88,9 +88,10 @@ def _alert_gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], flo
     counts = alert_counts(state.data)
     if not counts:
         return
-    yield "trinch_alerts", {}, counts.pop("saved")
+    saved, position = counts.pop("saved"), counts.pop("position")
+    yield "trinch_alerts", {}, saved
+    yield "trinch_alerts_behind", {}, max(0, state.live.newest_seq - position) if saved else 0
     yield "trinch_alert_deliveries_pending", {}, counts.pop("pending")
-    yield "trinch_alerts_behind", {}, max(0, state.live.newest_seq - counts.pop("position"))
     for name in ("matched", "fired", "overflowed"):
         yield f"trinch_alert_{name}_total", {}, counts.pop(name, 0)
     for name, number in counts.items():
