@@ -17,8 +17,9 @@ import msgspec
 from trinch.posts.times import iso, now
 from trinch.posts.wire import UNREADABLE
 
-SCOPES = ("read", "ingest", "admin")
-"""`read`: search, ask, MCP, metrics. `ingest`: send posts. `admin`: both, and keys over HTTP."""
+SCOPES = ("read", "ingest", "alerts", "admin")
+"""`read`: search, ask, MCP, metrics. `ingest`: send posts. `alerts`: add and read alerts. `admin`: all, and keys over
+HTTP."""
 
 
 class Key(msgspec.Struct, frozen=True):
