@@ -12,6 +12,7 @@ import click
 
 import trinch
 from trinch.cli import console
+from trinch.cli.alerts import alerts
 from trinch.cli.ask import ask
 from trinch.cli.counts import counts
 from trinch.cli.demo import demo
@@ -73,6 +74,7 @@ for command in (
     stories,
     story,
     trends,
+    alerts,
     verify,
     counts,
     export,

@@ -60,10 +60,10 @@ function spread(story) {
 
 const marks = (story) => h("p", { class: "tags" }, ...[...story.tags, ...story.names].map((text) => h("a", { href: searchPath(text, asOf), dir: "auto" }, text)));
 
-/** Asks what is disputed; contradicting quotes are shown side by side. */
+/** Asks whether the headline holds; contradicting quotes are shown side by side. */
 async function disputed(story, box) {
   try {
-    const answer = await json("/v1/ask", { body: { question: t("is_disputed", { topic: topic(story) }), ...asOfPart } });
+    const answer = await json("/v1/ask", { body: { question: t("is_disputed", { topic: story.headline.replace(/[.!?…\s]+$/, "") }), ...asOfPart } });
     if (answer.outcome !== "conflicting") return box.replaceChildren(h("p", { class: "note" }, t("not_disputed")));
     box.replaceChildren(h("p", {}, answer.headline), h("div", { class: "disputed" }, ...answer.claims.slice(0, 4).map((claim) =>
       h("blockquote", { "data-key": claim.citations[0].key, dir: "auto" }, claim.text,
