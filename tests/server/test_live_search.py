@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.server.running import Running
+from trinch.posts.jsonl import dump_post
 from trinch.posts.schema import Created, Deleted, Event, Post
 from trinch.service.live_search import end_of_index, new_matches
 from trinch.store.store import Store
@@ -41,6 +42,19 @@ def test_what_arrived_since_a_position(tmp_path: Path) -> None:
     assert new_matches(store, "storm", "from:nobody", start, 3)["matched"] == 0
 
 
+def test_an_index_that_is_ahead_of_its_position_repeats_nothing(tmp_path: Path) -> None:
+    """The index is committed just before its position is written."""
+    store = Store.open(tmp_path)
+    store.ingest([_created(n, "storm") for n in range(4)])
+    store.catch_up()
+    last = end_of_index(store)
+    (tmp_path / "text" / "position").write_text(str(last - 2))
+    found = new_matches(store, "storm", "", last - 4, 9)
+    assert (found["position"], len(found["hits"])) == (last - 2, 2)
+    (tmp_path / "text" / "position").write_text(str(last))
+    assert [hit["id"] for hit in new_matches(store, "storm", "", found["position"], 9)["hits"]] == ["2", "3"]
+
+
 def _events(stream: httpx.Response) -> Iterator[tuple[str, Any]]:
     name = ""
     for line in stream.iter_lines():
@@ -56,9 +70,9 @@ def test_posts_arrive_while_the_stream_is_open(tmp_path: Path) -> None:
         with own.stream("/v1/live/search?q=storm&limit=2", timeout=60) as stream:
             events = _events(stream)
             assert next(events) == ("status", {"matched": 0, "skipped": 0, "partial": False, "hints": []})
-            lines = [f'{{"id": "{n}", "text": "storm number {n}"}}' for n in range(5)]
+            lines = [dump_post(_created(n, f"storm number {n}").post, None) for n in range(2, 7)]
             posted = own.post(
-                "/v1/ingest", content="\n".join(lines), headers={"Content-Type": "application/x-ndjson"}
+                "/v1/ingest", content=b"\n".join(lines), headers={"Content-Type": "application/x-ndjson"}
             )
             assert posted.json()["accepted"] == 5
             _name, post = next((name, data) for name, data in events if name == "post")

@@ -303,6 +303,6 @@ def test_every_view_on_a_phone_in_french_and_dark(tab: Opener, path: str, ready:
     page = one.open(path)
     page.wait_for_selector(ready)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], "no sideways scroll"
-    assert "En ce moment" in page.locator(".views").inner_text()
+    assert "Maintenant" in page.locator(".views").inner_text()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 22, 26)"
     assert one.axe() == ""

@@ -26,12 +26,12 @@ def new_matches(store: Store, query: str, where: str, after: int, limit: int) ->
 
     `{position, matched, skipped, partial, hits}`: go on from `position`; `skipped` matched but are beyond `limit`;
     `partial`: the CPU budget of a search ended it. Raises QueryError."""
-    position = end_of_index(store)
+    position = max(after, end_of_index(store))
     with store.within(search_budget(limit)) as budget:
-        found = list(pages.scan(store, combined(query, (), where), after=after)) if position > after else []
+        found = list(pages.scan(store, combined(query, (), where), after=after, through=position))
     kept = found[-limit:]
     return {
-        "position": max(position, after),
+        "position": position,
         "matched": len(found),
         "skipped": len(found) - len(kept),
         "partial": budget.is_used_up,

@@ -19,10 +19,16 @@ export function initIngest() {
     if (rates.length > MINUTE) rates.shift();
     show(data);
     for (const listener of listeners) listener(data);
-  });
+  }, { broken: offline });
   const box = $("ingest");
   document.addEventListener("click", (event) => box.contains(event.target) || (box.open = false));
   box.addEventListener("keydown", (event) => event.key === "Escape" && (box.open = false));
+}
+
+function offline() {
+  $("ingest").hidden = false;
+  $("ingest").classList.remove("on");
+  $("ticker").textContent = t("offline");
 }
 
 function show(now) {

@@ -15,6 +15,7 @@ const STORIES = 9;
 const TRENDS = 12;
 const EVERY = 60_000; // milliseconds between two updates
 const DAY = 86_400_000;
+const SETTLE = 16_000; // after the first post: the summary of the store is cached for 15 s
 const TRIES = 12; // while the server counts the words of earlier days
 
 const picker = $("window");
@@ -22,6 +23,7 @@ let asOf = chosenTime(); // null is now
 let shown = new Map(); // id of a story -> {story, element}
 let waiting = []; // stories that arrived since
 let gone = new Set(); // keys of deleted posts
+let empty = false; // nothing was ingested when the view was loaded
 
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
@@ -135,7 +137,8 @@ async function load() {
   $("stories").replaceChildren(...skeletons(4));
   $("stories").setAttribute("aria-busy", "true");
   try {
-    const store = await summary();
+    const store = await summary(empty);
+    empty = !store.posts;
     if (!chosenTime() && store.newest && Date.now() - Date.parse(store.newest) > DAY) {
       asOf = new Date(Date.parse(store.newest) + 1000).toISOString();
       $("then").hidden = false;
@@ -160,6 +163,7 @@ async function update() {
     const { stories } = await json(`/v1/stories?${query(STORIES)}`);
     if (!shown.size && stories.length) draw(stories);
     else if (stories.length) merge(stories);
+    else if (!empty) await drawNothing(await summary());
     drawTrends((await json(`/v1/trends?${query(TRENDS)}`)).trends);
   } catch {
     // What is shown stays; the next update tries again.
@@ -178,6 +182,15 @@ $("fresh").addEventListener("click", () => {
 });
 
 start();
-onIngest((data) => $("rate").replaceChildren(h("div", { class: "gauges" }, ...gauges(data))));
+onIngest((data) => {
+  $("rate").replaceChildren(h("div", { class: "gauges" }, ...gauges(data)));
+  if (empty && data.posts) {
+    empty = false;
+    setTimeout(() => {
+      empty = true;
+      load();
+    }, SETTLE);
+  }
+});
 load();
 setInterval(update, EVERY);

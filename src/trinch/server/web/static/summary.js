@@ -4,5 +4,5 @@ import { json } from "./http.js";
 
 let found = null;
 
-/** `{posts, first, newest, networks, languages, tags, alerts}` of `/page/summary`. */
-export const summary = () => (found ??= json("/page/summary"));
+/** `{posts, first, newest, networks, languages, tags, alerts}` of `/page/summary`; `again` fetches it anew. */
+export const summary = (again = false) => (again || !found ? (found = json("/page/summary")) : found);
