@@ -17,6 +17,14 @@ def without_credentials(address: str) -> str:
     return urlunsplit((parts.scheme, shown + port, parts.path, "", ""))
 
 
+def host(address: str) -> str:
+    """The host and port of an address; "" where it has none or cannot be parsed."""
+    try:
+        return urlsplit(address).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
 def has_credentials(address: str) -> bool:
     """Whether an address holds a user name, a password or a query, which may be a token."""
     try:
