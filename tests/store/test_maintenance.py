@@ -134,6 +134,11 @@ def test_random_corruptions_are_detected_and_repaired(original: Path, tmp_path: 
     run_corruptions(original, tmp_path, 0, 12)
 
 
+def test_a_panic_of_the_index_is_repaired(original: Path, tmp_path: Path) -> None:
+    """Tantivy panics on some files of columns: on this one while it opens the index."""
+    run_corruptions(original, tmp_path, 1_000_070, 1)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_very_many_random_corruptions(original: Path, tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ def prepare_corpus(settings: Settings, world: ProcessMesh, report: Report) -> Co
         if settings.data.path or not (folder / "data.json").exists():
             with PostSource(*of) as source:
                 # Noted first: entries that arrive meanwhile are applied when training starts.
-                following, position = source.log is not None, source.position
+                following, position = source.follows, source.position
+                if source.rejected:
+                    report(f"{len(source.rejected):,} pieces are no posts, the first: {source.rejected[0]}")
                 _prepared(settings, source, folder, report)
         noted = Path(settings.out) / "settings.json"
         if not noted.exists():  # so that `forget` finds the source; the loop writes the full settings later
