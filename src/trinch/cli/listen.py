@@ -55,7 +55,9 @@ def listen(
     for one in done:
         if one.refused:
             console.warn(f"{one.name}: {one.refused}")
-    raise SystemExit(0 if any(one.totals.read for one in done) and not any(one.refused for one in done) else 1)
+    raise SystemExit(
+        0 if any(one.totals.read for one in done) and not any(one.refused for one in done) else 1
+    )
 
 
 def _addresses(sources: tuple[str, ...], url: str | None, rules: tuple[str, ...]) -> list[str]:

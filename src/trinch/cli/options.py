@@ -69,7 +69,9 @@ def model_options(command: Command) -> Command:
         "the posts it cites, or is not shown. A key is read from TRINCH_LLM_KEY.",
     )
     name = click.option(
-        "--model-name", metavar="NAME", envvar="TRINCH_MODEL_NAME",
+        "--model-name",
+        metavar="NAME",
+        envvar="TRINCH_MODEL_NAME",
         help="Which model of that server; by default its only one.",
     )
     seconds = click.option(

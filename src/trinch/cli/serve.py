@@ -48,7 +48,11 @@ from trinch.cli.options import (
     help="Another host name under which browsers reach this server.",
 )
 @click.option(
-    "--cors", multiple=True, metavar="ORIGIN", envvar="TRINCH_CORS", help="Allow web pages of this origin to call the API."
+    "--cors",
+    multiple=True,
+    metavar="ORIGIN",
+    envvar="TRINCH_CORS",
+    help="Allow web pages of this origin to call the API.",
 )
 @click.option(
     "--rate",

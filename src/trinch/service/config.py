@@ -42,9 +42,7 @@ class Server(_Section):
     allow_hosts: Annotated[
         list[str] | None, _key("TRINCH_ALLOW_HOST", "Further host names under which browsers reach it.")
     ] = None
-    cors: Annotated[
-        list[str] | None, _key("TRINCH_CORS", "Origins whose web pages may call the API.")
-    ] = None
+    cors: Annotated[list[str] | None, _key("TRINCH_CORS", "Origins whose web pages may call the API.")] = None
     rate: Annotated[float | None, _key("TRINCH_RATE", "Requests per second and key.")] = None
     budget_ms: Annotated[
         int | None, _key("TRINCH_BUDGET_MS", "Processor time of a search, in milliseconds.")
@@ -87,7 +85,8 @@ class Config(_Section):
 
     data: Annotated[str | None, _key("TRINCH_DATA", "Folder of the store.")] = None
     sources: Annotated[
-        list[Source] | None, _key("TRINCH_LISTEN", "Live sources, each a table [[sources]] with its `source`.")
+        list[Source] | None,
+        _key("TRINCH_LISTEN", "Live sources, each a table [[sources]] with its `source`."),
     ] = None
     server: Server = msgspec.field(default_factory=Server)
     model: Model = msgspec.field(default_factory=Model)
@@ -125,7 +124,9 @@ def keys(section: type[_Section] = Config, prefix: str = "") -> Iterator[Key]:
 
 
 def _meta(hint: Any) -> msgspec.Meta:
-    return next((one for one in getattr(hint, "__metadata__", ()) if isinstance(one, msgspec.Meta)), msgspec.Meta())
+    return next(
+        (one for one in getattr(hint, "__metadata__", ()) if isinstance(one, msgspec.Meta)), msgspec.Meta()
+    )
 
 
 def find(environment: Mapping[str, str] = os.environ) -> Path | None:
