@@ -146,18 +146,24 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, s
     try:
         raw = msgspec.toml.decode(path.read_bytes(), type=Config)
         config = msgspec.convert(_expanded(msgspec.to_builtins(raw), environment), Config)
+        _check_secrets(raw)
+        return {
+            key.variable: _written(value) for key in keys() if (value := _at(config, key.name)) is not None
+        }
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {str(error).replace('`$.', '`')}") from None
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    values = {key: _at(config, key.name) for key in keys()}
-    for key, value in values.items():
-        if key.is_secret and value is not None:
-            raise ConfigError(f"{path}: {key.name}: put a secret into the environment, as {key.variable}")
+
+
+def _check_secrets(raw: Config) -> None:
+    """Raises ConfigError where a secret is in the file in plain text."""
+    for key in keys():
+        if key.is_secret and _at(raw, key.name) is not None:
+            raise ConfigError(f"{key.name}: put a secret into the environment, as {key.variable}")
     for source in raw.sources or ():
         if has_credentials(source.source) and "${" not in source.source:
-            raise ConfigError(f"{path}: sources: an address with credentials; write them as ${{NAME}}")
-    return {key.variable: _written(value) for key, value in values.items() if value is not None}
+            raise ConfigError("sources: an address with credentials; write them as ${NAME}")
 
 
 def _at(config: Config, name: str) -> Any:
