@@ -64,11 +64,12 @@ _BUILT_IN = (
     Format("jsonl", "Trinch's own lines: collected posts, and every event there is", lambda found: "platform" in found,
            jsonl.parse),
     Format("mastodon", "Mastodon's Status: posts, boosts, edits, polls, image descriptions", _is_mastodon, mastodon.parse),
-    Format("reddit", "Reddit submissions and comments: dumps and listings", _is_reddit, reddit.parse),
+    Format("reddit", "Reddit submissions and comments: dumps, and listings with their replies", _is_reddit, reddit.parse),
     Format("telegram", "Telegram Desktop exports, whole or a message a line", telegram.is_message, telegram.parse),
     Format("x", "X API v2: stream lines, pages, flattened posts · v1.1: stream, timeline and search posts, extended or "
            "not, also in Activity Streams form · stream deletes · compliance events (v2, enterprise, batch results) · "
-           "X's archive · answers of the web client · snscrape · Twint", lambda found: False, x.parse),
+           "X's archive · answers of the web client · snscrape, twscrape, Twint, twitter-scraper, the camel-case objects of "
+           "twitterapi.io and Apify", lambda found: False, x.parse),
 )  # fmt: skip
 
 AUTO = "auto"
