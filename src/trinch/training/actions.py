@@ -16,6 +16,7 @@ import torch
 from trinch.model.grok import Grok
 from trinch.model.load import save
 from trinch.model.tokenizer import Tokenizer
+from trinch.posts.wire import UNREADABLE
 from trinch.training.checkpoint import Checkpoints, complete
 from trinch.training.data import IGNORE, Corpus, Report, prepare, redact_data
 from trinch.training.evaluate import bits_per_byte, held_out_batch, ngram_baselines
@@ -130,7 +131,7 @@ def run_settings(run: Path) -> Settings:
     """The settings a run was made with. Raises SettingsError when the folder holds no run."""
     try:
         return msgspec.json.decode((run / "settings.json").read_bytes(), type=Settings)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise SettingsError(f"{run} is not the folder of a run: {error}") from None
 
 
