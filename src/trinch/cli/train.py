@@ -180,7 +180,7 @@ def dpo(
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(file_okay=False, path_type=Path))
 def export(run: Path, target: Path) -> None:
-    """Write RUN's newest checkpoint to TARGET as safetensors, for SGLang, vLLM and `trinch model`.
+    """Write RUN's newest checkpoint to TARGET as safetensors, for SGLang and `trinch model`.
 
     \b
     Example:

@@ -229,9 +229,8 @@ def _order(plan: Plan, sections: Sections, way: Survival) -> list[dict[str, str]
 def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
     """File name -> text of everything that launches the plan. Kubernetes needs the `plan` extra.
 
-    Raises PlanError for a plan with hot restarts, which no launch file provides."""
-    if sections["failures"]["restart"] == "hot":
-        raise PlanError("the launch files restart cold: write files (--out) without --hot")
+    Raises PlanError for a plan that they cannot launch as it was priced."""
+    check_launchable(plan, sections)
     saving = saving_of(plan, sections)
     cuts = sections["failures"]["interruptions"]["p90"]
     days = sections["calendar"]["days"]["p90"]
@@ -248,6 +247,25 @@ def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
     if plan.machine.shape.startswith("BM.GPU"):
         files["main.tf"] = oci_terraform.terraform(plan)
     return files
+
+
+LAUNCHED = ("megatron-bridge", "megatron-core", "megatron-lm", "nemo", "nemo-mlperf", "torchtitan")
+"""Engines whose speed the launch files can reach: Megatron-LM's core, and torchtitan."""
+
+
+def check_launchable(plan: Plan, sections: Sections) -> None:
+    """Raise PlanError where a launch file would not run what the plan counts on."""
+    if sections["failures"]["restart"] == "hot":
+        raise PlanError("the launch files restart cold: write files (--out) without --hot")
+    if plan.engine not in LAUNCHED:
+        raise PlanError(
+            f"no launch file starts {plan.engine}: write files (--out) with one of {', '.join(LAUNCHED)}"
+        )
+    layers, chunks = plan.workload.layers, plan.layout.pp * plan.layout.vpp
+    if layers % chunks and (layers + 2) % chunks:
+        raise PlanError(
+            f"the launch files place {layers} layers evenly, and {chunks} pipeline chunks do not divide them"
+        )
 
 
 def write_out(

@@ -136,6 +136,8 @@ class Plan:
     """Bytes of a gradient in memory and on the network, as priced: 2 (bf16) or 4 (fp32)."""
     tp_overlap: bool = True
     """Whether tensor-parallel traffic was priced as overlapped with matrix products."""
+    engine: str = "megatron-bridge"
+    """The training framework whose speed was predicted."""
 
     @property
     def tokens_per_step(self) -> int:
@@ -201,6 +203,7 @@ class Plan:
             "layout": asdict(self.layout),
             "label": self.layout.label(),
             "precision": self.precision,
+            "engine": self.engine,
             "n_gpus": self.n_gpus,
             "spare_gpus": self.spare_gpus,
             "nodes": self.nodes,

@@ -84,6 +84,15 @@ def engine_names() -> list[str]:
     return sorted({row["engine"] for row in _engines()})
 
 
+def known_engine(name: str, date: float = DEFAULT_DATE) -> Engine:
+    """The engine called `name`. Raises PlanError with the nearest name for one that is not in the table."""
+    found = engine(name, date)
+    if found.name == "other":
+        known = sorted({row["match"] for row in _engines()})
+        raise PlanError(f"unknown engine {name!r}: {nearest(name, known)}")
+    return found
+
+
 @cache
 def _kernels() -> dict[tuple[str, str], dict[str, str]]:
     return {(row["gpu"], row["precision"]): row for row in table("kernels.csv")}

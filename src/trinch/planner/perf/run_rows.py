@@ -118,9 +118,8 @@ def _machine(row: Row) -> Machine:
     return machine
 
 
-def _date(row: Row, inferred: list[str]) -> float:
-    """Software date in years: 25.04 is a release, 2024-12 a month, 2022-2024 a span."""
-    text = row.get("date", "")
+def software_date(text: str) -> float | None:
+    """Software date in years: 25.04 is a release, 2024-12 a month, 2022-2024 a span; None for anything else."""
     years = [int(y) for y in re.findall(r"\b(20\d\d)\b", text)]
     release = re.match(r"(\d\d)\.(\d\d)", text)
     month = re.match(r"(20\d\d)-(0[1-9]|1[0-2])\b", text)
@@ -128,10 +127,15 @@ def _date(row: Row, inferred: list[str]) -> float:
         return 2000 + int(release[1]) + (int(release[2]) - 0.5) / 12
     if month:
         return int(month[1]) + (int(month[2]) - 0.5) / 12
-    if years:
-        return sum(years) / len(years) + 0.5
-    inferred.append("date")
-    return DEFAULT_DATE
+    return sum(years) / len(years) + 0.5 if years else None
+
+
+def _date(row: Row, inferred: list[str]) -> float:
+    found = software_date(row.get("date", ""))
+    if found is None:
+        inferred.append("date")
+        return DEFAULT_DATE
+    return found
 
 
 def _workload(row: Row, inferred: list[str]) -> Workload:

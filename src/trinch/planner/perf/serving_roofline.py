@@ -123,6 +123,6 @@ def forward_s(
 
 
 def weight_gb(model: Workload, precision: str) -> float:
-    """Weights of the whole model in GB; tables stay bf16, as SGLang and vLLM keep them."""
+    """Weights of the whole model in GB; tables stay bf16, as SGLang keeps them."""
     tables = model.hidden * model.vocab * (1 if model.tied else 2)
     return ((model.parameters() - tables) * WEIGHT_BYTES[precision] + tables * 2) / 1e9
