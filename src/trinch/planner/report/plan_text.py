@@ -31,6 +31,8 @@ def plan_text(plan: Plan, found: Search, sections: Sections) -> str:
         *_comparisons(found),
         *(("note", note) for note in found.notes),
         *summary(sections),
+        *_order(sections),
+        ("what if", _what_if(sections)),
         ("search", f"{found.scored:,} layouts priced in {found.seconds:.1f} s"),
     ]
     return "\n".join(f"  {name:<10} {text}" if name else text for name, text in lines)
@@ -88,6 +90,54 @@ def _comparisons(found: Search) -> list[tuple[str, str]]:
         for published, source, why in found.published
     ]
     return lines
+
+
+INPUTS = {
+    "step_time_s": "step time",
+    "failures_per_gpu_day": "failure rate",
+    "restart_s": "restart time",
+    "detect_hang_s": "time to notice a hang",
+    "store_gbps_per_gpu": "checkpoint store",
+    "planned_per_day": "planned interruptions",
+    "watts_per_gpu": "power of a GPU",
+    "pue": "PUE",
+    "usd_per_kwh": "electricity price",
+    "usd_per_gpu": "price of a GPU",
+    "depreciation_years": "years of depreciation",
+    "operations_share": "cost of operations",
+}
+"""The inputs of the tornado, for people."""
+
+
+def _order(sections: Sections) -> list[tuple[str, str]]:
+    """The order in one line, and what having the cluster for four years costs at best."""
+    count = {item["what"]: item["count"] for item in sections["order"]}
+    switches = sum(
+        n for what, n in count.items() if what.endswith("switches") and not what.startswith("spare")
+    )
+    cables = sum(n for what, n in count.items() if what.startswith("cables"))
+    text = (
+        f"{count['nodes']:,.0f} nodes, {count['racks']:,.0f} racks, {switches:,.0f} switches, {cables:,.0f} cables, "
+        f"{count['power']:,.1f} MW, {count['storage']:,.0f} TB of storage (all items in --json and the report)"
+    )
+    ways = sections["ownership"]
+    if not ways:
+        return [("order", text)]
+    rent = next((way for way in ways if way["how"].startswith("rent")), None)
+    four = f"{ways[0]['how']}: {money(ways[0]['usd'])}"
+    four += f"; {rent['how']}: {money(rent['usd'])}" if rent and rent is not ways[0] else ""
+    return [("order", text), ("4 years", four)]
+
+
+def _what_if(sections: Sections) -> str:
+    """The three inputs that move the result most, each over its range."""
+    parts = []
+    for row in sections["tornado"][:3]:
+        ends, write = (row["usd"], money) if any(row["usd"]) else (row["days"], duration)
+        parts.append(
+            f"{INPUTS[row['input']]} {row['low']:.3g} to {row['high']:.3g}: {write(min(ends))} to {write(max(ends))}"
+        )
+    return "; ".join(parts)
 
 
 def parameters_line(work: Workload) -> str:
