@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from trinch.cli.group import CommandGroup
+from trinch.cli.plan_fleet import fleet
 from trinch.cli.plan_options import usage
 from trinch.cli.plan_serve import serve
 from trinch.cli.plan_train import train
@@ -23,6 +24,7 @@ def plan() -> None:
 
 plan.add_command(train)
 plan.add_command(serve)
+plan.add_command(fleet)
 
 
 @plan.command()

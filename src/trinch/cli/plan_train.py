@@ -27,6 +27,10 @@ from trinch.cli.plan_options import exit_if_missed, run_options, usage
     "--software-date", help="Date of the engine: 2024-12 or a release such as 25.04; by default 2026."
 )
 @click.option("--max-vpp", type=int, help="Most interleaved chunks a pipeline stage may have.")
+@click.option(
+    "--dispatcher",
+    help="How tokens reach experts: alltoall, node-limited or deepep; by default the engine's.",
+)
 @run_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def train(as_json: bool, out: Path | None, **asked: Any) -> None:

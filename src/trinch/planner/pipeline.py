@@ -246,6 +246,10 @@ def check_launchable(plan: Plan, sections: Sections) -> None:
         raise PlanError(
             f"no launch file starts {plan.engine}: write files (--out) with one of {', '.join(LAUNCHED)}"
         )
+    if plan.dispatcher == "node-limited":
+        raise PlanError(
+            "no launch file sends tokens once a node without DeepEP: use --dispatcher alltoall or deepep"
+        )
     layers, chunks = plan.workload.layers, plan.layout.pp * plan.layout.vpp
     if layers % chunks and (layers + 2) % chunks:
         raise PlanError(

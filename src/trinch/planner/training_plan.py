@@ -97,6 +97,7 @@ def plan(
     engine: str | None = None,
     software_date: str | None = None,
     max_vpp: int | None = None,
+    dispatcher: str | None = None,
     **options: Any,
 ) -> TrainingPlan:
     """Plan the training of `model` (a preset, or the path of a config.json).
@@ -118,6 +119,7 @@ def plan(
         "engine_name": engine or DEFAULT_ENGINE,
         "date": year_of(software_date) if software_date else DEFAULT_DATE,
         "max_vpp": max_vpp,
+        "dispatcher": dispatcher or "",
         "layout": parse_layout(layout) if layout is not None else None,
     }
 

@@ -138,6 +138,8 @@ class Plan:
     """Whether tensor-parallel traffic was priced as overlapped with matrix products."""
     engine: str = "megatron-bridge"
     """The training framework whose speed was predicted."""
+    dispatcher: str = "alltoall"
+    """How tokens reach experts in other NVLink domains, as priced: see `model_inputs.DISPATCHERS`."""
 
     @property
     def tokens_per_step(self) -> int:
@@ -204,6 +206,7 @@ class Plan:
             "label": self.layout.label(),
             "precision": self.precision,
             "engine": self.engine,
+            "dispatcher": self.dispatcher,
             "n_gpus": self.n_gpus,
             "spare_gpus": self.spare_gpus,
             "nodes": self.nodes,

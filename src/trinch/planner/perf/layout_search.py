@@ -19,7 +19,14 @@ from trinch.planner.perf.hardware import Machine, PlanError, table
 from trinch.planner.perf.layout import Array, Layout, Layouts, Plan, total
 from trinch.planner.perf.layout_grid import given_layout, layouts
 from trinch.planner.perf.memory import USABLE, memory_bytes, memory_parts
-from trinch.planner.perf.model_inputs import DEFAULT_DATE, DEFAULT_ENGINE, Case, Cases, known_engine
+from trinch.planner.perf.model_inputs import (
+    DEFAULT_DATE,
+    DEFAULT_ENGINE,
+    DISPATCHERS,
+    Case,
+    Cases,
+    known_engine,
+)
 from trinch.planner.perf.proven import UNPROVEN, unproven, unproven_axes
 from trinch.planner.perf.workload import Workload
 
@@ -120,17 +127,21 @@ def search(
     engine_name: str = DEFAULT_ENGINE,
     date: float = DEFAULT_DATE,
     max_vpp: int | None = None,
+    dispatcher: str = "",
     layout: dict[str, int] | None = None,
 ) -> Search:
     """Price every layout that fits, and `layout` (of `parse_layout`) whether it fits or not.
 
     `batch` in sequences is met exactly if given; `date` is the software's, in years; `max_vpp` bounds
-    interleaving. PlanError if nothing fits (with the nearest that does), or the site or GPU cannot do what is
+    interleaving; `dispatcher` is one of DISPATCHERS, by default the engine's. PlanError if nothing fits (with the nearest that does), or the site or GPU cannot do what is
     asked."""
     started = time.perf_counter()
     fit = fit or shipped()
     _check(machine, gpus, tokens, precision)
-    case = Case(work, machine, precision, known_engine(engine_name, date), date, imbalance=PLANNED_IMBALANCE)
+    if dispatcher not in ("", *DISPATCHERS):
+        raise PlanError(f"unknown dispatcher {dispatcher!r}: use {', '.join(DISPATCHERS)}")
+    software = known_engine(engine_name, date)
+    case = Case(work, machine, precision, software, date, imbalance=PLANNED_IMBALANCE, dispatcher=dispatcher)
     target, exact = batch or default_batch(work, gpus, tokens), batch is not None
     asked = None
     if layout is not None:
@@ -235,6 +246,7 @@ def priced(case: Case, chosen: Sequence[Layout], gpus: int, tokens: float, fit: 
                 gradient_bytes=case.engine.gradient_bytes,
                 tp_overlap=case.engine.tp_overlap > 0,
                 engine=case.engine.name,
+                dispatcher=_dispatcher(case, layout),
             )
         )
     return plans
@@ -267,6 +279,12 @@ def _notes(machine: Machine, gpus: int) -> list[str]:
         f"{gpus:,} GPUs are more than one fabric of {machine.pod_gpus:,} at {machine.site}: groups that "
         f"reach beyond it get 1/{machine.oversubscription:g} of the bandwidth ({machine.source})"
     ]
+
+
+def _dispatcher(case: Case, cut: Layout) -> str:
+    """The dispatcher in use: within an NVLink domain all are priced alike, and plain all-to-all is launched."""
+    far = case.workload.experts and cut.ep * cut.etp > case.machine.gpu.nvlink_domain
+    return case.sends_by() if far else "alltoall"
 
 
 def _batch_notes(case: Case, best: Plan, gpus: int, free: bool, fit: Calibration) -> list[str]:

@@ -33,6 +33,12 @@ class Engine:
     gradient_bytes: float
     logit_bytes: float
     memory_slack: float
+    dispatcher: str = "alltoall"
+
+
+DISPATCHERS = ("alltoall", "node-limited", "deepep")
+"""How routed tokens reach their experts: every copy by itself; one copy a node; one copy a node by fused,
+partly overlapped kernels (DeepEP, HybridEP)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,8 @@ class Case:
 
     `frozen` weights are not trained themselves (adapters): no weight gradients, no optimizer state.
     `imbalance` is the load of the fullest GPU's experts over the mean (1: forced balance, as in benchmarks).
-    `dropping` experts have a fixed capacity and drop what is beyond it.
+    `dropping` experts have a fixed capacity and drop what is beyond it. `dispatcher` is one of DISPATCHERS, or
+    empty for the engine's own.
     """
 
     workload: Workload
@@ -52,6 +59,11 @@ class Case:
     frozen: bool = False
     imbalance: float = 1.0
     dropping: bool = False
+    dispatcher: str = ""
+
+    def sends_by(self) -> str:
+        """The dispatcher in use."""
+        return self.dispatcher or self.engine.dispatcher
 
 
 @cache
@@ -76,6 +88,7 @@ def engine(name: str = "", date: float = DEFAULT_DATE) -> Engine:
         gradient_bytes=float(row["gradient_bytes"]),
         logit_bytes=float(row["logit_bytes"]),
         memory_slack=float(row["memory_slack"]),
+        dispatcher=row["dispatcher"],
     )
 
 
@@ -169,6 +182,10 @@ class Cases:
     frozen: Array
     imbalance: Array
     dropping: Array
+    once_a_node: Array
+    fused_dispatch: Array
+    expert_groups: Array
+    routed_groups: Array
     engine: tuple[str, ...]
 
     @classmethod
@@ -243,4 +260,8 @@ def _numbers(case: Case) -> dict[str, float]:
         "frozen": case.frozen,
         "imbalance": case.imbalance,
         "dropping": case.dropping,
+        "once_a_node": case.sends_by() != "alltoall",
+        "fused_dispatch": case.sends_by() == "deepep",
+        "expert_groups": w.expert_groups,
+        "routed_groups": w.routed_groups,
     }
