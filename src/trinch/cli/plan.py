@@ -12,6 +12,7 @@ from trinch.cli.group import CommandGroup
 from trinch.cli.plan_fleet import fleet
 from trinch.cli.plan_options import usage
 from trinch.cli.plan_serve import serve
+from trinch.cli.plan_simulate import simulate
 from trinch.cli.plan_train import train
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -25,6 +26,7 @@ def plan() -> None:
 plan.add_command(train)
 plan.add_command(serve)
 plan.add_command(fleet)
+plan.add_command(simulate)
 
 
 @plan.command()

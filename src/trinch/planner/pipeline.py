@@ -250,6 +250,11 @@ def check_launchable(plan: Plan, sections: Sections) -> None:
         raise PlanError(
             "no launch file sends tokens once a node without DeepEP: use --dispatcher alltoall or deepep"
         )
+    if plan.layout.vpp > 1 and plan.layout.accumulation % plan.layout.pp:
+        raise PlanError(
+            f"interleaved stages need a multiple of {plan.layout.pp} micro-batches, and there are "
+            f"{plan.layout.accumulation}: change --batch"
+        )
     layers, chunks = plan.workload.layers, plan.layout.pp * plan.layout.vpp
     if layers % chunks and (layers + 2) % chunks:
         raise PlanError(

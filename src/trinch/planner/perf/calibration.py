@@ -42,12 +42,13 @@ class Calibration:
         return step_parts(Cases.of(cases), at, self.coefficients)
 
     def half_width(self, case: Case, guessed: bool = False) -> float:
-        """Log half-width of the 80 % band of a case; wider for an unknown engine or a guessed layout."""
+        """Log half-width of the 80 % band of a case; wider for an engine that was not measured on such GPUs, or a
+        guessed layout."""
         seen = "seen" if family(case.workload) in self.families else "new"
         groups = band_groups(case)
         names = [f"{group}:{seen}" for group in groups] + [f"{group}:new" for group in groups]
         width = next((self.bands[name] for name in names if name in self.bands), FALLBACK_BAND)
-        unknown = UNKNOWN_ENGINE if case.engine.name == "other" else 0.0
+        unknown = 0.0 if f"{groups[0]}:{seen}" in self.bands else UNKNOWN_ENGINE
         return math.hypot(width, unknown, GUESSED_LAYOUT if guessed else 0.0)
 
 

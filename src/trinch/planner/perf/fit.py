@@ -31,6 +31,8 @@ YEAR_SPREAD = 0.05
 FOLDS = 5
 BAND_ROWS = 8
 """A group has a band of its own from this many rows."""
+BAND_FAMILIES = 3
+"""Families from which a group's band for unseen ones stands alone."""
 SERIES_POWER = 0.4
 """A series of n alike rows (one family, source, GPU and precision) weighs n ** (1 - this), not n."""
 BLACKWELL_WEIGHT = 0.5
@@ -133,16 +135,25 @@ def calibrate(runs: Sequence[Run]) -> Calibration:
 
 def bands(runs: Sequence[Run], new: Array, seen: Array) -> dict[str, float]:
     """Half-widths by group from log errors of the runs as members of a family the fit did not see (`new`) or
-    did (`seen`). The widest groups have one whatever their size."""
+    did (`seen`). The widest groups have one whatever their size.
+
+    A group of few families says little about the next one: its `new` width is no narrower than that of the group
+    around it."""
     groups = [band_groups(r.case) for r in runs]
-    found = {}
-    for level in range(3):
-        names = [group[level] for group in groups]
-        for name in sorted(set(names)):
-            inside = np.array([one == name for one in names])
-            if inside.sum() >= (1 if level == 2 else BAND_ROWS):
-                found[f"{name}:new"] = quantile(np.abs(new[inside]))
-                found[f"{name}:seen"] = quantile(np.abs(seen[inside]))
+    families = np.array([family(r.case.workload) for r in runs])
+    found: dict[str, float] = {}
+    for level in (2, 1, 0):
+        names = np.array([group[level] for group in groups])
+        around = {group[level]: group[min(level + 1, 2)] for group in groups}
+        for name in sorted(set(names.tolist())):
+            inside = names == name
+            if inside.sum() < (1 if level == 2 else BAND_ROWS):
+                continue
+            found[f"{name}:new"] = quantile(np.abs(new[inside]))
+            found[f"{name}:seen"] = quantile(np.abs(seen[inside]))
+            if len(set(families[inside].tolist())) < BAND_FAMILIES:
+                wider = found.get(f"{around[name]}:new", 0.0)
+                found[f"{name}:new"] = max(found[f"{name}:new"], wider)
     return found
 
 

@@ -157,13 +157,12 @@ def given_layout(
         raise PlanError(f"the layout needs {block * max(dp, fold):,} GPUs, and there are {gpus:,}")
     if dp % fold:
         raise PlanError(f"EP{ep} x ETP{etp} does not divide TP x CP x DP = {tp * cp * dp:,}")
-    unit = dp * micro * (pp if vpp > 1 else 1)
-    batch = max(1, round(target / unit)) * unit
-    if exact and batch != target:
-        raise PlanError(
-            f"--batch {target} is no multiple of {unit} = DP x micro-batch"
-            f"{' x PP' if vpp > 1 else ''}: try {batch}"
-        )
+    unit = dp * micro
+    even = unit * (pp if vpp > 1 else 1)
+    batch = target if exact else max(1, round(target / even)) * even
+    if batch % unit:
+        near = max(1, round(target / even)) * even
+        raise PlanError(f"--batch {target} is no multiple of {unit} = DP x micro-batch: try {near}")
     return Layout(
         tp=tp,
         pp=pp,

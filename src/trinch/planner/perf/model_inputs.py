@@ -34,6 +34,8 @@ class Engine:
     logit_bytes: float
     memory_slack: float
     dispatcher: str = "alltoall"
+    sharded_master: bool = False
+    """Under ZeRO-3 the fp32 master is the parameter: bf16 copies exist only while a layer is gathered."""
 
 
 DISPATCHERS = ("alltoall", "node-limited", "deepep")
@@ -89,6 +91,7 @@ def engine(name: str = "", date: float = DEFAULT_DATE) -> Engine:
         logit_bytes=float(row["logit_bytes"]),
         memory_slack=float(row["memory_slack"]),
         dispatcher=row["dispatcher"],
+        sharded_master=row["sharded_master"] == "1",
     )
 
 
@@ -182,6 +185,7 @@ class Cases:
     frozen: Array
     imbalance: Array
     dropping: Array
+    sharded_master: Array
     once_a_node: Array
     fused_dispatch: Array
     expert_groups: Array
@@ -260,6 +264,7 @@ def _numbers(case: Case) -> dict[str, float]:
         "frozen": case.frozen,
         "imbalance": case.imbalance,
         "dropping": case.dropping,
+        "sharded_master": case.engine.sharded_master,
         "once_a_node": case.sends_by() != "alltoall",
         "fused_dispatch": case.sends_by() == "deepep",
         "expert_groups": w.expert_groups,

@@ -15,7 +15,7 @@ from trinch.planner.perf.calibration import Calibration, band
 from trinch.planner.perf.hardware import Machine, PlanError
 from trinch.planner.perf.layout import RECOMPUTE, Layout, Layouts, total
 from trinch.planner.perf.memory import memory_bytes
-from trinch.planner.perf.model_inputs import DEFAULT_DATE, Case, Cases, Engine, engine
+from trinch.planner.perf.model_inputs import DEFAULT_DATE, DISPATCHERS, Case, Cases, Engine, engine
 from trinch.planner.perf.models import presets
 from trinch.planner.perf.workload import Workload
 
@@ -73,7 +73,8 @@ def understand(row: Row) -> Run:
     layout = _layout(row, machine, work, software, inferred)
     frozen = "lora" in row.get("model", "").lower()
     dropping = "tokendrop" in row.get("notes", "").lower()
-    case = Case(work, machine, precision, software, date, frozen, dropping=dropping)
+    sends = _dispatcher(row)
+    case = Case(work, machine, precision, software, date, frozen, dropping=dropping, dispatcher=sends)
     if not row.get("recompute"):
         layout = _least_recompute(case, layout, software)
         inferred.append("recompute")
@@ -116,6 +117,15 @@ def _machine(row: Row) -> Machine:
         total = float(node[1] or node[2])
         machine = hardware.with_nic(machine, total / machine.gpu.gpus_per_node)
     return machine
+
+
+def _dispatcher(row: Row) -> str:
+    """The dispatcher of the column of that name, or as the notes say; empty for the engine's own."""
+    given = row.get("dispatcher", "").lower()
+    if given and given not in DISPATCHERS:
+        raise PlanError(f"dispatcher is {given!r}: use {', '.join(DISPATCHERS)}")
+    fused = re.search(r"deep-?ep|hybrid-?ep", row.get("notes", ""), re.IGNORECASE)
+    return given or ("deepep" if fused else "")
 
 
 def software_date(text: str) -> float | None:

@@ -266,12 +266,26 @@ def _head_time(on: Cases, at: Layouts, c: Coefficients) -> Array:
 
 
 def _slowest_stage(on: Cases, at: Layouts, layer: Array, tail: Array) -> Array:
-    """The stage everyone waits for: one with a layer more than the mean, or the last one with the head."""
+    """The stage everyone waits for: one with a layer more than the mean, or the last one with the head.
+
+    Where neither the layers nor the layers and two divide by the chunks, layers are placed so that the last stage,
+    which has the head, gets as many as suit it (as DeepSeek-V3 and NVIDIA's recipes of it do)."""
     chunks = at.pp * at.vpp
     spare = (on.layers % chunks != 0) & ((on.layers + 2) % chunks == 0)
     most = np.where(spare, (on.layers + 2) / at.pp, np.ceil(on.layers / at.pp))
     last = np.where(spare, most - 1, np.where(on.layers % at.pp == 0, most, np.floor(on.layers / at.pp)))
-    return np.maximum(most * layer, last * layer + tail)
+    even = np.maximum(most * layer, last * layer + tail)
+    free = ~spare & (on.layers % at.pp != 0)
+    if not np.any(free):
+        return np.asarray(even)
+    suits = ((on.layers * layer + tail) / at.pp - tail) / layer
+
+    def slowest(kept: Array) -> Array:
+        others = np.ceil((on.layers - kept) / np.maximum(at.pp - 1, 1.0))
+        return np.maximum(others * layer, kept * layer + tail)
+
+    low = np.clip(np.floor(suits), 0.0, last)
+    return np.where(free, np.minimum(slowest(low), slowest(np.minimum(low + 1, last))), even)
 
 
 def _pipeline_comm(on: Cases, at: Layouts, c: Coefficients) -> Array:

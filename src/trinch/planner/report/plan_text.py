@@ -10,6 +10,8 @@ from trinch.planner.report.report_text import duration, money, tokens
 Sections = dict[str, Any]
 SHOWN = 5
 """Layouts of the plateau that are printed; JSON has more."""
+MUCH_WAITING = 0.02
+"""Share of the time lost to missing nodes from which it is reported."""
 LEAST_SHARE = 0.01
 """Parts of a step below this share are not listed."""
 
@@ -173,9 +175,19 @@ def summary(sections: Sections) -> list[tuple[str, str]]:
             f"{power['energy_mwh']:,.0f} MWh, {power['carbon_tonnes']:,.0f} t CO2",
         ),
     ]
+    short = fail["wall_share"]["waiting"] + fail["wall_share"]["shrunk"]
+    if short > MUCH_WAITING:
+        lines.insert(
+            1,
+            (
+                "spares",
+                f"{short:.0%} of the time nodes are missing: the plan leaves {fail['spare_nodes']:,} spare nodes, "
+                f"{fail['spare_nodes_needed']:,} would be enough",
+            ),
+        )
     if when["probability"] is not None:
         late = "" if when["probability"] >= 0.9 else f"; for 90 % start by {when['latest_start']}"
-        lines.insert(2, ("deadline", f"{when['deadline']}: met with {when['probability']:.0%}{late}"))
+        lines.insert(-1, ("deadline", f"{when['deadline']}: met with {when['probability']:.0%}{late}"))
     if not power["fits"]:
         lines.append(
             ("limit", f"{power['limit_mw']:,.0f} MW holds {power['gpus_within_limit']:,} GPUs at their peak")
