@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trinch.alerts.types import AlertError
     from trinch.answers.types import Answer, Citation, CitedPost, Claim
     from trinch.answers.verify.verifier import Verdict
     from trinch.errors import TrinchError
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
+    "trinch.alerts.types": ("AlertError",),
     "trinch.answers.types": ("Answer", "Citation", "CitedPost", "Claim"),
     "trinch.errors": ("TrinchError",),
     "trinch.planner.perf.hardware": ("PlanError",),
@@ -83,6 +85,7 @@ _ORIGIN = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "AccountGone",
     "AccountHidden",
+    "AlertError",
     "Answer",
     "Citation",
     "CitedPost",

@@ -97,13 +97,19 @@ def _reachable() -> bool:
 
 def _ingest_live(folder: Path) -> None:
     from trinch.cli.interrupts import run_until_interrupted
-    from trinch.service.listen import listen_until
+    from trinch.service.listen import listen_all
     from trinch.sources.jetstream_client import Jetstream
 
     console.out().print(f"Ingesting the live Bluesky stream for {LISTEN_SECONDS:.0f} seconds …")
     report = console.live_line()
     run_until_interrupted(
-        lambda stop: listen_until(folder, Jetstream(), stop=stop, seconds=LISTEN_SECONDS, report=report)
+        lambda stop: listen_all(
+            folder,
+            [Jetstream()],
+            stop=stop,
+            seconds=LISTEN_SECONDS,
+            report=lambda _, totals, state: report(totals, state),
+        )
     )
     console.out().print()
 

@@ -10,6 +10,7 @@ from trinch.answers.types import Answer
 from trinch.llm.interface import Setting
 from trinch.posts.schema import Event, Post
 from trinch.service import ask, export, ingest, search, volume
+from trinch.service.alert_session import Alerts
 from trinch.service.search import SearchResult
 from trinch.service.stories import WINDOW, stories_json, story_json, trends_json
 from trinch.store.query import parse_time
@@ -146,6 +147,11 @@ class Session:
     ) -> dict[str, Any]:
         """What is used more than on ordinary days, in the shape of /v1/trends. Raises WindowError."""
         return trends_json(self._store, micros(as_of), window, limit, kind)
+
+    @property
+    def alerts(self) -> Alerts:
+        """Saved searches that say when something matches: `add`, `list`, `show`, `test`, `remove`, `run`."""
+        return Alerts(self._store)
 
     def get(self, key: str, *, as_of: Time = None) -> Hit | None:
         """The post with an id (bare, or `network:id`), if it is visible."""
