@@ -88,7 +88,8 @@ def counted(
         if (
             asked.measure == "dead"
             and beside
-            and beside.latest >= now.since  # an older one may have been overtaken, as the count was
+            # An older one may have been overtaken, as the count was; who was missing may be among the dead.
+            and (beside.since if quantity == "missing" else beside.latest) >= now.since
             and not picker.quotes(quantity)
         ):
             picker.add(beside, beside=True)

@@ -121,6 +121,11 @@ OPINION = _merged("words", "opinion")
 """Signs that a sentence argues or addresses somebody."""
 CONDITIONAL = _merged("words", "conditional")
 """Signs that a sentence says what would be, not what is."""
+NEGATING = _merged("words", "negating")
+"""Words that deny the words behind them."""
+ONGOING = _merged("words", "ongoing")
+ENDED = _merged("words", "ended")
+"""Signs that somebody is still sought or held, and that this is over."""
 ABBREVIATIONS = _merged("words", "abbreviations")
 """Words whose full stop ends no sentence."""
 

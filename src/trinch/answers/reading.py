@@ -9,6 +9,8 @@ from trinch.answers.types import Hit
 from trinch.posts.text import fold, query_terms, tokens
 from trinch.reader import Passage, Query, Wanted, load
 
+KINDRED, MOST_KINDRED = 0.5, 30
+"""Cosine from which on a word names one of a kind, and the most such words."""
 ASKED = 3.0
 """What a word weighs that only says what is asked of the topic ("died" in "how many died in the quake?")."""
 
@@ -20,6 +22,16 @@ _KINDS = {
     "verify": "verify",
     **dict.fromkeys(("summary", "timeline", "list", "latest", "changes"), "overview"),
 }
+
+
+def akin_to(kind: str) -> frozenset[str]:
+    """The index terms of words that name one of a kind ("musicians": singer, rapper, guitarist), the kind's own first."""
+    return frozenset(form for word in kindred(kind) for form in query_terms(word))
+
+
+def kindred(kind: str) -> list[str]:
+    """A kind and the words nearest to it in meaning."""
+    return [kind, *load().akin([kind], KINDRED, MOST_KINDRED)[0]]
 
 
 def query_of(task: str, question: Question) -> Query:

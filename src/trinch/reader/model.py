@@ -52,6 +52,15 @@ class Reader:
     def __init__(self, table: WordTable, network: Network) -> None:
         self._table, self._network = table, network
 
+    def knows(self, word: str) -> bool:
+        """Whether a folded word is one of the frequent words of the six languages."""
+        return word in self._table
+
+    def akin(self, words: Sequence[str], least: float, most: int) -> list[list[str]]:
+        """For each word up to `most` words of any of the languages that mean nearly the same, by a cosine of at least
+        `least`, nearest first."""
+        return self._table.nearest(words, least, most)
+
     def read(self, query: Query, passages: Sequence[Passage]) -> list[Reading]:
         """How likely each passage is to be on the topic and to answer, in the order given."""
         if not passages:
