@@ -7,7 +7,7 @@ from trinch.answers.question import Question
 from trinch.answers.request import Request
 from trinch.answers.types import Hit
 from trinch.posts.text import fold, query_terms, tokens
-from trinch.reader import Passage, Query, Wanted, load
+from trinch.reader import Passage, Query, Reading, Wanted, load
 
 KINDRED, MOST_KINDRED = 0.5, 30
 """Cosine from which on a word names one of a kind, and the most such words."""
@@ -50,6 +50,10 @@ def query_of(task: str, question: Question) -> Query:
     return Query(tuple(words), _KINDS.get(task, question.kind), question.lang)
 
 
+def _passage(hit: Hit) -> Passage:
+    return Passage(hit.post.text, frozenset(hit.terms), hit.post.lang)
+
+
 class PostReader:
     """Reads posts and sentences for one request."""
 
@@ -65,8 +69,11 @@ class PostReader:
 
     def topics(self, hits: Sequence[Hit]) -> list[float]:
         """How likely each post is to be on the topic."""
-        passages = [Passage(hit.post.text, frozenset(hit.terms), hit.post.lang) for hit in hits]
-        return [reading.topic for reading in load().read(self._query, passages)]
+        return [reading.topic for reading in load().read(self._query, [_passage(hit) for hit in hits])]
+
+    def judge(self, hits: Sequence[Hit]) -> tuple[list[Reading], float]:
+        """The reading of each post, and how likely all of them together answer the request."""
+        return load().judge(self._query, [_passage(hit) for hit in hits])
 
     def answers(self, sentences: Sequence[Passage]) -> list[float]:
         """How likely each sentence is to say what is asked."""

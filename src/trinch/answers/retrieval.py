@@ -38,6 +38,12 @@ LIKE = 0.6
 TIED = 0.08
 """Share of the evidence that must hold the question's own names for the rest to be believed the same topic."""
 
+READ = 100
+"""Posts read to decide whether there is an answer, best match first."""
+ENOUGH = 0.6
+"""Least probability that they answer."""
+LIKELY = 0.6
+"""A post that holds the names is on the topic from this probability on, whatever other words it holds."""
 UNLIKELY = 0.1
 """A post less likely on the topic is no evidence, whatever words it holds."""
 
@@ -205,7 +211,7 @@ def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     return min(held / sum(heaviest) * min(len(heaviest) / FEWEST, 1.0), 1.0)
 
 
-class _Search:
+class Search:
     """The searches for one question: every one bounded by as-of time and by the operators that always hold."""
 
     def __init__(self, question: Question, store: Corpus, as_of: int, only: str) -> None:
@@ -236,12 +242,15 @@ def gather(
     """
     if not question.terms:
         return NOTHING
-    search = _Search(question, store, as_of, only)
+    search = Search(question, store, as_of, only)
     hits = search(search.text, LIMIT, search.where)
     if question.period and question.period.year:
         hits += search(search.text, LIMIT // 2, only)
-    anchors = collapse([hit for hit in hits if search.read(hit).whole])
-    if not _is_enough(question, anchors, search.read) or not _is_met(question, anchors, search.read):
+    likely = _likely(question, hits, search.read, reader) if reader else {}
+    if likely is None:
+        return NOTHING
+    anchors = collapse([hit for hit in hits if search.read(hit).whole or _key(hit) in likely])
+    if not anchors or not (reader or _suffice(question, anchors, search.read)):
         return NOTHING
     profile = _profile(question, anchors[:80], store) if len(anchors) >= FEWEST_ANCHORS else {}
     if beside:
@@ -249,12 +258,33 @@ def gather(
         hits += search(f"{names} {beside}", LIMIT // 2, search.where)
     if profile or question.kind in ("count", "overview"):
         hits += _widened(question, search, profile, anchors, hits)
-    return _weighed(question, search.read, profile, hits, reader)
+    return _weighed(question, search.read, profile, hits, reader, likely)
+
+
+def _key(hit: Hit) -> tuple[str, str]:
+    return hit.post.network, hit.post.id
+
+
+def _likely(
+    question: Question, hits: Sequence[Hit], read: Reader, reader: PostReader
+) -> dict[tuple[str, str], float] | None:
+    """The posts that hold the names and that the reader finds likely on the topic, with that probability; None where
+    it finds that the best of those that hold the names do not answer."""
+    names = [term for term in question.terms if term.role == "name"]
+    named = [hit for hit in hits if all(read.holds(term, hit) for term in names)][:READ]
+    readings, chance = reader.judge(named)
+    if chance < ENOUGH:
+        return None
+    return {
+        _key(hit): reading.topic
+        for hit, reading in zip(named, readings, strict=True)
+        if reading.topic >= LIKELY
+    }
 
 
 def _widened(
     question: Question,
-    search: _Search,
+    search: Search,
     profile: dict[str, float],
     anchors: Sequence[PostGroup],
     hits: Sequence[Hit],
@@ -292,6 +322,7 @@ def _weighed(
     profile: dict[str, float],
     hits: Sequence[Hit],
     reader: PostReader | None,
+    likely: dict[tuple[str, str], float],
 ) -> Evidence:
     """The posts found, each once, without those that speak of something else."""
     best: dict[tuple[str, str], Hit] = {}
@@ -299,12 +330,14 @@ def _weighed(
         key = hit.post.network, hit.post.id
         if _in_period(question, hit) and (key not in best or hit.score > best[key].score):
             best[key] = hit
-    nearness = {key: _nearness(read(hit), profile) for key, hit in best.items()}
+    nearness = {key: max(_nearness(read(hit), profile), likely.get(key, 0.0)) for key, hit in best.items()}
     near = [hit for key, hit in best.items() if nearness[key]]
     if reader:
         near = [hit for hit, topic in zip(near, reader.topics(near), strict=True) if topic >= UNLIKELY]
     needed = [term for term in question.terms if term.needed]
-    named = [hit for hit in near if all(read.holds(term, hit) for term in needed)]
+    named = [
+        hit for hit in near if _key(hit) in likely or all(read.holds(term, hit) for term in needed)
+    ]
     if len(named) < TIED * len(near):
         near = named  # the anchors' words led to another topic
     sources = collapse(near)[: SOURCES * 3 // 2 if question.kind == "count" else SOURCES]
@@ -354,6 +387,11 @@ def _nearness(read: Read, profile: dict[str, float]) -> float:
     own = read.share if read.whole else 0.6 * read.share
     like = closeness(profile, read.terms) * 0.95
     return max(own, like) if own >= ABOUT or like >= LIKE else 0.0
+
+
+def _suffice(question: Question, anchors: Sequence[PostGroup], read: Reader) -> bool:
+    """Whether words alone say that there is an answer."""
+    return _is_enough(question, anchors, read) and _is_met(question, anchors, read)
 
 
 def _is_met(question: Question, anchors: Sequence[PostGroup], read: Reader) -> bool:
