@@ -260,7 +260,7 @@ def _states(candidate: QuoteCandidate, state: CountState) -> bool:
 def _list(m: Material) -> Draft:
     summary = _summary(m)
     picked = summary.picked[: m.size()]
-    if len(picked) < m.size():
+    if len(picked) < m.size() and not m.request.members:
         places = [m.found.index(p.candidate) for p in picked]
         more = pick(m.scored, m.size() - len(picked), chosen=places, worth=0.0)
         picked = [*picked, *(Picked(m.found[i], agreeing(m.found[i], m.found)) for i in more)]
@@ -374,19 +374,31 @@ def _verify(m: Material) -> Draft:
         and (not whole or any(name in fold(c.source.best.post.text) for name in whole))
         and _predicate(m.request.question, frozenset(c.source.best.terms)) >= HOLDS / 2
     ]
+
+    def says_it(candidate: QuoteCandidate) -> bool:
+        """Whether the sentence itself holds the claim: two sentences of one post, one with the name and one with the
+        word, do not."""
+        return _predicate(m.request.question, candidate.terms) >= HOLDS and all(
+            not term.forms.isdisjoint(candidate.terms) for term in needed
+        )
+
     claimed = _claimed(m.request.question)
-    against = [i for i in about if denies(m.found[i].text) or negates(m.found[i].text, claimed)]
+    against = [
+        i
+        for i in about
+        if denies(m.found[i].text)
+        or (says_it(m.found[i]) and negates(m.found[i].text, claimed))
+    ]
     said = [
         i
         for i in about
         if m.found[i].share >= HOLDS
-        # The sentence itself says it: two sentences of one post, one with the name and one with the word, do not.
-        and all(not term.forms.isdisjoint(m.found[i].terms) for term in needed)
-        and _predicate(m.request.question, m.found[i].terms) >= HOLDS
+        and says_it(m.found[i])
         and i not in against
         and lexicon.CONDITIONAL.isdisjoint(tokens(m.found[i].text))
         and not m.found[i].text.rstrip("\"”'").endswith("?")
     ]
+    against = _standing(m, against, said)
     supporting, denying = _voices(m, _unrepeated(m, said)), _voices(m, against)
     if not supporting and not denying:
         return _nearly(m)
@@ -432,9 +444,30 @@ def _predicate(question: Question, held: frozenset[str]) -> float:
     return sum(term.weight for term in said if not term.forms.isdisjoint(held)) / total if total else 1.0
 
 
+def _standing(m: Material, against: Sequence[int], said: Sequence[int]) -> list[int]:
+    """The denials that hold: not those since which `FEW` posts, and more than deny it since, say that it is so now."""
+
+    def later(places: Sequence[int], at: int) -> int:
+        return _voices(m, [i for i in places if m.found[i].source.first > at])
+
+    return [
+        i
+        for i in against
+        if (since := later(said, m.found[i].source.first)) < FEW
+        or since <= later(against, m.found[i].source.first)
+    ]
+
+
 def _nearly(m: Material) -> Draft:
     """What is said in other words than the claim's, where that holds most of them."""
-    places = [i for i, c in enumerate(m.found) if c.share >= NEARLY and not c.text.rstrip("\"”'").endswith("?")]
+    places = [
+        i
+        for i, c in enumerate(m.found)
+        if c.share >= NEARLY
+        and _predicate(m.request.question, c.terms) >= NEARLY
+        and lexicon.CONDITIONAL.isdisjoint(tokens(c.text))
+        and not c.text.rstrip("\"”'").endswith("?")
+    ]
     chosen = [m.found[i] for i in pick(m.scored, m.size(), among=places)]
     if not chosen:
         return Draft([], "", "not_enough_evidence")

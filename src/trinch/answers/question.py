@@ -99,6 +99,9 @@ def language(words: list[str]) -> str:
     counts = {lang: sum(word in stop for word in words) for lang, stop in lexicon.STOPWORDS.items()}
     most = max(counts.values())
     best = [lang for lang, count in counts.items() if count == most > 0]
+    if len(best) > 1:
+        told = {lang: sum(word in lexicon.CUE_WORDS[lang] for word in words) for lang in best}
+        best = [lang for lang in best if told[lang] == max(told.values())]
     if len(best) == 1:
         return best[0]
     said = identify(" ".join(words))

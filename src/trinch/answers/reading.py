@@ -67,6 +67,9 @@ class PostReader:
         """Whether the request asks for something that the reader was taught to see in a sentence: not a person, a place
         or a time, and not a number, which `counts` looks for."""
 
+        self.judges_evidence = request.task != "said_by"
+        """Whether it may decide that there is no answer: what an author posts on a topic answers, whatever it says."""
+
     def topics(self, hits: Sequence[Hit]) -> list[float]:
         """How likely each post is to be on the topic."""
         return [reading.topic for reading in load().read(self._query, [_passage(hit) for hit in hits])]

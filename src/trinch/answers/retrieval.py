@@ -19,6 +19,7 @@ from trinch.answers.question import Question, Term
 from trinch.answers.reading import PostReader
 from trinch.answers.types import Corpus, Hit
 from trinch.posts.text import fold, query_terms
+from trinch.reader import Reading
 
 LIMIT = 200
 """Posts asked for at a time."""
@@ -42,7 +43,7 @@ READ = 100
 """Posts read to decide whether there is an answer, best match first."""
 ENOUGH = 0.6
 """Least probability that they answer."""
-LIKELY = 0.6
+LIKELY = 0.7
 """A post that holds the names is on the topic from this probability on, whatever other words it holds."""
 UNLIKELY = 0.1
 """A post less likely on the topic is no evidence, whatever words it holds."""
@@ -246,11 +247,21 @@ def gather(
     hits = search(search.text, LIMIT, search.where)
     if question.period and question.period.year:
         hits += search(search.text, LIMIT // 2, only)
-    likely = _likely(question, hits, search.read, reader) if reader else {}
-    if likely is None:
-        return NOTHING
-    anchors = collapse([hit for hit in hits if search.read(hit).whole or _key(hit) in likely])
-    if not anchors or not (reader or _suffice(question, anchors, search.read)):
+    anchors = collapse([hit for hit in hits if search.read(hit).whole])
+    suffices, likely = _suffice(question, anchors, search.read), dict[tuple[str, str], float]()
+    if reader and reader.judges_evidence and _asks(question):
+        named, readings, chance = _judged(question, hits, search.read, reader)
+        if chance < ENOUGH:
+            return NOTHING
+        if not suffices:  # the reader finds an answer in other words than the question's
+            likely = {
+                _key(hit): reading.topic
+                for hit, reading in zip(named, readings, strict=True)
+                if reading.topic >= LIKELY
+            }
+            anchors = collapse([hit for hit in hits if search.read(hit).whole or _key(hit) in likely])
+            suffices = bool(anchors)
+    if not suffices:
         return NOTHING
     profile = _profile(question, anchors[:80], store) if len(anchors) >= FEWEST_ANCHORS else {}
     if beside:
@@ -265,21 +276,19 @@ def _key(hit: Hit) -> tuple[str, str]:
     return hit.post.network, hit.post.id
 
 
-def _likely(
+def _asks(question: Question) -> bool:
+    """Whether a question has more than names to look for, so that posts with the names may still not answer it."""
+    wanted = [term for term in question.terms if term.role != "aside"]
+    return len(wanted) > 1 and any(term.role in ("word", "event") for term in wanted)
+
+
+def _judged(
     question: Question, hits: Sequence[Hit], read: Reader, reader: PostReader
-) -> dict[tuple[str, str], float] | None:
-    """The posts that hold the names and that the reader finds likely on the topic, with that probability; None where
-    it finds that the best of those that hold the names do not answer."""
+) -> tuple[list[Hit], list[Reading], float]:
+    """The best posts that hold the names, how the reader reads them, and how likely they answer."""
     names = [term for term in question.terms if term.role == "name"]
     named = [hit for hit in hits if all(read.holds(term, hit) for term in names)][:READ]
-    readings, chance = reader.judge(named)
-    if chance < ENOUGH:
-        return None
-    return {
-        _key(hit): reading.topic
-        for hit, reading in zip(named, readings, strict=True)
-        if reading.topic >= LIKELY
-    }
+    return named, *reader.judge(named)
 
 
 def _widened(

@@ -27,9 +27,11 @@ class Gate(NamedTuple):
     def chance(self, measures: Floats, chances: Floats) -> float:
         """How likely the passages answer: `measures` as `pairs.measure` gives them, `chances` [passages, 2] as
         `Reading` has them. 0 without passages."""
-        if not len(chances):
-            return 0.0
-        inputs = (features(measures, chances) - self.mean) / self.deviation
+        return self.of(features(measures, chances)) if len(chances) else 0.0
+
+    def of(self, seen: Floats) -> float:
+        """The same of `features`."""
+        inputs = (seen - self.mean) / self.deviation
         value = float(np.clip(inputs, -4.0, 4.0) @ self.weights[:-1] + self.weights[-1])
         return round(1.0 / (1.0 + float(np.exp(-value))), 4)
 
