@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,13 +14,12 @@ from trinch.service.serialize import post_key, safe_url, visible_keys
 from trinch.store.store import Store
 from trinch.stories import detect, timeline
 from trinch.stories import trends as trending
+from trinch.stories.term_index import Progress, TermIndex
 from trinch.stories.types import Kind, Story
 
 WINDOW = "24h"
 SHORTEST, LONGEST = 15 * 60 * 1_000_000, 31 * 24 * 3600 * 1_000_000
 _UNITS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 7 * 86_400_000_000}
-
-Progress = Callable[[int, int], None]
 
 
 class WindowError(TrinchError, ValueError):
@@ -39,18 +37,19 @@ def parse_window(text: str) -> int:
     return length
 
 
+def catch_up(store: Store, progress: Progress | None = None) -> None:
+    """Bring the index of terms up to date, however long that takes; a request does so within a budget only."""
+    index = TermIndex(store.data, store.log)
+    index.catch_up(progress=progress)
+    index.close()
+
+
 def stories_json(
-    store: Store,
-    as_of: int | None = None,
-    window: str = WINDOW,
-    limit: int = 10,
-    about: str = "",
-    progress: Progress | None = None,
+    store: Store, as_of: int | None = None, window: str = WINDOW, limit: int = 10, about: str = ""
 ) -> dict[str, Any]:
     """The leading stories of a window. Raises WindowError, and QueryError for `about`."""
     started, moment, length = time.perf_counter(), now() if as_of is None else as_of, parse_window(window)
-    found = detect.stories(store, moment, length, limit=limit, about=about, progress=progress)
-    shown = [_story_json(story) for story in found]
+    shown = [_story_json(story) for story in detect.stories(store, moment, length, limit=limit, about=about)]
     return {
         "as_of": rfc3339(moment),
         "window": window,

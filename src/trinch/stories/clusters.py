@@ -45,12 +45,16 @@ class Cluster(NamedTuple):
 
 
 def group(
-    texts: Sequence[Sequence[str]], bursts: Mapping[str, Burst], holders: Mapping[str, Sequence[int]]
+    texts: int, bursts: Mapping[str, Burst], holders: Mapping[str, Sequence[int]]
 ) -> list[Cluster]:
-    """The clusters of at least FEWEST texts; `bursts` is ordered by strength."""
-    held = [[term for term in terms if term in bursts] for terms in texts]
+    """The clusters of at least FEWEST texts of so many; `bursts` is ordered by strength, `holders` has the texts that
+    hold each term."""
+    held: list[list[str]] = [[] for _ in range(texts)]
+    for term in bursts:
+        for place in holders[term]:
+            held[place].append(term)
     size = {term: len(holders[term]) for term in bursts}
-    roots = _roots(_parents(held, size, len(texts)), bursts)
+    roots = _roots(_parents(held, size, texts), bursts)
     members = _members(held, size, roots)
     into = _joined(held, size, members)
     return _clusters(bursts, roots, members, into)

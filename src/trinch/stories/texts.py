@@ -1,14 +1,10 @@
-"""The different texts among posts: reposts and exact copies of one text count once."""
+"""A text, and the posts that carry it: reposts and exact copies of one text count once."""
 
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from trinch.answers.spans import reposted_from
 from trinch.store.log import Version
-from trinch.stories.words import marks, topical
 
-OPENING = 12
-"""Terms of the beginning by which copies are recognised; a copy may be cut."""
 
 
 class Text(NamedTuple):
@@ -25,15 +21,5 @@ class Text(NamedTuple):
         return (
             reposted_from(post.text)
             or (post.author_id or post.author).lower()
-            or " ".join(self.terms[:OPENING])
+            or " ".join(self.terms)
         )
-
-
-def distinct(posts: Iterable[Version]) -> list[Text]:
-    """The different texts with a topical term, in the order of their first posts."""
-    found: dict[tuple[str, ...], Text] = {}
-    for version in posts:
-        terms = topical(version.post.text, version.post.lang)
-        if terms:
-            found.setdefault(terms[:OPENING], Text(terms, marks(version.post), [])).posts.append(version)
-    return list(found.values())
