@@ -13,7 +13,6 @@ from trinch.stories.detect import stories
 from trinch.stories.trends import trends
 from trinch.stories.words import marks, surface, topical
 
-
 WORDS = ["ferry", "mayor", "piano", "garden", "bridge"]
 
 
@@ -72,7 +71,9 @@ def test_packed_terms_are_those_of_the_text(texts: list[tuple[str, str]]) -> Non
 def test_copies_have_one_opening_and_other_texts_another() -> None:
     text = "the ferry Corvina ran aground off Tarnish Point on Monday with eighty people aboard"
     copies = [text, f"RT @anna: {text}", text[:70], f"{text} https://t.co/abc"]
-    openings = packed.openings([packed.pack(one, "en") for one in [*copies, "another ferry ran aground", "so"]])
+    openings = packed.openings(
+        [packed.pack(one, "en") for one in [*copies, "another ferry ran aground", "so"]]
+    )
     assert len(set(openings[:4].tolist())) == 1
     assert len(set(openings.tolist())) == 3
 
@@ -130,9 +131,7 @@ def test_uneven_is_large_for_what_happens_at_once() -> None:
 def test_terms_that_go_together_make_one_story_and_others_another() -> None:
     one, other = ["ferri", "corvina", "aground"], ["mayor", "velden"]
     texts = [one] * 6 + [one[:2]] * 3 + [other] * 5 + [["piano"]] * 40
-    holders = {
-        term: [place for place, terms in enumerate(texts) if term in terms] for term in [*one, *other]
-    }
+    holders = {term: [place for place, terms in enumerate(texts) if term in terms] for term in [*one, *other]}
     found = {term: bursts.Burst(len(held), 0.5, 0.5, 20.0) for term, held in holders.items()}
     made = clusters.group(len(texts), found, holders)
     assert sorted(cluster.texts for cluster in made) == [list(range(9)), list(range(9, 14))]

@@ -179,7 +179,9 @@ def test_of_a_busy_hour_an_even_sample_is_kept_whatever_the_batches(
     assert abs(sum(kept[0]) / len(kept[0]) - 1500) < 200  # over the whole hour
 
 
-def test_a_budget_ends_the_work_and_the_next_call_goes_on(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_budget_ends_the_work_and_the_next_call_goes_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(term_index, "BATCH", 100)
     index = TermIndex(store.data, store.log)
     assert not index.catch_up(Budget(0))
@@ -191,7 +193,9 @@ def test_a_budget_ends_the_work_and_the_next_call_goes_on(store: Store, monkeypa
 
 
 def test_posts_of_one_language_or_network_are_read_alone(store: Store) -> None:
-    store.ingest([post(f"fr{n}", AS_OF - HOUR, f"le pont de Velden est ferme {n}", lang="fr") for n in range(3)])
+    store.ingest(
+        [post(f"fr{n}", AS_OF - HOUR, f"le pont de Velden est ferme {n}", lang="fr") for n in range(3)]
+    )
     with index_of(store) as index:
         assert len(index.texts(NEWS_DAY, AS_OF, 10_000, AS_OF, Only(lang="fr")).seq) == 3
         assert len(index.texts(NEWS_DAY, AS_OF, 10_000, AS_OF, Only(lang="de")).seq) == 0

@@ -3,16 +3,29 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trinch.cli import console
 from trinch.cli.options import as_of_option, data_option, json_option, open_store
 
+if TYPE_CHECKING:
+    from trinch.store.store import Store
+
 window_option = click.option(
     "--window", default="24h", show_default=True, metavar="TIME", help="How far back: 90m, 24h, 7d."
 )
+
+
+def open_terms(data: Path, quiet: bool) -> "Store":
+    """The store in a folder, with everything indexed, its terms too."""
+    from trinch.service.stories import catch_up
+
+    store = open_store(data, quiet)
+    with console.status("indexing words", not quiet and sys.stderr.isatty()) as show:
+        catch_up(store, lambda position, last: show(f"{position:,} of {last:,}"))
+    return store
 
 
 @click.command()
@@ -27,8 +40,8 @@ window_option = click.option(
 def stories(window: str, about: str, limit: int, as_of: int | None, data: Path, as_json: bool) -> None:
     """List what is posted about more than before, grouped by happening, most newsworthy first.
 
-    Each story has a headline and key points in exact, cited quotes. The first call counts the words of the 14 days
-    before; later ones are quick. With a limit above 50, small stories are listed too.
+    Each story has a headline and key points in exact, cited quotes. The first call indexes the words of all posts; later
+    ones are quick. With a limit above 50, small stories are listed too.
 
     \b
     Example:
@@ -38,12 +51,9 @@ def stories(window: str, about: str, limit: int, as_of: int | None, data: Path, 
     from trinch.service.stories import WindowError, stories_json
     from trinch.store.query import QueryError
 
-    store = open_store(data, as_json)
+    store = open_terms(data, as_json)
     try:
-        with console.status("counting words of earlier days:", not as_json and sys.stderr.isatty()) as show:
-            found = stories_json(
-                store, as_of, window, limit, about, lambda done, days: show(f"{done} of {days}")
-            )
+        found = stories_json(store, as_of, window, limit, about)
     except (WindowError, QueryError) as error:
         console.fail(str(error), 2)
     if as_json:
@@ -71,7 +81,7 @@ def story(id: str, as_of: int | None, data: Path, as_json: bool) -> None:
     """
     from trinch.service.stories import story_json
 
-    found = story_json(open_store(data, as_json), id, as_of)
+    found = story_json(open_terms(data, as_json), id, as_of)
     if found is None:
         console.fail(f"there is no story {id} as of then; `trinch stories` lists the ids", 1)
     if as_json:
@@ -110,7 +120,7 @@ def trends(window: str, kind: Any, limit: int, as_of: int | None, data: Path, as
     from trinch.service.stories import WindowError, trends_json
 
     try:
-        found = trends_json(open_store(data, as_json), as_of, window, limit, kind)
+        found = trends_json(open_terms(data, as_json), as_of, window, limit, kind)
     except WindowError as error:
         console.fail(str(error), 2)
     if as_json:

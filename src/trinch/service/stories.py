@@ -11,6 +11,7 @@ from trinch.answers.types import Claim
 from trinch.errors import TrinchError
 from trinch.posts.times import now
 from trinch.service.serialize import post_key, safe_url, visible_keys
+from trinch.store.budget import Budget
 from trinch.store.store import Store
 from trinch.stories import detect, timeline
 from trinch.stories import trends as trending
@@ -49,12 +50,15 @@ def stories_json(
 ) -> dict[str, Any]:
     """The leading stories of a window. Raises WindowError, and QueryError for `about`."""
     started, moment, length = time.perf_counter(), now() if as_of is None else as_of, parse_window(window)
-    shown = [_story_json(story) for story in detect.stories(store, moment, length, limit=limit, about=about)]
+    with store.within(Budget()) as budget:
+        found = detect.stories(store, moment, length, limit=limit, about=about)
+    shown = [_story_json(story) for story in found]
     return {
         "as_of": rfc3339(moment),
         "window": window,
         "about": about,
         "stories": [story for story in (_recheck(store, story) for story in shown) if story],
+        "partial": budget.is_used_up,
         "took_ms": round((time.perf_counter() - started) * 1000, 1),
     }
 
@@ -81,7 +85,8 @@ def trends_json(
 ) -> dict[str, Any]:
     """What rose most in a window, with the stories behind. Raises WindowError."""
     started, moment, length = time.perf_counter(), now() if as_of is None else as_of, parse_window(window)
-    found = trending.trends(store, moment, length, limit=limit, kind=kind)
+    with store.within(Budget()) as budget:
+        found = trending.trends(store, moment, length, limit=limit, kind=kind)
     return {
         "as_of": rfc3339(moment),
         "window": window,
@@ -89,6 +94,7 @@ def trends_json(
             msgspec.structs.asdict(trend) | {"story": trend.story or None, "headline": trend.headline or None}
             for trend in found
         ],
+        "partial": budget.is_used_up,
         "took_ms": round((time.perf_counter() - started) * 1000, 1),
     }
 

@@ -44,9 +44,7 @@ class Cluster(NamedTuple):
     texts: list[int]
 
 
-def group(
-    texts: int, bursts: Mapping[str, Burst], holders: Mapping[str, Sequence[int]]
-) -> list[Cluster]:
+def group(texts: int, bursts: Mapping[str, Burst], holders: Mapping[str, Sequence[int]]) -> list[Cluster]:
     """The clusters of at least FEWEST texts of so many; `bursts` is ordered by strength, `holders` has the texts that
     hold each term."""
     held: list[list[str]] = [[] for _ in range(texts)]

@@ -26,13 +26,13 @@ from trinch.stories.baseline import DAY
 from trinch.stories.bursts import DAYS, FEWEST, RATIO
 from trinch.stories.clusters import Cluster, group
 from trinch.stories.ranking import Rank, discounted, rank
-from trinch.stories.term_index import Only, TermIndex
+from trinch.stories.term_index import ANY, Only, TermIndex
 from trinch.stories.texts import Text
 from trinch.stories.types import Status, Story
 from trinch.stories.window import Bursting, Window, bursting, read
 from trinch.stories.words import marks, surface, topical
 
-CATCH_UP_MS = 500.0
+CATCH_UP_MS = 800.0
 """CPU time that a request gives to bringing the index of terms up to date; a server has a process for that."""
 MOST_STORIES = 50
 """Up to here a list holds leading stories only; a longer one, all."""
@@ -55,6 +55,7 @@ LOOKED_AT = 100
 RISING, FADING = 1.5, 0.5
 HOUR = 3_600_000_000
 QUARTER = HOUR // 4
+
 
 class Found(NamedTuple):
     """The clusters of a window, best first, with what they were made of."""
@@ -80,11 +81,12 @@ class Found(NamedTuple):
 
 
 @contextmanager
-def detect(store: Store, as_of: int, window: int, only: Only = Only()) -> Iterator[Found]:
+def detect(store: Store, as_of: int, window: int, only: Only = ANY) -> Iterator[Found]:
     """Find the clusters of the posts of the last `window` microseconds before `as_of`."""
     index = TermIndex(store.data, store.log)
     try:
-        index.catch_up(Budget(CATCH_UP_MS))
+        if not index.catch_up(Budget(CATCH_UP_MS)):
+            store.budget.is_used_up = True  # the result is marked partial
         found = read(index, as_of, window, only)
         terms = bursting(store.log, found)
         clusters = group(len(found.carriers), terms.bursts, terms.holders)
@@ -111,13 +113,11 @@ def _discounted(
     texts = {
         root: [visible[seq].post.text for seq in seqs if seq in visible] for root, seqs in looked_at.items()
     }
-    return [
-        (discounted(of, texts[cluster.root]) if of.leads else of, cluster) for of, cluster in ranked
-    ]
+    return [(discounted(of, texts[cluster.root]) if of.leads else of, cluster) for of, cluster in ranked]
 
 
 def stories(
-    store: Store, as_of: int, window: int, *, limit: int = 10, about: str = "", only: Only = Only()
+    store: Store, as_of: int, window: int, *, limit: int = 10, about: str = "", only: Only = ANY
 ) -> list[Story]:
     """The leading stories of a window, best first; of a long list (`limit` above MOST_STORIES), the small ones too.
 
@@ -137,7 +137,7 @@ def stories(
 
 
 def headlines(
-    store: Store, as_of: int, window: int, *, limit: int, about: str = "", only: Only = Only()
+    store: Store, as_of: int, window: int, *, limit: int, about: str = "", only: Only = ANY
 ) -> list[Picked]:
     """The headlines of `stories`, as answers take them. Raises QueryError."""
     node = normalized(parse(about)) if about.strip() else None

@@ -66,6 +66,9 @@ class Only(NamedTuple):
     network: str = ""
 
 
+ANY = Only()
+
+
 class TermIndex:
     """The index of a store, open. Use one per thread; any number of processes may have it open."""
 
@@ -235,7 +238,7 @@ class TermIndex:
 
     # ------------------------------------------------------------------ reading
 
-    def texts(self, first: int, last: int, most: int, as_of: int, only: Only = Only()) -> Texts:
+    def texts(self, first: int, last: int, most: int, as_of: int, only: Only = ANY) -> Texts:
         """The posts of a time (both ends included) as of a time; of more than `most`, an even sample."""
         where, values = self._where(first, last, only)
         number = self._db.execute(f"SELECT count(*) FROM texts WHERE {where}", values).fetchone()[0]
@@ -261,7 +264,7 @@ class TermIndex:
 
     def _where(self, first: int, last: int, only: Only) -> tuple[str, tuple[int, ...]]:
         """The condition of SQL for visible posts of a time, with its values."""
-        if only == Only():
+        if only == ANY:
             return "at BETWEEN ? AND ? AND NOT hidden", (first, last)
         select = "SELECT id FROM origins WHERE (lang = ?1 OR ?1 = '') AND (network = ?2 OR ?2 = '')"
         origins = tuple(row[0] for row in self._db.execute(select, only))
@@ -273,16 +276,18 @@ class TermIndex:
         row = self._db.execute("SELECT max(at) FROM texts").fetchone()
         return None if row[0] is None else row[0] // DAY
 
-    def days(self, first: int, last: int, only: Only = Only()) -> list[DayCounts]:
+    def days(self, first: int, last: int, only: Only = ANY) -> list[DayCounts]:
         """The counts of the days (from 1970) from `first` to before `last` that have posts."""
         found = (self.day(day, only) for day in range(first, last))
         return [counts for counts in found if counts.texts]
 
-    def day(self, day: int, only: Only = Only()) -> DayCounts:
+    def day(self, day: int, only: Only = ANY) -> DayCounts:
         """The counts of one day."""
-        if only != Only():
+        if only != ANY:
             return self._counted(*self._where(day * DAY, (day + 1) * DAY - 1, only))
-        return self._cached(day, 0) or self._stored(day, 0, *self._where(day * DAY, (day + 1) * DAY - 1, only))
+        return self._cached(day, 0) or self._stored(
+            day, 0, *self._where(day * DAY, (day + 1) * DAY - 1, only)
+        )
 
     def usual(self) -> DayCounts:
         """The counts of a sample of the whole store, without the newest posts: at most a fifth of it."""

@@ -9,7 +9,7 @@ from trinch.store.store import Store
 from trinch.stories.bursts import Burst
 from trinch.stories.detect import MOST_STORIES, WRITTEN, Found, as_written, describe, detect
 from trinch.stories.ranking import factor
-from trinch.stories.term_index import Only
+from trinch.stories.term_index import ANY, Only
 from trinch.stories.types import Kind, Story, Trend
 from trinch.stories.window import bursting_marks
 
@@ -18,7 +18,7 @@ BEHIND = 0.4
 
 
 def trends(
-    store: Store, as_of: int, window: int, *, limit: int = 20, kind: Kind | None = None, only: Only = Only()
+    store: Store, as_of: int, window: int, *, limit: int = 20, kind: Kind | None = None, only: Only = ANY
 ) -> list[Trend]:
     """What rose most in the last `window` microseconds before `as_of`; of each story, the strongest of each kind.
 

@@ -12,7 +12,7 @@ from trinch.store.log import Log
 from trinch.stories import packed
 from trinch.stories.baseline import DAY, DayCounts, count
 from trinch.stories.bursts import DAYS, PARTS, UNEVEN, Burst, bursts, uneven
-from trinch.stories.term_index import Only, TermIndex, Texts
+from trinch.stories.term_index import ANY, Only, TermIndex, Texts
 from trinch.stories.words import marks, topical
 
 MOST_POSTS = 24_000
@@ -45,7 +45,7 @@ class Window(NamedTuple):
         return self.posts.at[self.first]
 
 
-def read(index: TermIndex, as_of: int, window: int, only: Only = Only()) -> Window:
+def read(index: TermIndex, as_of: int, window: int, only: Only = ANY) -> Window:
     """The texts of the last `window` microseconds before `as_of`."""
     since = as_of - window + 1
     posts = index.texts(since, as_of, MOST_POSTS, as_of, only)
@@ -78,7 +78,9 @@ def _marks(window: Window) -> packed.Terms:
     """The tags and links of the texts, in the shape of terms."""
     blobs = [window.posts.marks[places[0]] for places in window.carriers]
     hashes = np.frombuffer(b"".join(blobs), dtype=np.uint32)
-    return packed.Terms(np.repeat(np.arange(len(blobs)), [len(b) // 4 for b in blobs]), hashes, hashes, hashes)
+    return packed.Terms(
+        np.repeat(np.arange(len(blobs)), [len(b) // 4 for b in blobs]), hashes, hashes, hashes
+    )
 
 
 class Bursting(NamedTuple):
