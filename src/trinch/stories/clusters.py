@@ -143,19 +143,23 @@ def _members(
 
 def _joined(held: list[list[str]], size: Mapping[str, int], members: dict[str, list[int]]) -> dict[str, str]:
     """Which root's story joined which larger one. Changes `members`: the texts go along."""
-    order = sorted(members, key=lambda root: (-len(members[root]), root))
-    cores: dict[str, set[str]] = {}
+    order = sorted(members, key=lambda root: (len(members[root]), root))
+    has_core: defaultdict[str, list[str]] = defaultdict(list)
+    for root in order:
+        if len(members[root]) >= LARGER:
+            for term in _core(held, size, members[root]):
+                has_core[term].append(root)
     into: dict[str, str] = {}
-    for root in reversed(order):
+    for root in order:
         texts, best = members[root], (0.0, "")
-        for other in order:
-            if other == root or len(members[other]) < max(len(texts) + 1, LARGER):
-                break
-            if other not in cores:
-                cores[other] = _core(held, size, members[other])
-            shared = sum(1 for place in texts if not cores[other].isdisjoint(held[place]))
-            if _is_enough(shared, len(texts), len(members[other]), len(held), JOIN, 1.0):
-                best = max(best, (shared / len(texts), other))
+        shared = Counter(
+            other for place in texts for other in {o for term in held[place] for o in has_core.get(term, ())}
+        )
+        for other, number in shared.items():
+            if other == root or len(members.get(other, ())) <= len(texts):
+                continue
+            if _is_enough(number, len(texts), len(members[other]), len(held), JOIN, 1.0):
+                best = max(best, (number / len(texts), other))
         if best[1]:
             into[root] = best[1]
             members[best[1]] = members[best[1]] + members.pop(root)

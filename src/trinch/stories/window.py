@@ -27,17 +27,14 @@ class Window(NamedTuple):
     posts: Texts
     carriers: list[list[int]]
     """For each text the places of its posts in `posts`, earliest first."""
+    first: NDArray[np.int64]
+    """The first of these."""
     terms: packed.Terms
     before: list[DayCounts]
     """The days before, or parts of the window in their place."""
     is_whole: bool
     """Whether `before` is made of parts of the window."""
     usual: DayCounts
-
-    @property
-    def first(self) -> NDArray[np.int64]:
-        """The place of the first post of each text."""
-        return np.fromiter((row[0] for row in self.carriers), dtype=np.int64, count=len(self.carriers))
 
     @property
     def times(self) -> NDArray[np.int64]:
@@ -55,7 +52,8 @@ def read(index: TermIndex, as_of: int, window: int, only: Only = ANY) -> Window:
     carriers = list(grouped.values())
     terms = packed.unpack([posts.words[places[0]] for places in carriers])
     before = index.days(since // DAY - DAYS, since // DAY, only) if carriers else []
-    whole = Window(since, as_of, posts, carriers, terms, before, False, index.usual())
+    first = np.array([places[0] for places in carriers], dtype=np.int64)
+    whole = Window(since, as_of, posts, carriers, first, terms, before, False, index.usual())
     if sum(day.texts for day in before) >= len(carriers):
         return whole
     return whole._replace(before=_parts(whole), is_whole=True, usual=count(0, terms.hash[:0]))
