@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         Post,
     )
     from trinch.service.ask import QuestionError
+    from trinch.service.briefs import BriefError
     from trinch.service.export import ExportError
     from trinch.service.ingest import Stopped
     from trinch.service.search import SearchResult
@@ -61,6 +62,7 @@ _MODULES = {
         "Post",
     ),
     "trinch.service.ask": ("QuestionError",),
+    "trinch.service.briefs": ("BriefError",),
     "trinch.service.export": ("ExportError",),
     "trinch.service.ingest": ("Stopped",),
     "trinch.answers.verify.verifier": ("Verdict",),
@@ -80,6 +82,7 @@ __all__ = [
     "AccountGone",
     "AccountHidden",
     "Answer",
+    "BriefError",
     "Citation",
     "CitedPost",
     "Claim",

@@ -13,6 +13,7 @@ import click
 import trinch
 from trinch.cli import console
 from trinch.cli.ask import ask
+from trinch.cli.brief import brief
 from trinch.cli.counts import counts
 from trinch.cli.demo import demo
 from trinch.cli.export import export
@@ -73,6 +74,7 @@ for command in (
     stories,
     story,
     trends,
+    brief,
     verify,
     counts,
     export,

@@ -18,6 +18,14 @@ window_option = click.option(
 )
 
 
+lang_option = click.option(
+    "--lang", default="", metavar="CODE", help="Only posts in this language, such as fr."
+)
+network_option = click.option(
+    "--network", default="", metavar="NAME", help="Only posts of this network, such as bluesky."
+)
+
+
 def open_terms(data: Path, quiet: bool) -> "Store":
     """The store in a folder, with everything indexed, its terms too."""
     from trinch.service.stories import catch_up
@@ -33,11 +41,22 @@ def open_terms(data: Path, quiet: bool) -> "Store":
 @click.option(
     "--about", default="", metavar="QUERY", help="Only stories whose posts match these search operators."
 )
+@lang_option
+@network_option
 @click.option("--limit", type=click.IntRange(1, 500), default=10, show_default=True, help="Most stories.")
 @as_of_option
 @data_option
 @json_option
-def stories(window: str, about: str, limit: int, as_of: int | None, data: Path, as_json: bool) -> None:
+def stories(
+    window: str,
+    about: str,
+    lang: str,
+    network: str,
+    limit: int,
+    as_of: int | None,
+    data: Path,
+    as_json: bool,
+) -> None:
     """List what is posted about more than before, grouped by happening, most newsworthy first.
 
     Each story has a headline and key points in exact, cited quotes. The first call indexes the words of all posts; later
@@ -46,14 +65,14 @@ def stories(window: str, about: str, limit: int, as_of: int | None, data: Path, 
     \b
     Example:
       trinch stories --window 6h
-      trinch stories --about lang:fr --as-of 2026-05-12T18:00Z
+      trinch stories --lang fr --as-of 2026-05-12T18:00Z
     """
     from trinch.service.stories import WindowError, stories_json
     from trinch.store.query import QueryError
 
     store = open_terms(data, as_json)
     try:
-        found = stories_json(store, as_of, window, limit, about)
+        found = stories_json(store, as_of, window, limit, about, lang, network)
     except (WindowError, QueryError) as error:
         console.fail(str(error), 2)
     if as_json:
@@ -106,11 +125,22 @@ def print_timeline(lines: Sequence[dict[str, Any]]) -> None:
 @click.option(
     "--kind", type=click.Choice(["tag", "word", "name", "link"]), help="Only tags, words, names or links."
 )
+@lang_option
+@network_option
 @click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Most trends.")
 @as_of_option
 @data_option
 @json_option
-def trends(window: str, kind: Any, limit: int, as_of: int | None, data: Path, as_json: bool) -> None:
+def trends(
+    window: str,
+    kind: Any,
+    lang: str,
+    network: str,
+    limit: int,
+    as_of: int | None,
+    data: Path,
+    as_json: bool,
+) -> None:
     """List the tags, words, names and links that are used more than on ordinary days, and the story behind each.
 
     \b
@@ -120,7 +150,7 @@ def trends(window: str, kind: Any, limit: int, as_of: int | None, data: Path, as
     from trinch.service.stories import WindowError, trends_json
 
     try:
-        found = trends_json(open_terms(data, as_json), as_of, window, limit, kind)
+        found = trends_json(open_terms(data, as_json), as_of, window, limit, kind, lang, network)
     except WindowError as error:
         console.fail(str(error), 2)
     if as_json:

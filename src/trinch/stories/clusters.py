@@ -102,12 +102,14 @@ def _parents(held: list[list[str]], size: Mapping[str, int], everything: int) ->
 def _contained(terms: list[str]) -> dict[str, str]:
     """For each long word, the strongest other word that it begins with or (of five letters or more) contains."""
     words = [term for term in terms if " " not in term and len(term) >= 4]
+    rank = {word: place for place, word in enumerate(words)}
     found: dict[str, str] = {}
-    for place, word in enumerate(words):
-        for other in words[:place]:
-            if len(other) < len(word) - 1 and (word.startswith(other) or (len(other) >= 5 and other in word)):
-                found[word] = other
-                break
+    for word, place in rank.items():
+        length = len(word)
+        parts = (word[i:j] for i in range(length - 3) for j in range(i + (5 if i else 4), length + 1))
+        best = min((rank.get(part, place) for part in parts if len(part) < length - 1), default=place)
+        if best < place:
+            found[word] = words[best]
     return found
 
 

@@ -61,7 +61,7 @@ class Found(NamedTuple):
     """The clusters of a window, best first, with what they were made of."""
 
     store: Store
-    index: TermIndex
+    term_index: TermIndex
     window: Window
     terms: Bursting
     ranked: list[tuple[Rank, Cluster]]
@@ -131,7 +131,7 @@ def stories(
                 break
             if limit > MOST_STORIES or ranked.leads:
                 texts = found.read(cluster.texts)
-                if _is_about(node, texts, as_of) and (story := describe(found, ranked, cluster, texts)):
+                if is_about(node, texts, as_of) and (story := describe(found, ranked, cluster, texts)):
                     kept.append(story)
     return _related(kept)
 
@@ -147,13 +147,14 @@ def headlines(
             if len(picked) == limit or not ranked.leads:
                 break
             texts = found.read(cluster.texts)
-            if _is_about(node, texts, as_of):
+            if is_about(node, texts, as_of):
                 candidates = quotes.candidates(texts, cluster.weights, as_of, others(found, cluster))
                 picked += quotes.picked(quotes.key_points(candidates, 0), candidates)
     return picked
 
 
-def _is_about(node: Node | None, texts: Sequence[Text], as_of: int) -> bool:
+def is_about(node: Node | None, texts: Sequence[Text], as_of: int) -> bool:
+    """Whether enough of the texts of a story match a query; without a query, yes."""
     if node is None:
         return True
     posts = [text.posts[0] for text in texts]
@@ -258,7 +259,7 @@ def onset(root: str, found: Found) -> int:
     days = Counter((window.times[found.terms.holders[root]] // DAY).tolist())
     enough = [day for day in sorted(days) if days[day] >= FEWEST]
     day, size = enough[0] if enough else min(days), max(1, len(window.carriers))
-    while day > window.since // DAY - DAYS and is_burst(root, day - 1, burst.quiet / size, found.index):
+    while day > window.since // DAY - DAYS and is_burst(root, day - 1, burst.quiet / size, found.term_index):
         day -= 1
     return int(day)
 

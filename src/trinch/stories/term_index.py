@@ -324,10 +324,11 @@ class TermIndex:
 
     def _counted(self, where: str, values: tuple[int, ...]) -> DayCounts:
         """Count the distinct texts of some posts that hold each term or mark."""
-        rows = self._db.execute(f"SELECT words, marks FROM texts WHERE {where} ORDER BY at, seq", values)
-        words, mark = zip(*rows, strict=True) if (rows := rows.fetchall()) else ((), ())
-        if not words:
+        select = f"SELECT words, marks FROM texts WHERE {where} ORDER BY at, seq"
+        rows = self._db.execute(select, values).fetchall()
+        if not rows:
             return count(0, np.array([], dtype=np.uint32))
+        words, mark = zip(*rows, strict=True)
         _, first = np.unique(packed.openings(words), return_index=True)
         of_words = packed.unpack([words[place] for place in first]).hash
         of_marks = np.frombuffer(b"".join(mark[place] for place in first), dtype=np.uint32)

@@ -41,7 +41,7 @@ def story(store: Store, id: str, as_of: int) -> tuple[Story, list[Development]] 
         for ranked, cluster in _named(found, id[:-11]):
             texts = found.read(cluster.texts)
             if described := describe(found, ranked, cluster, texts):
-                return msgspec.structs.replace(described, id=id), _developments(found, cluster, texts)
+                return msgspec.structs.replace(described, id=id), developments(found, cluster, texts)
     return None
 
 
@@ -66,12 +66,14 @@ def _named(found: Found, name: str) -> list[tuple[Rank, Cluster]]:
     return [pair for weight, pair in named if weight > 0]
 
 
-def _developments(found: Found, cluster: Cluster, texts: Sequence[Text]) -> list[Development]:
-    """In each part of the story's time the best sentence that says something new."""
+def developments(
+    found: Found, cluster: Cluster, texts: Sequence[Text], lines: int = LINES
+) -> list[Development]:
+    """In each of so many parts of the story's time the best sentence that says something new."""
     as_of = found.window.as_of
     candidates = quotes.candidates(texts, cluster.weights, as_of, others(found, cluster), READ)
     times = sorted(version.at for text in texts for version in text.posts)
-    part = max(SHORTEST, (times[-1] - times[0]) // LINES + 1)
+    part = max(SHORTEST, (times[-1] - times[0]) // lines + 1)
     chosen: list[QuoteCandidate] = []
     for start in range(times[0], times[-1] + 1, part):
         inside = (c for c in candidates if start <= c.source.first < start + part)

@@ -1,0 +1,111 @@
+"""A brief: the leading stories since a time, which of them are new since then, and how the others went on."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from trinch.posts.text import fold, query_terms, tokens
+from trinch.store.query import Node, normalized, parse
+from trinch.store.store import Store
+from trinch.stories.clusters import Cluster
+from trinch.stories.detect import Found, describe, detect, is_about
+from trinch.stories.ranking import Rank
+from trinch.stories.texts import Text
+from trinch.stories.timeline import developments
+from trinch.stories.types import Development, Story
+
+LINES = 4
+"""Most developments of a story."""
+KNOWN = 30
+"""Leading stories of the time before that are compared with."""
+NAMING, KNOWN_BY = 3, 16
+"""A story went on where one of the NAMING strongest terms of one is among the KNOWN_BY strongest of the other, and
+SHARED of those are common."""
+SHARED = 2
+ENDED = 3
+"""Most stories shown that led before and are posted about no more."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One story of a brief."""
+
+    story: Story
+    is_new: bool
+    """Whether it was no leading story at the beginning of the time."""
+    developments: tuple[Development, ...]
+    """What was said since, in order of time, one sentence that says something new for each part of the time."""
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """The stories about one topic."""
+
+    topic: str
+    """As it was asked for; empty for all."""
+    entries: tuple[Entry, ...]
+
+
+class Brief(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened."""
+
+    sections: tuple[Section, ...]
+    ended: tuple[Story, ...]
+    """Stories that led at the beginning and do no more; none where topics were asked for."""
+
+
+def brief(store: Store, as_of: int, since: int, topics: Sequence[str] = (), limit: int = 8) -> Brief:
+    """What happened from `since` to `as_of` (microseconds): of each topic at most `limit` stories, best first.
+
+    A topic is a search query; a story is about it where enough of its texts match, or where its words name it. Each
+    story is in the section of the first topic that fits. Raises QueryError.
+    """
+    wanted = [(topic, normalized(parse(topic))) for topic in topics] or [("", None)]
+    with detect(store, since, as_of - since) as before, detect(store, as_of, as_of - since) as now:
+        known = [pair for pair in before.ranked if pair[0].leads][:KNOWN]
+        entries: dict[str, list[Entry]] = {topic: [] for topic, _ in wanted}
+        for ranked, cluster in now.ranked:
+            if not ranked.leads or all(len(found) == limit for found in entries.values()):
+                break
+            texts = now.read(cluster.texts)
+            topic = next((name for name, node in wanted if _fits(name, node, cluster, texts, as_of)), None)
+            if topic is not None and len(entries[topic]) < limit:
+                is_new = not any(_went_on(cluster, other) for _, other in known)
+                entries[topic] += _entry(now, ranked, cluster, texts, is_new)
+        sections = tuple(Section(topic=topic, entries=tuple(found)) for topic, found in entries.items())
+        return Brief(sections=sections, ended=() if topics else tuple(_ended(before, known, now)))
+
+
+def _fits(topic: str, node: Node | None, cluster: Cluster, texts: Sequence[Text], as_of: int) -> bool:
+    if node is None or is_about(node, texts, as_of):
+        return True
+    words = tokens(fold(topic))
+    return bool(words) and all(not cluster.weights.keys().isdisjoint(query_terms(word)) for word in words)
+
+
+def _entry(
+    found: Found, ranked: Rank, cluster: Cluster, texts: Sequence[Text], is_new: bool
+) -> Iterable[Entry]:
+    story = describe(found, ranked, cluster, texts)
+    if story:
+        quoted = {claim.text for claim in (story.headline, *story.summary)}
+        lines = [line for line in developments(found, cluster, texts, LINES) if line.claim.text not in quoted]
+        yield Entry(story=story, is_new=is_new, developments=tuple(lines))
+
+
+def _went_on(cluster: Cluster, other: Cluster) -> bool:
+    """Whether two clusters of different times are about one happening."""
+    mine, others = cluster.terms[:KNOWN_BY], other.terms[:KNOWN_BY]
+    common = set(mine) & set(others)
+    named = common.intersection(mine[:NAMING]) or common.intersection(others[:NAMING])
+    return bool(named) and len(common) >= SHARED
+
+
+def _ended(before: Found, known: Sequence[tuple[Rank, Cluster]], now: Found) -> list[Story]:
+    """The first stories of the time before that no cluster of the time after is about."""
+    ended: list[Story] = []
+    for ranked, cluster in known:
+        if len(ended) == ENDED:
+            break
+        if not any(_went_on(cluster, other) for _, other in now.ranked):
+            story = describe(before, ranked, cluster, before.read(cluster.texts))
+            ended += [story] if story else []
+    return ended
