@@ -3,25 +3,28 @@
 from collections.abc import Iterable, Sequence
 
 import msgspec
+import numpy as np
 
 from trinch.posts.text import fold, query_terms, tokens
 from trinch.store.query import Node, normalized, parse
 from trinch.store.store import Store
 from trinch.stories.clusters import Cluster
 from trinch.stories.detect import Found, describe, detect, is_about
+from trinch.stories.packed import term_hash
 from trinch.stories.ranking import Rank
 from trinch.stories.texts import Text
 from trinch.stories.timeline import developments
 from trinch.stories.types import Development, Story
+from trinch.stories.window import Window
 
 LINES = 4
 """Most developments of a story."""
-KNOWN = 30
-"""Leading stories of the time before that are compared with."""
-NAMING, KNOWN_BY = 3, 16
-"""A story went on where one of the NAMING strongest terms of one is among the KNOWN_BY strongest of the other, and
-SHARED of those are common."""
-SHARED = 2
+WORDS = 8
+"""Strongest words by which a story is recognised in another time."""
+TOGETHER = 3
+"""So many of them a text must hold to be about the story."""
+FEWEST = 4
+"""Such texts that make a story of another time, too."""
 ENDED = 3
 """Most stories shown that led before and are posted about no more."""
 
@@ -31,7 +34,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     story: Story
     is_new: bool
-    """Whether it was no leading story at the beginning of the time."""
+    """Whether hardly anything was posted about it in a time as long before."""
     developments: tuple[Development, ...]
     """What was said since, in order of time, one sentence that says something new for each part of the time."""
 
@@ -49,7 +52,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
 
     sections: tuple[Section, ...]
     ended: tuple[Story, ...]
-    """Stories that led at the beginning and do no more; none where topics were asked for."""
+    """Stories that led in a time as long before and are posted about no more; none where topics were asked for."""
 
 
 def brief(store: Store, as_of: int, since: int, topics: Sequence[str] = (), limit: int = 8) -> Brief:
@@ -60,7 +63,6 @@ def brief(store: Store, as_of: int, since: int, topics: Sequence[str] = (), limi
     """
     wanted = [(topic, normalized(parse(topic))) for topic in topics] or [("", None)]
     with detect(store, since, as_of - since) as before, detect(store, as_of, as_of - since) as now:
-        known = [pair for pair in before.ranked if pair[0].leads][:KNOWN]
         entries: dict[str, list[Entry]] = {topic: [] for topic, _ in wanted}
         for ranked, cluster in now.ranked:
             if not ranked.leads or all(len(found) == limit for found in entries.values()):
@@ -68,10 +70,10 @@ def brief(store: Store, as_of: int, since: int, topics: Sequence[str] = (), limi
             texts = now.read(cluster.texts)
             topic = next((name for name, node in wanted if _fits(name, node, cluster, texts, as_of)), None)
             if topic is not None and len(entries[topic]) < limit:
-                is_new = not any(_went_on(cluster, other) for _, other in known)
+                is_new = mentions(cluster, before.window) < FEWEST
                 entries[topic] += _entry(now, ranked, cluster, texts, is_new)
         sections = tuple(Section(topic=topic, entries=tuple(found)) for topic, found in entries.items())
-        return Brief(sections=sections, ended=() if topics else tuple(_ended(before, known, now)))
+        return Brief(sections=sections, ended=() if topics else tuple(_ended(before, now)))
 
 
 def _fits(topic: str, node: Node | None, cluster: Cluster, texts: Sequence[Text], as_of: int) -> bool:
@@ -91,21 +93,21 @@ def _entry(
         yield Entry(story=story, is_new=is_new, developments=tuple(lines))
 
 
-def _went_on(cluster: Cluster, other: Cluster) -> bool:
-    """Whether two clusters of different times are about one happening."""
-    mine, others = cluster.terms[:KNOWN_BY], other.terms[:KNOWN_BY]
-    common = set(mine) & set(others)
-    named = common.intersection(mine[:NAMING]) or common.intersection(others[:NAMING])
-    return bool(named) and len(common) >= SHARED
+def mentions(cluster: Cluster, window: Window) -> int:
+    """Texts of a window that hold enough of the strongest words of a story of another time."""
+    words = list(dict.fromkeys(word for term in cluster.terms for word in term.split(" ")))[:WORDS]
+    hashes = np.array([term_hash(word) for word in words], dtype=np.uint32)
+    held = np.bincount(window.terms.text[np.isin(window.terms.hash, hashes)], minlength=1)
+    return int((held >= min(TOGETHER, len(words))).sum())
 
 
-def _ended(before: Found, known: Sequence[tuple[Rank, Cluster]], now: Found) -> list[Story]:
-    """The first stories of the time before that no cluster of the time after is about."""
+def _ended(before: Found, now: Found) -> list[Story]:
+    """The first leading stories of the time before that hardly any text of the time after is about."""
     ended: list[Story] = []
-    for ranked, cluster in known:
-        if len(ended) == ENDED:
+    for ranked, cluster in before.ranked:
+        if len(ended) == ENDED or not ranked.leads:
             break
-        if not any(_went_on(cluster, other) for _, other in now.ranked):
+        if mentions(cluster, now.window) < FEWEST:
             story = describe(before, ranked, cluster, before.read(cluster.texts))
             ended += [story] if story else []
     return ended
