@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trinch.alerts.types import AlertError
     from trinch.answers.types import Answer, Citation, CitedPost, Claim
     from trinch.answers.verify.verifier import Verdict
     from trinch.errors import TrinchError
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
+    "trinch.alerts.types": ("AlertError",),
     "trinch.answers.types": ("Answer", "Citation", "CitedPost", "Claim"),
     "trinch.errors": ("TrinchError",),
     "trinch.posts.schema": (
@@ -81,6 +83,7 @@ _ORIGIN = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "AccountGone",
     "AccountHidden",
+    "AlertError",
     "Answer",
     "BriefError",
     "Citation",

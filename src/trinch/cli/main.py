@@ -12,6 +12,7 @@ import click
 
 import trinch
 from trinch.cli import console
+from trinch.cli.alerts import alerts
 from trinch.cli.ask import ask
 from trinch.cli.brief import brief
 from trinch.cli.counts import counts
@@ -75,6 +76,7 @@ for command in (
     story,
     trends,
     brief,
+    alerts,
     verify,
     counts,
     export,

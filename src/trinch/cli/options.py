@@ -64,6 +64,12 @@ def filter_options(command: Command) -> Command:
     return where(earlier(command))
 
 
+private_webhooks_option = click.option(
+    "--private-webhooks", is_flag=True, envvar="TRINCH_PRIVATE_WEBHOOKS",
+    help="Let webhooks go to private addresses (127.0.0.1, 10.0.0.0/8 …); also TRINCH_PRIVATE_WEBHOOKS=1.",
+)  # fmt: skip
+
+
 def model_options(command: Command) -> Command:
     """`--model`, `--model-name` and its limits: a language model that writes the answers."""
     model = click.option(

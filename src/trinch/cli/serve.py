@@ -15,6 +15,7 @@ from trinch.cli.options import (
     json_option,
     model_options,
     model_setting,
+    private_webhooks_option,
     require_store,
 )
 
@@ -51,6 +52,11 @@ from trinch.cli.options import (
     show_default=True,
     help="Requests per second and key.",
 )
+@private_webhooks_option
+@click.option(
+    "--alerts-per-key", type=click.IntRange(min=0), default=100, show_default=True,
+    help="Most alerts of a key without the scope admin.",
+)  # fmt: skip
 @model_options
 @click.option(
     "--model-tokens-per-day", type=click.IntRange(min=0), default=0, metavar="N",
@@ -60,9 +66,9 @@ from trinch.cli.options import (
 def serve(
     host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, unix_socket: Path | None,
     allow_host: tuple[str, ...], cors: tuple[str, ...], rate: float, model_tokens_per_day: int,
-    data: Path, **model: Any,
+    private_webhooks: bool, alerts_per_key: int, data: Path, **model: Any,
 ) -> None:  # fmt: skip
-    """Serve the API, MCP at /mcp and the web page at /, and ingest live sources.
+    """Serve the API, MCP at /mcp and the web page at /, ingest live sources, and deliver alerts.
 
     Without keys it accepts connections from this machine only, with the token in the address that it prints (or the
     one in TRINCH_TOKEN); create keys before you open it to others.
@@ -76,6 +82,7 @@ def serve(
     from trinch.server.http.access import access_rules
     from trinch.server.http.keys import Keys
     from trinch.server.run import run, saved_sources
+    from trinch.service.alerts import AlertRules
     from trinch.service.limits import search_budget
     from trinch.sources.address import has_credentials, without_credentials
 
@@ -116,7 +123,16 @@ def serve(
 
     try:
         status = run(
-            data, host, port, access, urls, started, language_model, unix_socket, model_tokens_per_day
+            data,
+            host,
+            port,
+            access,
+            urls,
+            started,
+            language_model,
+            unix_socket,
+            model_tokens_per_day,
+            AlertRules(private_webhooks, alerts_per_key),
         )
     except OSError as error:
         if error.filename:  # errors of sockets name no file
@@ -158,7 +174,7 @@ def keys() -> None:
 @keys.command("new")
 @click.argument("name")
 @click.option(
-    "--scope", "scopes", multiple=True, type=click.Choice(["read", "ingest", "admin"]), default=["read"],
+    "--scope", "scopes", multiple=True, type=click.Choice(["read", "ingest", "alerts", "admin"]), default=["read"],
     show_default=True, help="What the key allows; repeatable. admin allows everything.",
 )  # fmt: skip
 @data_option
@@ -209,7 +225,7 @@ def list_keys(data: Path, as_json: bool) -> None:
 @click.argument("id")
 @data_option
 def revoke(id: str, data: Path) -> None:
-    """Revoke a key; a running server refuses it from its next request on.
+    """Revoke a key, and remove its alerts; a running server refuses it from its next request on.
 
     \b
     Example:
@@ -217,10 +233,11 @@ def revoke(id: str, data: Path) -> None:
     """
     from trinch.server.http.audit import Audit
     from trinch.server.http.keys import Keys
+    from trinch.service.alerts import remove_alerts_of
 
     if not Keys(data).revoke(id):
         console.fail(f"no key {id!r} (trinch keys list shows them)", 1)
-    Audit(data).write(event="key revoked", key=id)
+    Audit(data).write(event="key revoked", key=id, alerts=remove_alerts_of(data, id))
 
 
 @click.command()

@@ -49,7 +49,7 @@ def say(text: str) -> None:
 @click.option(
     "--data",
     "data__path",
-    help="Folder of a store, or a file of posts as JSON lines; by default that of the run or of the settings, else TRINCH_DATA, "
+    help="Folder of a store, or any file that `trinch ingest` reads; by default that of the run or of the settings, else TRINCH_DATA, "
     "else the default store.",
 )
 @click.option("--until", "data__until", help="Train on what was visible at this time.")
@@ -180,7 +180,7 @@ def dpo(
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(file_okay=False, path_type=Path))
 def export(run: Path, target: Path) -> None:
-    """Write RUN's newest checkpoint to TARGET as safetensors, for SGLang, vLLM and `trinch model`.
+    """Write RUN's newest checkpoint to TARGET as safetensors, for SGLang and `trinch model`.
 
     \b
     Example:

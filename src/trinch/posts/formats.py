@@ -14,7 +14,7 @@ import msgspec
 from trinch.posts import jetstream, jsonl, mastodon, reddit, telegram, x
 from trinch.posts.notes import Notes
 from trinch.posts.schema import Event, Malformed
-from trinch.posts.wire import fields
+from trinch.posts.wire import UNREADABLE, fields
 
 Fields = dict[str, msgspec.Raw]
 """The top-level fields of a line, their values undecoded."""
@@ -133,7 +133,7 @@ def _parse_all(line: bytes, notes: Notes | None) -> list[Event]:
     """The events of an array, element by element; a bad element is rejected by itself."""
     try:
         items = _ITEMS.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Malformed(f"the line is not JSON: {error}") from None
     events: list[Event] = []
     for number, item in enumerate(items):

@@ -32,6 +32,10 @@ _LONE = re.compile(
 """A surrogate escape: group 2 holds a pair, which is right; without it, the escape is half a character."""
 
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not JSON of the type wanted: the last two are no errors of its own."""
+
+
 def decode(decoder: "msgspec.json.Decoder[T]", line: bytes, notes: Notes | None = None) -> T:
     """The line as the decoder's type, forgiving in what is optional (see `forgive.py`).
 
@@ -72,7 +76,7 @@ def fields(line: bytes, notes: Notes | None = None) -> dict[str, msgspec.Raw]:
         return _FIELDS.decode(line)
     except msgspec.ValidationError:
         raise Malformed("the line: expected a JSON object") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return decode(_FIELDS, line, notes)
 
 

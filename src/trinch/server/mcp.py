@@ -1,5 +1,5 @@
-"""The tools that assistants call over the Model Context Protocol: search, fetch, ask, stories, story, trends,
-brief.
+"""The tools that assistants call over the Model Context Protocol: search, fetch, ask, stories, story, trends, brief; and
+those for alerts, of `mcp_alerts.py`.
 
 Uses the official `mcp` package, an optional extra: over standard input and output (`trinch mcp`), or over HTTP at
 `/mcp` of a server.
@@ -9,7 +9,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, BinaryIO, Literal, NamedTuple
 
 from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -19,11 +19,15 @@ from pydantic import Field
 import trinch
 from trinch.llm.interface import Setting
 from trinch.posts.wire import repair_surrogates
+from trinch.server import mcp_alerts
 from trinch.server.api import stories as story_api
 from trinch.server.api import v1
+from trinch.server.http.access import Access
 from trinch.server.http.errors import Problem
+from trinch.server.http.keys import SCOPES
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
+from trinch.service.alerts import DEFAULT_RULES, AlertRules
 from trinch.service.briefs import LIMIT, SINCE, Format
 from trinch.service.stories import WINDOW
 from trinch.store.query import MAX_LENGTH
@@ -196,14 +200,24 @@ class _RepairedLines(io.RawIOBase):
         return len(part)
 
 
+class _Local(NamedTuple):
+    """What the tools for alerts need, of a process on this machine."""
+
+    data: Path
+    search_pool: WorkerPool
+    alerts: AlertRules = DEFAULT_RULES
+
+
 def stdio(data: Path) -> None:
     """Serve on standard input and output until it closes."""
     search_pool, answer_pool = WorkerPool(data, 1, queue_size=50), WorkerPool(data, 1, queue_size=20)
     lines = os.fdopen(os.dup(0), "rb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # no child process reads what is meant for us
     sys.stdin = io.TextIOWrapper(io.BufferedReader(_RepairedLines(lines)), encoding="utf-8")
+    made = server(search_pool, answer_pool)
+    mcp_alerts.add_tools(made, _Local(data, search_pool), lambda: Access(frozenset(SCOPES)))
     try:
-        server(search_pool, answer_pool).run("stdio")
+        made.run("stdio")
     finally:
         search_pool.close()
         answer_pool.close()

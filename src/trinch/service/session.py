@@ -10,6 +10,7 @@ from trinch.answers.types import Answer
 from trinch.llm.interface import Setting
 from trinch.posts.schema import Event, Post
 from trinch.service import ask, export, ingest, search, volume
+from trinch.service.alert_session import Alerts
 from trinch.service.briefs import LIMIT, SINCE, Format, brief_json
 from trinch.service.search import SearchResult
 from trinch.service.stories import WINDOW, catch_up, stories_json, story_json, trends_json
@@ -177,6 +178,11 @@ class Session:
         """What happened since a time, by topic, in the shape of /v1/briefs. Raises BriefError, QueryError."""
         catch_up(self._store)
         return brief_json(self._store, topics, since, micros(as_of), limit, format)
+
+    @property
+    def alerts(self) -> Alerts:
+        """Saved searches that say when something matches: `add`, `list`, `show`, `test`, `remove`, `run`."""
+        return Alerts(self._store)
 
     def get(self, key: str, *, as_of: Time = None) -> Hit | None:
         """The post with an id (bare, or `network:id`), if it is visible."""

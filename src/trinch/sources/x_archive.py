@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from trinch.posts.schema import Created, Edited, Event
+from trinch.posts.wire import UNREADABLE
 
 _BEGINNING = 100
 """Characters by which a long post is found among the notes; `tweets.js` holds the first 275 or so."""
@@ -27,7 +28,7 @@ class Archive:
         try:
             for element in msgspec.json.decode(path.read_bytes().partition(b"=")[2]):
                 self.takes(msgspec.json.encode(element))
-        except (msgspec.MsgspecError, OSError):
+        except (*UNREADABLE, OSError):
             return
 
     def takes(self, text: bytes) -> bool:
@@ -36,7 +37,7 @@ class Archive:
             return False
         try:
             value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return False
         if isinstance(value, list) and len(value) == 1:  # a file with one element on one line
             value = value[0]

@@ -9,7 +9,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import trinch
-from trinch.server.api import admin, stories, upload, v1
+from trinch.alerts.types import AlertSettings
+from trinch.server.api import admin, alerts, stories, upload, v1
 from trinch.server.http import codec
 from trinch.server.openai import chat_completions, responses
 
@@ -55,7 +56,8 @@ def _object(*required: str) -> dict[str, Any]:
     return {"type": "object", "required": list(required)}
 
 
-_STREAM = "text/event-stream"
+_STREAM, _ATOM = "text/event-stream", "application/atom+xml"
+_ALERT = _object("id", "name", "query", "trigger", "window", "webhook", "email", "owner", "created")
 _TOTAL = {
     "type": ["object", "null"],
     "properties": {"posts": {"type": "integer"}, "exact": {"type": "boolean"}},
@@ -81,6 +83,14 @@ _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]
     ("get", "/v1/stories/{id}", "One story with its timeline", stories.StoryAsOf, None, 200, _object("id", "headline", "citations", "summary", "timeline"), []),
     ("get", "/v1/trends", "What is used more than on ordinary days", stories.Trends, None, 200, _object("as_of", "window", "lang", "network", "trends", "partial", "took_ms"), []),
     ("get", "/v1/briefs", "What happened since a time, by topic", stories.Briefs, None, 200, _object("as_of", "since", "topics", "ended", "partial", "took_ms"), []),
+    ("get", "/v1/alerts", "List alerts", None, None, 200, _object("alerts"), []),
+    ("post", "/v1/alerts", "Add an alert", None, AlertSettings, 201, _ALERT, []),
+    ("get", "/v1/alerts/events", "Firings as they happen", alerts.Events, None, 200, {}, [_STREAM]),
+    ("get", "/v1/alerts/{id}", "One alert with its last firings", None, None, 200, _ALERT, []),
+    ("delete", "/v1/alerts/{id}", "Remove an alert", None, None, 204, {}, []),
+    ("post", "/v1/alerts/{id}/test", "Test an alert", None, None, 200, _object("alert", "posts", "deliveries"), []),
+    ("get", "/v1/alerts/{id}/feed", "The posts of an alert as Atom", None, None, 200, {}, [_ATOM]),
+    ("get", "/v1/feed", "A search or a story as Atom", alerts.Feed, None, 200, {}, [_ATOM]),
     ("get", "/v1/posts/{key}", "Get a post", v1.Fetch, None, 200, {"$ref": "#/components/schemas/Post"}, []),
     ("post", "/v1/visible", "Which posts are still visible", None, v1.Visible, 200, _object("visible"), []),
     ("get", "/v1/stats", "Statistics of the store", None, None, 200, _object("events", "posts", "languages", "days"), []),

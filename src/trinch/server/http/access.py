@@ -11,9 +11,12 @@ key, and the cookie counts only for requests from our own page. Headers that pro
 come from this machine: it needs a key.
 """
 
+import base64
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -32,7 +35,7 @@ OPEN_PATHS = ("/healthz", "/readyz")
 MIN_TOKEN = 16
 """Characters of a start-up token that is set by hand."""
 
-_NEEDED_SCOPES = (("/v1/ingest", "ingest"), ("/v1/keys", "admin"))
+_NEEDED_SCOPES = (("/v1/ingest", "ingest"), ("/v1/alerts", "alerts"), ("/v1/keys", "admin"))
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 _TOKEN_PARAMETER = "token"
 
@@ -60,6 +63,10 @@ class Access(NamedTuple):
     key: str | None = None
     """Id of its key."""
     by_token: bool = False
+
+
+ACCESS: ContextVar[Access] = ContextVar("access", default=Access())  # noqa: B039 - a NamedTuple does not change
+"""What the request being served is allowed. Set by the middleware."""
 
 
 @dataclass(slots=True)
@@ -111,8 +118,7 @@ class AccessControl:
 
     def _access(self, scope: Scope, headers: Headers) -> Access:
         """The scopes of a request. Raises Problem for a credential that is not known."""
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        given = given.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        given = _credential(headers)
         key = self.keys.find(given) if given else None
         if key:
             return Access(key.grants, key.id)
@@ -232,6 +238,17 @@ def _host_name(host: str) -> str:
     """A Host header without its port, lower-case."""
     name, colon, port = host.lower().rpartition(":")
     return name if colon and port.isdecimal() and not name.endswith(":") else host.lower()
+
+
+def _credential(headers: Headers) -> str:
+    """The key of a request. Readers of feeds send it as the password of Basic authentication (RFC 7617)."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    return headers.get("x-api-key", "")
 
 
 def _hash(text: str) -> bytes:
