@@ -18,10 +18,9 @@ import msgspec
 
 from trinch.answers.claims import Picked
 from trinch.store.budget import Budget
-from trinch.store.query import Node, normalized, parse
-from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Store
 from trinch.stories import quotes
+from trinch.stories.about import about as about_of
 from trinch.stories.baseline import DAY
 from trinch.stories.bursts import DAYS, FEWEST, RATIO
 from trinch.stories.clusters import Cluster, group
@@ -36,8 +35,6 @@ CATCH_UP_MS = 800.0
 """CPU time that a request gives to bringing the index of terms up to date; a server has a process for that."""
 MOST_STORIES = 50
 """Up to here a list holds leading stories only; a longer one, all."""
-ABOUT = 0.25
-"""Share of its texts that must match for a story to be about a query."""
 LISTED = 8
 """Most tags, names, links and terms of a story."""
 WRITTEN = 20
@@ -121,9 +118,8 @@ def stories(
 ) -> list[Story]:
     """The leading stories of a window, best first; of a long list (`limit` above MOST_STORIES), the small ones too.
 
-    `about` is a query of search operators: only stories of which a quarter of the texts match it. Raises QueryError.
-    """
-    node = normalized(parse(about)) if about.strip() else None
+    `about` is a query of search operators or a subject (about.py). Raises QueryError."""
+    wanted = about_of(about)
     kept: list[Story] = []
     with detect(store, as_of, window, only) as found:
         for ranked, cluster in found.ranked:
@@ -131,35 +127,26 @@ def stories(
                 break
             if limit > MOST_STORIES or ranked.leads:
                 texts = found.read(cluster.texts)
-                if is_about(node, texts, as_of) and (story := describe(found, ranked, cluster, texts)):
+                if wanted.fits(texts, as_of) and (story := describe(found, ranked, cluster, texts)):
                     kept.append(story)
     return _related(kept)
 
 
 def headlines(
-    store: Store, as_of: int, window: int, *, limit: int, about: str = "", only: Only = ANY
+    store: Store, as_of: int, window: int, *, limit: int, about: Sequence[str] = (), only: Only = ANY
 ) -> list[Picked]:
-    """The headlines of `stories`, as answers take them. Raises QueryError."""
-    node = normalized(parse(about)) if about.strip() else None
+    """The headlines of `stories`, as answers take them; each must fit all of `about`. Raises QueryError."""
+    wanted = [about_of(text) for text in about]
     picked: list[Picked] = []
     with detect(store, as_of, window, only) as found:
         for ranked, cluster in found.ranked:
             if len(picked) == limit or not ranked.leads:
                 break
             texts = found.read(cluster.texts)
-            if is_about(node, texts, as_of):
+            if all(one.fits(texts, as_of) for one in wanted):
                 candidates = quotes.candidates(texts, cluster.weights, as_of, others(found, cluster))
                 picked += quotes.picked(quotes.key_points(candidates, 0), candidates)
     return picked
-
-
-def is_about(node: Node | None, texts: Sequence[Text], as_of: int) -> bool:
-    """Whether enough of the texts of a story match a query; without a query, yes."""
-    if node is None:
-        return True
-    posts = [text.posts[0] for text in texts]
-    matching = sum(matches(node, Candidate(version.post, version.at), as_of) for version in posts)
-    return matching >= max(1.0, ABOUT * len(posts))
 
 
 def describe(found: Found, ranked: Rank, cluster: Cluster, texts: Sequence[Text]) -> Story | None:
