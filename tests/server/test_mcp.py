@@ -23,7 +23,7 @@ from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 async def tried(client: Any) -> None:
     """All that an assistant does, the same whatever the transport."""
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert set(tools) == {"search", "fetch", "ask", "stories", "story", "trends"}
+    assert set(tools) == {"search", "fetch", "ask", "stories", "story", "trends", "brief"}
     assert all(tool.annotations.read_only_hint for tool in tools.values())
     assert tools["search"].input_schema["required"] == ["query"]
 
@@ -51,6 +51,7 @@ async def tried(client: Any) -> None:
         ("stories", {"window": "5 minutes"}, "cannot read the window"),
         ("story", {"id": "nothing-2026-03-17"}, "no story"),
         ("trends", {"window": "90d"}, "not between"),
+        ("brief", {"since": "whenever"}, "cannot read the time"),
     ):
         failed = await client.call_tool(name, arguments)
         assert failed.is_error, name

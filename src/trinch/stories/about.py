@@ -5,25 +5,28 @@ close together: the mean of the story's texts must be nearer to the subject's wo
 those of another subject.
 """
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
+from trinch.answers.lexicon import ANY_STOPWORD
 from trinch.answers.story_requests import SUBJECT_WORDS, SUBJECTS
 from trinch.posts.text import fold, tokens
 from trinch.reader.model import DATA, WORDS
 from trinch.reader.words import Floats, WordTable, load_table
+from trinch.store.log import Version
 from trinch.store.query import Node, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.stories.texts import Text
 
 ABOUT = 0.25
-"""Share of its texts that must match for a story to be about a query."""
+"""Share of its texts that must match for a story to be about a query; of words, each of them."""
 NEAR = 0.25
 """Least cosine between a story and a subject."""
-OTHER = 0.1
+OTHER = 0.05
 """So much nearer may another subject be."""
 READ = 30
 """Texts of a story that its mean is made of."""
@@ -33,6 +36,8 @@ class About(NamedTuple):
     """What stories are to be about."""
 
     node: Node | None
+    words: tuple[Node, ...] = ()
+    """Of a query of words alone, each of them."""
     subject: str = ""
 
     def fits(self, texts: Sequence[Text], as_of: int) -> bool:
@@ -40,23 +45,36 @@ class About(NamedTuple):
         if self.node is None:
             return True
         posts = [text.posts[0] for text in texts]
-        matching = sum(matches(self.node, Candidate(version.post, version.at), as_of) for version in posts)
-        if posts and matching >= max(1.0, ABOUT * len(posts)):
+        if _share(self.node, posts, as_of) >= ABOUT:
             return True
-        return bool(self.subject and posts) and _is_of(self.subject, [version.post.text for version in posts])
+        if len(self.words) > 1 and all(_share(word, posts, as_of) >= ABOUT for word in self.words):
+            return True
+        return bool(self.subject) and _is_of(self.subject, [version.post.text for version in posts])
+
+
+def _share(node: Node, posts: Sequence[Version], as_of: int) -> float:
+    """The share of posts that match."""
+    matching = sum(matches(node, Candidate(version.post, version.at), as_of) for version in posts)
+    return matching / len(posts) if posts else 0.0
 
 
 def about(text: str) -> About:
     """A query of search operators, or the name of a subject; empty: every story fits. Raises QueryError."""
     if not text.strip():
         return About(None)
-    return About(normalized(parse(text)), SUBJECTS.get(fold(text.strip()), ""))
+    named = (
+        text.split()
+        if re.fullmatch(r"[\w\s'-]+", text) and not re.search(r"(?<!\S)(?:OR|-\S+)(?!\S)", text)
+        else []
+    )
+    words = tuple(normalized(parse(word)) for word in named if fold(word) not in ANY_STOPWORD)
+    return About(normalized(parse(text)), words, SUBJECTS.get(fold(text.strip()), ""))
 
 
 def _is_of(subject: str, texts: Sequence[str]) -> bool:
     table, subjects = _subjects()
     near = dict(zip(SUBJECT_WORDS, (subjects @ _mean(table, texts[:READ])).tolist(), strict=True))
-    return near[subject] >= max(NEAR, max(near.values()) - OTHER)
+    return bool(near[subject] >= max(NEAR, max(near.values()) - OTHER))
 
 
 @cache

@@ -6,10 +6,9 @@ import msgspec
 import numpy as np
 
 from trinch.answers.claims import Picked
-from trinch.posts.text import fold, query_terms, tokens
 from trinch.store.store import Store
 from trinch.stories import quotes
-from trinch.stories.about import About, about
+from trinch.stories.about import about
 from trinch.stories.clusters import Cluster
 from trinch.stories.detect import Found, describe, detect, others
 from trinch.stories.packed import term_hash
@@ -60,8 +59,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True):
 def brief(store: Store, as_of: int, since: int, topics: Sequence[str] = (), limit: int = 8) -> Brief:
     """What happened from `since` to `as_of` (microseconds): of each topic at most `limit` stories, best first.
 
-    A topic is a search query or a subject (about.py); a story is also about it where its words name it. Each story is in
-    the section of the first topic that fits. Raises QueryError.
+    A topic is a search query or a subject (about.py). Each story is in the section of the first topic that fits. Raises
+    QueryError.
     """
     wanted = [(topic, about(topic)) for topic in topics] or [("", about(""))]
     with detect(store, since, as_of - since) as before, detect(store, as_of, as_of - since) as now:
@@ -70,7 +69,7 @@ def brief(store: Store, as_of: int, since: int, topics: Sequence[str] = (), limi
             if not ranked.leads or all(len(found) == limit for found in entries.values()):
                 break
             texts = now.read(cluster.texts)
-            topic = next((name for name, one in wanted if _fits(name, one, cluster, texts, as_of)), None)
+            topic = next((name for name, one in wanted if one.fits(texts, as_of)), None)
             if topic is not None and len(entries[topic]) < limit:
                 is_new = mentions(cluster, before.window) < FEWEST
                 entries[topic] += _entry(now, ranked, cluster, texts, is_new)
@@ -83,7 +82,7 @@ def picked_brief(
 ) -> list[Picked]:
     """The headlines of the stories that fit all of some topics, each with one development, as answers take them.
     `names` label those that are new and those that went on. Raises QueryError."""
-    wanted = [(topic, about(topic)) for topic in about_all]
+    wanted = [about(topic) for topic in about_all]
     picked: list[Picked] = []
     with detect(store, since, as_of - since) as before, detect(store, as_of, as_of - since) as now:
         shown = 0
@@ -91,20 +90,13 @@ def picked_brief(
             if shown == most or not ranked.leads:
                 break
             texts = now.read(cluster.texts)
-            if all(_fits(topic, one, cluster, texts, as_of) for topic, one in wanted):
+            if all(one.fits(texts, as_of) for one in wanted):
                 shown += 1
                 candidates = quotes.candidates(texts, cluster.weights, as_of, others(now, cluster))
                 label = names[0 if mentions(cluster, before.window) < FEWEST else 1]
                 chosen = quotes.picked(quotes.key_points(candidates, 1), candidates)
                 picked += [one._replace(label=label) for one in chosen]
     return picked
-
-
-def _fits(topic: str, wanted: About, cluster: Cluster, texts: Sequence[Text], as_of: int) -> bool:
-    if wanted.fits(texts, as_of):
-        return True
-    words = tokens(fold(topic))
-    return bool(words) and all(not cluster.weights.keys().isdisjoint(query_terms(word)) for word in words)
 
 
 def _entry(

@@ -35,6 +35,7 @@ CATCH_UP_MS = 800.0
 """CPU time that a request gives to bringing the index of terms up to date; a server has a process for that."""
 MOST_STORIES = 50
 """Up to here a list holds leading stories only; a longer one, all."""
+VOLUME = 24
 LISTED = 8
 """Most tags, names, links and terms of a story."""
 WRITTEN = 20
@@ -170,6 +171,7 @@ def describe(found: Found, ranked: Rank, cluster: Cluster, texts: Sequence[Text]
         last_seen=times[-1],
         posts=len(posts),
         authors=len({text.source for text in texts}),
+        volume=volume(times, found.window.since, as_of),
         rate=rate,
         acceleration=acceleration,
         languages=_counted(post.lang for post in posts),
@@ -203,6 +205,12 @@ def pace(times: Sequence[int], since: int, as_of: int) -> tuple[Status, float, f
     relative = recent / part * age / len(times)
     status: Status = "rising" if relative >= RISING else "fading" if relative <= FADING else "steady"
     return status, round(rate, 2), round(acceleration, 2)
+
+
+def volume(times: Sequence[int], since: int, as_of: int) -> tuple[int, ...]:
+    """How many of some times are in each of VOLUME equal parts from `since` to `as_of`."""
+    counts = Counter((at - since) * VOLUME // (as_of - since + 1) for at in times)
+    return tuple(counts[part] for part in range(VOLUME))
 
 
 def _names(cluster: Cluster, texts: Sequence[Text]) -> tuple[str, ...]:
