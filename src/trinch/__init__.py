@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Post,
     )
     from trinch.service.ask import QuestionError
+    from trinch.service.briefs import BriefError
     from trinch.service.export import ExportError
     from trinch.service.ingest import Stopped
     from trinch.service.search import SearchResult
@@ -67,6 +68,7 @@ _MODULES = {
         "Post",
     ),
     "trinch.service.ask": ("QuestionError",),
+    "trinch.service.briefs": ("BriefError",),
     "trinch.service.export": ("ExportError",),
     "trinch.service.ingest": ("Stopped",),
     "trinch.answers.verify.verifier": ("Verdict",),
@@ -87,6 +89,7 @@ __all__ = [
     "AccountHidden",
     "AlertError",
     "Answer",
+    "BriefError",
     "Citation",
     "CitedPost",
     "Claim",

@@ -14,6 +14,7 @@ import trinch
 from trinch.cli import console
 from trinch.cli.alerts import alerts
 from trinch.cli.ask import ask
+from trinch.cli.brief import brief
 from trinch.cli.config import apply, config
 from trinch.cli.counts import counts
 from trinch.cli.demo import demo
@@ -76,6 +77,7 @@ for command in (
     stories,
     story,
     trends,
+    brief,
     alerts,
     verify,
     counts,
