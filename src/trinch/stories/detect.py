@@ -179,6 +179,7 @@ def describe(found: Found, ranked: Rank, cluster: Cluster, texts: Sequence[Text]
         tags=_often(counted, "#"),
         names=_names(cluster, texts),
         links=_often(counted, "link:"),
+        since=found.window.since,
         terms=cluster.terms[: 2 * LISTED],
         post_ids=tuple(post.id for post in posts),
         related=(),
