@@ -5,8 +5,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-import msgspec
-
 from trinch.answers import lexicon
 from trinch.answers import request as requests
 from trinch.answers.answer import answer as answer_from_posts
