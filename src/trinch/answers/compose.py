@@ -130,9 +130,12 @@ def compose(m: Material) -> Draft:
         return Draft([], "", "not_enough_evidence")
     if m.request.question.kind == "count" and m.request.question.measure:
         draft = _toll_over_time(m) if m.request.task in ("timeline", "changes") else _count(m)
-        if draft.picked or m.request.task in ("question", "timeline", "changes"):
-            return draft
+        if draft.picked or (m.request.question.measure != "unit" and m.request.task in _COUNTING):
+            return draft  # of a thing that no list knows ("how much did it cost") any sentence may give the number
     return _BY_TASK.get(m.request.task, _question)(m)
+
+
+_COUNTING = ("question", "timeline", "changes")
 
 
 def _count(m: Material) -> Draft:
@@ -386,8 +389,7 @@ def _verify(m: Material) -> Draft:
     against = [
         i
         for i in about
-        if denies(m.found[i].text)
-        or (says_it(m.found[i]) and negates(m.found[i].text, claimed))
+        if denies(m.found[i].text) or (says_it(m.found[i]) and negates(m.found[i].text, claimed))
     ]
     said = [
         i

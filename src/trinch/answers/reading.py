@@ -39,6 +39,7 @@ def query_of(task: str, question: Question) -> Query:
     words = [
         Wanted(term.text, term.forms, term.weight, _ROLES.get(term.role, term.role))
         for term in question.terms
+        if not question.period or term.text != question.period.year  # time is not the reader's
     ]
     seen = frozenset().union(*(word.forms | {word.text} for word in words))
     stop = lexicon.STOPWORDS.get(question.lang, lexicon.ANY_STOPWORD)
