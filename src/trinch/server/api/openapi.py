@@ -76,6 +76,7 @@ _SEARCH = _object("query", "as_of", "took_ms", "hits", "next", "total", "partial
 _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]] = [
     ("get", "/v1/search", "Find posts", v1.Search, None, 200, _SEARCH, []),
     ("get", "/v1/counts", "Count the posts that match, over time", v1.Counts, None, 200, _object("query", "by", "total", "undated", "counts"), []),
+    ("get", "/v1/export", "All posts that match, as JSON lines or CSV", v1.Export, None, 200, {}, ["application/x-ndjson", "text/csv"]),
     ("get", "/v1/ask", "Answer a question", v1.Ask, None, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("post", "/v1/ask", "Answer a question", None, v1.Ask, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("get", "/v1/evidence", "Count the posts about a question", v1.Evidence, None, 200, _object("posts", "authors", "volume"), []),

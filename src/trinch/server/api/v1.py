@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from trinch.posts.times import iso
@@ -16,6 +16,7 @@ from trinch.server.http.errors import Problem
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
 from trinch.service.ask import AskRequest, QuestionError, interpret
+from trinch.service.export import Part, export_part
 from trinch.service.search import searched_json
 from trinch.service.volume import Unit, counts_json, evidence_json
 from trinch.store.pages import CursorError
@@ -50,6 +51,15 @@ class Counts(msgspec.Struct):
     as_of: str | None = None
     where: Where = ""
     earlier: Earlier = []
+
+
+class Export(msgspec.Struct):
+    """Parameters of /v1/export."""
+
+    q: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)] = ""
+    format: Literal["jsonl", "csv"] = "jsonl"
+    as_of: str | None = None
+    where: Where = ""
 
 
 class Ask(msgspec.Struct, forbid_unknown_fields=True):
@@ -156,6 +166,30 @@ async def counts(request: Request) -> Response:
     return codec.Json(found)
 
 
+async def export(request: Request) -> Response:
+    given = codec.read_query(request, Export)
+    pool, options = state_of(request).answer_pool, {"where": given.where, "as_of": parse_as_of(given.as_of)}
+    try:
+        first: Part = await pool.run(export_part, given.q, given.format, **options)
+    except QueryError as error:
+        raise Problem(400, str(error), param="q", code="bad_query") from None
+
+    async def parts() -> AsyncIterator[bytes]:
+        """The export part by part; an error ends the connection before the end of the body."""
+        part = first
+        yield part.data
+        while part.next is not None:
+            part = await pool.run(export_part, given.q, given.format, after=part.next, **options)
+            yield part.data
+
+    kind = "text/csv; charset=utf-8" if given.format == "csv" else "application/x-ndjson"
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": f"attachment; filename=posts.{given.format}",
+    }
+    return StreamingResponse(parts(), media_type=kind, headers=headers)
+
+
 async def ask(request: Request) -> Response:
     given = codec.read_query(request, Ask) if request.method == "GET" else await codec.read_body(request, Ask)
     question, state = question_from(given), state_of(request)
@@ -213,6 +247,7 @@ async def live(request: Request) -> Response:
 routes = [
     Route("/v1/search", search),
     Route("/v1/counts", counts),
+    Route("/v1/export", export),
     Route("/v1/ask", ask, methods=["GET", "POST"]),
     Route("/v1/evidence", evidence),
     Route("/v1/posts/{key:path}", post),
