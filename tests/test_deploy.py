@@ -28,7 +28,12 @@ def test_the_dockerfile() -> None:
     assert json.loads(dict(last)["ENTRYPOINT"]) == ["trinch"]
     assert kinds.index("USER") < kinds.index("ENTRYPOINT")
     assert set(re.findall(r"TRINCH_[A-Z_]+", dict(last)["ENV"])) <= VARIABLES
-    copied = [path for name, value in steps if name == "COPY" and "--from" not in value for path in value.split()[:-1]]
+    copied = [
+        path
+        for name, value in steps
+        if name == "COPY" and "--from" not in value
+        for path in value.split()[:-1]
+    ]
     assert all((ROOT / path).exists() for path in copied)
 
 
@@ -80,7 +85,9 @@ def test_the_settings_in_the_manifests_are_read(tmp_path: Path) -> None:
 
 
 def test_the_dashboard_of_grafana() -> None:
-    models = pytest.importorskip("grafana_foundation_sdk.models.dashboard", reason="grafana-foundation-sdk is not installed")
+    models = pytest.importorskip(
+        "grafana_foundation_sdk.models.dashboard", reason="grafana-foundation-sdk is not installed"
+    )
     promql = pytest.importorskip("promql_parser", reason="promql-parser is not installed")
     raw: dict[str, Any] = json.loads((DEPLOY / "grafana-dashboard.json").read_text())
     assert len(models.Dashboard.from_json(raw).panels) == len(raw["panels"])
@@ -92,7 +99,9 @@ def test_the_dashboard_of_grafana() -> None:
                 assert metric.removesuffix("_bucket") in documented, metric
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / ".github" / "workflows").glob("*.yml")), ids=lambda path: path.name
+)
 def test_the_workflows_of_github(path: Path) -> None:
     pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
     command = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(path)]
