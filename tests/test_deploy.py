@@ -110,3 +110,9 @@ def test_the_workflows_of_github(path: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     called = re.findall(r"\bmake ([a-z-]+)", path.read_text())
     assert set(called) <= targets
+
+
+def test_the_hooks_of_pre_commit() -> None:
+    client = pytest.importorskip("pre_commit.clientlib", reason="pre-commit is not installed")
+    (repository,) = client.load_config(str(ROOT / ".pre-commit-config.yaml"))["repos"]
+    assert [hook["id"] for hook in repository["hooks"]] == ["ruff-format", "ruff-check"]

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from trinch.service.ask import QuestionError
     from trinch.service.export import ExportError
     from trinch.service.ingest import Stopped
+    from trinch.service.results import Counts, Posts
     from trinch.service.search import SearchResult
     from trinch.service.session import Session, open
     from trinch.service.stories import WindowError
@@ -69,6 +70,7 @@ _MODULES = {
     "trinch.service.session": ("Session", "open"),
     "trinch.service.stories": ("WindowError",),
     "trinch.service.verify": ("verify",),
+    "trinch.service.results": ("Counts", "Posts"),
     "trinch.service.search": ("SearchResult",),
     "trinch.store.pages": ("CursorError",),
     "trinch.store.query": ("QueryError",),
@@ -86,6 +88,7 @@ __all__ = [
     "Citation",
     "CitedPost",
     "Claim",
+    "Counts",
     "CountsChanged",
     "Created",
     "CursorError",
@@ -97,6 +100,7 @@ __all__ = [
     "Hit",
     "Malformed",
     "Post",
+    "Posts",
     "QueryError",
     "QuestionError",
     "SearchResult",
