@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trinch.answers.types import Answer, Citation, CitedPost, Claim
     from trinch.answers.verify.verifier import Verdict
     from trinch.errors import TrinchError
+    from trinch.planner.perf.hardware import PlanError
+    from trinch.planner.training_plan import TrainingPlan, plan
     from trinch.posts.schema import (
         AccountGone,
         AccountHidden,
@@ -51,6 +53,8 @@ _MODULES = {
     "trinch.alerts.types": ("AlertError",),
     "trinch.answers.types": ("Answer", "Citation", "CitedPost", "Claim"),
     "trinch.errors": ("TrinchError",),
+    "trinch.planner.perf.hardware": ("PlanError",),
+    "trinch.planner.training_plan": ("TrainingPlan", "plan"),
     "trinch.posts.schema": (
         "AccountGone",
         "AccountHidden",
@@ -99,6 +103,7 @@ __all__ = [
     "Hidden",
     "Hit",
     "Malformed",
+    "PlanError",
     "Post",
     "Posts",
     "QueryError",
@@ -108,11 +113,13 @@ __all__ = [
     "Stats",
     "Stopped",
     "Totals",
+    "TrainingPlan",
     "TrinchError",
     "Verdict",
     "WindowError",
     "__version__",
     "open",
+    "plan",
     "verify",
 ]
 

@@ -54,8 +54,10 @@ def _short(value: Any) -> Any:
     return f"{len(value):,}" if isinstance(value, list | tuple) else value
 
 
-class Record(msgspec.Struct):
-    """A result of several fields: `to_dict()` gives plain values, a notebook shows a table."""
+class Record:
+    """Mixed into a struct that is a result: `to_dict()` gives plain values, a notebook shows a table."""
+
+    __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain values: dicts, lists, numbers, text."""

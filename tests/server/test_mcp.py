@@ -23,8 +23,10 @@ from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 async def tried(client: Any) -> None:
     """All that an assistant does, the same whatever the transport."""
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert set(tools) == {"search", "fetch", "ask", "stories", "story", "trends"}
-    assert all(tool.annotations.read_only_hint for tool in tools.values())
+    alerts = {f"alerts_{verb}" for verb in ("add", "list", "show", "test", "remove")}
+    assert set(tools) == {"search", "fetch", "ask", "stories", "story", "trends", *alerts}
+    changing = {name for name, tool in tools.items() if not tool.annotations.read_only_hint}
+    assert changing == {"alerts_add", "alerts_test", "alerts_remove"}
     assert tools["search"].input_schema["required"] == ["query"]
 
     found = await client.call_tool("search", {"query": "explosion from:EskerCityHall", "limit": 3})

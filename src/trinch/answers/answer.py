@@ -17,7 +17,7 @@ from trinch.answers.compose import Draft, age_note, compose, material
 from trinch.answers.evidence import collapse
 from trinch.answers.question import Term, understand
 from trinch.answers.quote_check import checked
-from trinch.answers.reading import PostReader
+from trinch.answers.reading import PostReader, kindred
 from trinch.answers.render import minute
 from trinch.answers.request import Request, Task, interpret
 from trinch.answers.retrieval import gather
@@ -43,6 +43,11 @@ TrendSource: TypeAlias = Callable[[int, int, int], list[Picked]]
 """(since, as of, most) -> the headlines of what was posted about more than before, most newsworthy first."""
 
 
+def never() -> bool:
+    """For a corpus whose searches always end."""
+    return False
+
+
 def no_trends(_since: int, _as_of: int, _most: int) -> list[Picked]:
     """The source of trends of a corpus for which none is known."""
     return []
@@ -54,19 +59,29 @@ def answer(
     as_of: int | None = None,
     author: str = "",
     trends: TrendSource = no_trends,
+    is_cut_short: Callable[[], bool] = never,
 ) -> Answer:
     """Answer a request from what `store` held as of a time (microseconds; None is now).
 
     `outcome` is `not_enough_evidence`, with no claim at all, where the posts do not speak of what is asked, and `chat`
     for small talk. `author` is the handle whose posts alone are searched, where the store is so restricted; `trends`
-    answers "what is trending".
+    answers "what is trending"; `is_cut_short` says afterwards whether searches ended early, which makes the answer
+    `partial`, and of a refusal the statement that the search was not finished.
     """
     started = time.perf_counter()
     moment = now() if as_of is None else as_of
     request = interpret(question, moment, store, author)
     drafted, retrieved = _answered(request, store, moment, trends)
     took = round((time.perf_counter() - started) * 1000, 1)
-    return checked(_within(drafted, request.max_words), retrieved, took)
+    whole = checked(_within(drafted, request.max_words), retrieved, took)
+    return _partial(whole, request.lang) if is_cut_short() else whole
+
+
+def _partial(given: Answer, lang: str) -> Answer:
+    """An answer after searches that ended early: where there is none, nothing is known to be missing."""
+    if given.outcome != "not_enough_evidence":
+        return msgspec.structs.replace(given, partial=True)
+    return msgspec.structs.replace(given, partial=True, headline=lexicon.frame(lang, "cut_short"))
 
 
 _BESIDE = {
@@ -137,7 +152,8 @@ def _drafted(request: Request, store: Corpus, moment: int) -> Draft:
             named = f"{request.author} {request.topic}"
             request = request._replace(task="question", author="", question=understand(named, moment, store))
     reader = PostReader(request)
-    evidence = gather(request.question, store, moment, where, _BESIDE.get(request.task, ""), reader)
+    beside = " ".join(kindred(request.members)) if request.members else _BESIDE.get(request.task, "")
+    evidence = gather(request.question, store, moment, where, beside, reader)
     if not evidence.enough:
         return Draft([], "", "not_enough_evidence")
     read = material(request, evidence, store, moment, reader)

@@ -88,7 +88,8 @@ def counted(
         if (
             asked.measure == "dead"
             and beside
-            and beside.latest >= now.since  # an older one may have been overtaken, as the count was
+            # An older one may have been overtaken, as the count was; who was missing may be among the dead.
+            and (beside.since if quantity == "missing" else beside.latest) >= now.since
             and not picker.quotes(quantity)
         ):
             picker.add(beside, beside=True)
@@ -104,6 +105,7 @@ def _rivals(reported: Sequence[Report], line: Sequence[CountState]) -> list[Coun
         if abs(state.value - now.value) > CONFLICT * now.value
         and state.support >= 2
         and state.since > now.since - 3 * HOUR
+        and (state.value > now.value or state.since >= now.since)  # a lower number given before has been replaced
         and not any(agrees(r.figure, now.value) for r in state.reports)
         and state.value > 0.05 * now.value
         and state.firm in ("exact", "over")

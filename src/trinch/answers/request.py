@@ -73,6 +73,8 @@ class Request(NamedTuple):
     yes_no: bool = False
     wants: frozenset[str] = frozenset()
     """The kinds of answer it names: place, person, time, magnitude, manner."""
+    members: str = ""
+    """What the things listed are to be ("musicians"), folded; empty where the request does not say."""
 
 
 def chat_kind(text: str) -> str:
@@ -128,7 +130,10 @@ def interpret(text: str, as_of: int, corpus: Corpus, author: str = "") -> Reques
         question = _of_names(question)
     limit, max_words = _sizes(cues, plain)
     who = "" if author else _who(cues, plain)
-    return Request(text, task, into or lang, topic, question, sides, limit, max_words, who, "", yes_no, wants)
+    members = _members(cues, plain) if task == "list" else ""
+    return Request(
+        text, task, into or lang, topic, question, sides, limit, max_words, who, "", yes_no, wants, members
+    )
 
 
 _WANTS = ("place", "person", "time", "magnitude", "manner")
@@ -211,10 +216,18 @@ def _who(cues: dict[str, tuple[re.Pattern[str], ...]], plain: str) -> str:
     return ""
 
 
+def _members(cues: dict[str, tuple[re.Pattern[str], ...]], plain: str) -> str:
+    """What the things are that a list is to hold; empty where the request does not say."""
+    found = (pattern.search(plain) for pattern in cues["list"] if "members" in pattern.groupindex)
+    return next((match["members"] for match in found if match), "")
+
+
 def _sizes(cues: dict[str, tuple[re.Pattern[str], ...]], plain: str) -> tuple[int, int]:
     """How many claims and how many words are wanted; 0 for no wish."""
     limit = max_words = 0
     for pattern in cues["list"]:
+        if "members" in pattern.groupindex:
+            continue
         if (found := pattern.search(plain)) and (named := [g for g in found.groupdict().values() if g]):
             limit = limit or (int(named[0]) if named[0].isdigit() else lexicon.NUMBER_WORDS.get(named[0], 1))
     for pattern in cues["shorter"]:

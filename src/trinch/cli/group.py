@@ -27,7 +27,7 @@ class LazyGroup(CommandGroup):
         super().__init__(*args, **options)
 
     @property
-    def commands(self) -> dict[str, click.Command]:  # type: ignore[override]  # click's is an attribute
+    def commands(self) -> dict[str, click.Command]:
         """All commands, imported."""
         return {name: self._imported(name) for name in self._table}
 

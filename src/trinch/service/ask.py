@@ -101,8 +101,14 @@ def _extractive(store: Store, request: AskRequest) -> Answer:
         return headlines(store, as_of, as_of - since, limit=most, about=request.where)
 
     with store.within(answer_budget()) as budget:
-        given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where), trends)
-    return msgspec.structs.replace(given, partial=budget.is_used_up)
+        return answer_from_posts(
+            corpus,
+            request.question,
+            request.as_of,
+            only_author(request.where),
+            trends,
+            lambda: budget.is_used_up,
+        )
 
 
 def written(store: Store, request: AskRequest, given: Answer, language_model: Setting) -> Writing:

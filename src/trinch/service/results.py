@@ -83,8 +83,11 @@ class Counts(dict[datetime, int]):
         """A data frame of Polars with `start` and `posts`. Raises ImportError without Polars."""
         import polars as pl
 
-        schema = {"start": pl.Datetime("us", "UTC"), "posts": pl.Int64}
-        return pl.DataFrame({"start": list(self), "posts": list(self.values())}, schema=schema)
+        columns = [
+            pl.Series("start", list(self), pl.Datetime("us", "UTC")),
+            pl.Series("posts", list(self.values()), pl.Int64),
+        ]
+        return pl.DataFrame(columns)
 
     def _repr_html_(self) -> str:
         return notebook.table(("start", "posts"), list(self.to_dict().items()))

@@ -6,6 +6,8 @@ Counts come from the text index, so they are of posts that are searchable.
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from trinch.notebook import Record
 from trinch.store.database import DATABASE
 from trinch.store.rejects import REJECTED
@@ -14,7 +16,7 @@ from trinch.store.store import Store
 from trinch.store.text_index import INDEX
 
 
-class IndexState(Record, frozen=True):
+class IndexState(Record, msgspec.Struct, frozen=True):
     """The state of an index."""
 
     name: str
@@ -23,7 +25,7 @@ class IndexState(Record, frozen=True):
     """Acknowledged events that it has not applied yet."""
 
 
-class Stats(Record, frozen=True):
+class Stats(Record, msgspec.Struct, frozen=True):
     events: int
     posts: int
     networks: dict[str, int]

@@ -32,7 +32,7 @@ REJECTED_LIMIT = 256_000_000
 """Bytes of malformed input kept; beyond it only the count grows."""
 
 
-class Totals(Record):
+class Totals(Record, msgspec.Struct):
     """What became of all input."""
 
     read: int = 0

@@ -1,6 +1,7 @@
 """Trinch's own HTTP endpoints: search, counts, ask, posts, evidence, statistics, the live view."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -168,9 +169,10 @@ async def counts(request: Request) -> Response:
 
 async def export(request: Request) -> Response:
     given = codec.read_query(request, Export)
-    pool, options = state_of(request).answer_pool, {"where": given.where, "as_of": parse_as_of(given.as_of)}
+    pool = state_of(request).answer_pool
+    work = partial(export_part, query=given.q, format=given.format, where=given.where, as_of=parse_as_of(given.as_of))
     try:
-        first: Part = await pool.run(export_part, given.q, given.format, **options)
+        first: Part = await pool.run(work)
     except QueryError as error:
         raise Problem(400, str(error), param="q", code="bad_query") from None
 
@@ -179,7 +181,7 @@ async def export(request: Request) -> Response:
         part = first
         yield part.data
         while part.next is not None:
-            part = await pool.run(export_part, given.q, given.format, after=part.next, **options)
+            part = await pool.run(work, after=part.next)
             yield part.data
 
     kind = "text/csv; charset=utf-8" if given.format == "csv" else "application/x-ndjson"
