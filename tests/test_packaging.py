@@ -54,9 +54,7 @@ def test_example_packages_add_a_format_and_a_source(tmp_path: Path) -> None:
         run(*trinch, "listen", "ticker:harbour", "--posts", "3", "--json", folder=tmp_path, **environment)
     )
     assert totals["accepted"] >= 3
-    hits = json.loads(
-        run(*trinch, "search", "--json", "ferry", "OR", "tick", folder=tmp_path, **environment)
-    )
+    hits = json.loads(run(*trinch, "search", "--json", "ferry", "OR", "tick", folder=tmp_path, **environment))
     assert {hit["network"] for hit in hits["hits"]} == {"logbook", "ticker"}
 
 

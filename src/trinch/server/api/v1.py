@@ -170,7 +170,9 @@ async def counts(request: Request) -> Response:
 async def export(request: Request) -> Response:
     given = codec.read_query(request, Export)
     pool = state_of(request).answer_pool
-    work = partial(export_part, query=given.q, format=given.format, where=given.where, as_of=parse_as_of(given.as_of))
+    work = partial(
+        export_part, query=given.q, format=given.format, where=given.where, as_of=parse_as_of(given.as_of)
+    )
     try:
         first: Part = await pool.run(work)
     except QueryError as error:
