@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from trinch.answers.types import Answer, Citation, CitedPost, Claim
     from trinch.answers.verify.verifier import Verdict
     from trinch.errors import TrinchError
+    from trinch.planner.perf.hardware import PlanError
+    from trinch.planner.training_plan import TrainingPlan, plan
     from trinch.posts.schema import (
         AccountGone,
         AccountHidden,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         Post,
     )
     from trinch.service.ask import QuestionError
+    from trinch.service.briefs import BriefError
     from trinch.service.export import ExportError
     from trinch.service.ingest import Stopped
     from trinch.service.search import SearchResult
@@ -50,6 +53,8 @@ _MODULES = {
     "trinch.alerts.types": ("AlertError",),
     "trinch.answers.types": ("Answer", "Citation", "CitedPost", "Claim"),
     "trinch.errors": ("TrinchError",),
+    "trinch.planner.perf.hardware": ("PlanError",),
+    "trinch.planner.training_plan": ("TrainingPlan", "plan"),
     "trinch.posts.schema": (
         "AccountGone",
         "AccountHidden",
@@ -63,6 +68,7 @@ _MODULES = {
         "Post",
     ),
     "trinch.service.ask": ("QuestionError",),
+    "trinch.service.briefs": ("BriefError",),
     "trinch.service.export": ("ExportError",),
     "trinch.service.ingest": ("Stopped",),
     "trinch.answers.verify.verifier": ("Verdict",),
@@ -83,6 +89,7 @@ __all__ = [
     "AccountHidden",
     "AlertError",
     "Answer",
+    "BriefError",
     "Citation",
     "CitedPost",
     "Claim",
@@ -96,6 +103,7 @@ __all__ = [
     "Hidden",
     "Hit",
     "Malformed",
+    "PlanError",
     "Post",
     "QueryError",
     "QuestionError",
@@ -104,11 +112,13 @@ __all__ = [
     "Stats",
     "Stopped",
     "Totals",
+    "TrainingPlan",
     "TrinchError",
     "Verdict",
     "WindowError",
     "__version__",
     "open",
+    "plan",
     "verify",
 ]
 

@@ -21,35 +21,46 @@ from trinch.cli.options import (
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8377, show_default=True, help="0 takes any free one."
+    "--host", default="127.0.0.1", show_default=True, envvar="TRINCH_HOST", help="Address to listen on."
 )
 @click.option(
+    "--port", type=click.IntRange(0, 65535), default=8377, show_default=True, envvar="TRINCH_PORT",
+    help="0 takes any free one.",
+)  # fmt: skip
+@click.option(
     "--listen", multiple=True, metavar="SOURCE", envvar="TRINCH_LISTEN",
-    help="Ingest this live source: jetstream, a wss:// address of one, x, mastodon:HOST, feed:ADDRESS. By default the sources that this store "
-    "has listened to before; Bluesky for a new store.",
+    help="Ingest this live source: jetstream, x, mastodon:HOST, feed:ADDRESS, nats://…, kafka://…. By default those of TRINCH_LISTEN or trinch.toml, else the "
+    "sources that this store has listened to before; Bluesky for a new store.",
 )  # fmt: skip
 @click.option("--no-listen", is_flag=True, help="Ingest no live source.")
-@click.option("--require-keys", is_flag=True, help="Accept keys only: no start-up token.")
 @click.option(
-    "--unix-socket", type=click.Path(path_type=Path), metavar="PATH",
+    "--require-keys", is_flag=True, envvar="TRINCH_REQUIRE_KEYS", help="Accept keys only: no start-up token."
+)
+@click.option(
+    "--unix-socket", type=click.Path(path_type=Path), metavar="PATH", envvar="TRINCH_UNIX_SOCKET",
     help="Listen on this Unix socket instead of a port. Without keys, everyone who can open it has full access.",
 )  # fmt: skip
 @click.option(
     "--allow-host",
     multiple=True,
     metavar="NAME",
+    envvar="TRINCH_ALLOW_HOST",
     help="Another host name under which browsers reach this server.",
 )
 @click.option(
-    "--cors", multiple=True, metavar="ORIGIN", help="Allow web pages of this origin to call the API."
+    "--cors",
+    multiple=True,
+    metavar="ORIGIN",
+    envvar="TRINCH_CORS",
+    help="Allow web pages of this origin to call the API.",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(min=0.1),
     default=50.0,
     show_default=True,
+    envvar="TRINCH_RATE",
     help="Requests per second and key.",
 )
 @private_webhooks_option
@@ -59,7 +70,7 @@ from trinch.cli.options import (
 )  # fmt: skip
 @model_options
 @click.option(
-    "--model-tokens-per-day", type=click.IntRange(min=0), default=0, metavar="N",
+    "--model-tokens-per-day", type=click.IntRange(min=0), default=0, metavar="N", envvar="TRINCH_MODEL_TOKENS_PER_DAY",
     help="Most tokens that the language model writes for a key in a day (UTC); beyond it answers are quotes. 0 is no limit.",
 )  # fmt: skip
 @data_option
@@ -88,9 +99,7 @@ def serve(
 
     search_budget(1)  # a wrong TRINCH_BUDGET_MS is reported now, not by each search
     language_model = model_setting(ModelOptions(**model))
-    if any(
-        has_credentials(source) for source in listen if not source.startswith(("x:", "mastodon:"))
-    ) and _given_as_option("listen"):
+    if any(map(has_credentials, listen)) and _given_as_option("listen"):
         console.fail(
             "options are visible in the list of processes: put an address with credentials into TRINCH_LISTEN",
             2,

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from trinch.cli.group import CommandGroup
-from trinch.cli.options import default_data
+from trinch.service.config import data_folder
 from trinch.training.settings import Settings, SettingsError, read_settings, settings_from
 from trinch.training.stop_signal import stop_on_sigterm
 
@@ -96,7 +96,7 @@ def _with_default_data(settings: Settings) -> Settings:
     out = Path(settings.out)
     if settings.data.path or (out / "settings.json").exists() or (out / "data").is_dir():
         return settings
-    data = msgspec.structs.replace(settings.data, path=str(default_data()))
+    data = msgspec.structs.replace(settings.data, path=str(data_folder()))
     return msgspec.structs.replace(settings, data=data)
 
 

@@ -18,6 +18,7 @@ class Archive:
     def __init__(self, path: str | Path) -> None:
         self.account: dict[str, Any] = {}
         self.long: dict[str, str] = {}
+        self.posts = 0
         for name in ("account.js", "note-tweet.js"):
             beside = Path(path).with_name(name)
             if Path(path).name in ("tweets.js", "tweet.js") and beside.exists():
@@ -61,6 +62,7 @@ class Archive:
 
     def _complete(self, event: Created | Edited) -> Event:
         post, more = event.post, {}
+        self.posts += 1
         handle = str(self.account.get("username") or "")
         if not post.author and not post.author_id and post.network == "x" and self.account:
             more = {
