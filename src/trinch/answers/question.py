@@ -103,7 +103,7 @@ def language(words: list[str]) -> str:
     best = [lang for lang, count in counts.items() if count == most > 0]
     if len(best) > 1:
         cues = {lang: sum(word in lexicon.CUE_WORDS[lang] for word in words) for lang in best}
-        best = [lang for lang in best if cues[lang] == max(told.values())]
+        best = [lang for lang in best if cues[lang] == max(cues.values())]
     if len(best) == 1:
         return best[0]
     said = identify(" ".join(words))
