@@ -102,11 +102,15 @@ def report_gate(found: Sequence[Labelled], looked: Sequence[Floats | None], entr
             if each.held and chosen(each) and (each.nothing or each.labels[:, 1].any()):
                 passed[not each.nothing].append(0.0 if seen is None else entry.of(seen))
         shares = {
-            at: [round(float(np.mean([chance >= at for chance in passed[side]])), 2) for side in (True, False)]
+            at: [
+                round(float(np.mean([chance >= at for chance in passed[side]])), 2) for side in (True, False)
+            ]
             for at in (0.4, 0.5, 0.6, 0.7)
         }
         area = auc(passed[True], passed[False])
-        print(f"{name} | gate | {len(passed[True])} with, {len(passed[False])} without | AUC {area:.3f} | {shares}")
+        print(
+            f"{name} | gate | {len(passed[True])} with, {len(passed[False])} without | AUC {area:.3f} | {shares}"
+        )
 
 
 def main() -> None:

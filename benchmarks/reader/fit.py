@@ -69,10 +69,7 @@ def _weights(training: Sequence[Measured]) -> Floats:
     """The weight of each pair, 1 on average."""
     size = Counter(each.group for each in training)
     weights = np.concatenate(
-        [
-            np.full(len(each.labels), 1.0 / len(each.labels) / size[each.group] ** 0.5)
-            for each in training
-        ]
+        [np.full(len(each.labels), 1.0 / len(each.labels) / size[each.group] ** 0.5) for each in training]
     )
     result: Floats = (weights / weights.mean()).astype(np.float32)
     return result

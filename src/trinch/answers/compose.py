@@ -386,8 +386,7 @@ def _verify(m: Material) -> Draft:
     against = [
         i
         for i in about
-        if denies(m.found[i].text)
-        or (says_it(m.found[i]) and negates(m.found[i].text, claimed))
+        if denies(m.found[i].text) or (says_it(m.found[i]) and negates(m.found[i].text, claimed))
     ]
     said = [
         i

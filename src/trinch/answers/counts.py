@@ -105,7 +105,9 @@ def _rivals(reported: Sequence[Report], line: Sequence[CountState]) -> list[Coun
         if abs(state.value - now.value) > CONFLICT * now.value
         and state.support >= 2
         and state.since > now.since - 3 * HOUR
-        and (state.value > now.value or state.since >= now.since)  # a lower number given before has been replaced
+        and (
+            state.value > now.value or state.since >= now.since
+        )  # a lower number given before has been replaced
         and not any(agrees(r.figure, now.value) for r in state.reports)
         and state.value > 0.05 * now.value
         and state.firm in ("exact", "over")

@@ -190,7 +190,9 @@ _TASKS = {
 
 
 CUE_WORDS = {
-    lang: frozenset(re.findall(r"[a-z]{4,}", " ".join(chain.from_iterable(LANGUAGES[lang]["tasks"].values()))))
+    lang: frozenset(
+        re.findall(r"[a-z]{4,}", " ".join(chain.from_iterable(LANGUAGES[lang]["tasks"].values())))
+    )
     | frozenset().union(*(words(row) for row in LANGUAGES[lang]["concepts"].values()))
     for lang in COMPLETE
 }

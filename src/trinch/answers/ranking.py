@@ -200,7 +200,13 @@ def _is_over(found: Sequence[QuoteCandidate]) -> NDArray[np.bool_]:
     ended = [not words.isdisjoint(lexicon.ENDED) and not on for words, on in zip(said, ongoing, strict=True)]
 
     def later(marked: Sequence[bool], at: int) -> int:
-        return len({c.source.best.post.id for c, is_so in zip(found, marked, strict=True) if is_so and c.source.first > at})
+        return len(
+            {
+                c.source.best.post.id
+                for c, is_so in zip(found, marked, strict=True)
+                if is_so and c.source.first > at
+            }
+        )
 
     return np.array(
         [

@@ -344,9 +344,7 @@ def _weighed(
     if reader:
         near = [hit for hit, topic in zip(near, reader.topics(near), strict=True) if topic >= UNLIKELY]
     needed = [term for term in question.terms if term.needed]
-    named = [
-        hit for hit in near if _key(hit) in likely or all(read.holds(term, hit) for term in needed)
-    ]
+    named = [hit for hit in near if _key(hit) in likely or all(read.holds(term, hit) for term in needed)]
     if len(named) < TIED * len(near):
         near = named  # the anchors' words led to another topic
     sources = collapse(near)[: SOURCES * 3 // 2 if question.kind == "count" else SOURCES]
