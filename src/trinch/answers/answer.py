@@ -231,7 +231,7 @@ def _refused(request: Request, store: Corpus, moment: int) -> Answer:
         headline = lexicon.frame(
             lang, "missing_together", topic=" + ".join(t.text for t in terms if t.needed) or request.topic
         )
-    known = [term for term in terms if term.needed and _known(term, store)]
+    known = [term for term in terms if term.role == "name" and _known(term, store)]
     hits = store.retrieve(" ".join(term.text for term in terms), limit=NEAREST * 5, as_of=moment)
     near = [group for group in collapse(hits) if group.first <= moment][:NEAREST]
     if near and known:

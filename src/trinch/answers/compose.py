@@ -33,6 +33,8 @@ HOLDS = 0.7
 """Share of a claim's words that a span must hold to say the same."""
 PASSED_ON = 0.3
 """Share of a post's own words that no earlier post holds, up to which it only passes on what they say."""
+NEGATED = 0.8
+"""Share of a claim's words that a sentence must hold for a negation in it to deny the claim."""
 READ = 100
 """Sentences read where no rule of a task finds an answer."""
 SURE = 0.5
@@ -429,7 +431,12 @@ def _verify(m: Material) -> Draft:
     against = [
         i
         for i in about
-        if denies(m.found[i].text) or (says_it(m.found[i]) and negates(m.found[i].text, claimed))
+        if denies(m.found[i].text)
+        or (
+            _predicate(m.request.question, m.found[i].terms) >= NEGATED
+            and says_it(m.found[i])
+            and negates(m.found[i].text, claimed)
+        )
     ]
     said = [
         i
