@@ -105,7 +105,7 @@ class Tab:
         self.page.wait_for_selector("article.answer:last-of-type:not([aria-busy], [data-answer])")
         return self.page.locator("article.answer").last
 
-    def until(self, expression: str, seconds: float = 15) -> None:
+    def until(self, expression: str, seconds: float = 60) -> None:
         """Wait for a JavaScript expression to hold; playwright's own way needs `eval`, which the page forbids."""
         deadline = time.monotonic() + seconds
         while not self._holds(expression):
