@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         Post,
     )
     from trinch.service.ask import QuestionError
+    from trinch.service.briefs import BriefError
     from trinch.service.export import ExportError
     from trinch.service.ingest import Stopped
     from trinch.service.results import Counts, Posts
@@ -68,6 +69,7 @@ _MODULES = {
         "Post",
     ),
     "trinch.service.ask": ("QuestionError",),
+    "trinch.service.briefs": ("BriefError",),
     "trinch.service.export": ("ExportError",),
     "trinch.service.ingest": ("Stopped",),
     "trinch.answers.verify.verifier": ("Verdict",),
@@ -89,6 +91,7 @@ __all__ = [
     "AccountHidden",
     "AlertError",
     "Answer",
+    "BriefError",
     "Citation",
     "CitedPost",
     "Claim",

@@ -37,6 +37,10 @@ _COMMANDS = {
         "stories",
         "List the tags, words, names and links that are used more than on ordinary days, and the story behind each.",
     ),
+    "brief": (
+        "brief",
+        "Write a brief: what happened since a time, grouped by topic, and what of it is new.",
+    ),
     "alerts": (
         "alerts",
         "Save searches and topics that say when new posts match, burst, form a story, move a number, deny, or stay away.",

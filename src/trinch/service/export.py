@@ -16,7 +16,7 @@ from trinch.posts.jsonl import dump_post
 from trinch.posts.schema import UNDATED, Post
 from trinch.posts.times import iso
 from trinch.service.search import combined
-from trinch.store.pages import scan_parts
+from trinch.store.pages import scan, scan_parts
 from trinch.store.store import Hit, Store
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def write_jsonl(hits: Iterable[Hit], file: IO[bytes]) -> int:
     return written
 
 
-def write_csv(hits: Iterable[Hit], file: IO[bytes], header: bool = True) -> int:
+def write_csv(hits: Iterable[Hit], file: IO[bytes], *, header: bool = True) -> int:
     """Write a header and a row for each post; lists are JSON, times RFC 3339. Returns how many posts."""
     text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="", write_through=True)
     rows, written = csv.writer(text), 0
@@ -80,6 +80,23 @@ WRITERS: dict[str, Callable[[Iterable[Hit], IO[bytes]], int]] = {
     "csv": write_csv,
     "parquet": write_parquet,
 }
+
+
+MEDIA_TYPES = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+PARQUET_MOST = 50_000
+"""Posts of a Parquet file over HTTP, which is made whole in memory."""
+
+
+def export_parquet(store: Store, query: str, *, where: str = "", as_of: int | None = None) -> bytes:
+    """A Parquet file of the first PARQUET_MOST posts that match. Raises QueryError; ExportError without pyarrow."""
+    file = io.BytesIO()
+    write_parquet(islice(scan(store, combined(query, where=where), as_of), PARQUET_MOST), file)
+    return file.getvalue()
 
 
 class Part(NamedTuple):

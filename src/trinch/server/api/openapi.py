@@ -10,9 +10,10 @@ from starlette.routing import Route
 
 import trinch
 from trinch.alerts.types import AlertSettings
-from trinch.server.api import admin, alerts, stories, upload, v1
+from trinch.server.api import admin, alerts, export, live_search, stories, upload, v1
 from trinch.server.http import codec
 from trinch.server.openai import chat_completions, responses
+from trinch.service.export import MEDIA_TYPES
 
 _ERROR = {
     "type": "object",
@@ -77,13 +78,15 @@ _SEARCH = _object("query", "as_of", "took_ms", "hits", "next", "total", "partial
 _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]] = [
     ("get", "/v1/search", "Find posts", v1.Search, None, 200, _SEARCH, []),
     ("get", "/v1/counts", "Count the posts that match, over time", v1.Counts, None, 200, _object("query", "by", "total", "undated", "counts"), []),
-    ("get", "/v1/export", "All posts that match, as JSON lines or CSV", v1.Export, None, 200, {}, ["application/x-ndjson", "text/csv"]),
     ("get", "/v1/ask", "Answer a question", v1.Ask, None, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("post", "/v1/ask", "Answer a question", None, v1.Ask, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("get", "/v1/evidence", "Count the posts about a question", v1.Evidence, None, 200, _object("posts", "authors", "volume"), []),
-    ("get", "/v1/stories", "What is happening", stories.Stories, None, 200, _object("as_of", "window", "about", "stories", "took_ms"), []),
+    ("get", "/v1/stories", "What is happening", stories.Stories, None, 200, _object("as_of", "window", "about", "lang", "network", "stories", "partial", "took_ms"), []),
     ("get", "/v1/stories/{id}", "One story with its timeline", stories.StoryAsOf, None, 200, _object("id", "headline", "citations", "summary", "timeline"), []),
-    ("get", "/v1/trends", "What is used more than on ordinary days", stories.Trends, None, 200, _object("as_of", "window", "trends", "took_ms"), []),
+    ("get", "/v1/trends", "What is used more than on ordinary days", stories.Trends, None, 200, _object("as_of", "window", "lang", "network", "trends", "partial", "took_ms"), []),
+    ("get", "/v1/briefs", "What happened since a time, by topic", stories.Briefs, None, 200, _object("as_of", "since", "topics", "ended", "partial", "took_ms"), []),
+    ("get", "/v1/live/search", "The posts that match, as they arrive", live_search.LiveSearch, None, 200, {}, [_STREAM]),
+    ("get", "/v1/export", "The posts that match, as a file", export.Export, None, 200, {}, list(MEDIA_TYPES.values())),
     ("get", "/v1/alerts", "List alerts", None, None, 200, _object("alerts"), []),
     ("post", "/v1/alerts", "Add an alert", None, AlertSettings, 201, _ALERT, []),
     ("get", "/v1/alerts/{id}", "One alert with its last firings", None, None, 200, _ALERT, []),

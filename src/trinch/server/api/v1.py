@@ -1,12 +1,11 @@
 """Trinch's own HTTP endpoints: search, counts, ask, posts, evidence, statistics, the live view."""
 
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Annotated, Any, Literal
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 from starlette.routing import Route
 
 from trinch.posts.times import iso
@@ -17,7 +16,6 @@ from trinch.server.http.errors import Problem
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
 from trinch.service.ask import AskRequest, QuestionError, interpret
-from trinch.service.export import Part, export_part
 from trinch.service.search import searched_json
 from trinch.service.volume import Unit, counts_json, evidence_json
 from trinch.store.pages import CursorError
@@ -52,15 +50,6 @@ class Counts(msgspec.Struct):
     as_of: str | None = None
     where: Where = ""
     earlier: Earlier = []
-
-
-class Export(msgspec.Struct):
-    """Parameters of /v1/export."""
-
-    q: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)] = ""
-    format: Literal["jsonl", "csv"] = "jsonl"
-    as_of: str | None = None
-    where: Where = ""
 
 
 class Ask(msgspec.Struct, forbid_unknown_fields=True):
@@ -167,33 +156,6 @@ async def counts(request: Request) -> Response:
     return codec.Json(found)
 
 
-async def export(request: Request) -> Response:
-    given = codec.read_query(request, Export)
-    pool = state_of(request).answer_pool
-    work = partial(
-        export_part, query=given.q, format=given.format, where=given.where, as_of=parse_as_of(given.as_of)
-    )
-    try:
-        first: Part = await pool.run(work)
-    except QueryError as error:
-        raise Problem(400, str(error), param="q", code="bad_query") from None
-
-    async def parts() -> AsyncIterator[bytes]:
-        """The export part by part; an error ends the connection before the end of the body."""
-        part = first
-        yield part.data
-        while part.next is not None:
-            part = await pool.run(work, after=part.next)
-            yield part.data
-
-    kind = "text/csv; charset=utf-8" if given.format == "csv" else "application/x-ndjson"
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Disposition": f"attachment; filename=posts.{given.format}",
-    }
-    return StreamingResponse(parts(), media_type=kind, headers=headers)
-
-
 async def ask(request: Request) -> Response:
     given = codec.read_query(request, Ask) if request.method == "GET" else await codec.read_body(request, Ask)
     question, state = question_from(given), state_of(request)
@@ -251,7 +213,6 @@ async def live(request: Request) -> Response:
 routes = [
     Route("/v1/search", search),
     Route("/v1/counts", counts),
-    Route("/v1/export", export),
     Route("/v1/ask", ask, methods=["GET", "POST"]),
     Route("/v1/evidence", evidence),
     Route("/v1/posts/{key:path}", post),
