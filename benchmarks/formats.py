@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 import msgspec
-
 from tests.posts.samples import ALL
 from tests.posts.samples_elsewhere import OBJECTS
+
 from trinch.posts.notes import Notes
 from trinch.sources.files import Reject, events
 
