@@ -28,6 +28,8 @@ RATIO = 30
 _KNOWN = frozenset().union(lexicon.ANY_CONCEPT, lexicon.PLACE_OF, *lexicon.MEASURES.values())
 AKIN, MOST_AKIN = 0.75, 4
 """Cosine from which on a word of another language is a translation of a word of the question, and the most kept."""
+LONG = 6
+"""Letters from which on a name may have other endings in other languages."""
 SHARED = 4
 """A word that begins with the same letters is another form of the same word, or only looks like it."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -100,8 +102,8 @@ def language(words: list[str]) -> str:
     most = max(counts.values())
     best = [lang for lang, count in counts.items() if count == most > 0]
     if len(best) > 1:
-        told = {lang: sum(word in lexicon.CUE_WORDS[lang] for word in words) for lang in best}
-        best = [lang for lang in best if told[lang] == max(told.values())]
+        cues = {lang: sum(word in lexicon.CUE_WORDS[lang] for word in words) for lang in best}
+        best = [lang for lang in best if cues[lang] == max(cues.values())]
     if len(best) == 1:
         return best[0]
     said = identify(" ".join(words))
@@ -130,6 +132,16 @@ def translations(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
         word: tuple(other for other in akin if other[:SHARED] != word[:SHARED])[:MOST_AKIN]
         for word, akin in zip(words, found, strict=True)
     }
+
+
+def _endings(name: str, corpus: Corpus) -> tuple[str, ...]:
+    """A name that no post holds, with the endings by which other languages write it, as far as posts do (Sibérie:
+    siberia)."""
+    if len(name) < LONG or any(corpus.doc_freq(form) for form in query_terms(name)):
+        return ()
+    stems = {name.rstrip("aeio"), name[:-1]}
+    others = (stem + end for stem in sorted(stems) for end in ("", "a", "e", "o", "ia", "y"))
+    return tuple(other for other in others if other != name and any(map(corpus.doc_freq, query_terms(other))))
 
 
 def _nouns(text: str, foreign: Mapping[str, tuple[str, ...]]) -> set[str]:
@@ -285,7 +297,9 @@ def understand(
         foreign = translations([word for word in dict.fromkeys(rest) if word not in stop])
         if lang == "de":
             capital -= _nouns(named, foreign)
-        foreign = {word: others for word, others in foreign.items() if word not in capital}
+        foreign = {
+            word: _endings(word, corpus) if word in capital else others for word, others in foreign.items()
+        }
     reading = _Reading(kind, capital, corpus, foreign)
     reading.overview = not rest
     for word in dict.fromkeys(rest):

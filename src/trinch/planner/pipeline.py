@@ -41,8 +41,6 @@ def complete(plan: Plan, options: Options | None = None) -> Sections:
 
     The same seed gives the same sections. PlanError where an option cannot be met."""
     chosen = options or Options()
-    if chosen.trials < 10:
-        raise PlanError(f"{chosen.trials} trials are too few for percentiles: use at least 100")
     fleet = rel.fleet(chosen.fleet)
     total = plan.n_gpus + plan.spare_gpus
     survival = pick(plan, fleet, plan.n_gpus, chosen)

@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from trinch.llm.interface import Setting
 from trinch.server.answering import ModelUse
-from trinch.server.api import admin, alerts, openapi, stories, upload, v1
+from trinch.server.api import admin, alerts, export, live_search, openapi, stories, upload, v1
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.api.mcp_endpoint import McpEndpoint
 from trinch.server.app_state import AppState
@@ -100,6 +100,8 @@ def build(
     routes: list[BaseRoute] = [
         *v1.routes,
         *stories.routes,
+        *live_search.routes,
+        *export.routes,
         *alerts.routes,
         *chat_completions.routes,
         *responses.routes,

@@ -129,6 +129,7 @@ def story_fields(story: Story) -> dict[str, Any]:
         "headline": headline["text"],
         "citations": headline["citations"],
         "summary": [claim_json(claim) for claim in story.summary],
+        "since": rfc3339(story.since),
         "first_seen": rfc3339(story.first_seen),
         "last_seen": rfc3339(story.last_seen),
     }

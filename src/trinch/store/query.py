@@ -139,6 +139,7 @@ _VALUES = {
     "from": "from",
     "to": "to",
     "lang": "lang",
+    "network": "net",
     "conversation_id": "conversation",
     "quoted_tweet_id": "quoted",
     "url": "url",

@@ -182,6 +182,7 @@ def describe(
         tags=_often(counted, "#"),
         names=_names(cluster, texts),
         links=_often(counted, "link:"),
+        since=found.window.since,
         terms=cluster.terms[: 2 * LISTED],
         post_ids=tuple(post.id for post in posts),
         related=(),

@@ -37,6 +37,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     names: tuple[str, ...]
     links: tuple[str, ...]
+    since: int
+    """Start of the window that it was found in."""
     terms: tuple[str, ...]
     """Its bursting terms as stems, strongest first; any of them may stand in the id."""
     post_ids: tuple[str, ...]

@@ -10,9 +10,10 @@ from starlette.routing import Route
 
 import trinch
 from trinch.alerts.types import AlertSettings
-from trinch.server.api import admin, alerts, stories, upload, v1
+from trinch.server.api import admin, alerts, export, live_search, stories, upload, v1
 from trinch.server.http import codec
 from trinch.server.openai import chat_completions, responses
+from trinch.service.export import MEDIA_TYPES
 
 _ERROR = {
     "type": "object",
@@ -84,6 +85,8 @@ _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]
     ("get", "/v1/stories/{id}", "One story with its timeline", stories.StoryAsOf, None, 200, _object("id", "headline", "citations", "summary", "timeline"), []),
     ("get", "/v1/trends", "What is used more than on ordinary days", stories.Trends, None, 200, _object("as_of", "window", "lang", "network", "trends", "partial", "took_ms"), []),
     ("get", "/v1/briefs", "What happened since a time, by topic", stories.Briefs, None, 200, _object("as_of", "since", "topics", "ended", "partial", "took_ms"), []),
+    ("get", "/v1/live/search", "The posts that match, as they arrive", live_search.LiveSearch, None, 200, {}, [_STREAM]),
+    ("get", "/v1/export", "The posts that match, as a file", export.Export, None, 200, {}, list(MEDIA_TYPES.values())),
     ("get", "/v1/alerts", "List alerts", None, None, 200, _object("alerts"), []),
     ("post", "/v1/alerts", "Add an alert", None, AlertSettings, 201, _ALERT, []),
     ("get", "/v1/alerts/{id}", "One alert with its last firings", None, None, 200, _ALERT, []),

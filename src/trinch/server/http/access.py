@@ -29,8 +29,8 @@ from trinch.server.http.errors import Problem
 from trinch.server.http.keys import SCOPES, Keys
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
-OPEN_PATHS = ("/healthz", "/readyz")
-"""Need no scope. Nor do the page, which without `read` holds no post (`web/page.py`), and its `/static/` files."""
+OPEN_PATHS = ("/healthz", "/readyz", "/embed", "/embed/watch")
+"""Need no scope; the last two need a signed address (`web/embed.py`). Nor do the views of the page, which without `read` hold no post (`web/page.py`), and `/static/`."""
 
 MIN_TOKEN = 16
 """Characters of a start-up token that is set by hand."""
@@ -90,7 +90,7 @@ class AccessControl:
         if _is_preflight(scope, headers, self.rules.origins):
             return Access()
         path = scope["path"]
-        if not (path == "/" or path in OPEN_PATHS or path.startswith("/static/")):
+        if not (is_view(path) or path in OPEN_PATHS or path.startswith("/static/")):
             needed = next((name for start, name in _NEEDED_SCOPES if path.startswith(start)), "read")
             if not access.scopes:
                 raise Problem(401, self._how_to_authenticate(), code="missing_api_key")
@@ -172,6 +172,11 @@ def access_rules(
     return AccessRules(token, hosts, frozenset(origins), rate, unix_socket and not require_keys)
 
 
+def is_view(path: str) -> bool:
+    """Whether a path is a view of the page."""
+    return path in ("/", "/search", "/live") or path.startswith("/story/")
+
+
 def is_loopback(host: str) -> bool:
     """Whether an address to listen on can be reached from this machine alone."""
     return host == "localhost" or host == "::1" or host.startswith("127.")
@@ -199,7 +204,7 @@ def _refuse_cross_site(scope: Scope, headers: Headers, origins: frozenset[str]) 
     if headers.get("sec-fetch-site", "") != "cross-site" or headers.get("origin", "") in origins:
         return
     is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-    if is_link and scope["method"] == "GET" and scope["path"] == "/":
+    if (is_link and scope["method"] == "GET" and is_view(scope["path"])) or scope["path"] == "/embed":
         return
     raise Problem(403, "requests from other web sites need a key", code="cross_site")
 
