@@ -471,7 +471,7 @@ def _unrepeated(m: Material, places: Sequence[int]) -> list[int]:
     word, those of the request aside, that no earlier one holds only passes it on."""
     aside = frozenset().union(*(term.forms for term in m.request.question.terms)) | lexicon.REPORTING
     said: set[str] = set()
-    kept = []
+    kept: list[int] = []
     for i in sorted(places, key=lambda i: (m.found[i].source.first, m.found[i].source.best.post.id)):
         own = m.found[i].terms - aside - lexicon.ANY_STOPWORD
         if not kept or len(own - said) > PASSED_ON * len(own):

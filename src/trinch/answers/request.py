@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
-from trinch.answers import lexicon
+from trinch.answers import lexicon, story_requests
 from trinch.answers.question import Question, language, understand
+from trinch.answers.story_requests import StoryFilter
 from trinch.answers.types import Corpus
 from trinch.posts.text import fold, tokens
 
@@ -25,6 +26,7 @@ Task = Literal[
     "verify",
     "said_by",
     "trends",
+    "brief",
     "chat",
 ]
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -75,6 +77,8 @@ class Request(NamedTuple):
     """The kinds of answer it names: place, person, time, magnitude, manner."""
     members: str = ""
     """What the things listed are to be ("musicians"), folded; empty where the request does not say."""
+    only: StoryFilter = StoryFilter()
+    """What trends are restricted to."""
 
 
 def chat_kind(text: str) -> str:
@@ -105,6 +109,9 @@ def interpret(text: str, as_of: int, corpus: Corpus, author: str = "") -> Reques
     """Read a request asked as of `as_of` (microseconds). `author`: the only one whose posts are searched."""
     if kind := chat_kind(text):
         return Request(text, "chat", _chat_language(text), "", understand("", as_of, corpus), chat=kind)
+    if not author and (asked := story_requests.read(text, as_of)):
+        question = understand(text, as_of, corpus, topic=asked.topic, lang=asked.lang)
+        return Request(text, asked.kind, asked.lang, asked.topic, question, only=asked.only)
     bare, into = _without_language(text)
     plain = " ".join(fold(bare).strip(" .!?¡¿,;:").split())
     lang = language(tokens(plain))
