@@ -24,14 +24,17 @@ _WEEKDAYS = [
     frozenset(lexicon.LANGUAGES[lang]["time"]["weekdays"].split()[n] for lang in lexicon.COMPLETE)
     for n in range(7)
 ]
-_BOUNDS_UP = re.compile(
-    r"\b(?:more than|over|at least|no fewer|above|mas de|al menos|plus de|au moins|piu di|almeno|mehr als|mindestens|uber|pelo menos|mais de)\b"
+_OVER = re.compile(
+    r"\b(?:more than|over|above|mas de|plus de|piu di|mehr als|uber|pelo menos|mais de|oltre|upwards of)\b"
 )
-_BOUNDS_DOWN = re.compile(
-    r"\b(?:less than|fewer than|under|below|up to|at most|nearly|almost|menos de|moins de|hasta|meno di|weniger als|fast|bis zu|casi|quase|quasi|presque)\b"
+_EXCEEDED = re.compile(
+    r"\b(?:more than|over|above|surpass\w*|exceed\w*|tops?|topped|pass(?:es|ed)|mas de|supera\w*|plus de|depass\w*|piu di|"
+    r"mehr als|uber\w*|mais de|ultrapass\w*|oltre|upwards of)\b|\d\+"
 )
-
-
+_ALMOST = re.compile(
+    r"\b(?:less than|fewer than|under|below|nearly|almost|menos de|moins de|meno di|weniger als|fast|casi|quase|quasi|presque|"
+    r"pres de)\b"
+)
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 
@@ -137,6 +140,13 @@ def time_words(unit: str) -> frozenset[str]:
     return frozenset(w for lang in lexicon.COMPLETE for w in lexicon.LANGUAGES[lang]["time"][unit].split())
 
 
+def same_unit(a: str, b: str) -> bool:
+    """Whether two folded words name the same unit of time."""
+    return bool(_UNIT_OF.get(a)) and _UNIT_OF.get(a) == _UNIT_OF.get(b)
+
+
+_UNIT_OF = {word: unit for unit in _UNITS for word in time_words(unit)}
+
 COUNTED = frozenset(("die", "hurt", "missing", "rescue", "arrest", "homeless", "evacuate"))
 """Concepts by which people are counted; each is its own quantity."""
 
@@ -169,15 +179,15 @@ def _quantity(text: Text, number: Number) -> set[str]:
 
 
 def _bound(said: Text, posts: Sequence[Text]) -> str:
-    """A bound on a number that no post gives ("more than 40" where a post says 40)."""
+    """A bound on a number that no post gives ("more than 40" where a post says 40). A weaker bound ("at least 40") follows from the number."""
     whole = " ".join(said.clauses)
     texts = [" ".join(post.clauses) for post in posts]
-    for pattern in (_BOUNDS_UP, _BOUNDS_DOWN):
+    for pattern, given in ((_OVER, _EXCEEDED), (_ALMOST, _ALMOST)):
         bound = pattern.search(whole)
-        if not bound or any(pattern.search(text) for text in texts):
+        if not bound or any(given.search(text) for text in texts):
             continue
         behind = whole[bound.end() :].split()[:3]
-        counts = any(value_of(word, said.lang) is not None for word in behind[:2])
+        counts = any(value_of(word, said.lang) is not None or word in meanings.MULTIPLIERS for word in behind[:2])
         if counts and not any(word in time_words(unit) for word in behind for unit in _UNITS):
             return "no cited post gives that bound"
     return ""
@@ -186,6 +196,7 @@ def _bound(said: Text, posts: Sequence[Text]) -> str:
 def wrong_time(said: Text, posts: Sequence[Text]) -> str:
     """A day, month or year of a sentence that is neither in a post nor the time of one; empty for none."""
     words = {word.folded for post in posts for word in post.words}
+    days = {day for word in words for day in _weekday(word)}
     near = [post.at + timedelta(hours=h) for post in posts if post.at for h in (-12, 0, 12)]
     for at, word in enumerate(said.words):
         if word.folded in words:
@@ -197,7 +208,7 @@ def wrong_time(said: Text, posts: Sequence[Text]) -> str:
             if not any(time.day == int(word.folded) for time in near):
                 return f"no cited post is of that day ({word.folded})"
         elif weekday := _weekday(word.folded):
-            if not any(time.weekday() in weekday for time in near):
+            if days.isdisjoint(weekday) and not any(time.weekday() in weekday for time in near):
                 return f"no cited post is of a {word.folded}"
         elif word.folded in (
             "yesterday",

@@ -16,9 +16,9 @@ from trinch.answers.verify.meanings import marks
 from trinch.answers.verify.order import changed_copy, repeats, stale, swapped_roles, wrong_order
 from trinch.answers.verify.reading import CitedText, read, read_post
 
-WHOLE = 0.75
+WHOLE = 0.65
 """Least share of a sentence's words that its posts together must hold."""
-CLAUSE = 0.6
+CLAUSE = 0.5
 """Least share of each clause's words that a single post must hold."""
 LISTED = 2
 """Most words of a clause that is taken for a further member of a list."""
