@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from itertools import combinations
+from itertools import combinations, pairwise, product
 from typing import NamedTuple
 
 from trinch.answers import lexicon
@@ -98,10 +98,10 @@ def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
             continue
         if _is_span(said, number, posts) or (value <= 4 and value == len(posts)):
             continue
-        if value >= LEAST_COMPUTED and value in computed(given):
+        if value >= LEAST_COMPUTED and value in computed(given) and not _adds_states(posts, value):
             continue
         return f"no cited post gives the number {value:g}"
-    return _miscounted(said, posts) or _bound(said, posts)
+    return _miscounted(said, posts) or _bound(said, posts) or wrong_ordinal(said, posts)
 
 
 def computed(given: Sequence[Sequence[float]]) -> set[float]:
@@ -114,6 +114,20 @@ def computed(given: Sequence[Sequence[float]]) -> set[float]:
     if len(given) > 2 and all(given):
         found.add(sum(each[0] for each in given))
     return found
+
+
+def _adds_states(posts: Sequence[Text], value: float) -> bool:
+    """Whether a number is the sum of one count at two times: both posts count the same of the same event."""
+    for a, b in combinations(posts, 2):
+        for x, y in product(numbers(a), numbers(b)):
+            if x.value + y.value == value and _quantity(a, x) & _quantity(b, y):
+                names = {w.folded for w in a.words if w.name} & {w.folded for w in b.words if w.name}
+                events = {c for w in a.words for c in w.concepts & meanings.EVENTS} & {
+                    c for w in b.words for c in w.concepts & meanings.EVENTS
+                }
+                if names and events - COUNTED:
+                    return True
+    return False
 
 
 def _is_span(said: Text, number: Number, posts: Sequence[Text]) -> bool:
@@ -155,13 +169,22 @@ def _miscounted(said: Text, posts: Sequence[Text]) -> str:
     """A number that counts people otherwise than the posts do: the injured as dead."""
     given: dict[float, set[str]] = {}
     for post in posts:
-        for number in numbers(post):
+        for number in [*numbers(post), *_vague(post)]:
             given.setdefault(number.value, set()).update(_quantity(post, number))
-    for number in numbers(said):
+    for number in [*numbers(said), *_vague(said)]:
         mine, theirs = _quantity(said, number), given.get(number.value, set())
         if mine and theirs and not mine & theirs:
-            return f"the posts count {number.value:g} as {min(theirs)}, not as {min(mine)}"
+            amount = f"{number.value:g}" if number.value > 0 else said.words[number.at].folded
+            return f"the posts count {amount} as {min(theirs)}, not as {min(mine)}"
     return ""
+
+
+def _vague(text: Text) -> list[Number]:
+    """ "Hundreds", "dozens" and the like, as numbers of their own."""
+    return [Number(VAGUE[w.folded], at) for at, w in enumerate(text.words) if w.folded in VAGUE]
+
+
+VAGUE = {word: -10.0**size for size, found in enumerate(meanings.VAGUE, 1) for word in found}
 
 
 def _quantity(text: Text, number: Number) -> set[str]:
@@ -190,7 +213,43 @@ def _bound(said: Text, posts: Sequence[Text]) -> str:
         counts = any(value_of(word, said.lang) is not None or word in meanings.MULTIPLIERS for word in behind[:2])
         if counts and not any(word in time_words(unit) for word in behind for unit in _UNITS):
             return "no cited post gives that bound"
+    given = {number.value for text in posts for number in numbers(text) if not _is_most(text, number)}
+    for number in numbers(said):
+        at_most = any(_is_most(text, n) for text in posts for n in numbers(text) if n.value == number.value)
+        if at_most and number.value not in given and not _is_most(said, number):
+            return f"the posts give {number.value:g} as the most there may be"
     return ""
+
+
+_MOST = re.compile(r"\b(?:up to|as many as|at most|nearly|almost|hasta|jusqu\w*|fino a|bis zu|ate|casi|quase|quasi|presque|fast|max\w*)\b")
+
+
+def _is_most(text: Text, number: Number) -> bool:
+    """Whether a number is given as one that is not, or may not be, reached ("up to 20")."""
+    near = text.words[max(0, number.at - 4) : number.at + 3]
+    return bool(_MOST.search(" ".join(word.folded for word in near)))
+
+
+_ORDINAL_WORDS = {
+    word: n
+    for n, found in enumerate(meanings.ORDINALS, 1)
+    for word in found
+}
+
+
+def _ordinals(text: Text) -> set[int]:
+    found = {_ORDINAL_WORDS[word.folded] for word in text.words if word.folded in _ORDINAL_WORDS}
+    for a, b in pairwise(text.words):
+        if b.folded in _ORDINALS and a.folded.isdigit():
+            found.add(int(a.folded))
+    return found
+
+
+def wrong_ordinal(said: Text, posts: Sequence[Text]) -> str:
+    """An ordinal from the second on where the posts have others, and not that one."""
+    given = set().union(*(_ordinals(post) for post in posts))
+    missing = {n for n in _ordinals(said) if n > 1} - given
+    return "no cited post has that ordinal" if missing and given else ""
 
 
 def wrong_time(said: Text, posts: Sequence[Text]) -> str:

@@ -171,7 +171,9 @@ def _speaks_in(post: Text, at: int) -> bool:
             between = post.words[at + 1 : place]
             if not any((other.concepts & SPEAKERS or other.folded in ("who", "that")) for other in between):
                 return True
-        if place < at <= place + BEFORE_SPEECH:
+        according = post.words[place].folded in _ACCORDING
+        first = place == 0 or post.words[place - 1].clause != post.words[place].clause  # "…, said the mayor"
+        if (according or first) and place < at <= place + BEFORE_SPEECH:
             return True
     return False
 

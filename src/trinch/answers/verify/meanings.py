@@ -73,6 +73,10 @@ EVENTS = lexicon.words(_TABLES["events"]["concepts"])
 SPEAKERS = lexicon.words(_TABLES["speakers"]["concepts"])
 SERIES = lexicon.words(_TABLES["series"]["words"])
 """Words that stand in a row with others which they exclude: ordinals, colours, relations, ranks."""
+ORDINALS = [lexicon.words(row) for row in _TABLES["series"]["ordinals"]]
+"""The ordinals from the first on, in all languages."""
+VAGUE = [lexicon.words(row) for row in _TABLES["series"]["vague"]]
+"""Words for tens, hundreds, thousands of things."""
 OPERATORS = lexicon.words(_TABLES["operators"]["concepts"])
 SPEECH = frozenset({"say", "confirm", "announce", "deny", "warn"})
 """Concepts of verbs by which somebody says something."""

@@ -1,4 +1,4 @@
-"""Order: who did what to whom, what came first, and which post is the newest."""
+"""Order: what came first, which post is the newest, and what is a copy with changes."""
 
 import re
 from collections import Counter
@@ -9,70 +9,14 @@ from itertools import pairwise
 from trinch.answers import lexicon
 from trinch.answers.quantities import figures
 from trinch.answers.spans import spans
-from trinch.answers.verify.alignment import Alignment, Evidence
+from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import numbers
 from trinch.answers.verify.meanings import marks
 from trinch.answers.verify.reading import CitedText, Text, Word
 from trinch.answers.verify.rewording import AFTER_ARTICLE, faithful
 
-_BY = frozenset(("by", "por", "par", "da", "dal", "dalla", "dai", "von", "vom"))
-_BEING = lexicon.words(
-    "fue fueron ser sido foi foram est sont ete e stato stata stati sono wurde wurden worden wird"
-)
-"""Auxiliaries of the passive, for languages whose "by" means other things too."""
 COPIED = 0.6
 """Share of a sentence's words that a post has in the same order, from which on it is read as a copy with changes."""
-
-
-def swapped_roles(aligned: Alignment, clause: int, found: Evidence) -> str:
-    """Two names or things on the other sides of a verb than in the post."""
-    said, post = aligned.said, aligned.posts[found.post]
-    places = [(n, at) for n in aligned.clause_words(clause) for at in _only(aligned, n, found) if at >= 0]
-    verbs = [(n, at) for n, at in places if _is_verb(said, n)]
-    for n, at in verbs:
-        before = [(m, b) for m, b in places if m < n and not _is_verb(said, m)]
-        behind = [(m, b) for m, b in places if m > n and not _is_verb(said, m)]
-        if not before or not behind:
-            continue
-        a, b = before[-1][1], behind[0][1]
-        if a == b:
-            continue
-        mine, given = _is_passive(said, n), _is_passive(post, at)
-        straight = a < at < b
-        crossed = b < at < a
-        if (crossed and mine == given) or (straight and mine != given):
-            return "the post has these two the other way round"
-    return ""
-
-
-def _is_passive(text: Text, at: int) -> bool:
-    """Whether the verb at a place is passive with its doer behind ("shot by", "fue herido por", "wurde von … verletzt")."""
-    behind = {word.folded for word in text.words[at + 1 : at + 3]}
-    around = {word.folded for word in text.words[max(0, at - 5) : at + 5]}
-    if text.lang == "en":
-        return "by" in behind
-    return not _BY.isdisjoint(around) and not _BEING.isdisjoint(around)
-
-
-def _only(aligned: Alignment, n: int, found: Evidence) -> list[int]:
-    """The one place of a word in the evidence's sentence; none where there are several."""
-    post = aligned.posts[found.post]
-    at = [
-        a
-        for a, got in aligned.matches(n, found.post)
-        if got and (a < 0 or post.words[a].sentence == found.sentence)
-    ]
-    return at if len(at) == 1 else []
-
-
-_ACTIONS = lexicon.words(
-    "die hurt rescue arrest release charge convict shoot attack kidnap hit win lose elect nominate send give ask demand warn deny threaten try rob replace visit buy sell help block find accuse honour investigate search flee evacuate"
-)
-
-
-def _is_verb(text: Text, n: int) -> bool:
-    word = text.words[n]
-    return not word.name and (bool(word.concepts & _ACTIONS) or word.root == "tell")
 
 
 def changed_copy(aligned: Alignment, sentence: str, cited: Sequence[CitedText]) -> str:
@@ -272,11 +216,11 @@ def _in_order(said: Text, at: int) -> bool:
 
 
 _BEFORE = re.compile(r"\b(?:before|then|later|afterwards|antes de que|luego|puis|dann|poi|depois|despues)\b")
-_AFTER = re.compile(r"\bafter\b")
+_AFTER = re.compile(r"\b(?:after|following|tras|apres|dopo|nach|apos)\b")
 
 
 def _events_order(aligned: Alignment) -> str:
-    """ "A before B", "A, then B" with B's post older; "A after B" with A's post older."""
+    """ "A before B", "A, then B" with B's post older; "A after B" with A's post older; or one post has it the other way."""
     said = aligned.said
     whole = " ".join(said.sentences)
     for pattern, forward in ((_BEFORE, True), (_AFTER, False)):
@@ -287,9 +231,34 @@ def _events_order(aligned: Alignment) -> str:
         left = [n for n in aligned.content if n < cut]
         right = [n for n in aligned.content if n >= cut]
         a, b = aligned.evidence(left), aligned.evidence(right)
-        if not a or not b or a.post == b.post:
+        if not a or not b:
             continue
         early, late = aligned.posts[a.post].at, aligned.posts[b.post].at
-        if early and late and early != late and (early > late) == forward:
+        apart = a.post != b.post and early and late and early != late
+        if apart and (early > late) == forward:
             return "the posts came in the other order"
+        if a.post == b.post and _turned_round(aligned, a.post, left, right, forward):
+            return "the post has these two in the other order"
     return ""
+
+
+def _turned_round(
+    aligned: Alignment, post: int, left: Sequence[int], right: Sequence[int], forward: bool
+) -> bool:
+    """Whether a post that says what came before what says it the other way round."""
+    text = aligned.posts[post]
+    folded = [word.folded for word in text.words]
+    for cut, word in enumerate(folded):
+        before, after = bool(_BEFORE.fullmatch(word)), bool(_AFTER.fullmatch(word))
+        if not before and not after:
+            continue
+
+        def share(among: Sequence[int], cut: int = cut) -> float:
+            """How many of the words are in front of the mark, less those behind it."""
+            places = [at for n in among for at, _ in aligned.matches(n, post)[:1] if at >= 0]
+            return sum(1 if at < cut else -1 for at in places)
+
+        straight = share(left) - share(right)
+        if abs(straight) >= 2 and (straight > 0) != (before == forward):
+            return True
+    return False

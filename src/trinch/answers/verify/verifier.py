@@ -13,8 +13,9 @@ from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import unsupported_number, wrong_time
 from trinch.answers.verify.frames import CHECKS, denied
 from trinch.answers.verify.meanings import marks
-from trinch.answers.verify.order import changed_copy, repeats, stale, swapped_roles, wrong_order
+from trinch.answers.verify.order import changed_copy, repeats, stale, wrong_order
 from trinch.answers.verify.reading import CitedText, read, read_post
+from trinch.answers.verify.roles import swapped_roles
 
 WHOLE = 0.65
 """Least share of a sentence's words that its posts together must hold."""
