@@ -95,7 +95,9 @@ def _same_name(a: str, b: str) -> float:
     if joined or misspelt:
         return 1.0
     sound, other = _sound(a), _sound(b)
-    return float(len(sound) >= 4 and SequenceMatcher(None, sound, other, autojunk=False).ratio() >= ALIKE_SOUND)
+    return float(
+        len(sound) >= 4 and SequenceMatcher(None, sound, other, autojunk=False).ratio() >= ALIKE_SOUND
+    )
 
 
 _SPELLINGS = (("sch", "s"), ("sh", "s"), ("ch", "s"), ("ph", "f"), ("qu", "k"), ("ck", "k"), ("ks", "x"))

@@ -101,7 +101,7 @@ def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
         if value >= LEAST_COMPUTED and value in computed(given) and not _adds_states(posts, value):
             continue
         return f"no cited post gives the number {value:g}"
-    return _miscounted(said, posts) or _bound(said, posts) or wrong_ordinal(said, posts)
+    return _miscounted(said, posts) or _other_unit(said, posts) or _bound(said, posts) or wrong_ordinal(said, posts)
 
 
 def computed(given: Sequence[Sequence[float]]) -> set[float]:
@@ -114,6 +114,40 @@ def computed(given: Sequence[Sequence[float]]) -> set[float]:
     if len(given) > 2 and all(given):
         found.add(sum(each[0] for each in given))
     return found
+
+
+_COUNTABLE = lexicon.words("people man woman child teen student worker passenger soldier hostage police family victim")
+_SIGNS = {"$": "money", "€": "money", "£": "money", "%": "share"}
+_MEASURES = {word: name for name, words in meanings.MEASURES.items() for word in words}
+
+
+def _unit(text: Text, number: Number) -> str:
+    """What a number measures: a unit of time, money, a share, a length …; empty for a plain count."""
+    written = text.words[number.at].folded
+    for sign, name in _SIGNS.items():
+        if sign in written:
+            return name
+    for word in text.words[number.at + 1 : number.at + 3]:
+        if found := _UNIT_OF.get(word.folded) or _MEASURES.get(word.folded):
+            return found
+        if word.folded not in meanings.MULTIPLIERS:
+            break
+    return ""
+
+
+def _other_unit(said: Text, posts: Sequence[Text]) -> str:
+    """A number that measures another thing than in every post ("11 months old" as eleven babies)."""
+    given: dict[float, set[str]] = {}
+    for post in posts:
+        for number in numbers(post):
+            given.setdefault(number.value, set()).add(_unit(post, number))
+    for number in numbers(said):
+        units = given.get(number.value, set())
+        mine = _unit(said, number)
+        people = any(w.concepts & _COUNTABLE for w in said.words[number.at + 1 : number.at + 3])
+        if people and not mine and units and units <= _UNITS.keys():
+            return f"in the posts {number.value:g} is a number of something else"
+    return ""
 
 
 def _adds_states(posts: Sequence[Text], value: float) -> bool:
@@ -184,7 +218,7 @@ def _vague(text: Text) -> list[Number]:
     return [Number(VAGUE[w.folded], at) for at, w in enumerate(text.words) if w.folded in VAGUE]
 
 
-VAGUE = {word: -10.0**size for size, found in enumerate(meanings.VAGUE, 1) for word in found}
+VAGUE = {word: -(10.0**size) for size, found in enumerate(meanings.VAGUE, 1) for word in found}
 
 
 def _quantity(text: Text, number: Number) -> set[str]:
@@ -210,7 +244,9 @@ def _bound(said: Text, posts: Sequence[Text]) -> str:
         if not bound or any(given.search(text) for text in texts):
             continue
         behind = whole[bound.end() :].split()[:3]
-        counts = any(value_of(word, said.lang) is not None or word in meanings.MULTIPLIERS for word in behind[:2])
+        counts = any(
+            value_of(word, said.lang) is not None or word in meanings.MULTIPLIERS for word in behind[:2]
+        )
         if counts and not any(word in time_words(unit) for word in behind for unit in _UNITS):
             return "no cited post gives that bound"
     given = {number.value for text in posts for number in numbers(text) if not _is_most(text, number)}
@@ -221,7 +257,9 @@ def _bound(said: Text, posts: Sequence[Text]) -> str:
     return ""
 
 
-_MOST = re.compile(r"\b(?:up to|as many as|at most|nearly|almost|hasta|jusqu\w*|fino a|bis zu|ate|casi|quase|quasi|presque|fast|max\w*)\b")
+_MOST = re.compile(
+    r"\b(?:up to|as many as|at most|nearly|almost|hasta|jusqu\w*|fino a|bis zu|ate|casi|quase|quasi|presque|fast|max\w*)\b"
+)
 
 
 def _is_most(text: Text, number: Number) -> bool:
@@ -230,11 +268,7 @@ def _is_most(text: Text, number: Number) -> bool:
     return bool(_MOST.search(" ".join(word.folded for word in near)))
 
 
-_ORDINAL_WORDS = {
-    word: n
-    for n, found in enumerate(meanings.ORDINALS, 1)
-    for word in found
-}
+_ORDINAL_WORDS = {word: n for n, found in enumerate(meanings.ORDINALS, 1) for word in found}
 
 
 def _ordinals(text: Text) -> set[int]:
@@ -267,7 +301,8 @@ def wrong_time(said: Text, posts: Sequence[Text]) -> str:
             if not any(time.day == int(word.folded) for time in near):
                 return f"no cited post is of that day ({word.folded})"
         elif weekday := _weekday(word.folded):
-            if days.isdisjoint(weekday) and not any(time.weekday() in weekday for time in near):
+            dated = all(any(_weekday(w.folded) for w in post.words) for post in posts)
+            if days.isdisjoint(weekday) and (dated or not any(time.weekday() in weekday for time in near)):
                 return f"no cited post is of a {word.folded}"
         elif word.folded in (
             "yesterday",

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from trinch.answers import lexicon
-from trinch.answers.verify.alignment import Alignment, Evidence
 from trinch.answers.verify import meanings
+from trinch.answers.verify.alignment import Alignment, Evidence
 from trinch.answers.verify.meanings import EVENTS, OPERATORS, OPPOSITES, SPEAKERS, SPEECH, marks
 from trinch.answers.verify.reading import Text
 
@@ -55,11 +55,7 @@ def attributed(aligned: Alignment, clause: int, found: Evidence) -> str:
     if _attributes(said):
         return wrong_speaker(aligned)
     quoted = {n for n, at in aligned.pairs(clause, found.post) if post.words[at].quoted}
-    if (
-        len(quoted) >= QUOTED
-        or _speech(post, found.sentence, _placed(said))
-        or _judges(said, sentence, post)
-    ):
+    if len(quoted) >= QUOTED or _speech(post, found.sentence, _placed(said)) or _judges(said, sentence, post):
         return "the post says so in somebody's words"
     return ""
 
@@ -123,7 +119,11 @@ def wrong_speaker(aligned: Alignment) -> str:
     said = aligned.said
     for speaker in _speakers(said):
         held = [
-            (p, at) for n in speaker if n in aligned.content for p in range(len(aligned.posts)) for at, _ in aligned.matches(n, p)
+            (p, at)
+            for n in speaker
+            if n in aligned.content
+            for p in range(len(aligned.posts))
+            for at, _ in aligned.matches(n, p)
         ]
         named = [n for n in speaker if n in aligned.content]
         if not named:
@@ -193,7 +193,11 @@ def negated(aligned: Alignment, clause: int, found: Evidence) -> str:
         return ""
     if marks("negation", post.clauses[found.clause], post.lang):
         return "the post denies it"
-    pairs = [(n, at) for n, at in aligned.pairs(clause, found.post) if post.words[at].clause in aligned.carrying(found.post)]
+    pairs = [
+        (n, at)
+        for n, at in aligned.pairs(clause, found.post)
+        if post.words[at].clause in aligned.carrying(found.post)
+    ]
     return "the post denies it" if _governs(post, "negation", pairs) else ""
 
 

@@ -77,6 +77,8 @@ ORDINALS = [lexicon.words(row) for row in _TABLES["series"]["ordinals"]]
 """The ordinals from the first on, in all languages."""
 VAGUE = [lexicon.words(row) for row in _TABLES["series"]["vague"]]
 """Words for tens, hundreds, thousands of things."""
+MEASURES = {name: lexicon.words(row) for name, row in _TABLES["measures"].items()}
+"""Words for what a number measures, by the kind of measure."""
 OPERATORS = lexicon.words(_TABLES["operators"]["concepts"])
 SPEECH = frozenset({"say", "confirm", "announce", "deny", "warn"})
 """Concepts of verbs by which somebody says something."""

@@ -1,133 +1,14 @@
-"""Order: what came first, which post is the newest, and what is a copy with changes."""
+"""Order: what came first, and which post is the newest."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from difflib import SequenceMatcher
 from itertools import pairwise
 
-from trinch.answers import lexicon
 from trinch.answers.quantities import figures
-from trinch.answers.spans import spans
 from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import numbers
 from trinch.answers.verify.meanings import marks
-from trinch.answers.verify.reading import CitedText, Text, Word
-from trinch.answers.verify.rewording import AFTER_ARTICLE, faithful
-
-COPIED = 0.6
-"""Share of a sentence's words that a post has in the same order, from which on it is read as a copy with changes."""
-
-
-def changed_copy(aligned: Alignment, sentence: str, cited: Sequence[CitedText]) -> str:
-    """A near copy of a post with words exchanged, added or left out, other than those that keep its meaning.
-
-    Where most words of a post are repeated in its order, what differs is the point: there `rewording.faithful` decides.
-    """
-    mine = [word.folded for word in aligned.said.words]
-    for post, original in zip(aligned.posts, cited, strict=True):
-        given = [word.folded for word in post.words]
-        blocks = SequenceMatcher(None, given, mine, autojunk=False).get_matching_blocks()
-        if post.lang != aligned.said.lang or sum(block.size for block in blocks) < COPIED * len(mine):
-            continue
-        if not (repeats(sentence, original.text, post.lang) or keeps_meaning(aligned.said, post)):
-            return "this repeats a post with changes that may alter its meaning"
-    return ""
-
-
-_FREE = lexicon.words(
-    "a an the is are was were be been has have had of in at on near that it there "
-    "le la les un une des de du en el los las una il lo i gli di der die das ein eine o os as um uma no na do da"
-)
-"""Small words that a copy may add."""
-_GUARDED = (
-    (
-        lexicon.GUARDED
-        | lexicon.SCOPING
-        | lexicon.AT_LEAST
-        | lexicon.NEARLY
-        | lexicon.FEARED
-        | lexicon.NEGATIONS
-    )
-    - lexicon.SAYING
-    - {"as", "near", "all", "up", "on", "to", "last", "a", "in"}
-)
-"""Words that a copy may not leave out."""
-
-
-def keeps_meaning(said: Text, post: Text) -> bool:
-    """Whether a near copy differs from its post only in small words added, in whole clauses left out that do not limit
-    the rest, and in at most one part moved: a place."""
-    mine = [word.folded for word in said.words]
-    used = {word.sentence for word in post.words if word.folded in mine and word.folded not in _FREE}
-    words = [word for word in post.words if word.sentence in used]
-    given = [word.folded for word in words]
-    few = any(a in ("a", "an") and a not in given and b in AFTER_ARTICLE for a, b in pairwise(mine))
-    changed = (
-        few
-        or any("?" in post.sentences[n] for n in used)
-        or any("?" in sentence for sentence in said.sentences)
-    )
-    if changed or any(word not in given and word not in _FREE for word in mine):
-        return False
-    if not _omits_whole_clauses(words, set(mine), post) or _joins_clauses(said, words):
-        return False
-    if any(count > given.count(word) for word, count in Counter(mine).items() if word not in _FREE):
-        return False
-    shared = [word for word in mine if word in given]
-    blocks = SequenceMatcher(None, given, shared, autojunk=False).get_matching_blocks()
-    if sum(block.size for block in blocks) == len(shared):
-        return True
-    places = [given.index(word) for word in mine if given.count(word) == 1]
-    breaks = [n for n in range(1, len(places)) if places[n] < places[n - 1]]
-    moved = [given[places[n]] for n in breaks]
-    return len(moved) == 1 and given.index(moved[0]) > 0 and _is_place(said, moved[0])
-
-
-def _omits_whole_clauses(words: Sequence[Word], mine: set[str], post: Text) -> bool:
-    """Whether what is left out of a post's words are whole clauses without a word that limits the rest."""
-    omitted = [word for word in words if word.folded not in mine and word.folded not in _FREE]
-    if not omitted:
-        return True
-    if mine & lexicon.SCOPING or {word.folded for word in omitted} & _GUARDED or _limits(words, mine):
-        return False
-    kept = {word.clause for word in words if word.folded in mine and word.folded not in _FREE}
-    return all(word.clause not in kept and not post.clauses[word.clause].endswith(":") for word in omitted)
-
-
-def _joins_clauses(said: Text, words: Sequence[Word]) -> bool:
-    """Whether neighbours within one clause of a sentence come from two clauses of the post."""
-    clause = {word.folded: word.clause for word in words}
-    pairs = pairwise(word for word in said.words if word.folded in clause and word.folded not in _FREE)
-    return any(a.clause == b.clause and clause[a.folded] != clause[b.folded] for a, b in pairs)
-
-
-def _limits(words: Sequence[Word], mine: set[str]) -> bool:
-    """Whether a part of a post that is left out begins with a word that makes it a condition."""
-    return any(word.folded in _CONDITIONS and word.folded not in mine for word in words)
-
-
-_CONDITIONS = lexicon.words(
-    "if unless until except before after while because when si sauf falls wenn se salvo"
-)
-
-
-def _is_place(said: Text, first: str) -> bool:
-    """Whether a word of a sentence is behind a preposition of place, as a name."""
-    return any(
-        word.folded == first and word.name and before.folded in _PLACING
-        for before, word in pairwise(said.words)
-    )
-
-
-_PLACING = lexicon.words("in at near from en em bei nel nella a au")
-
-
-def repeats(sentence: str, text: str, lang: str) -> bool:
-    """Whether a sentence repeats a post, or a part of it that can be quoted, word for word but for what says nothing."""
-    plain = " ".join(text.split())
-    quotes = [plain, *(plain[span.start : span.end] for span in spans(plain))]
-    return any(faithful(sentence, quote, lang) for quote in quotes)
+from trinch.answers.verify.reading import CitedText, Text
 
 
 def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:

@@ -78,9 +78,14 @@ class Text(NamedTuple):
         return found
 
 
+def without_links(text: str) -> str:
+    """A text as it is read: without links, its HTML entities as characters."""
+    return _NOISE.sub(" ", html.unescape(text[:LONGEST_POST]))
+
+
 def read_post(post: CitedText) -> Text:
     """A post's words, in the language that its text is found to be in."""
-    raw = _NOISE.sub(" ", html.unescape(post.text[:LONGEST_POST]))
+    raw = without_links(post.text)
     repeated = _REPOST.search(raw)
     raw = _REPOST.sub(" … ", raw)
     if repeated:

@@ -102,7 +102,9 @@ def _roles(text: Text, verb: int) -> Roles:
     behind = _nouns(text, range(verb + 1, min(len(text.words), verb + 1 + SPAN)), clause)
     if voice != PASSIVE:
         return Roles(front, behind, voice)
-    by = next((n for n in range(verb + 1, min(len(text.words), verb + 1 + SPAN)) if text.words[n].folded in _BY), -1)
+    by = next(
+        (n for n in range(verb + 1, min(len(text.words), verb + 1 + SPAN)) if text.words[n].folded in _BY), -1
+    )
     return Roles(frozenset(n for n in behind if 0 <= by < n), front, voice)
 
 
@@ -130,9 +132,15 @@ def _voice(text: Text, verb: int) -> str:
         if past and (front & _BEING or "by" in behind):
             return PASSIVE
         following = behind[0] if behind else ""
-        plain = not following or following in _APART or following in ("to", "as", "dead", "and", "by", "for", "with")
+        plain = (
+            not following
+            or following in _APART
+            or following in ("to", "as", "dead", "and", "by", "for", "with")
+        )
         return "" if past and plain else ACTIVE
-    agent = bool(set(behind) & _BY or {w.folded for w in text.words[max(0, verb - 5) : verb]} & _BY & {"von", "vom"})
+    agent = bool(
+        set(behind) & _BY or {w.folded for w in text.words[max(0, verb - 5) : verb]} & _BY & {"von", "vom"}
+    )
     return PASSIVE if front & _BEING and agent else "" if front & _BEING else ACTIVE
 
 

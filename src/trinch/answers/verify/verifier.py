@@ -11,9 +11,10 @@ from typing import NamedTuple
 from trinch.answers.verify import meanings
 from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import unsupported_number, wrong_time
+from trinch.answers.verify.copies import changed_copy, repeats, verbatim
 from trinch.answers.verify.frames import CHECKS, denied
 from trinch.answers.verify.meanings import marks
-from trinch.answers.verify.order import changed_copy, repeats, stale, wrong_order
+from trinch.answers.verify.order import stale, wrong_order
 from trinch.answers.verify.reading import CitedText, read, read_post
 from trinch.answers.verify.roles import swapped_roles
 
@@ -42,19 +43,19 @@ def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
     """The verdict on a sentence in a language that cites posts. Without posts nothing is supported."""
     if not cited or not sentence.strip():
         return Verdict(False, 0.0, "no post is cited")
-    if lang not in meanings.LANGUAGES or len(sentence) > LONGEST:
-        return Verdict(
-            False,
-            0.0,
-            f"sentences in {lang!r} cannot be verified"
-            if len(sentence) <= LONGEST
-            else "the sentence is too long",
-        )
-    said = read(sentence, lang)
+    if len(sentence) > LONGEST:
+        return Verdict(False, 0.0, "the sentence is too long")
     posts = [read_post(post) for post in cited]
-    if len(posts) == 1 and repeats(sentence, cited[0].text, posts[0].lang):
+    copied = any(verbatim(sentence, post.text) for post in cited)
+    if copied and len(posts) == 1:
         return Verdict(True, 1.0, "")
-    aligned = Alignment(said, posts)
+    if lang not in meanings.LANGUAGES:
+        return Verdict(False, 0.0, f"sentences in {lang!r} cannot be verified")
+    aligned = Alignment(read(sentence, lang), posts)
+    said = aligned.said
+    if copied or any(repeats(sentence, a.text, b.lang) for a, b in zip(cited, posts, strict=True)):
+        reason = (denied(aligned) or stale(aligned, cited)) if len(posts) > 1 else ""
+        return Verdict(not reason, 0.5 if reason else 1.0, reason)
     if len(aligned.content) < FEWEST:
         return Verdict(False, 0.0, "the sentence says too little to be verified")
     whole = aligned.share(aligned.content, range(len(posts)))
