@@ -57,6 +57,8 @@ def credit(said: Word, given: Word, lang: str, post_lang: str, cosine: float) ->
         return 1.0
     if said.name:
         return _same_name(said.folded, given.folded) or float(lang != post_lang and cosine >= NEAR)
+    if _opposed(said.folded, given.folded):
+        return 0.0
     if said.concepts & given.concepts or same_unit(said.folded, given.folded):
         return 1.0
     if lang == post_lang == "en" and meanings.implies(said.folded, given.folded):
@@ -66,6 +68,16 @@ def credit(said: Word, given: Word, lang: str, post_lang: str, cosine: float) ->
     if meanings.same_name(said.folded, given.folded):
         return 1.0
     return SYNONYM if cosine >= NEAR and _may_be_alike(said, given, post_lang) else 0.0
+
+
+def _opposed(a: str, b: str) -> bool:
+    """Whether one of two words is the other with a prefix that denies it ("known", "unknown")."""
+    short, long = sorted((a, b), key=len)
+    return (
+        len(short) >= 4
+        and long.endswith(short)
+        and long[: -len(short)] in ("un", "in", "im", "dis", "non", "des")
+    )
 
 
 def _may_be_alike(said: Word, given: Word, post_lang: str) -> bool:
@@ -83,6 +95,7 @@ def _may_be_alike(said: Word, given: Word, post_lang: str) -> bool:
     )
 
 
+@lru_cache(maxsize=100_000)
 def _same_name(a: str, b: str) -> float:
     if meanings.same_name(a, b):
         return 1.0
@@ -96,7 +109,9 @@ def _same_name(a: str, b: str) -> float:
         return 1.0
     sound, other = _sound(a), _sound(b)
     return float(
-        len(sound) >= 4 and SequenceMatcher(None, sound, other, autojunk=False).ratio() >= ALIKE_SOUND
+        len(sound) >= 4
+        and sound[0] == other[:1]
+        and SequenceMatcher(None, sound, other, autojunk=False).ratio() >= ALIKE_SOUND
     )
 
 
@@ -104,6 +119,7 @@ _SPELLINGS = (("sch", "s"), ("sh", "s"), ("ch", "s"), ("ph", "f"), ("qu", "k"), 
 _LETTERS = str.maketrans("cqwyjzg", "kkviisk", "h")
 
 
+@lru_cache(maxsize=50_000)
 def _sound(name: str) -> str:
     """A name without what languages spell differently: vowels but the first letter, c and k, w and v, double letters."""
     for written, sound in _SPELLINGS:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from itertools import combinations, pairwise, product
 from typing import NamedTuple
 
@@ -61,6 +62,7 @@ def numbers(text: Text) -> list[Number]:
     return found
 
 
+@lru_cache(maxsize=50_000)
 def value_of(word: str, lang: str) -> float | None:
     """The number that a folded word of a language is; None for none."""
     if value := meanings.NUMBERS.get(lang, {}).get(word):
@@ -101,7 +103,12 @@ def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
         if value >= LEAST_COMPUTED and value in computed(given) and not _adds_states(posts, value):
             continue
         return f"no cited post gives the number {value:g}"
-    return _miscounted(said, posts) or _other_unit(said, posts) or _bound(said, posts) or wrong_ordinal(said, posts)
+    return (
+        _miscounted(said, posts)
+        or _other_unit(said, posts)
+        or _bound(said, posts)
+        or wrong_ordinal(said, posts)
+    )
 
 
 def computed(given: Sequence[Sequence[float]]) -> set[float]:
@@ -116,7 +123,9 @@ def computed(given: Sequence[Sequence[float]]) -> set[float]:
     return found
 
 
-_COUNTABLE = lexicon.words("people man woman child teen student worker passenger soldier hostage police family victim")
+_COUNTABLE = lexicon.words(
+    "people man woman child teen student worker passenger soldier hostage police family victim"
+)
 _SIGNS = {"$": "money", "€": "money", "£": "money", "%": "share"}
 _MEASURES = {word: name for name, words in meanings.MEASURES.items() for word in words}
 

@@ -54,7 +54,8 @@ def attributed(aligned: Alignment, clause: int, found: Evidence) -> str:
     sentence = post.sentences[found.sentence]
     if _attributes(said):
         return wrong_speaker(aligned)
-    quoted = {n for n, at in aligned.pairs(clause, found.post) if post.words[at].quoted}
+    pairs = aligned.pairs(clause, found.post)
+    quoted = {n for n, at in pairs if post.words[at].quoted}
     if len(quoted) >= QUOTED or _speech(post, found.sentence, _placed(said)) or _judges(said, sentence, post):
         return "the post says so in somebody's words"
     return ""
@@ -135,7 +136,7 @@ def wrong_speaker(aligned: Alignment) -> str:
     return ""
 
 
-_ACCORDING = lexicon.words("according segun selon secondo segundo laut stando d'apres acordo")
+_ACCORDING = lexicon.words("acc per via according segun selon secondo segundo laut stando d'apres acordo")
 _BETWEEN = lexicon.words("to the a an la el le les il lo der die das den o os as de di du des a")
 LONGEST_SPEAKER = 6
 
@@ -157,27 +158,43 @@ def _speakers(text: Text) -> list[list[int]]:
 
 
 def _speaks_in(post: Text, at: int) -> bool:
-    """Whether a post has a word of its own as a speaker: its author, in front of a colon, near a verb of speech with
-    no other speaker nearer, or at the end behind a colon; or says nothing of who says so."""
-    if at < 0:
-        return True
-    word = post.words[at]
-    speech = post.places("speech")
-    clause = post.clauses[word.clause].rstrip()
-    if not speech or clause.endswith(":") or word.clause == post.words[-1].clause:
-        return True
-    for place in speech:
-        if place > at and post.words[place].clause - word.clause <= 1 and place - at <= BEFORE_SPEECH:
-            between = post.words[at + 1 : place]
-            if not any((other.concepts & SPEAKERS or other.folded in ("who", "that")) for other in between):
-                return True
-        according = post.words[place].folded in _ACCORDING
-        first = place == 0 or post.words[place - 1].clause != post.words[place].clause  # "…, said the mayor"
-        if (according or first) and place < at <= place + BEFORE_SPEECH:
-            return True
-    return False
+    """Whether a post has a word of its own as a speaker, or says nothing of who says so. -1 is its author."""
+    speakers = _voices(post)
+    return at < 0 or not speakers or at in speakers
 
 
+def _voices(post: Text) -> set[int]:
+    """The words of a post that name who says so: in front of a verb of speech up to another verb, behind "according to",
+    in front of a colon, or at the end behind a colon or dash."""
+    found: set[int] = set()
+    words = post.words
+    for place in post.places("speech"):
+        clause = words[place].clause
+        if words[place].folded in _ACCORDING:
+            found |= set(range(place + 1, min(len(words), place + 1 + BEFORE_SPEECH)))
+            continue
+        front = range(place - 1, max(-1, place - 1 - BEFORE_SPEECH), -1)
+        for n in front:
+            if clause - words[n].clause > 1 or words[n].folded in _RELATIVE:
+                break
+            found.add(n)
+        rest = [n for n in range(place + 1, len(words)) if words[n].clause == clause]
+        if (
+            place == 0 or words[place - 1].clause != clause or len(rest) <= LONGEST_LEAD
+        ):  # "…, said the mayor"
+            found |= set(rest[:4])
+    ends = {word.clause: n for n, word in enumerate(words)}
+    for clause, last in ends.items():
+        lead = [n for n in range(max(0, last - BEFORE_SPEECH), last + 1) if words[n].clause == clause]
+        if post.clauses[clause].endswith(":") and clause == words[0].clause and len(lead) <= BEFORE_SPEECH:
+            found |= set(lead)
+    if words and found:
+        tail = [n for n, word in enumerate(words) if word.clause == words[-1].clause]
+        found |= set(tail) if len(tail) <= LONGEST_LEAD else set()
+    return found
+
+
+_RELATIVE = lexicon.words("that who which when where whose que qui che dass die der das")
 BEFORE_SPEECH = 6
 """Words between a speaker and the verb of speech."""
 
@@ -220,6 +237,8 @@ def governed(aligned: Alignment, clause: int, found: Evidence) -> str:
             turns = near.concepts & OPERATORS
             if near in behind:
                 turns &= _COMPOUND
+            if "less" in turns and near.folded in ("menos", "meno", "moins"):
+                continue  # "al menos", "per lo meno", "au moins"
             if turns and near.clause == post.words[at].clause and not near.concepts & mine:
                 return f"the post has “{near.folded}” there"
     return ""

@@ -8,7 +8,7 @@ from trinch.answers.quantities import figures
 from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import numbers
 from trinch.answers.verify.meanings import marks
-from trinch.answers.verify.reading import CitedText, Text
+from trinch.answers.verify.reading import CitedText, Text, Word
 
 
 def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
@@ -54,6 +54,20 @@ def _moving(cited: Sequence[CitedText]) -> dict[str, dict[int, set[float]]]:
         for figure in figures(post.text):
             found.setdefault(figure.quantity, {}).setdefault(p, set()).add(figure.value)
     return {quantity: values for quantity, values in found.items() if len(values) > 1}
+
+
+TREND = frozenset({"rise", "fall", "more", "less"})
+
+
+def shows_trend(aligned: Alignment, cited: Sequence[CitedText], word: Word) -> bool:
+    """Whether the posts' counts of one quantity move as a word of the sentence says they do."""
+    up = bool(word.concepts & {"rise", "more"})
+    mine = {number.value for number in numbers(aligned.said)}
+    for values in _moving(cited).values():
+        dated = sorted((cited[p].at, max(found)) for p, found in values.items() if cited[p].at)
+        if len(dated) > 1 and dated[-1][1] in mine:
+            return (dated[-1][1] > dated[0][1]) == up and dated[-1][1] != dated[0][1]
+    return False
 
 
 _FROM_TO = re.compile(r"\b(?:from|de|von|da|di)\b\D{0,40}?$")

@@ -3,6 +3,7 @@
 import html
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from trinch.answers import lexicon
@@ -83,6 +84,7 @@ def without_links(text: str) -> str:
     return _NOISE.sub(" ", html.unescape(text[:LONGEST_POST]))
 
 
+@lru_cache(maxsize=256)
 def read_post(post: CitedText) -> Text:
     """A post's words, in the language that its text is found to be in."""
     raw = without_links(post.text)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from trinch.answers import lexicon
 from trinch.answers.verify import meanings
 from trinch.answers.verify.alignment import Alignment, Evidence
-from trinch.answers.verify.meanings import SPEAKERS
+from trinch.answers.verify.meanings import SPEAKERS, SPEECH
 from trinch.answers.verify.reading import Text
 
 ACTIVE, PASSIVE = "active", "passive"
@@ -21,6 +21,10 @@ _APART = lexicon.words(
     "desde durante cerca dans apres pendant depuis pres nel nella dopo durante presso bei nach seit im am aus em na no apos"
 )
 """Prepositions behind which a word is neither who did it nor to whom."""
+_ARTICLES = lexicon.words(
+    "a an the his her their its this that el la los las un una le les der die das den dem ein eine il lo"
+)
+_RELATIVE = lexicon.words("that which who whom whose que qui che dass")
 _ACTIONS = lexicon.words(
     "die hurt rescue arrest release charge convict shoot attack kidnap hit win lose elect nominate send give ask demand warn "
     "deny threaten try rob replace visit buy sell help block find accuse honour investigate search flee evacuate"
@@ -29,9 +33,10 @@ _PEOPLE = SPEAKERS | lexicon.words(
     "people man woman child teen student mother father son daughter brother sister wife husband family worker hostage "
     "suspect victim soldier team party nurse teacher"
 )
+_DONE_TO = lexicon.words("shoot hurt arrest charge convict kidnap rescue release elect evacuate")
+"""What is done to whom a bare participle of a headline follows ("soldier shot at memorial")."""
 SPAN = 8
 """Words on each side of a verb that may have a role in what it says."""
-NOTHING = frozenset[int]()
 
 
 class Roles(NamedTuple):
@@ -55,27 +60,43 @@ def swapped_roles(aligned: Alignment, clause: int, found: Evidence) -> str:
                 continue
             if _crossed(aligned, found.post, mine, given):
                 return "the post has these two the other way round"
-            if mine.voice == ACTIVE and given.voice == PASSIVE and not given.doers:
-                doer = max(mine.doers, default=-1)
-                if doer >= 0 and _is_somebody(said, doer):
-                    return f"the post does not say that {said.words[doer].folded} did it"
+            if doer := _other_doer(aligned, found.post, (n, mine), (at, given)):
+                return f"the post does not say that {doer} did it"
     return ""
 
 
+def _places(aligned: Alignment, among: frozenset[int], post: int) -> set[int]:
+    """The words of a post that say what some words of the sentence say; people too, who need no support."""
+    said, text = aligned.said, aligned.posts[post]
+    found = {at for n in among if n in aligned.content for at, _ in aligned.matches(n, post)}
+    plain = {said.words[n].root for n in among if n not in aligned.content and is_somebody(said, n)}
+    return found | {at for at, word in enumerate(text.words) if word.root in plain}
+
+
 def _crossed(aligned: Alignment, post: int, mine: Roles, given: Roles) -> bool:
-    """Whether a word has the other role than in the post, and the post's word of its role is another one of the sentence."""
+    """Whether two words have each other's role in the post."""
+    doers, done_to = _places(aligned, mine.doers, post), _places(aligned, mine.done_to, post)
+    wrong_doers = doers & given.done_to - given.doers
+    wrong_objects = done_to & given.doers - given.done_to
+    text = aligned.posts[post]
+    people = text.lang == "en" or any(is_somebody(text, at) for at in wrong_doers | wrong_objects)
+    return bool(wrong_doers and wrong_objects and people)
 
-    def places(among: frozenset[int]) -> set[int]:
-        return {at for n in among if n in aligned.content for at, _ in aligned.matches(n, post)}
 
-    doers, done_to = places(mine.doers), places(mine.done_to)
-    wrong_doer = bool(doers & given.done_to) and not doers & given.doers
-    wrong_object = bool(done_to & given.doers) and not done_to & given.done_to
-    return (wrong_doer and wrong_object) or (
-        wrong_doer
-        and given.doers != NOTHING
-        and any(_is_somebody(aligned.posts[post], at) for at in doers & given.done_to)
-    )
+def _other_doer(aligned: Alignment, post: int, said: tuple[int, Roles], found: tuple[int, Roles]) -> str:
+    """Somebody who does in the sentence what in the post somebody else does, nobody, or is done to them; empty for none."""
+    (n, mine), (at, given) = said, found
+    text = aligned.posts[post]
+    doers = [m for m in mine.doers if is_somebody(aligned.said, m)]
+    places = _places(aligned, frozenset(doers), post)
+    if text.lang != "en" or not doers or places & given.doers or -1 in places:
+        return ""
+    same_verb = aligned.said.words[n].root == text.words[at].root
+    acts = same_verb or any(is_somebody(aligned.said, m) for m in mine.done_to)
+    others = any(is_somebody(text, other) for other in given.doers)
+    if (others and places) or (given.voice == PASSIVE and acts):
+        return aligned.said.words[doers[-1]].folded
+    return ""
 
 
 def _verbs_of(aligned: Alignment, n: int, found: Evidence) -> Iterator[int]:
@@ -91,7 +112,7 @@ def _is_verb(text: Text, n: int) -> bool:
     if text.lang == "en":
         before = text.words[n - 1].folded if n else ""
         noun = before in ("the", "a", "an", "of", "his", "her", "their", "its", "in")
-        return not noun and meanings.is_verb(word.folded)
+        return not noun and not word.concepts & SPEECH and meanings.is_verb(word.folded)
     return not word.name and bool(word.concepts & _ACTIONS)
 
 
@@ -113,12 +134,13 @@ def _nouns(text: Text, among: range, clause: int) -> frozenset[int]:
     found: list[int] = []
     for n in among:
         word = text.words[n]
-        if word.clause != clause:
+        if word.clause != clause or word.folded in _RELATIVE or word.concepts & SPEECH:
             break
         if word.folded in _APART:
             if among.step > 0:
                 break
-            found = [m for m in found if m > n + 3]  # what the preposition governs is between it and the verb
+            governed = next((m for m in range(n + 1, n + 4) if text.words[m].folded not in _ARTICLES), n)
+            found = [m for m in found if m > governed]
             continue
         found.append(n)
     return frozenset(found)
@@ -144,6 +166,7 @@ def _voice(text: Text, verb: int) -> str:
     return PASSIVE if front & _BEING and agent else "" if front & _BEING else ACTIVE
 
 
-def _is_somebody(text: Text, n: int) -> bool:
+def is_somebody(text: Text, n: int) -> bool:
+    """Whether a word names a person or a body that acts."""
     word = text.words[n]
     return word.name or bool(word.concepts & _PEOPLE)
