@@ -14,7 +14,7 @@ from trinch.answers.verify.reading import Text, Word
 
 SYNONYM = 0.8
 COGNATE = 0.8
-NEAR = 0.6
+NEAR = 0.55
 """Least cosine of the vectors of two words that may mean the same."""
 ALIKE_SOUND = 0.85
 """Least likeness of two names of which only the sounds that languages agree on are compared."""

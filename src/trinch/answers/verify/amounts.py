@@ -58,8 +58,22 @@ def numbers(text: Text) -> list[Number]:
             value *= meanings.MULTIPLIERS[following]
         if at and found and found[-1].at == at - 1 and word.folded in meanings.MULTIPLIERS:
             continue
+        if found and _continues(text, found[-1], at, value):
+            found[-1] = Number(found[-1].value + value, found[-1].at)
+            continue
         found.append(Number(value, at))
     return found
+
+
+def _continues(text: Text, before: Number, at: int, value: float) -> bool:
+    """Whether a number word goes on with the one before it ("forty-two", "treinta y dos")."""
+    between = [word.folded for word in text.words[before.at + 1 : at]]
+    written = text.words[before.at].folded + text.words[at].folded
+    tens = before.value % 10 == 0 and 20 <= before.value <= 90 and 1 <= value <= 9
+    return tens and written.isalpha() and between in ([], ["y"], ["e"], ["et"])
+
+
+_GERMAN = re.compile(r"(\w+?)und(\w+(?:zig|ssig))")
 
 
 @lru_cache(maxsize=50_000)
@@ -67,6 +81,9 @@ def value_of(word: str, lang: str) -> float | None:
     """The number that a folded word of a language is; None for none."""
     if value := meanings.NUMBERS.get(lang, {}).get(word):
         return float(value)
+    if lang == "de" and (joined := _GERMAN.fullmatch(word)):
+        ones, tens = (meanings.NUMBERS["de"].get(part, 1 if part == "ein" else 0) for part in joined.groups())
+        return float(ones + tens) if ones and tens else None
     match = _DIGITS.fullmatch(word)
     if not match:
         return None
@@ -100,6 +117,8 @@ def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
             continue
         if _is_span(said, number, posts) or (value <= 4 and value == len(posts)):
             continue
+        if _rounds(said, number, every):
+            continue
         if value >= LEAST_COMPUTED and value in computed(given) and not _adds_states(posts, value):
             continue
         return f"no cited post gives the number {value:g}"
@@ -119,7 +138,7 @@ def computed(given: Sequence[Sequence[float]]) -> set[float]:
     for each in given:
         found |= {abs(x - y) for x, y in combinations(each, 2)} | {x + y for x, y in combinations(each, 2)}
     if len(given) > 2 and all(given):
-        found.add(sum(each[0] for each in given))
+        found |= {sum(each) for each in product(*(values[:4] for values in given))}
     return found
 
 
@@ -159,11 +178,29 @@ def _other_unit(said: Text, posts: Sequence[Text]) -> str:
     return ""
 
 
+_ABOUT = re.compile(
+    r"\b(?:about|around|some|roughly|approximately|circa|unos|unas|cerca de|environ|ungefahr|rund|etwa|alrededor de)$"
+)
+
+
+def _rounds(said: Text, number: Number, given: Sequence[float]) -> bool:
+    """Whether a number is one of the posts, rounded as its sentence says: "about", "nearly" or "more than"."""
+    front = " ".join(word.folded for word in said.words[max(0, number.at - 3) : number.at])
+    value = number.value
+    if _ABOUT.search(front):
+        return any(abs(value - each) <= 0.05 * each for each in given)
+    if _OVER.search(front):
+        return any(value < each <= 1.25 * value for each in given)
+    if _ALMOST.search(front):
+        return any(0.9 * value <= each < value for each in given)
+    return False
+
+
 def _adds_states(posts: Sequence[Text], value: float) -> bool:
     """Whether a number is the sum of one count at two times: both posts count the same of the same event."""
     for a, b in combinations(posts, 2):
         for x, y in product(numbers(a), numbers(b)):
-            if x.value + y.value == value and _quantity(a, x) & _quantity(b, y):
+            if x.value + y.value == value and quantity(a, x) & quantity(b, y):
                 names = {w.folded for w in a.words if w.name} & {w.folded for w in b.words if w.name}
                 events = {c for w in a.words for c in w.concepts & meanings.EVENTS} & {
                     c for w in b.words for c in w.concepts & meanings.EVENTS
@@ -213,9 +250,9 @@ def _miscounted(said: Text, posts: Sequence[Text]) -> str:
     given: dict[float, set[str]] = {}
     for post in posts:
         for number in [*numbers(post), *_vague(post)]:
-            given.setdefault(number.value, set()).update(_quantity(post, number))
+            given.setdefault(number.value, set()).update(quantity(post, number))
     for number in [*numbers(said), *_vague(said)]:
-        mine, theirs = _quantity(said, number), given.get(number.value, set())
+        mine, theirs = quantity(said, number), given.get(number.value, set())
         if mine and theirs and not mine & theirs:
             amount = f"{number.value:g}" if number.value > 0 else said.words[number.at].folded
             return f"the posts count {amount} as {min(theirs)}, not as {min(mine)}"
@@ -230,7 +267,7 @@ def _vague(text: Text) -> list[Number]:
 VAGUE = {word: -(10.0**size) for size, found in enumerate(meanings.VAGUE, 1) for word in found}
 
 
-def _quantity(text: Text, number: Number) -> set[str]:
+def quantity(text: Text, number: Number) -> set[str]:
     """What a number counts people as: by the nearest such word behind it in its clause, else in front."""
     here = text.words[number.at].clause
     behind = [w for w in text.words[number.at + 1 :] if w.clause == here]
@@ -267,14 +304,14 @@ def _bound(said: Text, posts: Sequence[Text]) -> str:
 
 
 _MOST = re.compile(
-    r"\b(?:up to|as many as|at most|nearly|almost|hasta|jusqu\w*|fino a|bis zu|ate|casi|quase|quasi|presque|fast|max\w*)\b"
+    r"\b(?:up to|as many as|at most|nearly|almost|hasta|jusqu a|fino a|bis zu|ate|casi|quase|quasi|presque|fast)(?: (?:a|de|unos|an?))?$"
 )
 
 
 def _is_most(text: Text, number: Number) -> bool:
     """Whether a number is given as one that is not, or may not be, reached ("up to 20")."""
-    near = text.words[max(0, number.at - 4) : number.at + 3]
-    return bool(_MOST.search(" ".join(word.folded for word in near)))
+    front = text.words[max(0, number.at - 3) : number.at]
+    return bool(_MOST.search(" ".join(word.folded for word in front)))
 
 
 _ORDINAL_WORDS = {word: n for n, found in enumerate(meanings.ORDINALS, 1) for word in found}

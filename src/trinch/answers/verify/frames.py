@@ -4,6 +4,7 @@ A sentence may be weaker than its posts and never stronger: what bears a mark in
 bear it in the sentence, and a mark of strength in the sentence must come from a post.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -237,6 +238,8 @@ def governed(aligned: Alignment, clause: int, found: Evidence) -> str:
             turns = near.concepts & OPERATORS
             if near in behind:
                 turns &= _COMPOUND
+            elif post.lang != "en" and "alert" in turns and near is not post.words[at - 2]:
+                continue  # "alerta de tsunami"
             if "less" in turns and near.folded in ("menos", "meno", "moins"):
                 continue  # "al menos", "per lo meno", "au moins"
             if turns and near.clause == post.words[at].clause and not near.concepts & mine:
@@ -286,10 +289,16 @@ def caused(aligned: Alignment, clause: int, found: Evidence) -> str:
     return "no cited post states that cause"
 
 
+_NUMBERED = re.compile(
+    r"\bas many as\b|\b(?:in|at|after) all\b|\ball (?:told|two|three|four|\d+)\b|\bof all\b"
+)
+"""Where a word of extent only says what is counted."""
+
+
 def strengthened(aligned: Alignment, clause: int, found: Evidence) -> str:
     """A word of degree or extent that no post has: all, most, always, hundreds, worst."""
     said = aligned.said
-    mine = set(marks("strong", _whole(said).replace("as many as", "up to"), said.lang))
+    mine = set(marks("strong", _NUMBERED.sub(" ", _whole(said)), said.lang))
     if not mine:
         return ""
     given = {mark for post in aligned.posts for mark in marks("strong", _whole(post), post.lang)}

@@ -77,6 +77,8 @@ ORDINALS = [lexicon.words(row) for row in _TABLES["series"]["ordinals"]]
 """The ordinals from the first on, in all languages."""
 VAGUE = [lexicon.words(row) for row in _TABLES["series"]["vague"]]
 """Words for tens, hundreds, thousands of things."""
+ENDED: list[tuple[str, str]] = [(state, end) for state, end in _TABLES["states"]["ended"]]
+"""Concepts of a state, each with one that ends it."""
 MEASURES = {name: lexicon.words(row) for name, row in _TABLES["measures"].items()}
 """Words for what a number measures, by the kind of measure."""
 OPERATORS = lexicon.words(_TABLES["operators"]["concepts"])

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from trinch.answers.quantities import figures
 from trinch.answers.verify.alignment import Alignment
-from trinch.answers.verify.amounts import numbers
-from trinch.answers.verify.meanings import marks
+from trinch.answers.verify.amounts import numbers, quantity
+from trinch.answers.verify.meanings import ENDED, marks
 from trinch.answers.verify.reading import CitedText, Text, Word
 
 
@@ -26,6 +26,8 @@ def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
     newest = max(dated)[1]
     mine = {number.value for number in numbers(said)}
     moving = _moving(cited)
+    for counted, values in _counts(posts).items():
+        moving.setdefault(counted, values)
     for values in moving.values():
         latest = values.get(newest)
         given = mine & {value for each in values.values() for value in each}
@@ -43,6 +45,41 @@ def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
     return ""
 
 
+def _counts(posts: Sequence[Text]) -> dict[str, dict[int, set[float]]]:
+    """The counts of people of several posts that name one event or place, with each post's values."""
+    found: dict[str, dict[int, set[float]]] = {}
+    names = [{word.folded for word in post.words if word.name} for post in posts]
+    if not all(a & b for a, b in combinations(names, 2)):
+        return {}
+    for p, post in enumerate(posts):
+        for number in numbers(post):
+            for each in quantity(post, number):
+                found.setdefault(each, {}).setdefault(p, set()).add(number.value)
+    return {name: values for name, values in found.items() if len(values) > 1}
+
+
+def outlived(aligned: Alignment) -> str:
+    """A state that a later cited post says has ended."""
+    said, posts = aligned.said, aligned.posts
+    whole = " ".join(said.sentences)
+    if len(posts) < 2 or marks("then", whole, said.lang) or marks("past", whole, said.lang):
+        return ""
+    mine = {concept for word in said.words for concept in word.concepts}
+    have = [{concept for word in post.words for concept in word.concepts} for post in posts]
+    for state, end in ENDED:
+        if state not in mine or end in mine:
+            continue
+        begun = [
+            post.at
+            for post, held in zip(posts, have, strict=True)
+            if post.at and state in held and end not in held
+        ]
+        over = [post.at for post, held in zip(posts, have, strict=True) if post.at and end in held]
+        if begun and over and max(over) > max(begun):
+            return "a later cited post says that this has ended"
+    return ""
+
+
 ALIKE = 0.5
 """Share of a clause's words from which on a post speaks of the same thing."""
 
@@ -53,7 +90,7 @@ def _moving(cited: Sequence[CitedText]) -> dict[str, dict[int, set[float]]]:
     for p, post in enumerate(cited):
         for figure in figures(post.text):
             found.setdefault(figure.quantity, {}).setdefault(p, set()).add(figure.value)
-    return {quantity: values for quantity, values in found.items() if len(values) > 1}
+    return {name: values for name, values in found.items() if len(values) > 1}
 
 
 TREND = frozenset({"rise", "fall", "more", "less"})

@@ -14,13 +14,13 @@ from trinch.answers.verify.amounts import unsupported_number, wrong_time
 from trinch.answers.verify.copies import changed_copy, repeats, verbatim
 from trinch.answers.verify.frames import CHECKS, denied
 from trinch.answers.verify.meanings import marks
-from trinch.answers.verify.order import TREND, shows_trend, stale, wrong_order
+from trinch.answers.verify.order import TREND, outlived, shows_trend, stale, wrong_order
 from trinch.answers.verify.reading import CitedText, read, read_post
 from trinch.answers.verify.roles import is_somebody, swapped_roles
 
-WHOLE = 0.65
+WHOLE = 0.55
 """Least share of a sentence's words that its posts together must hold."""
-CLAUSE = 0.5
+CLAUSE = 0.45
 """Least share of each clause's words that a single post must hold."""
 LISTED = 2
 """Most words of a clause that is taken for a further member of a list."""
@@ -85,6 +85,7 @@ def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
         or _misput(aligned)
         or wrong_order(aligned)
         or stale(aligned, cited)
+        or outlived(aligned)
         or changed_copy(aligned, sentence, cited)
     )
     score = (whole + _least(aligned)) / 2
