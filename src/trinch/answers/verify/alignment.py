@@ -87,6 +87,7 @@ def _may_be_alike(said: Word, given: Word, post_lang: str) -> bool:
     """
     return not (
         (said.concepts and given.concepts)
+        or given.root in meanings.opposites(said.folded)
         or given.name
         or value_of(given.folded, post_lang) is not None
         or said.folded in meanings.SERIES

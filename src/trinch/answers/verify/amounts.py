@@ -253,10 +253,23 @@ def _miscounted(said: Text, posts: Sequence[Text]) -> str:
             given.setdefault(number.value, set()).update(quantity(post, number))
     for number in [*numbers(said), *_vague(said)]:
         mine, theirs = quantity(said, number), given.get(number.value, set())
+        rivals = {value for value, counts in given.items() if mine and mine & counts} - {number.value}
+        if mine and number.value in given and not theirs and rivals and _other_measure(posts, number.value):
+            return f"the posts give another number of {min(mine)}"
         if mine and theirs and not mine & theirs:
             amount = f"{number.value:g}" if number.value > 0 else said.words[number.at].folded
             return f"the posts count {amount} as {min(theirs)}, not as {min(mine)}"
     return ""
+
+
+def _other_measure(posts: Sequence[Text], value: float) -> bool:
+    """Whether a number has an adverb behind it in a post ("11 critically"): it counts a part of something."""
+    for post in posts:
+        for number in numbers(post):
+            behind = post.words[number.at + 1 : number.at + 2]
+            if number.value == value and any(word.folded.endswith("ly") for word in behind):
+                return True
+    return False
 
 
 def _vague(text: Text) -> list[Number]:

@@ -256,6 +256,8 @@ def planned(aligned: Alignment, clause: int, found: Evidence) -> str:
     said, post = aligned.said, aligned.posts[found.post]
     if marks("future", _whole(said), said.lang):
         return ""
+    if marks("future", post.clauses[found.clause], post.lang):
+        return "the post speaks of a plan, a wish or a demand, not of what has happened"
     pairs = aligned.pairs(clause, found.post)
     if _governs(post, "future", pairs):
         return "the post speaks of a plan, a wish or a demand, not of what has happened"
@@ -308,14 +310,27 @@ def strengthened(aligned: Alignment, clause: int, found: Evidence) -> str:
     return "" if given else f"no cited post says “{min(mine)}”"
 
 
+def limited(aligned: Alignment, clause: int, found: Evidence) -> str:
+    """A limit that the post sets to what it says, left out: to a part, a time, a condition."""
+    said, post = aligned.said, aligned.posts[found.post]
+    if marks("limit", _whole(said), said.lang) or marks("hedge", _whole(said), said.lang):
+        return ""
+    given = marks("limit", post.clauses[found.clause], post.lang)
+    return f"the post limits it: “{given[0]}”" if given else ""
+
+
 def turned(aligned: Alignment, clause: int, found: Evidence) -> str:
     """A word whose opposite the post has in its place."""
     said = aligned.said
     have = {concept for post in aligned.posts for word in post.words for concept in word.concepts}
-    for word in said.words:
-        for concept in word.concepts:
-            if not word.concepts & have and OPPOSITES.get(concept, frozenset()) & have:
-                return f"the posts say the opposite of “{word.folded}”"
+    roots = {word.root for post in aligned.posts if post.lang == "en" for word in post.words}
+    for n, word in enumerate(said.words):
+        known = word.concepts & have or word.root in roots
+        by_concept = any(OPPOSITES.get(concept, frozenset()) & have for concept in word.concepts)
+        if known or not (by_concept or (said.lang == "en" and meanings.opposites(word.folded) & roots)):
+            continue
+        if not any(aligned.matches(n, p) for p in range(len(aligned.posts)) if n in aligned.content):
+            return f"the posts say the opposite of “{word.folded}”"
     return ""
 
 
@@ -324,8 +339,23 @@ def denied(aligned: Alignment) -> str:
     said = aligned.said
     if marks("denial", _whole(said), said.lang) or marks("negation", _whole(said), said.lang):
         return ""
-    denying = [post for post in aligned.posts if marks("denial", _whole(post), post.lang)]
-    return "a cited post denies or corrects it" if denying else ""
+    for p, post in enumerate(aligned.posts):
+        if marks("denial", _whole(post), post.lang):
+            return "a cited post denies or corrects it"
+        pairs = [pair for clause in range(len(said.clauses)) for pair in aligned.pairs(clause, p)]
+        if len(aligned.posts) > 1 and _governs(post, "negation", pairs):
+            return "a cited post denies it"
+    return ""
 
 
-CHECKS: Sequence[Check] = (unsure, attributed, negated, governed, planned, caused, strengthened, turned)
+CHECKS: Sequence[Check] = (
+    unsure,
+    attributed,
+    negated,
+    governed,
+    planned,
+    caused,
+    strengthened,
+    limited,
+    turned,
+)

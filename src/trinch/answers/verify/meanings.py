@@ -1,6 +1,7 @@
 """What words mean, as far as the verifier knows: concepts, marks, synonyms and names, read from data files.
 
-`concepts.toml` and `markers.toml` are ours; `english_verbs.txt` and `english_synonyms.tsv.gz` are drawn from WordNet 3.1 (see NOTICE): for each
+`concepts.toml` and `markers.toml` are ours; `english_verbs.txt`, `english_antonyms.txt` and
+`english_synonyms.tsv.gz` are drawn from WordNet 3.1 (see NOTICE): for each
 English word the other words of its first three senses that occur in WordNet's tagged texts, then the words above its
 first noun sense. The word vectors are those of the reader.
 """
@@ -161,6 +162,22 @@ def _verbs() -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(line.rstrip("*") for line in lines), frozenset(
         line.rstrip("*") for line in lines if line.endswith("*")
     )
+
+
+@lru_cache(maxsize=1)
+def _antonyms() -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for a, b in (line.split() for line in _FOLDER.joinpath("english_antonyms.txt").read_text().splitlines()):
+        a, b = root(a, "en"), root(b, "en")
+        if a != b:
+            found[a] = found.get(a, frozenset()) | {b}
+            found[b] = found.get(b, frozenset()) | {a}
+    return found
+
+
+def opposites(word: str) -> frozenset[str]:
+    """The roots of the opposites of a folded English word, by WordNet."""
+    return _antonyms().get(root(word, "en"), frozenset())
 
 
 @lru_cache(maxsize=50_000)

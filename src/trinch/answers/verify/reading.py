@@ -93,7 +93,7 @@ def read_post(post: CitedText) -> Text:
     if repeated:
         raw = raw.rstrip().removesuffix("”").removesuffix('"')
     raw = _QUOTED.sub(r' "\1" ', raw)
-    raw = re.sub(r"([#$]\w+):", r"\1 …", raw)  # a topic, not a speaker
+    raw = re.sub(r"^(\W*[#$]\w+):", r"\1 …", raw)  # a topic, not a speaker
     raw = re.sub(r"[#@](\w+)", lambda tag: _HUMP.sub(" ", tag[1]), raw)
     return read(raw, _language(raw, post.lang))._replace(
         author=fold(post.author), at=post.at, repeats=fold(repeated[1] or repeated[2]) if repeated else ""

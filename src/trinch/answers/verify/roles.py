@@ -21,6 +21,7 @@ _APART = lexicon.words(
     "desde durante cerca dans apres pendant depuis pres nel nella dopo durante presso bei nach seit im am aus em na no apos"
 )
 """Prepositions behind which a word is neither who did it nor to whom."""
+_TOWARDS = lexicon.words("on at against of contra contre contro auf gegen")
 _ARTICLES = lexicon.words(
     "a an the his her their its this that el la los las un una le les der die das den dem ein eine il lo"
 )
@@ -54,6 +55,8 @@ def swapped_roles(aligned: Alignment, clause: int, found: Evidence) -> str:
         if not _is_verb(said, n):
             continue
         mine = _roles(said, n)
+        if mine.voice == ACTIVE and (target := _target(aligned, n, mine, found)):
+            return f"in the post {target} is not who did it, but to whom"
         for at in _verbs_of(aligned, n, found):
             given = _roles(post, at)
             if not mine.voice or not given.voice:
@@ -62,6 +65,24 @@ def swapped_roles(aligned: Alignment, clause: int, found: Evidence) -> str:
                 return "the post has these two the other way round"
             if doer := _other_doer(aligned, found.post, (n, mine), (at, given)):
                 return f"the post does not say that {doer} did it"
+    return ""
+
+
+def _target(aligned: Alignment, n: int, mine: Roles, found: Evidence) -> str:
+    """The doer of the sentence's verb that the post has behind a noun for it ("attack on the convoy"); empty for none."""
+    post = aligned.posts[found.post]
+    for at, _ in aligned.matches(n, found.post):
+        if (
+            at < 0
+            or _is_verb(post, at)
+            or at + 1 >= len(post.words)
+            or post.words[at + 1].folded not in _TOWARDS
+        ):
+            continue
+        behind = set(range(at + 2, at + 5))
+        for doer in mine.doers & set(aligned.content):
+            if behind & {place for place, _ in aligned.matches(doer, found.post)}:
+                return aligned.said.words[doer].folded
     return ""
 
 
