@@ -165,6 +165,8 @@ class Alignment:
             for at, given in enumerate(post.words)
             if (got := credit(word, given, self.said.lang, post.lang, cosines[at])) > 0
         ]
+        if word.name:
+            found = [pair for pair in found if post.words[pair[0]].folded == word.folded] or found
         if not found:
             found = self._joined(n, post)
         if "deny" in word.concepts and not found and _denies(post):

@@ -176,7 +176,7 @@ def _voices(post: Text) -> set[int]:
             continue
         front = range(place - 1, max(-1, place - 1 - BEFORE_SPEECH), -1)
         for n in front:
-            if clause - words[n].clause > 1 or words[n].folded in _RELATIVE:
+            if clause - words[n].clause > 1 or words[n].folded in _THAT:
                 break
             found.add(n)
         rest = [n for n in range(place + 1, len(words)) if words[n].clause == clause]
@@ -189,13 +189,13 @@ def _voices(post: Text) -> set[int]:
         lead = [n for n in range(max(0, last - BEFORE_SPEECH), last + 1) if words[n].clause == clause]
         if post.clauses[clause].endswith(":") and clause == words[0].clause and len(lead) <= BEFORE_SPEECH:
             found |= set(lead)
-    if words and found:
-        tail = [n for n, word in enumerate(words) if word.clause == words[-1].clause]
-        found |= set(tail) if len(tail) <= LONGEST_LEAD else set()
+    tail = [n for n, word in enumerate(words) if word.clause == words[-1].clause]
+    if found and len(tail) <= LONGEST_LEAD and any(words[n].concepts & SPEAKERS for n in tail):
+        found |= set(tail)
     return found
 
 
-_RELATIVE = lexicon.words("that who which when where whose que qui che dass die der das")
+_THAT = lexicon.words("that which when where que che dass")
 BEFORE_SPEECH = 6
 """Words between a speaker and the verb of speech."""
 

@@ -75,7 +75,8 @@ def outlived(aligned: Alignment) -> str:
             if post.at and state in held and end not in held
         ]
         over = [post.at for post, held in zip(posts, have, strict=True) if post.at and end in held]
-        if begun and over and max(over) > max(begun):
+        known = any(state in held for held in have)
+        if known and over and (not begun or max(over) > max(begun)):
             return "a later cited post says that this has ended"
     return ""
 

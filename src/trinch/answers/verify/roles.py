@@ -108,6 +108,10 @@ def _other_doer(aligned: Alignment, post: int, said: tuple[int, Roles], found: t
     """Somebody who does in the sentence what in the post somebody else does, nobody, or is done to them; empty for none."""
     (n, mine), (at, given) = said, found
     text = aligned.posts[post]
+    theirs = _places(aligned, mine.done_to, post) & given.doers - given.done_to
+    own = _places(aligned, mine.doers, post)
+    if text.lang == "en" and theirs and own and mine.doers and not own & given.doers:
+        return aligned.said.words[max(mine.doers)].folded
     doers = [m for m in mine.doers if is_somebody(aligned.said, m)]
     places = _places(aligned, frozenset(doers), post)
     if text.lang != "en" or not doers or places & given.doers or -1 in places:

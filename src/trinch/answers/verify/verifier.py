@@ -22,6 +22,8 @@ WHOLE = 0.55
 """Least share of a sentence's words that its posts together must hold."""
 CLAUSE = 0.45
 """Least share of each clause's words that a single post must hold."""
+ACROSS = 0.75
+"""Least share where all posts are in other languages: likeness of words says less there."""
 LISTED = 2
 """Most words of a clause that is taken for a further member of a list."""
 OFFICES = meanings.SPEAKERS - {
@@ -108,7 +110,8 @@ def _missing_name(aligned: Alignment) -> str:
 
 def _uncarried(aligned: Alignment, cited: Sequence[CitedText], whole: float) -> str:
     """A sentence, or a clause of it, of which the posts hold too little."""
-    if whole < WHOLE:
+    across = aligned.said.lang not in {post.lang for post in aligned.posts}
+    if whole < (ACROSS if across else WHOLE):
         missing = ", ".join(word.folded for word in aligned.unsupported()[:5])
         return f"no cited post says: {missing}"
     said = aligned.said
