@@ -308,10 +308,10 @@ def _bound(said: Text, posts: Sequence[Text]) -> str:
         )
         if counts and not any(word in time_words(unit) for word in behind for unit in _UNITS):
             return "no cited post gives that bound"
-    given = {number.value for text in posts for number in numbers(text) if not _is_most(text, number)}
+    reached = {number.value for text in posts for number in numbers(text) if not _is_most(text, number)}
     for number in numbers(said):
         at_most = any(_is_most(text, n) for text in posts for n in numbers(text) if n.value == number.value)
-        if at_most and number.value not in given and not _is_most(said, number):
+        if at_most and number.value not in reached and not _is_most(said, number):
             return f"the posts give {number.value:g} as the most there may be"
     return ""
 

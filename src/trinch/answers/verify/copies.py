@@ -109,6 +109,7 @@ def keeps_meaning(said: Text, post: Text) -> bool:
         or any("?" in post.sentences[n] for n in used)
         or any("?" in sentence for sentence in said.sentences)
     )
+    changed = changed or any(word.name and word.folded not in given for word in said.words)
     if changed or any(word not in given and word not in _FREE for word in mine):
         return False
     if not _omits_only_free(words, set(mine), post) or _joins_clauses(said, words):
@@ -151,11 +152,11 @@ def _in_order(said: Text, mine: Sequence[str], given: Sequence[str], parts: bool
 
 def _moved(places: Sequence[int]) -> list[int]:
     """The fewest places of a row that must be taken out for the rest to rise."""
-    best: list[list[int]] = []
+    best: list[list[int]] = [[]]
     for n, place in enumerate(places):
-        before = [row for row in best if places[row[-1]] < place]
-        best.append([*max(before, key=len, default=[]), n])
-    kept = set(max(best, key=len, default=[]))
+        before = [row for row in best if not row or places[row[-1]] < place]
+        best.append([*max(before, key=lambda row: len(row)), n])
+    kept = set(max(best, key=lambda row: len(row)))
     return [n for n in range(len(places)) if n not in kept]
 
 

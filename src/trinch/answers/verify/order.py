@@ -102,7 +102,7 @@ def shows_trend(aligned: Alignment, cited: Sequence[CitedText], word: Word) -> b
     up = bool(word.concepts & {"rise", "more"})
     mine = {number.value for number in numbers(aligned.said)}
     for values in _moving(cited).values():
-        dated = sorted((cited[p].at, max(found)) for p, found in values.items() if cited[p].at)
+        dated = sorted((at, max(found)) for p, found in values.items() if (at := cited[p].at))
         if len(dated) > 1 and dated[-1][1] in mine:
             return (dated[-1][1] > dated[0][1]) == up and dated[-1][1] != dated[0][1]
     return False
@@ -167,8 +167,8 @@ def _events_order(aligned: Alignment) -> str:
         if not a or not b:
             continue
         early, late = aligned.posts[a.post].at, aligned.posts[b.post].at
-        apart = a.post != b.post and early and late and early != late
-        if apart and (early > late) == forward:
+        apart = a.post != b.post and early != late
+        if apart and early and late and (early > late) == forward:
             return "the posts came in the other order"
         if a.post == b.post and _turned_round(aligned, a.post, left, right, forward):
             return "the post has these two in the other order"
