@@ -155,8 +155,10 @@ def _moved(places: Sequence[int]) -> list[int]:
     best: list[list[int]] = [[]]
     for n, place in enumerate(places):
         before = [row for row in best if not row or places[row[-1]] < place]
-        best.append([*max(before, key=lambda row: len(row)), n])
-    kept = set(max(best, key=lambda row: len(row)))
+        longest: list[int] = max(before, key=len)
+        best.append([*longest, n])
+    longest = max(best, key=len)
+    kept = set(longest)
     return [n for n in range(len(places)) if n not in kept]
 
 
