@@ -213,7 +213,7 @@ class Writing:
             {"sentence": each.text, "posts": list(each.posts), "reason": reason}
             for each, reason in self._refused
         ]
-        follow = f"{_AGAIN}\n{_escaped(msgspec.json.encode(wrong).decode())}"
+        follow = f"{_AGAIN}\n{escaped(msgspec.json.encode(wrong).decode())}"
         turns = [*messages, Message("assistant", said or "NOTHING"), Message("user", follow)]
         yield from self._verified(self._asked(model, turns, []), again=True)
 
@@ -321,7 +321,7 @@ def prompt(given: Answer, posts: Sequence[PostGroup], wishes: Wishes) -> list[Me
         data["style"] = wishes.style
     if wishes.earlier:
         data["earlier_requests"] = list(wishes.earlier)
-    return [Message("system", RULES), Message("user", _escaped(msgspec.json.encode(data).decode()))]
+    return [Message("system", RULES), Message("user", escaped(msgspec.json.encode(data).decode()))]
 
 
 def _shown(n: int, hit: Hit) -> dict[str, Any]:
@@ -336,7 +336,7 @@ def _shown(n: int, hit: Hit) -> dict[str, Any]:
     }
 
 
-def _escaped(data: str) -> str:
+def escaped(data: str) -> str:
     """JSON with the characters of markup inside its strings written as escapes; its own brackets stay."""
     return re.sub(r'"(?:[^"\\]|\\.)*"', lambda string: string[0].translate(_MARKUP), data)
 
