@@ -21,7 +21,7 @@ from trinch.answers.quote_check import checked
 from trinch.answers.render import clean, minute
 from trinch.answers.spans import MAX_QUOTE
 from trinch.answers.types import Answer, Citation, Claim, Hit, WriterSummary
-from trinch.answers.verify.claim import verify_claim
+from trinch.answers.verify.claim import speaks_of, verify_claim
 from trinch.answers.verify.verifier import Verdict
 from trinch.llm.interface import LanguageModel, LLMError, Message
 
@@ -140,6 +140,11 @@ class Writing:
         self._dropped += len(self._refused)
         yield from self._quoted_instead()
 
+    @property
+    def has_posts(self) -> bool:
+        """Whether there is anything to read: a model that has nothing to cite is not asked."""
+        return bool(self._posts)
+
     def _tokens_left(self) -> int:
         return self._max_tokens - self._tokens
 
@@ -199,7 +204,10 @@ class Writing:
         if not numbers or len(numbers) < min(len(each.posts), MAX_CITED):
             return Verdict(False, 0.0, "it cites a number that no post has"), []
         groups = [self._posts[n - 1] for n in numbers]
-        return verify_claim(each.text, [group.best for group in groups]), groups
+        hits = [group.best for group in groups]
+        if self._given.outcome == "not_enough_evidence" and not speaks_of(self._given.question, hits):
+            return Verdict(False, 0.0, "its posts do not speak of what is asked"), []
+        return verify_claim(each.text, hits), groups
 
     def _fits(self, claim: Claim) -> bool:
         """Whether there is room for a further sentence in the length asked for; the first always has."""
@@ -242,8 +250,11 @@ class Writing:
         if written:
             known = {(source.network, source.id): source for source in given.sources}
             needed = {(c.network, c.id) for claim in self._kept for c in claim.citations}
+            found_none = given.outcome == "not_enough_evidence"
             made = msgspec.structs.replace(
                 given,
+                outcome="answer" if found_none else given.outcome,
+                nearest=() if found_none else given.nearest,
                 claims=tuple(self._kept),
                 sources=tuple(
                     known.get(key) or cited(sources[key].best, len(sources[key].hits) - 1)
@@ -253,8 +264,6 @@ class Writing:
             )
         took = round(given.took_ms + seconds * 1000, 1)
         verified = checked(made, look_up(self._store, made), took)
-        if not verified.claims:
-            return verified
         kept = sum(claim.written for claim in verified.claims)
         summary = WriterSummary(
             model=self._name,

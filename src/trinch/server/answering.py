@@ -34,6 +34,13 @@ class ModelUse:
             self._by_key.clear()
         return not self._most or self._by_key[key] < self._most
 
+    def limited(self, model: Setting | None, key: str | None) -> Setting | None:
+        """A model, unless the key has used up its tokens of the day: then answers are quotes."""
+        if model is None or self.allows(key):
+            return model
+        self.totals["limited"] += 1
+        return None
+
     def count(self, key: str | None, writer: dict[str, Any] | None) -> None:
         """Add what `writer` of an answer says."""
         if not writer:
@@ -73,11 +80,8 @@ class ModelUse:
 
 
 def model_for(state: "AppState", key: str | None) -> Setting | None:
-    """The model, unless the key has used up its tokens of the day: then answers are quotes."""
-    if state.language_model is None or state.model_use.allows(key):
-        return state.language_model
-    state.model_use.totals["limited"] += 1
-    return None
+    """The server's model, unless the key has used up its tokens of the day."""
+    return state.model_use.limited(state.language_model, key)
 
 
 def count(state: "AppState", key: str | None, writer: dict[str, Any] | None, tokens: int) -> None:

@@ -99,7 +99,7 @@ def build(
         *openapi.routes,
         *page.routes(),
     ]
-    mcp = McpEndpoint(search_pool, answer_pool, language_model) if find_spec("mcp") else None
+    mcp = McpEndpoint(search_pool, answer_pool, language_model, state.model_use) if find_spec("mcp") else None
     routes.append(Route("/mcp", mcp or _no_mcp, methods=["GET", "POST", "DELETE"]))
 
     @contextlib.asynccontextmanager

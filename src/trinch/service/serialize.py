@@ -134,7 +134,8 @@ def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
         "claims": claims,
         "sources": [source for source in shown["sources"] if source["key"] in cited],
         "nearest": [post for post in shown["nearest"] if store.get(post["key"], as_of)],
-        "writer": shown["writer"] if claims else None,
+        # What was refused may repeat posts that are gone; what it cost counts all the same.
+        "writer": shown["writer"] if claims or not shown["writer"] else shown["writer"] | {"refused": []},
     }
 
 

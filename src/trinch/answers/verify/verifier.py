@@ -18,7 +18,7 @@ from trinch.answers.verify.order import TREND, outlived, shows_trend, stale, wro
 from trinch.answers.verify.reading import CitedText, read, read_post
 from trinch.answers.verify.roles import is_somebody, swapped_roles
 
-WHOLE = 0.55
+WHOLE = 0.65
 """Least share of a sentence's words that its posts together must hold."""
 CLAUSE = 0.45
 """Least share of each clause's words that a single post must hold."""

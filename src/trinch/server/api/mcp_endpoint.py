@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trinch.llm.interface import Setting
 from trinch.posts.wire import repair_surrogates
+from trinch.server.answering import ModelUse
 from trinch.server.http.codec import MAX_BODY
 from trinch.server.workers.worker_pool import WorkerPool
 
@@ -19,10 +20,14 @@ class McpEndpoint:
     """ASGI application whose tools run in these pools. `run` must be running while it answers requests."""
 
     def __init__(
-        self, search_pool: WorkerPool, answer_pool: WorkerPool, language_model: Setting | None
+        self,
+        search_pool: WorkerPool,
+        answer_pool: WorkerPool,
+        language_model: Setting | None,
+        model_use: ModelUse,
     ) -> None:
         self._pools = search_pool, answer_pool
-        self._language_model = language_model
+        self._language_model, self._model_use = language_model, model_use
         self._requested = asyncio.Event()
         self._started: asyncio.Future[ASGIApp] | None = None
 
@@ -49,7 +54,7 @@ class McpEndpoint:
     def _server(self) -> "MCPServer[Any]":
         from trinch.server import mcp
 
-        return mcp.server(*self._pools, self._language_model)
+        return mcp.server(*self._pools, self._language_model, self._model_use)
 
 
 def _with_accept(scope: Scope) -> Scope:
