@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from cluster_plans import grok
 
 from trinch.cli.plan import plan as verbs
-from trinch.cli.plan_options import options_of, run_options, summary
+from trinch.cli.plan_options import run_options
 from trinch.planner.launch import trainer_settings
 from trinch.planner.launch.saving import Saving
 from trinch.planner.ops.recovery import Options
@@ -21,7 +21,9 @@ from trinch.planner.perf.hardware import PlanError, machine
 from trinch.planner.perf.layout import Layout, Plan
 from trinch.planner.pipeline import Sections, complete, write_out
 from trinch.planner.report.html_report import render
+from trinch.planner.report.plan_text import summary
 from trinch.planner.report.report_text import duration, money, short
+from trinch.planner.training_plan import run_options as read_options
 
 pytest.importorskip("jinja2")
 pytest.importorskip("matplotlib")
@@ -257,7 +259,7 @@ def test_the_options_of_the_verb(sections: Sections) -> None:
     @click.command()
     @run_options
     def verb(out: Path | None, **given: object) -> None:
-        seen["options"] = options_of(given)
+        seen["options"] = read_options(given)
 
     args = [
         "--by",

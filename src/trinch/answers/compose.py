@@ -11,13 +11,13 @@ import numpy as np
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate, candidates, fitness, present_states, reports
 from trinch.answers.claims import Picked, agreeing, known
-from trinch.answers.contradictions import Denied, denied, denies, heard, paired, replaced
+from trinch.answers.contradictions import Denied, denied, denies, heard, negates, paired, replaced
 from trinch.answers.count_timeline import QUIET, CountState, Report, agrees
 from trinch.answers.counts import counted, course
 from trinch.answers.evidence import PostGroup
 from trinch.answers.question import Question
 from trinch.answers.ranking import DAY, Scored, full_names, pick, score
-from trinch.answers.reading import PostReader
+from trinch.answers.reading import PostReader, akin_to
 from trinch.answers.render import minute
 from trinch.answers.request import Request
 from trinch.answers.retrieval import Evidence
@@ -30,6 +30,10 @@ SIZES = {"summary": 6, "timeline": 8, "opinions": 6, "list": 5, "said_by": 5, "l
 SIZE = 4
 HOLDS = 0.7
 """Share of a claim's words that a span must hold to say the same."""
+PASSED_ON = 0.3
+"""Share of a post's own words that no earlier post holds, up to which it only passes on what they say."""
+NEARLY = 0.6
+"""Share of a claim's words that a span must hold to speak of it in other words."""
 OLD = 7 * DAY
 """Where the newest post is older than this, the answer says so."""
 COUNTING = 0.15
@@ -78,6 +82,9 @@ def material(
 ) -> Material:
     """Read the evidence into candidates, reports of counts and scores."""
     found = [c for c in candidates(request.question, evidence, reader) if not gives_orders(c)]
+    if request.members:
+        kindred = akin_to(request.members)
+        found = [c for c in found if c.share >= HOLDS and not kindred.isdisjoint(c.terms)]
     if not (request.question.period or request.task in ("said_by", "timeline")):
         found = newest_happening(found)
     reported = reports(request.question, evidence, found)
@@ -123,9 +130,12 @@ def compose(m: Material) -> Draft:
         return Draft([], "", "not_enough_evidence")
     if m.request.question.kind == "count" and m.request.question.measure:
         draft = _toll_over_time(m) if m.request.task in ("timeline", "changes") else _count(m)
-        if draft.picked or m.request.task in ("question", "timeline", "changes"):
-            return draft
+        if draft.picked or (m.request.question.measure != "unit" and m.request.task in _COUNTING):
+            return draft  # of a thing that no list knows ("how much did it cost") any sentence may give the number
     return _BY_TASK.get(m.request.task, _question)(m)
+
+
+_COUNTING = ("question", "timeline", "changes")
 
 
 def _count(m: Material) -> Draft:
@@ -253,7 +263,7 @@ def _states(candidate: QuoteCandidate, state: CountState) -> bool:
 def _list(m: Material) -> Draft:
     summary = _summary(m)
     picked = summary.picked[: m.size()]
-    if len(picked) < m.size():
+    if len(picked) < m.size() and not m.request.members:
         places = [m.found.index(p.candidate) for p in picked]
         more = pick(m.scored, m.size() - len(picked), chosen=places, worth=0.0)
         picked = [*picked, *(Picked(m.found[i], agreeing(m.found[i], m.found)) for i in more)]
@@ -357,41 +367,76 @@ def _explain(m: Material) -> Draft:
 
 def _verify(m: Material) -> Draft:
     """The verdict with the number of posts on each side; denials first."""
+    names = [term for term in m.request.question.terms if term.role == "name"]
     needed = [term for term in m.request.question.terms if term.needed]
-    names = full_names(m.request.topic)
+    whole = full_names(m.request.topic)
     about = [
         i
         for i, c in enumerate(m.found)
-        if all(not t.forms.isdisjoint(c.source.best.terms) for t in needed)
-        and (not names or any(name in fold(c.source.best.post.text) for name in names))
+        if all(not t.forms.isdisjoint(c.source.best.terms) for t in names)
+        and (not whole or any(name in fold(c.source.best.post.text) for name in whole))
         and _predicate(m.request.question, frozenset(c.source.best.terms)) >= HOLDS / 2
     ]
-    against = [i for i in about if denies(m.found[i].text)]
+
+    def says_it(candidate: QuoteCandidate) -> bool:
+        """Whether the sentence itself holds the claim: two sentences of one post, one with the name and one with the
+        word, do not."""
+        return _predicate(m.request.question, candidate.terms) >= HOLDS and all(
+            not term.forms.isdisjoint(candidate.terms) for term in needed
+        )
+
+    claimed = _claimed(m.request.question)
+    against = [
+        i
+        for i in about
+        if denies(m.found[i].text) or (says_it(m.found[i]) and negates(m.found[i].text, claimed))
+    ]
     said = [
         i
         for i in about
         if m.found[i].share >= HOLDS
-        # The sentence itself says it: two sentences of one post, one with the name and one with the word, do not.
-        and all(not term.forms.isdisjoint(m.found[i].terms) for term in needed)
-        and _predicate(m.request.question, m.found[i].terms) >= HOLDS
+        and says_it(m.found[i])
         and i not in against
         and lexicon.CONDITIONAL.isdisjoint(tokens(m.found[i].text))
         and not m.found[i].text.rstrip("\"”'").endswith("?")
     ]
-    supporting, denying = _voices(m, said), _voices(m, against)
+    against = _standing(m, against, said)
+    supporting, denying = _voices(m, _unrepeated(m, said)), _voices(m, against)
     if not supporting and not denying:
-        return Draft([], "", "not_enough_evidence")
+        return _nearly(m)
     verdict, outcome = _verdict(m, supporting, denying, said)
-    denials = pick(m.scored, 2, among=against, worth=0.0)
-    claims = pick(m.scored, m.size() - len(denials), among=said, chosen=denials)
+    first = pick(m.scored, 2, among=against, worth=0.0)
+    if not against:
+        first = pick(m.scored, 1, among=[i for i in about if _is_hedged(m.found[i].text)], worth=0.0)
+    claims = pick(m.scored, m.size() - len(first), among=said, chosen=first)
     headline = m.frame(verdict, supporting=supporting, denying=denying)
-    return _draft(m, [m.found[i] for i in [*denials, *claims]], headline, outcome)
+    return _draft(m, [m.found[i] for i in [*first, *claims]], headline, outcome)
 
 
 def _voices(m: Material, places: Sequence[int]) -> int:
     """Posts by authors that are not known to be one and the same."""
     groups = [m.found[i].source for i in places]
     return len({group.voice or group.best.post.id for group in groups})
+
+
+def _unrepeated(m: Material, places: Sequence[int]) -> list[int]:
+    """The places of those posts that say something in words of their own, earliest first: one that holds hardly any
+    word, those of the request aside, that no earlier one holds only passes it on."""
+    aside = frozenset().union(*(term.forms for term in m.request.question.terms)) | lexicon.REPORTING
+    said: set[str] = set()
+    kept = []
+    for i in sorted(places, key=lambda i: (m.found[i].source.first, m.found[i].source.best.post.id)):
+        own = m.found[i].terms - aside - lexicon.ANY_STOPWORD
+        if not kept or len(own - said) > PASSED_ON * len(own):
+            kept.append(i)
+        said |= own
+    return kept
+
+
+def _claimed(question: Question) -> frozenset[str]:
+    """The index terms of what is claimed: of the words that are no names, or of the names where that is all."""
+    said = [term for term in question.terms if term.role in ("word", "event")]
+    return frozenset().union(*(term.forms for term in said or question.terms))
 
 
 def _predicate(question: Question, held: frozenset[str]) -> float:
@@ -401,11 +446,45 @@ def _predicate(question: Question, held: frozenset[str]) -> float:
     return sum(term.weight for term in said if not term.forms.isdisjoint(held)) / total if total else 1.0
 
 
+def _standing(m: Material, against: Sequence[int], said: Sequence[int]) -> list[int]:
+    """The denials that hold: not those since which `FEW` posts, and more than deny it since, say that it is so now."""
+
+    def later(places: Sequence[int], at: int) -> int:
+        return _voices(m, [i for i in places if m.found[i].source.first > at])
+
+    return [
+        i
+        for i in against
+        if (since := later(said, m.found[i].source.first)) < FEW
+        or since <= later(against, m.found[i].source.first)
+    ]
+
+
+def _nearly(m: Material) -> Draft:
+    """What is said in other words than the claim's, where that holds most of them."""
+    places = [
+        i
+        for i, c in enumerate(m.found)
+        if c.share >= NEARLY
+        and _predicate(m.request.question, c.terms) >= NEARLY
+        and lexicon.CONDITIONAL.isdisjoint(tokens(c.text))
+        and not c.text.rstrip("\"”'").endswith("?")
+    ]
+    chosen = [m.found[i] for i in pick(m.scored, m.size(), among=places)]
+    if not chosen:
+        return Draft([], "", "not_enough_evidence")
+    against = _against(m, chosen)
+    ordered = paired(replaced(chosen, against, m.request.question), against, m.request.question)
+    return _draft(m, ordered[: m.size()], _attribution(m, ordered[0]), "answer")
+
+
+def _is_hedged(text: str) -> bool:
+    """Whether a text passes on hearsay, or asks."""
+    return not lexicon.HEARSAY.isdisjoint(tokens(text)) or text.rstrip().endswith("?")
+
+
 def _verdict(m: Material, supporting: int, denying: int, said: Sequence[int]) -> tuple[str, Outcome]:
-    hedged = sum(
-        not lexicon.HEARSAY.isdisjoint(tokens(m.found[i].text)) or m.found[i].text.rstrip().endswith("?")
-        for i in said
-    )
+    hedged = sum(_is_hedged(m.found[i].text) for i in said)
     if denying and 2 * denying >= supporting:
         return "denied", "conflicting"
     if denying:

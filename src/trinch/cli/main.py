@@ -12,7 +12,10 @@ import click
 
 import trinch
 from trinch.cli import console
+from trinch.cli.alerts import alerts
 from trinch.cli.ask import ask
+from trinch.cli.brief import brief
+from trinch.cli.config import apply, config
 from trinch.cli.counts import counts
 from trinch.cli.demo import demo
 from trinch.cli.export import export
@@ -39,6 +42,7 @@ class Main(CommandGroup):
     """The outermost group; reports an error of the disk, the database or Trinch in one line, with exit status 1."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        apply(ctx)
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -73,6 +77,8 @@ for command in (
     stories,
     story,
     trends,
+    brief,
+    alerts,
     verify,
     counts,
     export,
@@ -80,6 +86,7 @@ for command in (
     demo,
     serve,
     keys,
+    config,
     mcp,
     plan,
     model,

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any, get_args, get_type_hints
@@ -14,7 +14,8 @@ from trinch.errors import TrinchError
 from trinch.posts.jsonl import dump_post
 from trinch.posts.schema import UNDATED, Post
 from trinch.posts.times import iso
-from trinch.store.store import Hit
+from trinch.service.search import matches
+from trinch.store.store import Hit, Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -41,11 +42,12 @@ def write_jsonl(hits: Iterable[Hit], file: IO[bytes]) -> int:
     return written
 
 
-def write_csv(hits: Iterable[Hit], file: IO[bytes]) -> int:
+def write_csv(hits: Iterable[Hit], file: IO[bytes], *, header: bool = True) -> int:
     """Write a header and a row for each post; lists are JSON, times RFC 3339. Returns how many posts."""
     text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="", write_through=True)
     rows, written = csv.writer(text), 0
-    rows.writerow(COLUMNS)
+    if header:
+        rows.writerow(COLUMNS)
     for hit in hits:
         rows.writerow([_cell(name, value) for name, value in _values(hit).items()])
         written += 1
@@ -73,6 +75,40 @@ WRITERS: dict[str, Callable[[Iterable[Hit], IO[bytes]], int]] = {
     "csv": write_csv,
     "parquet": write_parquet,
 }
+
+
+MEDIA_TYPES = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+CHUNK = 500
+"""Posts written between two chunks of a file."""
+
+
+def export_chunks(
+    store: Store, query: str, format: str, *, where: str = "", as_of: int | None = None, limit: int
+) -> Iterator[bytes]:
+    """A file of the first `limit` posts that match, in the order of ingestion, chunk by chunk; at least one chunk.
+
+    A post that is hidden or deleted meanwhile is left out of the chunks to come; a Parquet file is made whole first.
+    Raises QueryError, and ExportError for Parquet without pyarrow."""
+    hits = islice(matches(store, query, where=where, as_of=as_of), limit)
+    if format == "parquet":
+        whole = io.BytesIO()
+        write_parquet(hits, whole)
+        yield whole.getvalue()
+        return
+    some, first = list(islice(hits, CHUNK)), True
+    while some or first:
+        part = io.BytesIO()
+        if format == "csv":
+            write_csv(some, part, header=first)
+        else:
+            write_jsonl(some, part)
+        yield part.getvalue()
+        some, first = list(islice(hits, CHUNK)), False
 
 
 def table(hits: Iterable[Hit]) -> "pa.Table":

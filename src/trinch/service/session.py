@@ -10,8 +10,10 @@ from trinch.answers.types import Answer
 from trinch.llm.interface import Setting
 from trinch.posts.schema import Event, Post
 from trinch.service import ask, export, ingest, search, volume
+from trinch.service.alert_session import Alerts
+from trinch.service.briefs import LIMIT, SINCE, Format, brief_json
 from trinch.service.search import SearchResult
-from trinch.service.stories import WINDOW, stories_json, story_json, trends_json
+from trinch.service.stories import WINDOW, catch_up, stories_json, story_json, trends_json
 from trinch.store.query import parse_time
 from trinch.store.stats import Stats, stats
 from trinch.store.store import Hit, Hits, Store
@@ -132,20 +134,55 @@ class Session:
         return {datetime.fromisoformat(one["start"]): one["posts"] for one in found["counts"]}
 
     def stories(
-        self, *, window: str = WINDOW, about: str = "", limit: int = 10, as_of: Time = None
+        self,
+        *,
+        window: str = WINDOW,
+        about: str = "",
+        lang: str = "",
+        network: str = "",
+        limit: int = 10,
+        as_of: Time = None,
     ) -> dict[str, Any]:
         """What is posted about more than before, in the shape of /v1/stories. Raises WindowError, QueryError."""
-        return stories_json(self._store, micros(as_of), window, limit, about)
+        catch_up(self._store)
+        return stories_json(self._store, micros(as_of), window, limit, about, lang, network)
 
     def story(self, id: str, *, as_of: Time = None) -> dict[str, Any] | None:
         """One story with its timeline, in the shape of /v1/stories/{id}; None where there is none."""
+        catch_up(self._store)
         return story_json(self._store, id, micros(as_of))
 
     def trends(
-        self, *, window: str = WINDOW, kind: Kind | None = None, limit: int = 20, as_of: Time = None
+        self,
+        *,
+        window: str = WINDOW,
+        kind: Kind | None = None,
+        lang: str = "",
+        network: str = "",
+        limit: int = 20,
+        as_of: Time = None,
     ) -> dict[str, Any]:
         """What is used more than on ordinary days, in the shape of /v1/trends. Raises WindowError."""
-        return trends_json(self._store, micros(as_of), window, limit, kind)
+        catch_up(self._store)
+        return trends_json(self._store, micros(as_of), window, limit, kind, lang, network)
+
+    def brief(
+        self,
+        topics: Sequence[str] = (),
+        *,
+        since: str = SINCE,
+        limit: int = LIMIT,
+        format: Format | None = None,
+        as_of: Time = None,
+    ) -> dict[str, Any]:
+        """What happened since a time, by topic, in the shape of /v1/briefs. Raises BriefError, QueryError."""
+        catch_up(self._store)
+        return brief_json(self._store, topics, since, micros(as_of), limit, format)
+
+    @property
+    def alerts(self) -> Alerts:
+        """Saved searches that say when something matches: `add`, `list`, `show`, `test`, `remove`, `run`."""
+        return Alerts(self._store)
 
     def get(self, key: str, *, as_of: Time = None) -> Hit | None:
         """The post with an id (bare, or `network:id`), if it is visible."""

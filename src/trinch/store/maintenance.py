@@ -13,6 +13,7 @@ import msgspec
 
 from trinch.posts.schema import Created, Deleted, Edited, Event
 from trinch.posts.times import now
+from trinch.posts.wire import UNREADABLE
 from trinch.store import indexer
 from trinch.store.database import DATABASE, SCHEMA_VERSION, StoreError
 from trinch.store.log import Log
@@ -97,7 +98,7 @@ def _check_log(db: sqlite3.Connection, report: Report, version: int) -> str:
             continue
         try:
             event = _decode(body)
-        except (msgspec.DecodeError, TypeError, UnicodeDecodeError):
+        except (*UNREADABLE, TypeError):
             event = None
         if event is None or (crc is not None and crc != zlib.crc32(body)):
             report.problems.append(Problem(DATABASE, f"event {seq} is damaged", _REPAIR))
@@ -129,7 +130,7 @@ def _check_index(folder: Path, identity: str, last: int, report: Report) -> None
         segments = [
             (str(s["segment_id"]).replace("-", ""), s["max_doc"], s["deletes"]) for s in meta["segments"]
         ]
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+    except (*UNREADABLE, KeyError, TypeError, ValueError):
         problem("meta.json", "damaged")
         return
     report.indexed = sum(docs - (deletes or {}).get("num_deleted_docs", 0) for _, docs, deletes in segments)
@@ -169,7 +170,7 @@ def _has_valid_footer(file: Path) -> bool:
     try:
         footer = msgspec.json.decode(content[-8 - length : -8])
         return bool(footer["crc"] == zlib.crc32(content[: -8 - length]))
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (*UNREADABLE, KeyError, TypeError):
         return False
 
 
@@ -227,7 +228,7 @@ def _recover_log(path: Path) -> tuple[Path, int]:
         for body in _readable_bodies(db, kept.stat().st_size):
             try:
                 batch.append(_decode(body))
-            except (msgspec.DecodeError, TypeError):
+            except (*UNREADABLE, TypeError):
                 continue
             recovered += 1
             if len(batch) >= 1000:

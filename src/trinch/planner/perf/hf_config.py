@@ -272,7 +272,14 @@ def _expert_fields(config: Config, rules: Config, name: str, kind: str, layers: 
         "shared_ffn": shared,
         "moe_layers": moe_layers,
         "dense_residual": beside,
+        **_groups(config, name),
     }
+
+
+def _groups(config: Config, name: str) -> dict[str, int]:
+    """Groups of experts that limit routing, where there are several and not all may be used."""
+    groups, used = (_number(config, key, name, 0) for key in ("n_group", "topk_group"))
+    return {"expert_groups": groups, "routed_groups": used} if 0 < used < groups else {}
 
 
 def _moe_layers(config: Config, name: str, layers: int) -> int:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trinch.llm.interface import Setting
 from trinch.posts.wire import repair_surrogates
-from trinch.server.answering import ModelUse
+from trinch.server.app_state import AppState
+from trinch.server.http.access import ACCESS
 from trinch.server.http.codec import MAX_BODY
-from trinch.server.workers.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -19,15 +18,8 @@ if TYPE_CHECKING:
 class McpEndpoint:
     """ASGI application whose tools run in these pools. `run` must be running while it answers requests."""
 
-    def __init__(
-        self,
-        search_pool: WorkerPool,
-        answer_pool: WorkerPool,
-        language_model: Setting | None,
-        model_use: ModelUse,
-    ) -> None:
-        self._pools = search_pool, answer_pool
-        self._language_model, self._model_use = language_model, model_use
+    def __init__(self, state: AppState) -> None:
+        self._state = state
         self._requested = asyncio.Event()
         self._started: asyncio.Future[ASGIApp] | None = None
 
@@ -52,9 +44,12 @@ class McpEndpoint:
         await app(_with_accept(scope), _repaired(receive) if scope["method"] == "POST" else receive, send)
 
     def _server(self) -> "MCPServer[Any]":
-        from trinch.server import mcp
+        from trinch.server import mcp, mcp_alerts
 
-        return mcp.server(*self._pools, self._language_model, self._model_use)
+        state = self._state
+        made = mcp.server(state.search_pool, state.answer_pool, state.language_model, state.model_use)
+        mcp_alerts.add_tools(made, state, ACCESS.get)
+        return made
 
 
 def _with_accept(scope: Scope) -> Scope:
