@@ -219,7 +219,7 @@ def test_a_model_that_cannot_be_is_wrong_usage(sample_data: Path, options: list[
     assert SECRET not in done.stderr
 
 
-def test_callers_of_mcp_share_an_allowance_of_the_day() -> None:
+def test_the_limit_of_the_day_holds_for_mcp_too() -> None:
     from trinch.llm.interface import Setting
     from trinch.server import mcp
 
