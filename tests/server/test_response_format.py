@@ -46,6 +46,7 @@ def http(sample_data: Path) -> Iterator[httpx.Client]:
         Running(sample_data, "--model", model.url("good"), "--model-name", "wordsmith") as running,
         running.client() as client,
     ):
+        client.timeout = httpx.Timeout(120)  # a busy machine
         yield client
 
 
