@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from trinch.service.briefs import BriefError
     from trinch.service.export import ExportError
     from trinch.service.ingest import Stopped
+    from trinch.service.results import Counts, Posts
     from trinch.service.search import SearchResult
     from trinch.service.session import Session, open
     from trinch.service.stories import WindowError
@@ -75,6 +76,7 @@ _MODULES = {
     "trinch.service.session": ("Session", "open"),
     "trinch.service.stories": ("WindowError",),
     "trinch.service.verify": ("verify",),
+    "trinch.service.results": ("Counts", "Posts"),
     "trinch.service.search": ("SearchResult",),
     "trinch.store.pages": ("CursorError",),
     "trinch.store.query": ("QueryError",),
@@ -93,6 +95,7 @@ __all__ = [
     "Citation",
     "CitedPost",
     "Claim",
+    "Counts",
     "CountsChanged",
     "Created",
     "CursorError",
@@ -105,6 +108,7 @@ __all__ = [
     "Malformed",
     "PlanError",
     "Post",
+    "Posts",
     "QueryError",
     "QuestionError",
     "SearchResult",

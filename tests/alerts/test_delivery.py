@@ -111,6 +111,7 @@ def test_a_post_that_was_deleted_while_its_delivery_waited_is_not_delivered(tmp_
     assert b"flood one" not in str(shown).encode()
 
 
+@pytest.mark.long
 def test_a_slow_receiver_and_one_that_is_down_hold_up_nobody(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
 
@@ -133,6 +134,7 @@ def test_a_slow_receiver_and_one_that_is_down_hold_up_nobody(tmp_path: Path) -> 
             assert time.monotonic() - began < 30
 
 
+@pytest.mark.long
 def test_a_receiver_that_wants_no_more_gets_no_more(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
     with Receiver(lambda _: (410, {})) as receiver, Receiver() as other:
@@ -146,6 +148,7 @@ def test_a_receiver_that_wants_no_more_gets_no_more(tmp_path: Path) -> None:
     assert receiver.keys == ["test:1"]
 
 
+@pytest.mark.long
 def test_private_addresses_are_refused_without_the_setting_and_removed_alerts_are_silent(
     tmp_path: Path,
 ) -> None:

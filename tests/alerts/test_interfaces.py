@@ -101,6 +101,7 @@ def test_what_cannot_be_saved_is_refused_by_every_interface(
         t.alerts.add(**settings)
 
 
+@pytest.mark.long
 def test_mcp(running: Running) -> None:
     pytest.importorskip("mcp")
     from mcp import StdioServerParameters, stdio_client

@@ -1,5 +1,7 @@
 """The index of queries returns exactly the queries that the evaluator of searches matches."""
 
+import os
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -8,6 +10,7 @@ from trinch.posts.schema import Attached, Post
 from trinch.store.query import QueryError, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 
+EXAMPLES = int(os.environ.get("TRINCH_CASES", "120"))
 NOW = 1_800_000_000_000_000
 WORDS = ["storm", "storms", "harbour", "Hafen", "l'eau", "news", "don't", "well-known", "U.S.", "F-16", "café", "東京", "1,021",
          "#Flood", "#BostonMarathon", "$TSLA", "@ann", "ann.example", "буря", "🔥", "!!", "the"]  # fmt: skip
@@ -55,7 +58,7 @@ posts = st.builds(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.lists(queries, min_size=1, max_size=12), st.lists(posts, min_size=1, max_size=6))
 def test_it_returns_exactly_what_the_evaluator_matches(written: list[str], given_posts: list[Post]) -> None:
     percolator = Percolator(lambda term: len(term) % 5)
@@ -72,7 +75,7 @@ def test_it_returns_exactly_what_the_evaluator_matches(written: list[str], given
         assert set(percolator.matches(candidate, NOW)) == expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=EXAMPLES // 5, deadline=None)
 @given(st.lists(queries, min_size=1, max_size=6), posts, st.data())
 def test_queries_that_are_removed_or_replaced_no_longer_match(
     written: list[str], post: Post, data: st.DataObject

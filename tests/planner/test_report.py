@@ -235,7 +235,6 @@ def test_options_change_what_they_name() -> None:
         (Options(fleet="llama"), "did you mean"),
         (Options(grid="mars"), "no carbon figure"),
         (Options(provider="azure"), "no provider"),
-        (Options(trials=2), "too few"),
         (Options(ramp="8@now"), "hold no replica"),
         (Options(checkpoint="sync", hot=True), "no such way"),
         (Options(pue=0.5), "below 1"),
@@ -347,3 +346,19 @@ def test_without_the_extra_one_sentence_says_what_to_install(
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(PlanError, match=r"pip install 'trinch\[plan\]'"):
         write_out(grok(), sections, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"trials": 2},
+        {"seed": -1},
+        {"store_gbps": 0.0},
+        {"usd_per_kwh": float("inf")},
+        {"usd_per_gpu_hour": float("nan")},
+        {"pue": float("inf")},
+    ],
+)
+def test_options_that_cannot_be_are_refused_where_they_are_made(wrong: dict[str, float]) -> None:
+    with pytest.raises(PlanError, match="give"):
+        Options(**wrong)  # type: ignore[arg-type]

@@ -159,3 +159,10 @@ def test_the_command() -> None:
     wrong = CliRunner().invoke(plan_commands, [*asked, "--routing", "luck"])
     assert wrong.exit_code == 2
     assert "unknown routing" in wrong.stderr
+
+
+def test_more_stages_than_replicas_and_a_single_replica() -> None:
+    for layout in ("TP1 PP8 DP1", "TP2 PP8 DP2", "TP8 DP1"):
+        plan = search(workload("llama-3-8b"), machine("h100"), 64, 1e13, layout=parse_layout(layout)).chosen
+        if plan.n_gpus % 8 == 0:
+            assert simulate_step(plan).step_s == pytest.approx(closed_form_s(plan), rel=0.1)

@@ -110,7 +110,7 @@ def test_any_minute_can_be_asked_about_without_a_script(http: httpx.Client, as_o
     assert "as of 17 March 2026, 17:00 UTC" in page
     assert re.search(r'type="datetime-local" step="60" value="2026-03-17T17:00"', page)
     now = http.get("/", params={"q": ASKED["q"], "as_of": ""}).text
-    assert '<output id="asof-text">now</output>' in now
+    assert '<b id="asof-text">now</b>' in now
 
 
 def test_a_follow_up_without_a_script(http: httpx.Client) -> None:

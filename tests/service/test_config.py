@@ -38,6 +38,8 @@ tokens_per_day = 100000
 [alerts]
 smtp = "smtp://mail.example:587"
 mail_from = "trinch@example.org"
+private_webhooks = true
+per_key = 7
 
 [[sources]]
 source = "jetstream"

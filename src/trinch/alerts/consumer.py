@@ -30,8 +30,8 @@ BATCH = 1000
 """Log entries that are matched together at most."""
 
 PRUNE_EVERY = 60_000_000
-SEEN_FOR = DAY
-"""How long it is remembered that an alert fired for a post."""
+SENT_FOR = DAY
+"""How long the times of deliveries are kept."""
 
 LOOK_EVERY = defaultdict(int, story=60_000_000, number=5_000_000)
 """Microseconds between two looks at one alert, by trigger."""
@@ -64,6 +64,8 @@ class Consumer:
         self._pruned = 0
         self.is_level = False
         """Whether the last step found nothing new."""
+        self._fired_for: dict[str, set[str]] = {}
+        """Alert -> posts of its last firings, read when first needed."""
         self._looked: dict[str, int] = {}
         """Alert -> when its trigger was looked at by the clock."""
         self._position = self._start()
@@ -97,6 +99,7 @@ class Consumer:
             self.alerts.pop(id, None)
             self._states.pop(id, None)
             self._looked.pop(id, None)
+            self._fired_for.pop(id, None)
         for id, number in current.items():
             if self._revisions.get(id) != number and (alert := database.alert(self._db, id)):
                 self._add(alert)
@@ -150,24 +153,25 @@ class Consumer:
         return batch
 
     def _has_seen(self, id: str, keys: Sequence[str]) -> bool:
-        """Whether an alert has met one of these versions of a post."""
-        marks = ", ".join("?" * len(keys))
-        sql = f"SELECT 1 FROM seen WHERE alert = ? AND post IN ({marks})"
-        return self._db.execute(sql, (id, *keys)).fetchone() is not None
+        """Whether an alert has met one of these versions of a post: it is among its last firings, or its last matches."""
+        if self.alerts[id].trigger not in _STATELESS:
+            return not set(keys).isdisjoint(self._states[id].recent)
+        if id not in self._fired_for:
+            kept = database.newest_firings(self._db, id, database.KEPT_FIRINGS)
+            self._fired_for[id] = {key for _, firing in kept for key in firing.posts}
+        return not self._fired_for[id].isdisjoint(keys)
 
     def _commit(self, batch: _Batch, position: int) -> None:
         """Store what fired, what is remembered and the position, all or none."""
-        clock_now = now()
         with database.transaction(self._db):
             database.add_firings(self._db, batch.fired)
-            self._db.executemany(
-                "INSERT OR REPLACE INTO seen VALUES (?, ?, ?)",
-                [(id, one.key, clock_now) for id, found in batch.found.items() for one in found],
-            )
             self._store_states(batch.found)
             database.set_meta(self._db, "position", position)
             database.count(self._db, {"matched": sum(map(len, batch.found.values()))})
         self._position = position
+        for firing in batch.fired:
+            if firing.alert in self._fired_for:
+                self._fired_for[firing.alert].update(firing.posts)
 
     def _store_states(self, ids: Iterable[str]) -> None:
         self._db.executemany(
@@ -182,7 +186,8 @@ class Consumer:
     def _prune(self) -> None:
         if now() - self._pruned > PRUNE_EVERY:
             self._pruned = now()
-            database.prune(self._db, self._pruned - SEEN_FOR)
+            self._fired_for.clear()
+            database.prune(self._db, self._pruned - SENT_FOR)
 
     # ------------------------------------------------------------------ the clock
 

@@ -89,7 +89,7 @@ def remove(db: sqlite3.Connection, ids: Iterable[str]) -> int:
     with transaction(db):
         for id in ids:
             removed += db.execute("DELETE FROM alerts WHERE id = ?", (id,)).rowcount
-            for table in ("firings", "state", "seen", "progress", "sent"):
+            for table in ("firings", "state", "progress", "sent"):
                 db.execute(f"DELETE FROM {table} WHERE alert = ?", (id,))
         _next_revision(db)
     return removed
@@ -194,10 +194,9 @@ def last_firing(db: sqlite3.Connection) -> int:
 
 
 def prune(db: sqlite3.Connection, before: int) -> None:
-    """Remove the posts seen and the times sent before a time, and of each alert the firings that are delivered, but for
+    """Remove the times sent before a time, and of each alert the firings that are delivered, but for
     the last KEPT_FIRINGS, and those of a crowd that waits."""
     with transaction(db):
-        db.execute("DELETE FROM seen WHERE at < ?", (before,))
         db.execute("DELETE FROM sent WHERE at < ?", (before,))
         crowded = db.execute(
             "SELECT alert, count(*) FROM firings GROUP BY alert HAVING count(*) > ?", (KEPT_FIRINGS,)

@@ -10,7 +10,7 @@ evaluated for every post.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from trinch.posts.text import STEMMED, phrase_terms, stem, terms, tokens
+from trinch.posts.text import FUNCTION_WORDS, STEMMED, phrase_terms, stem, terms, tokens
 from trinch.store.facets import level_terms, url_terms, wanted_url_terms
 from trinch.store.query import And, AtLeast, Has, Node, Not, Or, Phrase, Words, normalized, parse
 from trinch.store.query_eval import Candidate, matches
@@ -26,6 +26,9 @@ _RARE = ("from", "to", "mention", "conversation", "quoted", "url")
 
 FREQUENT = 10**12
 """Taken for the number of posts with any other facet (`lang:en`)."""
+
+COMMON = 10**6
+"""Taken for the number of posts with a function word."""
 
 MOST_CLAUSES = 8
 """Clauses of a query that are checked before the evaluator."""
@@ -100,7 +103,9 @@ class Percolator:
     def _weight_of(self, key: str) -> int:
         if key.startswith(FACET):
             return 1 if key[1:].split(":", 1)[0] in _RARE else FREQUENT
-        return 1 + self._frequency(key.removeprefix(EXACT))
+        term = key.removeprefix(EXACT)
+        # A store that is still empty knows no frequencies.
+        return 1 + self._frequency(term) + (COMMON if term in FUNCTION_WORDS else max(0, 20 - len(term)))
 
 
 def keys_of(candidate: Candidate) -> set[str]:

@@ -12,9 +12,6 @@ CREATE TABLE IF NOT EXISTS firings (
 CREATE INDEX IF NOT EXISTS firings_of ON firings (alert, n);
 -- What a trigger remembers of an alert: the last match, counts by time, believed numbers, announced stories.
 CREATE TABLE IF NOT EXISTS state (alert TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
--- Posts that an alert has fired for, so that an edit or a new count does not fire again.
-CREATE TABLE IF NOT EXISTS seen (alert TEXT, post TEXT, at INTEGER NOT NULL, PRIMARY KEY (alert, post)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS seen_at ON seen (at);
 -- Firings up to `through` of an alert are in a delivery of this channel. One that is open has first..last.
 CREATE TABLE IF NOT EXISTS progress (
     alert TEXT, channel TEXT, through INTEGER NOT NULL,

@@ -45,9 +45,8 @@ def _split(topic: str) -> tuple[list[str], list[str]]:
             word[0] in "#@$" or word[0].isdigit() or (place > 0 and word[0].isupper()) or word[1:2].isupper()
         )
         kept = names if is_name else words
-        plain = word.lower() if word in ("OR", "AND") else word
-        if plain not in kept:
-            kept.append(plain)
+        if word not in kept:
+            kept.append(word)
     return names, words
 
 

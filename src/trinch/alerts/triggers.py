@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,6 +22,8 @@ FEWEST_WINDOWS = 2
 """Windows that must be known before a burst can be seen."""
 USUAL = 0.5
 """Least number of posts that counts as usual."""
+MOST_RECENT = 200
+"""Matches that are remembered of an alert."""
 MOST_REPORTS = 100
 """Posts with numbers that are remembered of an alert."""
 
@@ -47,6 +49,8 @@ class State(msgspec.Struct, omit_defaults=True):
     """When a match was acknowledged last."""
     newest: int = 0
     """Time of the newest match."""
+    recent: list[str] = []
+    """Keys of the last matches, so that an edit or a new count of a post is no other match."""
     due: bool = False
     """Whether `clock.py` has something to look at: what matched, or for `burst` the posts before the alert."""
     buckets: dict[int, int] = {}
@@ -67,13 +71,14 @@ class State(msgspec.Struct, omit_defaults=True):
 
 def fire(alert: Alert, state: State, found: Sequence[Match], clock: int) -> list[Firing]:
     """What fires for new matches; `state` takes note of them. `clock` is the time of their acknowledgement."""
+    if alert.trigger == "match":
+        return _named(alert, found, clock)
+    if alert.trigger == "denial":
+        return _denials(alert, found, clock)
     state.last_match, state.silent = clock, False
+    state.recent = [*state.recent, *(one.key for one in found)][-MOST_RECENT:]
     state.newest = max(state.newest, *(one.at for one in found))
     match alert.trigger:
-        case "match":
-            return _named(alert, found, clock)
-        case "denial":
-            return _denials(alert, found, clock)
         case "burst":
             return _bursts(alert, state, found, clock)
         case "number":
@@ -88,8 +93,8 @@ def fire(alert: Alert, state: State, found: Sequence[Match], clock: int) -> list
 def _firing(alert: Alert, found: Sequence[Match], clock: int, **more: object) -> Firing:
     """A firing about matches, of which the first are named."""
     posts = tuple(one.key for one in found[:MOST_POSTS])
-    values = {"posts": posts, "count": len(found)} | more
-    return msgspec.convert({"alert": alert.id, "at": clock, "kind": alert.trigger} | values, Firing)
+    values: dict[str, Any] = {"posts": posts, "count": len(found)} | more
+    return Firing(alert=alert.id, at=clock, kind=alert.trigger, **values)
 
 
 def _named(

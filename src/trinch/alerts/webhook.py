@@ -126,12 +126,13 @@ async def _head(reader: asyncio.StreamReader, connection: h11.Connection) -> _An
     while True:
         event = connection.next_event()
         if event is h11.NEED_DATA:
-            connection.receive_data(await reader.read(4096))
+            received = await reader.read(4096)
+            if not received:
+                raise ConnectionError("the receiver closed the connection without an answer")
+            connection.receive_data(received)
         elif isinstance(event, h11.Response):
             headers = {name.decode().lower(): value.decode("latin-1") for name, value in event.headers}
             return _Answer(event.status_code, headers)
-        elif not isinstance(event, h11.InformationalResponse):
-            raise ConnectionError("the receiver closed the connection without an answer")
 
 
 async def _drop_body(reader: asyncio.StreamReader, connection: h11.Connection) -> None:

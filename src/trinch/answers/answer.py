@@ -20,7 +20,7 @@ from trinch.answers.quote_check import checked
 from trinch.answers.reading import PostReader, kindred
 from trinch.answers.render import minute
 from trinch.answers.request import Request, Task, interpret
-from trinch.answers.retrieval import gather
+from trinch.answers.retrieval import LIMIT, gather
 from trinch.answers.story_requests import StoryFilter
 from trinch.answers.types import Answer, CitedPost, Claim, Corpus, Hit
 from trinch.posts.text import fold, tokens
@@ -32,6 +32,8 @@ LOOKED_AT = 200
 """Posts looked at to find the handle of a named author."""
 SIDE = 2
 """Claims on each side of a comparison."""
+PER_SIDE = 120
+"""Posts that a search returns for one side of it."""
 
 
 DAY = 86_400_000_000
@@ -165,7 +167,7 @@ def _empty(request: Request, moment: int, outcome: str, headline: str, answer: s
     )
 
 
-def _drafted(request: Request, store: Corpus, moment: int) -> Draft:
+def _drafted(request: Request, store: Corpus, moment: int, limit: int = LIMIT) -> Draft:
     """Retrieve, read and compose for one topic."""
     where = ""
     if request.task == "said_by" and request.author:
@@ -176,7 +178,7 @@ def _drafted(request: Request, store: Corpus, moment: int) -> Draft:
             request = request._replace(task="question", author="", question=understand(named, moment, store))
     reader = PostReader(request)
     beside = " ".join(kindred(request.members)) if request.members else _BESIDE.get(request.task, "")
-    evidence = gather(request.question, store, moment, where, beside, reader)
+    evidence = gather(request.question, store, moment, where, beside, reader, limit)
     if not evidence.enough:
         return Draft([], "", "not_enough_evidence")
     read = material(request, evidence, store, moment, reader)
@@ -246,7 +248,7 @@ def _compared(request: Request, store: Corpus, moment: int) -> Draft:
         if measure:
             asked = asked._replace(kind="count", measure=measure)
         wanted = request._replace(task=task, question=asked, topic=side, limit=SIDE, yes_no=False)
-        part = _drafted(wanted, store, moment)
+        part = _drafted(wanted, store, moment, PER_SIDE)
         picked += [p._replace(label=side) for p in part.picked[:SIDE]]
         numbers.append(part.headline)
     a, b = request.sides
@@ -277,7 +279,7 @@ def _refused(request: Request, store: Corpus, moment: int) -> Answer:
         headline = lexicon.frame(
             lang, "missing_together", topic=" + ".join(t.text for t in terms if t.needed) or request.topic
         )
-    known = [term for term in terms if term.needed and _known(term, store)]
+    known = [term for term in terms if term.role == "name" and _known(term, store)]
     hits = store.retrieve(" ".join(term.text for term in terms), limit=NEAREST * 5, as_of=moment)
     near = [group for group in collapse(hits) if group.first <= moment][:NEAREST]
     if near and known:

@@ -24,6 +24,7 @@ from trinch.answers.retrieval import Evidence
 from trinch.answers.types import Corpus, Outcome
 from trinch.posts.schema import UNDATED
 from trinch.posts.text import fold, tokens
+from trinch.reader import Passage
 
 SIZES = {"summary": 6, "timeline": 8, "opinions": 6, "list": 5, "said_by": 5, "latest": 5, "changes": 5}
 """Claims by task; `SIZE` for the others."""
@@ -32,6 +33,12 @@ HOLDS = 0.7
 """Share of a claim's words that a span must hold to say the same."""
 PASSED_ON = 0.3
 """Share of a post's own words that no earlier post holds, up to which it only passes on what they say."""
+NEGATED = 0.8
+"""Share of a claim's words that a sentence must hold for a negation in it to deny the claim."""
+READ = 100
+"""Sentences read where no rule of a task finds an answer."""
+SURE = 0.5
+"""Least probability that such a sentence answers."""
 NEARLY = 0.6
 """Share of a claim's words that a span must hold to speak of it in other words."""
 OLD = 7 * DAY
@@ -65,6 +72,7 @@ class Material(NamedTuple):
     curves: dict[str, list[CountState]]
     weight_of: Callable[[str], float]
     scored: Scored
+    reader: PostReader | None = None
 
     @property
     def topic(self) -> str:
@@ -91,7 +99,15 @@ def material(
     curves = present_states(reported)
     weight_of = _idf(corpus)
     return Material(
-        request, corpus, as_of, found, reported, curves, weight_of, score(request, found, curves, weight_of)
+        request,
+        corpus,
+        as_of,
+        found,
+        reported,
+        curves,
+        weight_of,
+        score(request, found, curves, weight_of),
+        reader,
     )
 
 
@@ -128,14 +144,40 @@ def compose(m: Material) -> Draft:
     """The draft of an answer; without claims where nothing fits."""
     if not m.found:
         return Draft([], "", "not_enough_evidence")
+    task = m.request.task
     if m.request.question.kind == "count" and m.request.question.measure:
-        draft = _toll_over_time(m) if m.request.task in ("timeline", "changes") else _count(m)
-        if draft.picked or (m.request.question.measure != "unit" and m.request.task in _COUNTING):
-            return draft  # of a thing that no list knows ("how much did it cost") any sentence may give the number
-    return _BY_TASK.get(m.request.task, _question)(m)
+        draft = _toll_over_time(m) if task in ("timeline", "changes") else _count(m)
+        if draft.picked or task in ("timeline", "changes"):
+            return draft
+        if task == "question" and m.request.question.measure != "unit":
+            return _in_other_words(m)
+    draft = _BY_TASK.get(task, _question)(m)
+    return draft if draft.picked or task not in ("question", "verify", "explain") else _in_other_words(m)
 
 
-_COUNTING = ("question", "timeline", "changes")
+def _in_other_words(m: Material) -> Draft:
+    """The sentences of which the reader is sure that they say what is asked, in whatever words and whatever language."""
+    if m.reader is None:
+        return Draft([], "", "not_enough_evidence")
+    likely = sorted(range(len(m.found)), key=lambda i: (-m.scored.scores[i], i))[:READ]
+    passages = [Passage(m.found[i].text, m.found[i].terms, m.found[i].source.best.post.lang) for i in likely]
+    chances = m.reader.answers(passages)
+    sure = [
+        i
+        for i, chance in zip(likely, chances, strict=True)
+        if chance >= SURE and _states_something(m.found[i].text)
+    ]
+    chosen = [m.found[i] for i in pick(m.scored, m.size(), among=sure)]
+    if not chosen:
+        return Draft([], "", "not_enough_evidence")
+    against = _against(m, chosen)
+    ordered = paired(replaced(chosen, against, m.request.question), against, m.request.question)
+    return _draft(m, ordered[: m.size()], _attribution(m, ordered[0]), "answer")
+
+
+def _states_something(text: str) -> bool:
+    """Whether a sentence neither asks nor supposes."""
+    return lexicon.CONDITIONAL.isdisjoint(tokens(text)) and not text.rstrip("\"”'").endswith("?")
 
 
 def _count(m: Material) -> Draft:
@@ -389,7 +431,12 @@ def _verify(m: Material) -> Draft:
     against = [
         i
         for i in about
-        if denies(m.found[i].text) or (says_it(m.found[i]) and negates(m.found[i].text, claimed))
+        if denies(m.found[i].text)
+        or (
+            _predicate(m.request.question, m.found[i].terms) >= NEGATED
+            and says_it(m.found[i])
+            and negates(m.found[i].text, claimed)
+        )
     ]
     said = [
         i
@@ -424,7 +471,7 @@ def _unrepeated(m: Material, places: Sequence[int]) -> list[int]:
     word, those of the request aside, that no earlier one holds only passes it on."""
     aside = frozenset().union(*(term.forms for term in m.request.question.terms)) | lexicon.REPORTING
     said: set[str] = set()
-    kept = []
+    kept: list[int] = []
     for i in sorted(places, key=lambda i: (m.found[i].source.first, m.found[i].source.best.post.id)):
         own = m.found[i].terms - aside - lexicon.ANY_STOPWORD
         if not kept or len(own - said) > PASSED_ON * len(own):
@@ -467,8 +514,7 @@ def _nearly(m: Material) -> Draft:
         for i, c in enumerate(m.found)
         if c.share >= NEARLY
         and _predicate(m.request.question, c.terms) >= NEARLY
-        and lexicon.CONDITIONAL.isdisjoint(tokens(c.text))
-        and not c.text.rstrip("\"”'").endswith("?")
+        and _states_something(c.text)
     ]
     chosen = [m.found[i] for i in pick(m.scored, m.size(), among=places)]
     if not chosen:

@@ -102,8 +102,8 @@ def language(words: list[str]) -> str:
     most = max(counts.values())
     best = [lang for lang, count in counts.items() if count == most > 0]
     if len(best) > 1:
-        told = {lang: sum(word in lexicon.CUE_WORDS[lang] for word in words) for lang in best}
-        best = [lang for lang in best if told[lang] == max(told.values())]
+        cues = {lang: sum(word in lexicon.CUE_WORDS[lang] for word in words) for lang in best}
+        best = [lang for lang in best if cues[lang] == max(cues.values())]
     if len(best) == 1:
         return best[0]
     said = identify(" ".join(words))

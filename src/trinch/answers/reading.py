@@ -60,6 +60,7 @@ class PostReader:
 
     def __init__(self, request: Request) -> None:
         self._query = query_of(request.task, request.question)
+        self._topics: dict[tuple[str, str], float] = {}
         self.judges_answers = (
             request.task in ("question", "explain")
             and request.question.kind not in ("count", "who", "where", "when")
@@ -73,11 +74,20 @@ class PostReader:
 
     def topics(self, hits: Sequence[Hit]) -> list[float]:
         """How likely each post is to be on the topic."""
-        return [reading.topic for reading in load().read(self._query, [_passage(hit) for hit in hits])]
+        keys = [(hit.post.network, hit.post.id) for hit in hits]
+        unread = [hit for key, hit in zip(keys, hits, strict=True) if key not in self._topics]
+        self._keep(unread, load().read(self._query, [_passage(hit) for hit in unread]))
+        return [self._topics[key] for key in keys]
 
     def judge(self, hits: Sequence[Hit]) -> tuple[list[Reading], float]:
         """The reading of each post, and how likely all of them together answer the request."""
-        return load().judge(self._query, [_passage(hit) for hit in hits])
+        readings, chance = load().judge(self._query, [_passage(hit) for hit in hits])
+        self._keep(hits, readings)
+        return readings, chance
+
+    def _keep(self, hits: Sequence[Hit], readings: Sequence[Reading]) -> None:
+        for hit, reading in zip(hits, readings, strict=True):
+            self._topics[hit.post.network, hit.post.id] = reading.topic
 
     def answers(self, sentences: Sequence[Passage]) -> list[float]:
         """How likely each sentence is to say what is asked."""

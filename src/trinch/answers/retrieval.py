@@ -41,8 +41,8 @@ TIED = 0.08
 
 READ = 100
 """Posts read to decide whether there is an answer, best match first."""
-ENOUGH = 0.6
-"""Least probability that they answer."""
+ENOUGH, ALONE = 0.4, 0.7
+"""Least probability that they answer, where the words of the question are met too, and where they are not."""
 LIKELY = 0.7
 """A post that holds the names is on the topic from this probability on, whatever other words it holds."""
 UNLIKELY = 0.1
@@ -235,23 +235,24 @@ def gather(
     only: str = "",
     beside: str = "",
     reader: PostReader | None = None,
+    limit: int = LIMIT,
 ) -> Evidence:
     """Retrieve and weigh the evidence for a question, in one to six searches.
 
     `only` holds search operators that every post must satisfy; `beside` are words looked for beside its names.
-    Without a `reader` words alone decide.
+    Without a `reader` words alone decide. `limit` is how many posts a search returns at most.
     """
     if not question.terms:
         return NOTHING
     search = Search(question, store, as_of, only)
-    hits = search(search.text, LIMIT, search.where)
+    hits = search(search.text, limit, search.where)
     if question.period and question.period.year:
-        hits += search(search.text, LIMIT // 2, only)
+        hits += search(search.text, limit // 2, only)
     anchors = collapse([hit for hit in hits if search.read(hit).whole])
     suffices, likely = _suffice(question, anchors, search.read), dict[tuple[str, str], float]()
     if reader and reader.judges_evidence and _asks(question):
         named, readings, chance = _judged(question, hits, search.read, reader)
-        if chance < ENOUGH:
+        if chance < (ENOUGH if suffices else ALONE):
             return NOTHING
         if not suffices:  # the reader finds an answer in other words than the question's
             likely = {
@@ -266,9 +267,9 @@ def gather(
     profile = _profile(question, anchors[:80], store) if len(anchors) >= FEWEST_ANCHORS else {}
     if beside:
         names = " ".join(term.text for term in question.terms if term.needed) or search.text
-        hits += search(f"{names} {beside}", LIMIT // 2, search.where)
+        hits += search(f"{names} {beside}", limit // 2, search.where)
     if profile or question.kind in ("count", "overview"):
-        hits += _widened(question, search, profile, anchors, hits)
+        hits += _widened(question, search, profile, anchors, hits, limit)
     return _weighed(question, search.read, profile, hits, reader, likely)
 
 
@@ -297,6 +298,7 @@ def _widened(
     profile: dict[str, float],
     anchors: Sequence[PostGroup],
     hits: Sequence[Hit],
+    limit: int,
 ) -> list[Hit]:
     """Posts that the anchors' words find, and the newest of them by themselves where the newest is wanted."""
     crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
@@ -306,7 +308,7 @@ def _widened(
     if question.kind == "overview" and _is_event(question, profile, anchors):
         words += _TOLL_WORDS.split()
     text = " ".join(dict.fromkeys(words))
-    found = search(text, LIMIT, f"{search.where} {kind}".strip())
+    found = search(text, limit, f"{search.where} {kind}".strip())
     if question.period or not (question.newest or question.kind in ("count", "overview")):
         return found
 
@@ -318,7 +320,7 @@ def _widened(
     )
     for days in RECENT:
         since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind} {search.only}"
-        recent = search(text, LIMIT // 2, since)
+        recent = search(text, limit // 2, since)
         found += recent
         if question.kind != "count" or sum(map(is_like, recent)) >= BUSY:
             break

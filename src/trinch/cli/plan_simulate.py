@@ -24,7 +24,13 @@ from trinch.cli.plan_options import usage
 @click.option("--lost-spines", default=0, show_default=True, help="Uplinks that every leaf has lost.")
 @click.option("--routing", default="adaptive", show_default=True, help="adaptive, or ecmp: flows are hashed.")
 @click.option("--oversubscription", type=float, help="Bandwidth below the leaves over that above.")
-@click.option("--seed", default=0, show_default=True, help="Of the hash and of which nodes are faulty.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the hash and of which nodes are faulty.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def simulate(
     model: str,

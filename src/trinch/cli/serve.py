@@ -65,7 +65,7 @@ from trinch.cli.options import (
 )
 @private_webhooks_option
 @click.option(
-    "--alerts-per-key", type=click.IntRange(min=0), default=100, show_default=True,
+    "--alerts-per-key", type=click.IntRange(min=0), default=100, show_default=True, envvar="TRINCH_ALERTS_PER_KEY",
     help="Most alerts of a key without the scope admin.",
 )  # fmt: skip
 @model_options

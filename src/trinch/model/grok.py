@@ -349,7 +349,7 @@ class Grok(nn.Module):
         return head.weight.to(self.dtype)
 
     def logits(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
-        """Logits [..., V] in `self.dtype` of normalised hidden states [..., D]; `weight` stands for `head_weight`."""
+        """Logits [..., V] in `self.dtype` of normalised hidden states [..., D]; `weight` is used in place of `head_weight`."""
         # The multiplier is cheaper on the hidden states than on the logits.
         scaled = (h * self.config.output_multiplier).to(self.dtype)
         return softcap(

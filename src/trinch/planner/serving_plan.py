@@ -28,7 +28,7 @@ def plan_serving(
     `band` holds 80 % of the errors against aiconfigurator on models and GPUs the constants never saw."""
     rents = [cost.price(p, chip.name).value for p in cost.providers(chip.name) if p != "own"]
     usd = price if price is not None else min(rents, default=None)
-    if usd is not None and usd <= 0:
+    if usd is not None and not 0 < usd < 1e6:
         raise PlanError(f"a price of {usd:g} USD per GPU-hour is not one: give, say, 2.40")
     kinds = [precision] if precision else ["bf16", *(["fp8"] if chip.fp8_tflops else [])]
     found: list[Served] = []

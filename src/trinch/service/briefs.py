@@ -39,21 +39,25 @@ def parse_since(text: str, as_of: int) -> int:
     """The beginning of a brief, in microseconds: `yesterday` (its midnight, UTC), `monday`, `24h`, a date or a time, the
     words for them in the languages of questions. Raises BriefError."""
     text = text.strip()
-    if re.fullmatch(r"\d+[mhdw]", text.lower()):
-        since = as_of - parse_window(text)
-    else:
-        try:
-            since = parse_time(text)
-        except ValueError:
-            named = period(f"since {text}", as_of) or period(text, as_of)
-            if named is None:
-                raise BriefError(
-                    f"cannot read the time {text!r}: write yesterday, monday, 24h, 2026-05-12 or 2026-05-12T18:00Z"
-                ) from None
-            since = named.since
+    if re.fullmatch(r"-?\d+[mhdw]", text.lower()):
+        since = as_of - parse_window(text.lstrip("-"))
+    elif re.match(r"\d{4}-\d\d-\d\d", text):
+        since = _moment(text)
+    else:  # words count from `as_of`, not from now
+        named = period(f"since {text}", as_of) or period(text, as_of)
+        since = named.since if named else _moment(text)
     if not SHORTEST <= as_of - since <= LONGEST:
         raise BriefError(f"a brief since {text!r} would not cover between 15 minutes and 31 days")
     return since
+
+
+def _moment(text: str) -> int:
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise BriefError(
+            f"cannot read the time {text!r}: write yesterday, monday, 24h, 2026-05-12 or 2026-05-12T18:00Z"
+        ) from None
 
 
 def brief_json(

@@ -71,6 +71,10 @@ class Model(_Section):
 class Alerts(_Section):
     smtp: Annotated[str | None, _key("TRINCH_SMTP", "Mail server, as smtp://host:587.")] = None
     mail_from: Annotated[str | None, _key("TRINCH_MAIL_FROM", "Sender of mail.")] = None
+    private_webhooks: Annotated[
+        bool | None, _key("TRINCH_PRIVATE_WEBHOOKS", "Let webhooks go to private addresses.")
+    ] = None
+    per_key: Annotated[int | None, _key("TRINCH_ALERTS_PER_KEY", "Most alerts of a key.")] = None
 
 
 class Source(_Section):

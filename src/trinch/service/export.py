@@ -3,10 +3,11 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
@@ -14,7 +15,8 @@ from trinch.errors import TrinchError
 from trinch.posts.jsonl import dump_post
 from trinch.posts.schema import UNDATED, Post
 from trinch.posts.times import iso
-from trinch.service.search import matches
+from trinch.service.search import combined
+from trinch.store.pages import scan, scan_parts
 from trinch.store.store import Hit, Store
 
 if TYPE_CHECKING:
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 ROWS = 10_000
 """Rows of one row group of a Parquet file, and of one record batch."""
+
+PART_ROWS, PART_SECONDS = 1000, 0.5
+"""Posts, and seconds of processor time, of one part of an export over HTTP."""
 
 COLUMNS = ("at", *Post.__struct_fields__)
 """Columns of a table: when a post was witnessed, then its fields."""
@@ -83,32 +88,42 @@ MEDIA_TYPES = {
     "parquet": "application/vnd.apache.parquet",
 }
 
-CHUNK = 500
-"""Posts written between two chunks of a file."""
+PARQUET_MOST = 50_000
+"""Posts of a Parquet file over HTTP, which is made whole in memory."""
 
 
-def export_chunks(
-    store: Store, query: str, format: str, *, where: str = "", as_of: int | None = None, limit: int
-) -> Iterator[bytes]:
-    """A file of the first `limit` posts that match, in the order of ingestion, chunk by chunk; at least one chunk.
+def export_parquet(store: Store, query: str, *, where: str = "", as_of: int | None = None) -> bytes:
+    """A Parquet file of the first PARQUET_MOST posts that match. Raises QueryError; ExportError without pyarrow."""
+    file = io.BytesIO()
+    write_parquet(islice(scan(store, combined(query, where=where), as_of), PARQUET_MOST), file)
+    return file.getvalue()
 
-    A post that is hidden or deleted meanwhile is left out of the chunks to come; a Parquet file is made whole first.
-    Raises QueryError, and ExportError for Parquet without pyarrow."""
-    hits = islice(matches(store, query, where=where, as_of=as_of), limit)
-    if format == "parquet":
-        whole = io.BytesIO()
-        write_parquet(hits, whole)
-        yield whole.getvalue()
-        return
-    some, first = list(islice(hits, CHUNK)), True
-    while some or first:
-        part = io.BytesIO()
-        if format == "csv":
-            write_csv(some, part, header=first)
-        else:
-            write_jsonl(some, part)
-        yield part.getvalue()
-        some, first = list(islice(hits, CHUNK)), False
+
+class Part(NamedTuple):
+    """A piece of an export, and the position in the log behind which the next one begins; None at the end."""
+
+    data: bytes
+    next: int | None
+
+
+def export_part(
+    store: Store, query: str, format: str, *, where: str = "", as_of: int | None = None, after: int = -1
+) -> Part:
+    """The posts that match behind a position of the log, as JSON lines or CSV: PART_ROWS of them, or what PART_SECONDS
+    find. Raises QueryError."""
+    until, hits = time.process_time() + PART_SECONDS, list[Hit]()
+    following: int | None = None
+    for position, found in scan_parts(store, combined(query, where=where), as_of, after):
+        hits += found
+        if len(hits) >= PART_ROWS or time.process_time() > until:
+            following = position
+            break
+    file = io.BytesIO()
+    if format == "csv":
+        write_csv(hits, file, header=after < 0)
+    else:
+        write_jsonl(hits, file)
+    return Part(file.getvalue(), following)
 
 
 def table(hits: Iterable[Hit]) -> "pa.Table":

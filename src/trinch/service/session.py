@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from trinch.answers.types import Answer
 from trinch.llm.interface import Setting
 from trinch.posts.schema import Event, Post
-from trinch.service import ask, export, ingest, search, volume
+from trinch.service import ask, export, ingest, results, search, volume
 from trinch.service.alert_session import Alerts
 from trinch.service.briefs import LIMIT, SINCE, Format, brief_json
+from trinch.service.config import data_folder
+from trinch.service.results import Counts, Posts
 from trinch.service.search import SearchResult
 from trinch.service.stories import WINDOW, catch_up, stories_json, story_json, trends_json
 from trinch.store.query import parse_time
 from trinch.store.stats import Stats, stats
-from trinch.store.store import Hit, Hits, Store
+from trinch.store.store import Hit, Store
 from trinch.store.writer import Totals
 from trinch.stories.types import Kind
 
@@ -24,14 +26,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Time: TypeAlias = str | int | datetime | None
-"""RFC 3339 or a date, microseconds since 1970, or a datetime (UTC where it has no zone); None is now."""
+"""A time as text (`2013-04-15T22:00Z`, `19 April 2013`, `yesterday`, `-2h`), microseconds since 1970, or a datetime (UTC where it has no zone); None is now."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def open(path: str | Path) -> "Session":
-    """Open the store in a folder; an empty one is created where there is none."""
-    return Session(path)
+def open(path: str | Path | None = None) -> "Session":
+    """Open the store in a folder; an empty one is created where there is none.
+
+    Without a path that of TRINCH_DATA, of trinch.toml, or the platform's folder for data."""
+    return Session(data_folder() if path is None else path)
 
 
 class Session:
@@ -86,10 +90,11 @@ class Session:
         limit: int = 10,
         sort: Literal["relevance", "latest"] = "relevance",
         as_of: Time = None,
-    ) -> Hits:
+    ) -> Posts:
         """The best or newest posts that match a query of X's operators; `partial` where the CPU budget ended the
         search. Raises QueryError."""
-        return self.page(query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=as_of).hits
+        found = self.page(query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=as_of).hits
+        return results.posts(found, found.partial)
 
     def page(
         self,
@@ -128,10 +133,10 @@ class Session:
         *,
         where: str = "",
         as_of: Time = None,
-    ) -> dict[datetime, int]:
+    ) -> Counts:
         """Posts that match by minute, hour or day (UTC), oldest first; empty ones and undated posts are left out."""
         found = volume.counts_json(self._store, query, by, where=where, as_of=micros(as_of))
-        return {datetime.fromisoformat(one["start"]): one["posts"] for one in found["counts"]}
+        return Counts.of(found["counts"])
 
     def stories(
         self,

@@ -90,6 +90,14 @@ def scan(
     Begins behind the position `after` and ends at `through`, by default the last.
 
     What is hidden or deleted meanwhile is left out from then on. Raises QueryError at the first match."""
+    for _, hits in scan_parts(store, query, as_of, after, through):
+        yield from hits
+
+
+def scan_parts(
+    store: Store, query: str, as_of: int | None = None, after: int = -1, through: int | None = None
+) -> Iterator[tuple[int, list[Hit]]]:
+    """`scan` in parts: (position in the log up to which it has looked, matches)."""
     node = normalized(parse(query))
     moment = now() if as_of is None else as_of
     queries = store.index.queries
@@ -102,9 +110,10 @@ def scan(
         for first in range(0, len(found), CHUNK):
             with store.budget.measured() as budget:
                 hits = store.matching(node, found[first : first + CHUNK], as_of, moment)
-            yield from hits
+            yield found[min(first + CHUNK, len(found)) - 1].seq, hits
             if budget.is_used_up:
                 return
+        yield start + SLICE - 1, []
 
 
 def _latest(store: Store, node: Node, limit: int, as_of: int | None, position: _Position) -> Page:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from trinch.notebook import Record
 from trinch.store.database import DATABASE
 from trinch.store.rejects import REJECTED
 from trinch.store.source_state import SourceState, read_states
@@ -15,7 +16,7 @@ from trinch.store.store import Store
 from trinch.store.text_index import INDEX
 
 
-class IndexState(msgspec.Struct, frozen=True):
+class IndexState(Record, msgspec.Struct, frozen=True):
     """The state of an index."""
 
     name: str
@@ -24,7 +25,7 @@ class IndexState(msgspec.Struct, frozen=True):
     """Acknowledged events that it has not applied yet."""
 
 
-class Stats(msgspec.Struct, frozen=True):
+class Stats(Record, msgspec.Struct, frozen=True):
     events: int
     posts: int
     networks: dict[str, int]

@@ -150,8 +150,11 @@ def headlines(
     return picked
 
 
-def describe(found: Found, ranked: Rank, cluster: Cluster, texts: Sequence[Text]) -> Story | None:
-    """A cluster as a story, of its visible texts; None where they hold no sentence fit to be quoted."""
+def describe(
+    found: Found, ranked: Rank, cluster: Cluster, texts: Sequence[Text], id: str = ""
+) -> Story | None:
+    """A cluster as a story, of its visible texts; None where they hold no sentence fit to be quoted. `id`: where it is
+    known from another window."""
     as_of = found.window.as_of
     candidates = quotes.candidates(texts, cluster.weights, as_of, others(found, cluster))
     chosen = quotes.key_points(candidates, quotes.POINTS)
@@ -163,7 +166,7 @@ def describe(found: Found, ranked: Rank, cluster: Cluster, texts: Sequence[Text]
     status, rate, acceleration = pace(times, found.window.since, as_of)
     counted = Counter(mark for text in texts for mark in text.marks)
     return Story(
-        id=story_id(name := name_of(found, cluster), onset(name, found)),
+        id=id or id_of(found, cluster),
         headline=headline,
         summary=tuple(points),
         status=status,
@@ -265,6 +268,12 @@ def is_burst(term: str, day: int, share: float, index: TermIndex) -> bool:
     counts = index.day(day)
     held = counts.held(term)
     return held >= FEWEST and held >= RATIO * share * counts.texts
+
+
+def id_of(found: Found, cluster: Cluster) -> str:
+    """The id of a cluster of a window."""
+    name = name_of(found, cluster)
+    return story_id(name, onset(name, found))
 
 
 def story_id(root: str, day: int) -> str:

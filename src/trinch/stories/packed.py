@@ -1,7 +1,7 @@
 """The topical terms of many posts as numbers: what the index of terms stores, and what windows and days are counted by.
 
 A word is stored as a 32-bit hash, in reading order. The lowest bit is set where it counts on its own, and not where it
-counts only as part of a pair. 0 stands for everything that no pair reaches over: stop words, numbers, users. Pairs of
+counts only as part of a pair. 0 means everything that no pair reaches over: stop words, numbers, users. Pairs of
 neighbours are not stored; their hashes are computed from those of their words.
 """
 

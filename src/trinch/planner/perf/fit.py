@@ -32,7 +32,7 @@ FOLDS = 5
 BAND_ROWS = 8
 """A group has a band of its own from this many rows."""
 BAND_FAMILIES = 3
-"""Families from which a group's band for unseen ones stands alone."""
+"""Families from which a group's band for unseen ones no longer has to be as wide as that around it."""
 SERIES_POWER = 0.4
 """A series of n alike rows (one family, source, GPU and precision) weighs n ** (1 - this), not n."""
 BLACKWELL_WEIGHT = 0.5

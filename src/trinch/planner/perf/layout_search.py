@@ -50,7 +50,7 @@ class Search:
     """What a search found: the plans, and how many layouts were priced in how long.
 
     `best` has the highest lower bound of speed, `fastest` the highest expected speed. `plateau` holds the
-    shapes that cannot be told from the fastest (`plateau_size` of them), those with published runs first.
+    shapes that cannot be distinguished from the fastest (`plateau_size` of them), those with published runs first.
     `asked` is the layout that was given, if one was.
     """
 

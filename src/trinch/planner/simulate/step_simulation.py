@@ -116,6 +116,8 @@ def _check(given: Faults, nodes: int, pods: int, pod: int, thin: float) -> None:
     """Raise PlanError for faults that this cluster cannot have."""
     if given.routing not in ROUTINGS:
         raise PlanError(f"unknown routing {given.routing!r}: use {' or '.join(ROUTINGS)}")
+    if given.seed < 0:
+        raise PlanError(f"a seed of {given.seed}: give 0 or more")
     limits = {
         "slow nodes": (given.slow_nodes, nodes),
         "nodes with flapping cards": (given.flaps, nodes),
@@ -301,7 +303,7 @@ def _gradients(ready: Floats, last: Floats, reduce_s: Floats) -> Floats:
         clock = 0.0
         for moment in np.sort(ready[:, stage].max(axis=1)):
             clock = max(clock, float(moment)) + float(reduce_s[stage, 0])
-        done[stage] = max(clock, float(last[:, stage].max()))
+        done[stage] = max(clock, float(last[stage].max()))
     return done
 
 

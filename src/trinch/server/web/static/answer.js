@@ -11,7 +11,8 @@ const TASKS_WITHOUT_NAME = ["question", "chat"];
 let made = 0;
 
 export class View {
-  constructor(question, earlier, asOf) {
+  /** The first answer of the page is its main heading; `follow` for those after it. */
+  constructor(question, earlier, asOf, { follow = false } = {}) {
     this.question = question;
     this.earlier = earlier;
     this.asOf = asOf;
@@ -30,9 +31,9 @@ export class View {
     this.numbers = h("section", { class: "evidence", "aria-label": t("evidence"), hidden: true });
     this.posts = h("ol", { class: "sources" });
     this.panel = h("aside", { class: "panel", "aria-label": t("evidence_of", { question }), hidden: true },
-      this.numbers, h("h3", {}, t("sources")), this.posts);
+      this.numbers, h("h2", {}, t("sources")), this.posts);
     this.element = h("article", { class: "answer busy", "aria-busy": "true" },
-      h("header", {}, h(this.id === 1 ? "h1" : "h2", { dir: "auto" }, question), this.asked, this.outcome),
+      h("header", {}, h(follow ? "h2" : "h1", { dir: "auto" }, question), this.asked, this.outcome),
       h("div", { class: "text" }, this.headline, this.body, this.notes, this.nearest, this.done, this.questions), this.panel);
     this.element.view = this;
   }
@@ -111,7 +112,7 @@ export class View {
   /** Posts beside a refusal: they are watched like sources, so a deleted one leaves the page. */
   showNearest(posts) {
     this.nearest.hidden = posts.length === 0;
-    this.nearest.replaceChildren(h("h3", {}, t("nearest")), h("ul", {}, ...posts.map((post) =>
+    this.nearest.replaceChildren(h("h2", {}, t("nearest")), h("ul", {}, ...posts.map((post) =>
       h("li", { "data-key": post.key, dir: "auto", lang: post.lang === "und" ? null : post.lang }, post.text))));
     for (const post of posts) this.sources.set(post.key, post);
   }
@@ -134,7 +135,7 @@ export class View {
     }
     const related = relatedQuestions(found.topic, this.answer.task, this.asOf);
     this.questions.hidden = related.length === 0;
-    this.questions.replaceChildren(h("h3", {}, t("related_questions")), h("ul", {}, ...related));
+    this.questions.replaceChildren(h("h2", {}, t("related_questions")), h("ul", {}, ...related));
   }
 
   fail(reason) {

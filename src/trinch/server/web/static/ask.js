@@ -35,7 +35,7 @@ const watchAll = () => watch(views.flatMap((view) => [...view.sources.keys()]), 
 async function ask(question, earlier, asOf, place = 0, push = true) {
   running.abort();
   const control = (running = new AbortController());
-  const view = new View(question, earlier, asOf);
+  const view = new View(question, earlier, asOf, { follow: place > 0 });
   close();
   views = [...views.slice(0, place), view].slice(-SHOWN);
   $("answers").replaceChildren(...views.map((one) => one.element));

@@ -49,6 +49,6 @@ function positions(labels, claims, sentence) {
       bar.style.width = `${(authors[i] / most) * 100}%`;
       return h("li", { class: STANCES.includes(label) ? label : null }, h("span", { dir: "auto" }, stance(label)), bar, h("b", {}, t("n_authors", { n: authors[i] })));
     })),
-    ...ordered.map((label) => h("section", { class: "side" }, h("h3", { dir: "auto" }, stance(label)),
+    ...ordered.map((label) => h("section", { class: "side" }, h("h2", { dir: "auto" }, stance(label)),
       ...of(label).map((claim) => sentence(claim, "div", false, { labelled: false })))));
 }
