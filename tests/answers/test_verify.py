@@ -2,10 +2,12 @@
 
 import io
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import zstandard
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,10 +20,9 @@ from trinch.cli.main import main
 PAIRS = [json.loads(line) for line in (Path(__file__).parent / "verify_pairs.jsonl").read_text().splitlines()]
 KNOWN = {
     "The success of the building in Malden is closed.",
-    "The gas leak caused the explosion in Malden.",
     "In Varn brannte ein Haus und in Malden eine Schule.",
 }
-"""False sentences that pass: a wrong translation of one word of four, a cause beside an unknown one, a list whose
+"""False sentences that pass: a wrong translation of one word of four, a list whose
 second part has no verb."""
 
 
@@ -65,7 +66,10 @@ def test_without_the_words_of_a_post_nothing_is_supported(pair: dict[str, str]) 
 
 
 def test_a_language_without_marks_is_refused() -> None:
-    verdict = verify("橋は閉鎖された", "ja", [CitedText("橋は閉鎖された")])
+    assert verify(
+        "橋は閉鎖された", "ja", [CitedText("橋は閉鎖された")]
+    ).supported  # word for word, as in any language
+    verdict = verify("橋は閉鎖された", "ja", [CitedText("昨日、橋は閉鎖された")])
     assert (verdict.supported, "ja" in verdict.reason) == (False, True)
 
 
@@ -102,3 +106,58 @@ def test_the_command_and_the_api() -> None:
     assert json.loads(done.stdout.splitlines()[0])["supported"] is False
     assert trinch.verify("The bridge at Malden is closed.", [post]).supported
     assert trinch.verify("The bridge at Malden is closed.", ["Malden bridge closed"], "en").supported
+
+
+TEXTS = [text for pair in PAIRS for text, *_ in pair["posts"]]
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.sampled_from(TEXTS), st.data())
+def test_a_whole_sentence_of_a_post_passes_whatever_its_case_and_marks(
+    text: str, data: st.DataObject
+) -> None:
+    pieces = [piece.strip() for piece in re.split(r"(?<=[.!?…])\s+", text) if re.search(r"\w", piece)]
+    sentence = data.draw(st.sampled_from(pieces))
+    change = data.draw(
+        st.sampled_from(
+            [str, str.lower, str.upper, lambda s: s.replace("#", "").replace("@", ""), _without_marks]
+        )
+    )
+    lang = data.draw(st.sampled_from(["en", "de", "ja"]))
+    assert verify(change(sentence), lang, [CitedText(text)]).supported
+
+
+def _without_marks(text: str) -> str:
+    return re.sub(r"[,;:.!\"“”]+(?=\s|$)", "", text)
+
+
+@pytest.mark.long
+def test_sentences_over_real_posts(shared: Path) -> None:
+    """Our own pairs, by ids: none of the posts of the set that the verifier is measured on, see docs/llm.md."""
+    pairs = [
+        json.loads(line)
+        for line in (Path(__file__).parent / "verify_real_pairs.jsonl").read_text().splitlines()
+    ]
+    posts = real_posts(shared, {id for pair in pairs for id in pair["posts"]})
+    kept, let = [], []
+    for pair in pairs:
+        passed = verify(pair["sentence"], pair["lang"], [posts[id] for id in pair["posts"]]).supported
+        (kept if pair["kind"] == "true" else let).append(passed)
+    assert (len(kept), len(let)) == (190, 311)
+    assert sum(kept) >= 0.55 * len(kept)
+    assert sum(let) <= 0.02 * len(let)
+
+
+def real_posts(folder: Path, wanted: set[str]) -> dict[str, CitedText]:
+    """The wanted posts of the collections in `replay` and `social`."""
+    found: dict[str, CitedText] = {}
+    for path in sorted((*folder.glob("replay/*.jsonl.zst"), *folder.glob("social/*.jsonl.zst"))):
+        for line in zstandard.ZstdDecompressor().stream_reader(path.open("rb")).read().split(b"\n"):
+            id = re.search(rb'"id": ?"([^"]+)"', line)
+            if id and id[1].decode() in wanted - found.keys():
+                post = json.loads(line)
+                at = moment(post.get("created_at") or "")
+                found[post["id"]] = CitedText(
+                    post["text"], post.get("author") or "", at, post.get("lang") or ""
+                )
+    return found

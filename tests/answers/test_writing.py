@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -157,6 +158,25 @@ def test_sentences_over_several_posts_are_verified_and_cited_whatever_their_form
     assert "3 sentences are written by m" in shown
     assert all(f"“{c.quote}”" in shown for claim in given.claims for c in claim.citations)
     assert terminal(given)
+
+
+def test_a_model_may_answer_where_the_rules_find_nothing_but_only_about_what_is_asked(
+    store: FakeCorpus, server: Server
+) -> None:
+    found = answer(store, QUESTION, AS_OF)
+    empty = msgspec.structs.replace(
+        found, outcome="not_enough_evidence", claims=(), sources=(), answer="", headline=""
+    )
+    opened = partial(open_model, Setting(server.url("lines"), "m", 5))
+    made = finished(writing(store, empty, opened))
+    assert (made.outcome, [claim.text for claim in made.claims]) == ("answer", [text for text, _ in GOOD])
+    sound(made, store)
+    other = msgspec.structs.replace(empty, question="who won the regatta at Tallow Point")
+    posts = reading_list(interpret(QUESTION, AS_OF, store), store, found, 50)
+    made = finished(Writing(store, other, posts, opened, Wishes(), 1500))
+    assert (made.outcome, made.claims) == ("not_enough_evidence", ())
+    assert made.writer
+    assert made.writer.tokens > 0
 
 
 def test_sentences_come_as_they_are_verified(store: FakeCorpus) -> None:

@@ -1,5 +1,6 @@
 """A server, and `trinch ask`, with a language model on top of the answers: every endpoint returns the checked sentences."""
 
+import asyncio
 import json
 import shutil
 import subprocess
@@ -143,11 +144,14 @@ def test_every_other_door_tells_the_same_sentences(http: httpx.Client) -> None:
     assert chat["trinch"]["writer"]["model"] == response["trinch"]["writer"]["model"] == "wordsmith"
 
 
-def test_where_there_is_no_evidence_the_model_is_not_asked(http: httpx.Client, model: Server) -> None:
+def test_where_the_rules_find_nothing_the_model_must_speak_of_what_is_asked(
+    http: httpx.Client, model: Server
+) -> None:
     asked = len(model.asked)
     answer = http.get("/v1/ask", params={"question": OTHER, "as_of": AS_OF}).json()
-    assert (answer["outcome"], answer["writer"]) == ("not_enough_evidence", None)
-    assert len(model.asked) == asked
+    assert (answer["outcome"], answer["claims"]) == ("not_enough_evidence", [])
+    assert len(model.asked) > asked
+    assert (answer["writer"]["written"], answer["writer"]["refused"]) == (0, [])
 
 
 def test_what_went_wrong_inside_is_for_the_log_only(sample_data: Path, model: Server, tmp_path: Path) -> None:
@@ -213,3 +217,25 @@ def test_a_model_that_cannot_be_is_wrong_usage(sample_data: Path, options: list[
     assert done.returncode == 2
     assert message in done.stderr
     assert SECRET not in done.stderr
+
+
+def test_the_limit_of_the_day_holds_for_mcp_too() -> None:
+    from trinch.llm.interface import Setting
+    from trinch.server import mcp
+
+    class Pool:
+        def __init__(self) -> None:
+            self.models: list[Any] = []
+
+        async def run(self, _: Any, asked: Any, model: Any) -> dict[str, Any]:
+            self.models.append(model)
+            writer = {"tokens": 60, "written": 1, "repaired": 0, "dropped": 0, "error": "", "seconds": 1.0}
+            return {"writer": writer if model else None}
+
+    pool, setting, use = Pool(), Setting("http://127.0.0.1:9/v1"), ModelUse(100)
+    made = mcp.server(pool, pool, setting, use)  # type: ignore[arg-type]
+    for _ in range(3):
+        asyncio.run(made.call_tool("ask", {"question": "What happened in Port Esker?"}))
+    assert pool.models == [setting, setting, None]
+    assert use.totals["tokens"] == 120
+    assert use.totals["limited"] == 1

@@ -119,7 +119,13 @@ def test_silence_is_said_in_words_and_typed(client: Any) -> None:
     [
         ({"model": "gpt-nothing"}, 404, "model", "model_not_found"),
         ({"n": 2}, 400, "n", "unsupported_parameter"),
-        ({"response_format": {"type": "json_object"}}, 400, "response_format", "unsupported_parameter"),
+        ({"response_format": {"type": "grammar"}}, 400, "response_format", "unsupported_parameter"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}}},
+            400,
+            "response_format",
+            "unsupported_parameter",
+        ),
         ({"messages": []}, 400, "messages", "invalid_value"),
         ({"messages": [{"role": "system", "content": "x"}]}, 400, "messages", "invalid_value"),
         ({"messages": [{"role": "user", "content": "x" * 2001}]}, 400, "messages", "context_length_exceeded"),

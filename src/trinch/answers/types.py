@@ -144,7 +144,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     partial: bool = False
     """The CPU budget ended the searches early: posts that belong in the answer may be missing."""
     writer: WriterSummary | None = None
-    """None where no model was used: also where there is not enough evidence, for then none is asked."""
+    """None where no model was asked."""
 
     def to_dict(self) -> dict[str, Any]:
         """The answer as plain values; times in RFC 3339, None for that of an undated post."""

@@ -21,7 +21,7 @@ from trinch.answers.quote_check import checked
 from trinch.answers.render import clean, minute
 from trinch.answers.spans import MAX_QUOTE
 from trinch.answers.types import Answer, Citation, Claim, Hit, WriterSummary
-from trinch.answers.verify.claim import verify_claim
+from trinch.answers.verify.claim import speaks_of, verify_claim
 from trinch.answers.verify.verifier import Verdict
 from trinch.llm.interface import LanguageModel, LLMError, Message
 
@@ -140,6 +140,11 @@ class Writing:
         self._dropped += len(self._refused)
         yield from self._quoted_instead()
 
+    @property
+    def has_posts(self) -> bool:
+        """Whether there is anything to read: a model that has nothing to cite is not asked."""
+        return bool(self._posts)
+
     def _tokens_left(self) -> int:
         return self._max_tokens - self._tokens
 
@@ -199,7 +204,10 @@ class Writing:
         if not numbers or len(numbers) < min(len(each.posts), MAX_CITED):
             return Verdict(False, 0.0, "it cites a number that no post has"), []
         groups = [self._posts[n - 1] for n in numbers]
-        return verify_claim(each.text, [group.best for group in groups]), groups
+        hits = [group.best for group in groups]
+        if self._given.outcome == "not_enough_evidence" and not speaks_of(self._given.question, hits):
+            return Verdict(False, 0.0, "its posts do not speak of what is asked"), []
+        return verify_claim(each.text, hits), groups
 
     def _fits(self, claim: Claim) -> bool:
         """Whether there is room for a further sentence in the length asked for; the first always has."""
@@ -213,7 +221,7 @@ class Writing:
             {"sentence": each.text, "posts": list(each.posts), "reason": reason}
             for each, reason in self._refused
         ]
-        follow = f"{_AGAIN}\n{_escaped(msgspec.json.encode(wrong).decode())}"
+        follow = f"{_AGAIN}\n{escaped(msgspec.json.encode(wrong).decode())}"
         turns = [*messages, Message("assistant", said or "NOTHING"), Message("user", follow)]
         yield from self._verified(self._asked(model, turns, []), again=True)
 
@@ -242,8 +250,11 @@ class Writing:
         if written:
             known = {(source.network, source.id): source for source in given.sources}
             needed = {(c.network, c.id) for claim in self._kept for c in claim.citations}
+            found_none = given.outcome == "not_enough_evidence"
             made = msgspec.structs.replace(
                 given,
+                outcome="answer" if found_none else given.outcome,
+                nearest=() if found_none else given.nearest,
                 claims=tuple(self._kept),
                 sources=tuple(
                     known.get(key) or cited(sources[key].best, len(sources[key].hits) - 1)
@@ -253,8 +264,6 @@ class Writing:
             )
         took = round(given.took_ms + seconds * 1000, 1)
         verified = checked(made, look_up(self._store, made), took)
-        if not verified.claims:
-            return verified
         kept = sum(claim.written for claim in verified.claims)
         summary = WriterSummary(
             model=self._name,
@@ -321,7 +330,7 @@ def prompt(given: Answer, posts: Sequence[PostGroup], wishes: Wishes) -> list[Me
         data["style"] = wishes.style
     if wishes.earlier:
         data["earlier_requests"] = list(wishes.earlier)
-    return [Message("system", RULES), Message("user", _escaped(msgspec.json.encode(data).decode()))]
+    return [Message("system", RULES), Message("user", escaped(msgspec.json.encode(data).decode()))]
 
 
 def _shown(n: int, hit: Hit) -> dict[str, Any]:
@@ -336,7 +345,7 @@ def _shown(n: int, hit: Hit) -> dict[str, Any]:
     }
 
 
-def _escaped(data: str) -> str:
+def escaped(data: str) -> str:
     """JSON with the characters of markup inside its strings written as escapes; its own brackets stay."""
     return re.sub(r'"(?:[^"\\]|\\.)*"', lambda string: string[0].translate(_MARKUP), data)
 

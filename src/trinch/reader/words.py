@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,9 @@ def save(path: Path, words: Sequence[str], vectors: NDArray[np.int8], weights: N
     np.savez_compressed(path, words=text, vectors=vectors, weights=weights)
 
 
+@cache
 def load_table(path: Path) -> WordTable:
-    """Read a table written by `save`."""
+    """Read a table written by `save`; once for each process and file."""
     with np.load(path, allow_pickle=False) as held:
         words = held["words"].tobytes().decode().split("\n")
         return WordTable(words, held["vectors"], held["weights"])

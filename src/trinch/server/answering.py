@@ -34,6 +34,13 @@ class ModelUse:
             self._by_key.clear()
         return not self._most or self._by_key[key] < self._most
 
+    def limited(self, model: Setting | None, key: str | None) -> Setting | None:
+        """A model, unless the key has used up its tokens of the day: then answers are quotes."""
+        if model is None or self.allows(key):
+            return model
+        self.totals["limited"] += 1
+        return None
+
     def count(self, key: str | None, writer: dict[str, Any] | None) -> None:
         """Add what `writer` of an answer says."""
         if not writer:
@@ -45,6 +52,11 @@ class ModelUse:
         if writer["error"]:
             self.totals[f"error_{writer['error']}"] += 1
         self.seconds += writer["seconds"]
+
+    def add_tokens(self, key: str | None, tokens: int) -> None:
+        """Add tokens that were not written for the sentences of an answer."""
+        self._by_key[key] += tokens
+        self.totals["tokens"] += tokens
 
     def gauges(self) -> list[tuple[str, dict[str, str], float]]:
         """The counters as metrics: name, labels, value."""
@@ -67,24 +79,27 @@ class ModelUse:
         ]
 
 
-def _model_for(state: "AppState", key: str | None) -> Setting | None:
-    """The model, unless the key has used up its tokens of the day: then answers are quotes."""
-    if state.language_model is None or state.model_use.allows(key):
-        return state.language_model
-    state.model_use.totals["limited"] += 1
-    return None
+def model_for(state: "AppState", key: str | None) -> Setting | None:
+    """The server's model, unless the key has used up its tokens of the day."""
+    return state.model_use.limited(state.language_model, key)
+
+
+def count(state: "AppState", key: str | None, writer: dict[str, Any] | None, tokens: int) -> None:
+    """Count what an answer cost, and tokens spent on it beside what its `writer` says."""
+    state.model_use.count(key, writer)
+    state.model_use.add_tokens(key, tokens)
 
 
 async def answer(state: "AppState", asked: AskRequest, key: str | None) -> dict[str, Any]:
     """The whole answer in the native shape."""
-    shown = await state.answer_pool.run(serialize.answer_json, asked, _model_for(state, key))
+    shown = await state.answer_pool.run(serialize.answer_json, asked, model_for(state, key))
     state.model_use.count(key, shown["writer"])
     return shown
 
 
 async def stream(state: "AppState", asked: AskRequest, key: str | None) -> AsyncIterator[Update]:
     """The answer claim by claim, each as soon as it is verified."""
-    model, last = _model_for(state, key), None
+    model, last = model_for(state, key), None
     try:
         async for update in stream_answer(state.answer_pool, state.search_pool, asked, model):
             last = update

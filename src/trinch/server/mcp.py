@@ -20,9 +20,10 @@ import trinch
 from trinch.llm.interface import Setting
 from trinch.posts.wire import repair_surrogates
 from trinch.server import mcp_alerts
+from trinch.server.answering import ModelUse
 from trinch.server.api import stories as story_api
 from trinch.server.api import v1
-from trinch.server.http.access import Access
+from trinch.server.http.access import ACCESS, Access
 from trinch.server.http.errors import Problem
 from trinch.server.http.keys import SCOPES
 from trinch.server.workers.worker_pool import WorkerPool
@@ -46,9 +47,14 @@ AsOf = Annotated[str | None, Field(description="See everything as it was at this
 
 
 def server(
-    search_pool: WorkerPool, answer_pool: WorkerPool, language_model: Setting | None = None
+    search_pool: WorkerPool,
+    answer_pool: WorkerPool,
+    language_model: Setting | None = None,
+    model_use: ModelUse | None = None,
 ) -> MCPServer[Any]:
-    """An MCP server whose tools run in these pools."""
+    """An MCP server whose tools run in these pools. `model_use` counts and limits what the language model costs each
+    key."""
+    use = model_use or ModelUse()
     mcp: MCPServer[Any] = MCPServer(
         "trinch", title="Trinch", instructions=INSTRUCTIONS, version=trinch.__version__, log_level="WARNING"
     )
@@ -98,9 +104,12 @@ def server(
         `partial`: the CPU budget ended the searches; posts may be missing."""
         try:
             asked = v1.parse_question(question, earlier=[], where=where or "", as_of=v1.parse_as_of(as_of))
-            return await answer_pool.run(serialize.answer_json, asked, language_model)
+            model = use.limited(language_model, ACCESS.get().key)
+            shown: dict[str, Any] = await answer_pool.run(serialize.answer_json, asked, model)
         except Problem as error:
             raise ToolError(str(error)) from None
+        use.count(ACCESS.get().key, shown["writer"])
+        return shown
 
     _add_story_tools(mcp, answer_pool)
     return mcp

@@ -86,10 +86,13 @@ def answer(store: Store, request: AskRequest, language_model: Setting | None = N
 def steps(store: Store, request: AskRequest, language_model: Setting | None) -> Iterator[Answer]:
     """The answer as it grows by each sentence that a language model has written; the last is whole."""
     extractive = _extractive(store, request)
-    if not language_model or not extractive.claims:
+    if not language_model or extractive.outcome == "chat":
         yield extractive
         return
     writing = written(store, request, extractive, language_model)
+    if not writing.has_posts:
+        yield extractive
+        return
     for _ in writing.claims():
         yield writing.answer()
     yield writing.answer()

@@ -57,7 +57,7 @@ def answer_json(store: Store, request: AskRequest, language_model: Setting | Non
 
     `language_model` may write the answer; it is opened in this process at its first use.
     """
-    return _shaped(store, request, answer(store, request, language_model))
+    return shaped(store, request, answer(store, request, language_model))
 
 
 def answer_steps(
@@ -66,10 +66,10 @@ def answer_steps(
     """The answer as `answer_json` shapes it, growing by each sentence that a language model has written and that is
     verified; the last is the whole answer."""
     for step in ask.steps(store, request, language_model):
-        yield _shaped(store, request, step)
+        yield shaped(store, request, step)
 
 
-def _shaped(store: Store, request: AskRequest, given: Answer) -> dict[str, Any]:
+def shaped(store: Store, request: AskRequest, given: Answer) -> dict[str, Any]:
     shown = as_json(given)
     if shown["writer"] and shown["writer"]["error"]:
         # The note names internal addresses: it is logged for the operator, not returned to the client.
@@ -134,7 +134,8 @@ def recheck(store: Store, shown: dict[str, Any]) -> dict[str, Any]:
         "claims": claims,
         "sources": [source for source in shown["sources"] if source["key"] in cited],
         "nearest": [post for post in shown["nearest"] if store.get(post["key"], as_of)],
-        "writer": shown["writer"] if claims else None,
+        # What was refused may repeat posts that are gone; what it cost counts all the same.
+        "writer": shown["writer"] if claims or not shown["writer"] else shown["writer"] | {"refused": []},
     }
 
 

@@ -1,17 +1,23 @@
 """Which words of the posts carry which words of a sentence."""
 
+import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from trinch.answers import lexicon
 from trinch.answers.verify import meanings
-from trinch.answers.verify.amounts import is_time_word, value_of
+from trinch.answers.verify.amounts import is_time_word, same_unit, value_of
 from trinch.answers.verify.reading import Text, Word
 
 SYNONYM = 0.8
 COGNATE = 0.8
+NEAR = 0.55
+"""Least cosine of the vectors of two words that may mean the same."""
+ALIKE_SOUND = 0.85
+"""Least likeness of two names of which only the sounds that languages agree on are compared."""
 COMMON_START = 5
 """Letters that words of two languages must begin with alike to be taken for the same word."""
 NAME_WEIGHT = 1.5
@@ -43,23 +49,54 @@ def is_content(word: Word, lang: str) -> bool:
     return not is_time_word(word.folded) and len(word.folded) > 1
 
 
-def credit(said: Word, given: Word, lang: str, post_lang: str) -> float:
-    """How far a word of a post supports a word of a sentence, 0 to 1."""
+def credit(said: Word, given: Word, lang: str, post_lang: str, cosine: float) -> float:
+    """How far a word of a post supports a word of a sentence, 0 to 1; `cosine` is that of their vectors."""
     if (value := value_of(said.folded, lang)) is not None:
         return float(value == value_of(given.folded, post_lang))
     if said.folded == given.folded or (said.root == given.root and lang == post_lang):
         return 1.0
     if said.name:
-        return _same_name(said.folded, given.folded)
-    if said.concepts & given.concepts:
+        return _same_name(said.folded, given.folded) or float(lang != post_lang and cosine >= NEAR)
+    if _opposed(said.folded, given.folded):
+        return 0.0
+    if said.concepts & given.concepts or same_unit(said.folded, given.folded):
         return 1.0
     if lang == post_lang == "en" and meanings.implies(said.folded, given.folded):
         return SYNONYM
     if lang != post_lang and _cognate(said.folded, given.folded):
         return COGNATE
-    return 1.0 if meanings.same_name(said.folded, given.folded) else 0.0
+    if meanings.same_name(said.folded, given.folded):
+        return 1.0
+    return SYNONYM if cosine >= NEAR and _may_be_alike(said, given, post_lang) else 0.0
 
 
+def _opposed(a: str, b: str) -> bool:
+    """Whether one of two words is the other with a prefix that denies it ("known", "unknown")."""
+    short, long = sorted((a, b), key=len)
+    return (
+        len(short) >= 4
+        and long.endswith(short)
+        and long[: -len(short)] in ("un", "in", "im", "dis", "non", "des")
+    )
+
+
+def _may_be_alike(said: Word, given: Word, post_lang: str) -> bool:
+    """Whether words with vectors close together may mean the same: not two known concepts, numbers, days, or names.
+
+    Vectors of opposites and of things of one kind ("second", "third") are close too.
+    """
+    return not (
+        (said.concepts and given.concepts)
+        or given.root in meanings.opposites(said.folded)
+        or given.name
+        or value_of(given.folded, post_lang) is not None
+        or said.folded in meanings.SERIES
+        or given.folded in meanings.SERIES
+        or is_time_word(given.folded)
+    )
+
+
+@lru_cache(maxsize=100_000)
 def _same_name(a: str, b: str) -> float:
     if meanings.same_name(a, b):
         return 1.0
@@ -69,7 +106,28 @@ def _same_name(a: str, b: str) -> float:
         return 1.0  # the place and its people: Chile, chilena; Guatemala, Guatemalan
     joined = len(short) >= 5 and short in long  # in a hashtag or a handle
     misspelt = len(short) >= 7 and SequenceMatcher(None, a, b).ratio() >= 0.92
-    return 1.0 if joined or misspelt else 0.0
+    if joined or misspelt:
+        return 1.0
+    sound, other = _sound(a), _sound(b)
+    return float(
+        len(sound) >= 4
+        and sound[0] == other[:1]
+        and SequenceMatcher(None, sound, other, autojunk=False).ratio() >= ALIKE_SOUND
+    )
+
+
+_SPELLINGS = (("sch", "s"), ("sh", "s"), ("ch", "s"), ("ph", "f"), ("qu", "k"), ("ck", "k"), ("ks", "x"))
+_LETTERS = str.maketrans("cqwyjzg", "kkviisk", "h")
+
+
+@lru_cache(maxsize=50_000)
+def _sound(name: str) -> str:
+    """A name without what languages spell differently: vowels but the first letter, c and k, w and v, double letters."""
+    for written, sound in _SPELLINGS:
+        name = name.replace(written, sound)
+    name = name.translate(_LETTERS)
+    name = name[:1] + re.sub(r"[aeiou]", "", name[1:])
+    return re.sub(r"(.)\1+", r"\1", name)
 
 
 @lru_cache(maxsize=50_000)
@@ -90,23 +148,55 @@ class Alignment:
     def __init__(self, said: Text, posts: Sequence[Text]) -> None:
         self.said, self.posts = said, posts
         content = [n for n, word in enumerate(said.words) if is_content(word, said.lang)]
-        self._best = {n: [self._in_post(said.words[n], post) for post in posts] for n in content}
+        mine = meanings.vectors([said.words[n].folded for n in content])
+        self._best: dict[int, list[list[tuple[int, float]]]] = {n: [] for n in content}
+        for post in posts:
+            cosines = mine @ meanings.vectors([word.folded for word in post.words]).T
+            for row, n in enumerate(content):
+                self._best[n].append(self._in_post(n, post, cosines[row].tolist()))
         # A number that no post holds is computed, or a time: `amounts.py` judges it.
         self.content = [n for n in content if any(self._best[n]) or not self.is_number(n)]
 
-    def _in_post(self, word: Word, post: Text) -> list[tuple[int, float]]:
-        """The words of a post that support a word, with their credit; -1 is the post's author."""
+    def _in_post(self, n: int, post: Text, cosines: Sequence[float]) -> list[tuple[int, float]]:
+        """The words of a post that support the `n`th word, with their credit; -1 is the post's author."""
+        word = self.said.words[n]
         found = [
             (at, got)
             for at, given in enumerate(post.words)
-            if (got := credit(word, given, self.said.lang, post.lang)) > 0
+            if (got := credit(word, given, self.said.lang, post.lang, cosines[at])) > 0
         ]
+        if word.name:
+            found = [pair for pair in found if post.words[pair[0]].folded == word.folded] or found
+        if not found:
+            found = self._joined(n, post)
         if "deny" in word.concepts and not found and _denies(post):
             found.append((-1, 1.0))
         voices = [name for name in (post.author, post.repeats) if name]
         if word.name and any(word.folded in name or name.startswith(word.folded[:4]) for name in voices):
             found.append((-1, 1.0))
         return found
+
+    def _joined(self, n: int, post: Text) -> list[tuple[int, float]]:
+        """The words of a post that hold the `n`th word and its neighbour as one ("Costa Rica", #CostaRica), or as
+        initials ("New York City", NYC); or two words that it joins."""
+        words = self.said.words
+        pairs = [words[i].folded + words[i + 1].folded for i in (n - 1, n) if 0 <= i < len(words) - 1]
+        runs = [words[i : i + size] for size in (2, 3) for i in range(n - size + 1, n + 1)]
+        initials = {
+            "".join(word.folded[0] for word in run)
+            for run in runs
+            if run and words[n] in run and all(word.name for word in run) and len(run) > 1
+        }
+        given = [word.folded for word in post.words]
+        whole = {a + b: at for at, (a, b) in enumerate(pairwise(given))}
+        found = [
+            at
+            for at, word in enumerate(given)
+            if any((len(p) >= 6 and p in word) or meanings.same_name(p, word) for p in pairs)
+        ]
+        found += [at for at, word in enumerate(given) if word in initials and post.words[at].name]
+        found += [whole[words[n].folded]] if words[n].folded in whole and len(words[n].folded) >= 6 else []
+        return [(at, 1.0) for at in found]
 
     def is_number(self, n: int) -> bool:
         """Whether the `n`th word of the sentence is a number."""
@@ -145,6 +235,16 @@ class Alignment:
             for clause, held in touched.items()
             if len(held) >= 2
             or any(not any(n in others for c, others in touched.items() if c != clause) for n in held)
+        ]
+
+    def pairs(self, clause: int, post: int) -> list[tuple[int, int]]:
+        """The words of a clause of the sentence, names and numbers apart, with each word of a post that supports them."""
+        return [
+            (n, at)
+            for n in self.clause_words(clause)
+            if not self.said.words[n].name and not self.is_number(n)
+            for at, _ in self._best[n][post]
+            if at >= 0
         ]
 
     def unsupported(self) -> list[Word]:

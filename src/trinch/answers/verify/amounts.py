@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from itertools import combinations
+from functools import lru_cache
+from itertools import combinations, pairwise, product
 from typing import NamedTuple
 
 from trinch.answers import lexicon
@@ -24,14 +25,17 @@ _WEEKDAYS = [
     frozenset(lexicon.LANGUAGES[lang]["time"]["weekdays"].split()[n] for lang in lexicon.COMPLETE)
     for n in range(7)
 ]
-_BOUNDS_UP = re.compile(
-    r"\b(?:more than|over|at least|no fewer|above|mas de|al menos|plus de|au moins|piu di|almeno|mehr als|mindestens|uber|pelo menos|mais de)\b"
+_OVER = re.compile(
+    r"\b(?:more than|over|above|mas de|plus de|piu di|mehr als|uber|pelo menos|mais de|oltre|upwards of)\b"
 )
-_BOUNDS_DOWN = re.compile(
-    r"\b(?:less than|fewer than|under|below|up to|at most|nearly|almost|menos de|moins de|hasta|meno di|weniger als|fast|bis zu|casi|quase|quasi|presque)\b"
+_EXCEEDED = re.compile(
+    r"\b(?:more than|over|above|surpass\w*|exceed\w*|tops?|topped|pass(?:es|ed)|mas de|supera\w*|plus de|depass\w*|piu di|"
+    r"mehr als|uber\w*|mais de|ultrapass\w*|oltre|upwards of)\b|\d\+"
 )
-
-
+_ALMOST = re.compile(
+    r"\b(?:less than|fewer than|under|below|nearly|almost|menos de|moins de|meno di|weniger als|fast|casi|quase|quasi|presque|"
+    r"pres de)\b"
+)
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
 
 
@@ -54,14 +58,32 @@ def numbers(text: Text) -> list[Number]:
             value *= meanings.MULTIPLIERS[following]
         if at and found and found[-1].at == at - 1 and word.folded in meanings.MULTIPLIERS:
             continue
+        if found and _continues(text, found[-1], at, value):
+            found[-1] = Number(found[-1].value + value, found[-1].at)
+            continue
         found.append(Number(value, at))
     return found
 
 
+def _continues(text: Text, before: Number, at: int, value: float) -> bool:
+    """Whether a number word goes on with the one before it ("forty-two", "treinta y dos")."""
+    between = [word.folded for word in text.words[before.at + 1 : at]]
+    written = text.words[before.at].folded + text.words[at].folded
+    tens = before.value % 10 == 0 and 20 <= before.value <= 90 and 1 <= value <= 9
+    return tens and written.isalpha() and between in ([], ["y"], ["e"], ["et"])
+
+
+_GERMAN = re.compile(r"(\w+?)und(\w+(?:zig|ssig))")
+
+
+@lru_cache(maxsize=50_000)
 def value_of(word: str, lang: str) -> float | None:
     """The number that a folded word of a language is; None for none."""
     if value := meanings.NUMBERS.get(lang, {}).get(word):
         return float(value)
+    if lang == "de" and (joined := _GERMAN.fullmatch(word)):
+        ones, tens = (meanings.NUMBERS["de"].get(part, 1 if part == "ein" else 0) for part in joined.groups())
+        return float(ones + tens) if ones and tens else None
     match = _DIGITS.fullmatch(word)
     if not match:
         return None
@@ -95,10 +117,17 @@ def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
             continue
         if _is_span(said, number, posts) or (value <= 4 and value == len(posts)):
             continue
-        if value >= LEAST_COMPUTED and value in computed(given):
+        if _rounds(said, number, every):
+            continue
+        if value >= LEAST_COMPUTED and value in computed(given) and not _adds_states(posts, value):
             continue
         return f"no cited post gives the number {value:g}"
-    return _miscounted(said, posts) or _bound(said, posts)
+    return (
+        _miscounted(said, posts)
+        or _other_unit(said, posts)
+        or _bound(said, posts)
+        or wrong_ordinal(said, posts)
+    )
 
 
 def computed(given: Sequence[Sequence[float]]) -> set[float]:
@@ -109,8 +138,76 @@ def computed(given: Sequence[Sequence[float]]) -> set[float]:
     for each in given:
         found |= {abs(x - y) for x, y in combinations(each, 2)} | {x + y for x, y in combinations(each, 2)}
     if len(given) > 2 and all(given):
-        found.add(sum(each[0] for each in given))
+        found |= {sum(each) for each in product(*(values[:4] for values in given))}
     return found
+
+
+_COUNTABLE = lexicon.words(
+    "people man woman child teen student worker passenger soldier hostage police family victim"
+)
+_SIGNS = {"$": "money", "€": "money", "£": "money", "%": "share"}
+_MEASURES = {word: name for name, words in meanings.MEASURES.items() for word in words}
+
+
+def _unit(text: Text, number: Number) -> str:
+    """What a number measures: a unit of time, money, a share, a length …; empty for a plain count."""
+    written = text.words[number.at].folded
+    for sign, name in _SIGNS.items():
+        if sign in written:
+            return name
+    for word in text.words[number.at + 1 : number.at + 3]:
+        if found := _UNIT_OF.get(word.folded) or _MEASURES.get(word.folded):
+            return found
+        if word.folded not in meanings.MULTIPLIERS:
+            break
+    return ""
+
+
+def _other_unit(said: Text, posts: Sequence[Text]) -> str:
+    """A number that measures another thing than in every post ("11 months old" as eleven babies)."""
+    given: dict[float, set[str]] = {}
+    for post in posts:
+        for number in numbers(post):
+            given.setdefault(number.value, set()).add(_unit(post, number))
+    for number in numbers(said):
+        units = given.get(number.value, set())
+        mine = _unit(said, number)
+        people = any(w.concepts & _COUNTABLE for w in said.words[number.at + 1 : number.at + 3])
+        if people and not mine and units and units <= _UNITS.keys():
+            return f"in the posts {number.value:g} is a number of something else"
+    return ""
+
+
+_ABOUT = re.compile(
+    r"\b(?:about|around|some|roughly|approximately|circa|unos|unas|cerca de|environ|ungefahr|rund|etwa|alrededor de)$"
+)
+
+
+def _rounds(said: Text, number: Number, given: Sequence[float]) -> bool:
+    """Whether a number is one of the posts, rounded as its sentence says: "about", "nearly" or "more than"."""
+    front = " ".join(word.folded for word in said.words[max(0, number.at - 3) : number.at])
+    value = number.value
+    if _ABOUT.search(front):
+        return any(abs(value - each) <= 0.05 * each for each in given)
+    if _OVER.search(front):
+        return any(value < each <= 1.25 * value for each in given)
+    if _ALMOST.search(front):
+        return any(0.9 * value <= each < value for each in given)
+    return False
+
+
+def _adds_states(posts: Sequence[Text], value: float) -> bool:
+    """Whether a number is the sum of one count at two times: both posts count the same of the same event."""
+    for a, b in combinations(posts, 2):
+        for x, y in product(numbers(a), numbers(b)):
+            if x.value + y.value == value and quantity(a, x) & quantity(b, y):
+                names = {w.folded for w in a.words if w.name} & {w.folded for w in b.words if w.name}
+                events = {c for w in a.words for c in w.concepts & meanings.EVENTS} & {
+                    c for w in b.words for c in w.concepts & meanings.EVENTS
+                }
+                if names and events - COUNTED:
+                    return True
+    return False
 
 
 def _is_span(said: Text, number: Number, posts: Sequence[Text]) -> bool:
@@ -137,6 +234,13 @@ def time_words(unit: str) -> frozenset[str]:
     return frozenset(w for lang in lexicon.COMPLETE for w in lexicon.LANGUAGES[lang]["time"][unit].split())
 
 
+def same_unit(a: str, b: str) -> bool:
+    """Whether two folded words name the same unit of time."""
+    return bool(_UNIT_OF.get(a)) and _UNIT_OF.get(a) == _UNIT_OF.get(b)
+
+
+_UNIT_OF = {word: unit for unit in _UNITS for word in time_words(unit)}
+
 COUNTED = frozenset(("die", "hurt", "missing", "rescue", "arrest", "homeless", "evacuate"))
 """Concepts by which people are counted; each is its own quantity."""
 
@@ -145,16 +249,38 @@ def _miscounted(said: Text, posts: Sequence[Text]) -> str:
     """A number that counts people otherwise than the posts do: the injured as dead."""
     given: dict[float, set[str]] = {}
     for post in posts:
-        for number in numbers(post):
-            given.setdefault(number.value, set()).update(_quantity(post, number))
-    for number in numbers(said):
-        mine, theirs = _quantity(said, number), given.get(number.value, set())
+        for number in [*numbers(post), *_vague(post)]:
+            given.setdefault(number.value, set()).update(quantity(post, number))
+    for number in [*numbers(said), *_vague(said)]:
+        mine, theirs = quantity(said, number), given.get(number.value, set())
+        rivals = {value for value, counts in given.items() if mine and mine & counts} - {number.value}
+        if mine and number.value in given and not theirs and rivals and _other_measure(posts, number.value):
+            return f"the posts give another number of {min(mine)}"
         if mine and theirs and not mine & theirs:
-            return f"the posts count {number.value:g} as {min(theirs)}, not as {min(mine)}"
+            amount = f"{number.value:g}" if number.value > 0 else said.words[number.at].folded
+            return f"the posts count {amount} as {min(theirs)}, not as {min(mine)}"
     return ""
 
 
-def _quantity(text: Text, number: Number) -> set[str]:
+def _other_measure(posts: Sequence[Text], value: float) -> bool:
+    """Whether a number has an adverb behind it in a post ("11 critically"): it counts a part of something."""
+    for post in posts:
+        for number in numbers(post):
+            behind = post.words[number.at + 1 : number.at + 2]
+            if number.value == value and any(word.folded.endswith("ly") for word in behind):
+                return True
+    return False
+
+
+def _vague(text: Text) -> list[Number]:
+    """ "Hundreds", "dozens" and the like, as numbers of their own."""
+    return [Number(VAGUE[w.folded], at) for at, w in enumerate(text.words) if w.folded in VAGUE]
+
+
+VAGUE = {word: -(10.0**size) for size, found in enumerate(meanings.VAGUE, 1) for word in found}
+
+
+def quantity(text: Text, number: Number) -> set[str]:
     """What a number counts people as: by the nearest such word behind it in its clause, else in front."""
     here = text.words[number.at].clause
     behind = [w for w in text.words[number.at + 1 :] if w.clause == here]
@@ -169,23 +295,60 @@ def _quantity(text: Text, number: Number) -> set[str]:
 
 
 def _bound(said: Text, posts: Sequence[Text]) -> str:
-    """A bound on a number that no post gives ("more than 40" where a post says 40)."""
+    """A bound on a number that no post gives ("more than 40" where a post says 40). A weaker bound ("at least 40") follows from the number."""
     whole = " ".join(said.clauses)
     texts = [" ".join(post.clauses) for post in posts]
-    for pattern in (_BOUNDS_UP, _BOUNDS_DOWN):
+    for pattern, given in ((_OVER, _EXCEEDED), (_ALMOST, _ALMOST)):
         bound = pattern.search(whole)
-        if not bound or any(pattern.search(text) for text in texts):
+        if not bound or any(given.search(text) for text in texts):
             continue
         behind = whole[bound.end() :].split()[:3]
-        counts = any(value_of(word, said.lang) is not None for word in behind[:2])
+        counts = any(
+            value_of(word, said.lang) is not None or word in meanings.MULTIPLIERS for word in behind[:2]
+        )
         if counts and not any(word in time_words(unit) for word in behind for unit in _UNITS):
             return "no cited post gives that bound"
+    reached = {number.value for text in posts for number in numbers(text) if not _is_most(text, number)}
+    for number in numbers(said):
+        at_most = any(_is_most(text, n) for text in posts for n in numbers(text) if n.value == number.value)
+        if at_most and number.value not in reached and not _is_most(said, number):
+            return f"the posts give {number.value:g} as the most there may be"
     return ""
+
+
+_MOST = re.compile(
+    r"\b(?:up to|as many as|at most|nearly|almost|hasta|jusqu a|fino a|bis zu|ate|casi|quase|quasi|presque|fast)(?: (?:a|de|unos|an?))?$"
+)
+
+
+def _is_most(text: Text, number: Number) -> bool:
+    """Whether a number is given as one that is not, or may not be, reached ("up to 20")."""
+    front = text.words[max(0, number.at - 3) : number.at]
+    return bool(_MOST.search(" ".join(word.folded for word in front)))
+
+
+_ORDINAL_WORDS = {word: n for n, found in enumerate(meanings.ORDINALS, 1) for word in found}
+
+
+def _ordinals(text: Text) -> set[int]:
+    found = {_ORDINAL_WORDS[word.folded] for word in text.words if word.folded in _ORDINAL_WORDS}
+    for a, b in pairwise(text.words):
+        if b.folded in _ORDINALS and a.folded.isdigit():
+            found.add(int(a.folded))
+    return found
+
+
+def wrong_ordinal(said: Text, posts: Sequence[Text]) -> str:
+    """An ordinal from the second on where the posts have others, and not that one."""
+    given = set().union(*(_ordinals(post) for post in posts))
+    missing = {n for n in _ordinals(said) if n > 1} - given
+    return "no cited post has that ordinal" if missing and given else ""
 
 
 def wrong_time(said: Text, posts: Sequence[Text]) -> str:
     """A day, month or year of a sentence that is neither in a post nor the time of one; empty for none."""
     words = {word.folded for post in posts for word in post.words}
+    days = {day for word in words for day in _weekday(word)}
     near = [post.at + timedelta(hours=h) for post in posts if post.at for h in (-12, 0, 12)]
     for at, word in enumerate(said.words):
         if word.folded in words:
@@ -197,7 +360,8 @@ def wrong_time(said: Text, posts: Sequence[Text]) -> str:
             if not any(time.day == int(word.folded) for time in near):
                 return f"no cited post is of that day ({word.folded})"
         elif weekday := _weekday(word.folded):
-            if not any(time.weekday() in weekday for time in near):
+            dated = all(any(_weekday(w.folded) for w in post.words) for post in posts)
+            if days.isdisjoint(weekday) and (dated or not any(time.weekday() in weekday for time in near)):
                 return f"no cited post is of a {word.folded}"
         elif word.folded in (
             "yesterday",

@@ -4,15 +4,22 @@ A sentence may be weaker than its posts and never stronger: what bears a mark in
 bear it in the sentence, and a mark of strength in the sentence must come from a post.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from trinch.answers import lexicon
+from trinch.answers.verify import meanings
 from trinch.answers.verify.alignment import Alignment, Evidence
-from trinch.answers.verify.meanings import OPERATORS, OPPOSITES, SPEAKERS, SPEECH, marks
+from trinch.answers.verify.meanings import EVENTS, OPERATORS, OPPOSITES, SPEAKERS, SPEECH, marks
 from trinch.answers.verify.reading import Text
 
 Check = Callable[[Alignment, int, Evidence], str]
+
+QUOTED = 2
+"""Words in quotation marks from which on a sentence repeats what somebody says."""
+BEFORE, BEHIND = 4, 2
+"""Words before and behind a negation, or a mark of the future, that it may govern."""
 
 _QUIET = {
     "hedge": "the post only says that it may be so",
@@ -46,13 +53,13 @@ def attributed(aligned: Alignment, clause: int, found: Evidence) -> str:
     """What somebody says, or thinks, stated as a fact; or attributed to somebody else."""
     said, post = aligned.said, aligned.posts[found.post]
     sentence = post.sentences[found.sentence]
-    attributes = _attributes(said)
-    quoted = '"' in sentence
-    if not attributes and (
-        quoted or _speech(post, found.sentence, _placed(said)) or _judges(said, sentence, post)
-    ):
+    if _attributes(said):
+        return wrong_speaker(aligned)
+    pairs = aligned.pairs(clause, found.post)
+    quoted = {n for n, at in pairs if post.words[at].quoted}
+    if len(quoted) >= QUOTED or _speech(post, found.sentence, _placed(said)) or _judges(said, sentence, post):
         return "the post says so in somebody's words"
-    return wrong_speaker(aligned) if attributes else ""
+    return ""
 
 
 def _judges(said: Text, sentence: str, post: Text) -> bool:
@@ -69,19 +76,34 @@ def _attributes(said: Text) -> bool:
 
 
 def _speech(post: Text, sentence: int, placed: frozenset[str]) -> bool:
-    """Whether a sentence of a post says who says so: by a verb, or by a speaker and a colon in front."""
+    """Whether a sentence of a post says who says so: by a verb, by a speaker and a colon in front, or behind a colon or
+    dash at the end ("…: officials")."""
     text = post.sentences[sentence]
     if marks("attribution", text, post.lang):
         return True
-    lead = text.partition(" : ")[0]
-    if sentence or lead == text or len(lead.split()) > 4:
+    words = [word for word in post.words if word.sentence == sentence]
+    if not words:
         return False
-    words = post.words[: len(lead.split())]
+    tail = [word for word in words if word.clause == words[-1].clause]
+    if len(tail) <= LONGEST_LEAD and len(tail) < len(words) and any(w.concepts & SPEAKERS for w in tail):
+        return True
+    lead = [word for word in words if word.clause == words[0].clause]
+    if sentence != words[0].sentence or len(lead) > LONGEST_LEAD or len(lead) == len(words):
+        return False
+    if not post.clauses[words[0].clause].endswith(":") or any(
+        word.concepts & EVENTS or word.folded in _LEADS for word in lead
+    ):
+        return False
     return any(
         word.concepts & SPEAKERS
         or (word.name and word.folded not in lexicon.PLACE_OF and word.folded not in placed)
-        for word in words
+        for word in lead
     )
+
+
+_LEADS = frozenset(word for lead in lexicon.LEADS for word in lead.split())
+LONGEST_LEAD = 3
+"""Words of the longest speaker in front of a colon, or behind one at the end."""
 
 
 _PLACING = lexicon.words("in at near from of en em a de no na bei aus nel nella sa")
@@ -94,118 +116,165 @@ def _placed(said: Text) -> frozenset[str]:
     )
 
 
-_ACCORDING = (
-    "according to",
-    "in the words of",
-    "segun",
-    "selon",
-    "secondo",
-    "segundo",
-    "laut",
-    "stando a",
-    "d'apres",
-    "de acordo com",
-)
-
-
 def wrong_speaker(aligned: Alignment) -> str:
-    """A speaker of the sentence that no post has for one: an office or body that is not named there at all, or is
-    in a post only what is spoken of."""
+    """A speaker of the sentence whom no post has for one: not named there at all, or only spoken of."""
     said = aligned.said
-    for n in aligned.content:
-        word = said.words[n]
-        if not (word.concepts & SPEAKERS) and not word.name:
+    for speaker in _speakers(said):
+        held = [
+            (p, at)
+            for n in speaker
+            if n in aligned.content
+            for p in range(len(aligned.posts))
+            for at, _ in aligned.matches(n, p)
+        ]
+        named = [n for n in speaker if n in aligned.content]
+        if not named:
             continue
-        if not _is_speaker(said, n):
-            continue
-        carriers = [p for p in range(len(aligned.posts)) if aligned.matches(n, p)]
-        if not carriers:
-            return f"no cited post has {word.folded} say so"
-        if not any(_speaks_in(aligned, n, p) for p in carriers):
-            return f"in the posts {word.folded} is not the one who says so"
+        if not held:
+            return f"no cited post has {said.words[named[-1]].folded} say so"
+        if not any(_speaks_in(aligned.posts[p], at) for p, at in held):
+            return f"in the posts {said.words[named[-1]].folded} is not the one who says so"
     return ""
 
 
-def _is_speaker(text: Text, at: int) -> bool:
-    """Whether a word comes just before a verb of speech, or after "according to", within its clause."""
-    word = text.words[at]
-    clause = text.clauses[word.clause]
-    before, _, behind = clause.partition(word.folded)
-    if any(before.rstrip().endswith(lead) or lead + " the" in before[-20:] for lead in _ACCORDING):
-        return True
-    near = " ".join(behind.split()[:3])
-    verbs = marks("speech", near, text.lang)
-    return bool(verbs) and not marks("speech", before, text.lang)
+_ACCORDING = lexicon.words("acc per via according segun selon secondo segundo laut stando d'apres acordo")
+_BETWEEN = lexicon.words("to the a an la el le les il lo der die das den o os as de di du des a")
+LONGEST_SPEAKER = 6
 
 
-def _speaks_in(aligned: Alignment, n: int, post: int) -> bool:
-    """Whether a post has the word as its author, in front of a colon, or near a verb of speech."""
-    text = aligned.posts[post]
-    for at, _ in aligned.matches(n, post):
-        if at < 0:
-            return True
+def _speakers(text: Text) -> list[list[int]]:
+    """The words that name each speaker of a sentence: in front of a verb of speech, within its clause, or behind
+    "according to"."""
+    found = []
+    for at in text.places("attribution"):
         word = text.words[at]
-        clause = text.clauses[word.clause]
-        if marks("speech", clause, text.lang) or clause.rstrip().endswith(":"):
-            return True
-        if word.clause + 1 < len(text.clauses) and marks(
-            "speech", text.clauses[word.clause + 1][:25], text.lang
-        ):
-            return True
-    return bool(text.repeats or text.author) and not marks("speech", _whole(text), text.lang)
+        if word.folded in _ACCORDING:
+            behind = range(at + 1, min(len(text.words), at + 1 + LONGEST_SPEAKER))
+            found.append([n for n in behind if text.words[n].clause == word.clause])
+            continue
+        front = [n for n in range(max(0, at - LONGEST_SPEAKER), at) if text.words[n].clause == word.clause]
+        if front and not set(front) & set(text.places("attribution")):
+            found.append(front)
+    return found
+
+
+def _speaks_in(post: Text, at: int) -> bool:
+    """Whether a post has a word of its own as a speaker, or says nothing of who says so. -1 is its author."""
+    speakers = _voices(post)
+    return at < 0 or not speakers or at in speakers
+
+
+def _voices(post: Text) -> set[int]:
+    """The words of a post that name who says so: in front of a verb of speech up to another verb, behind "according to",
+    in front of a colon, or at the end behind a colon or dash."""
+    found: set[int] = set()
+    words = post.words
+    for place in post.places("speech"):
+        clause = words[place].clause
+        if words[place].folded in _ACCORDING:
+            found |= set(range(place + 1, min(len(words), place + 1 + BEFORE_SPEECH)))
+            continue
+        front = range(place - 1, max(-1, place - 1 - BEFORE_SPEECH), -1)
+        for n in front:
+            if clause - words[n].clause > 1 or words[n].folded in _THAT:
+                break
+            found.add(n)
+        rest = [n for n in range(place + 1, len(words)) if words[n].clause == clause]
+        if (
+            place == 0 or words[place - 1].clause != clause or len(rest) <= LONGEST_LEAD
+        ):  # "…, said the mayor"
+            found |= set(rest[:4])
+    ends = {word.clause: n for n, word in enumerate(words)}
+    for clause, last in ends.items():
+        lead = [n for n in range(max(0, last - BEFORE_SPEECH), last + 1) if words[n].clause == clause]
+        if post.clauses[clause].endswith(":") and clause == words[0].clause and len(lead) <= BEFORE_SPEECH:
+            found |= set(lead)
+    tail = [n for n, word in enumerate(words) if word.clause == words[-1].clause]
+    if found and len(tail) <= LONGEST_LEAD and any(words[n].concepts & SPEAKERS for n in tail):
+        found |= set(tail)
+    return found
+
+
+_THAT = lexicon.words("that which when where que che dass")
+BEFORE_SPEECH = 6
+"""Words between a speaker and the verb of speech."""
 
 
 def negated(aligned: Alignment, clause: int, found: Evidence) -> str:
     """A negation that the post has not, or the other way round."""
     said, post = aligned.said, aligned.posts[found.post]
+    sentences = {post.words[at].sentence for _, at in aligned.pairs(clause, found.post)} | {found.sentence}
     if marks("negation", said.clauses[clause], said.lang):
-        return "" if marks("negation", _whole(post), post.lang) else "the sentence denies what the post says"
+        denies = any(marks("negation", post.sentences[n], post.lang) for n in sentences)
+        return "" if denies else "the sentence denies what the post says"
     if marks("negation", _whole(said), said.lang):
         return ""
-    carrying = [found.clause, *aligned.carrying(found.post)]
-    return (
-        "the post denies it" if any(marks("negation", post.clauses[c], post.lang) for c in carrying) else ""
+    if marks("negation", post.clauses[found.clause], post.lang):
+        return "the post denies it"
+    pairs = [
+        (n, at)
+        for n, at in aligned.pairs(clause, found.post)
+        if post.words[at].clause in aligned.carrying(found.post)
+    ]
+    return "the post denies it" if _governs(post, "negation", pairs) else ""
+
+
+def _governs(post: Text, kind: str, pairs: Sequence[tuple[int, int]]) -> bool:
+    """Whether a mark of a kind is so near to a word of the pairs, in its clause, that it governs it."""
+    return any(
+        post.words[place].clause == post.words[at].clause and -BEHIND <= at - place <= BEFORE
+        for place in post.places(kind)
+        for _, at in pairs
     )
 
 
 def governed(aligned: Alignment, clause: int, found: Evidence) -> str:
-    """What the post says has ended, is denied, attempted or threatened, where the sentence has no such word."""
+    """What the post says has ended, is denied, attempted, warned of or threatened, where the sentence has no such word."""
     post, said = aligned.posts[found.post], aligned.said
     mine = {concept for word in said.words for concept in word.concepts}
-    for n in aligned.clause_words(clause):
-        for at, _ in aligned.matches(n, found.post):
-            if at < 0 or said.words[n].name:
-                continue
-            for near in post.words[max(0, at - 2) : at]:
-                turns = near.concepts & OPERATORS
-                if turns and near.clause == post.words[at].clause and not near.concepts & mine:
-                    return f"the post has “{near.folded}” there"
+    for _, at in aligned.pairs(clause, found.post):
+        behind = post.words[at + 1 : at + 2] if post.lang == "en" else ()
+        for near in (*post.words[max(0, at - 2) : at], *behind):
+            turns = near.concepts & OPERATORS
+            if near in behind:
+                turns &= _COMPOUND
+            elif post.lang != "en" and "alert" in turns and near is not post.words[at - 2]:
+                continue  # "alerta de tsunami"
+            if "less" in turns and near.folded in ("menos", "meno", "moins"):
+                continue  # "al menos", "per lo meno", "au moins"
+            if turns and near.clause == post.words[at].clause and not near.concepts & mine:
+                return f"the post has “{near.folded}” there"
     return ""
+
+
+_COMPOUND = frozenset({"alert", "warn", "threaten", "try", "plan", "suspect"})
+"""What a word is only warned of, or planned, where one of these follows it ("tsunami alert")."""
 
 
 def planned(aligned: Alignment, clause: int, found: Evidence) -> str:
     """A plan, a wish or a demand stated as done."""
     said, post = aligned.said, aligned.posts[found.post]
-    if marks("future", post.clauses[found.clause], post.lang) and not marks(
-        "future", _whole(said), said.lang
-    ):
+    if marks("future", _whole(said), said.lang):
+        return ""
+    if marks("future", post.clauses[found.clause], post.lang):
         return "the post speaks of a plan, a wish or a demand, not of what has happened"
-    if _infinitive(aligned, clause, found) and not marks("future", _whole(said), said.lang):
-        return "the post says what is to happen"
-    return ""
+    pairs = aligned.pairs(clause, found.post)
+    if _governs(post, "future", pairs):
+        return "the post speaks of a plan, a wish or a demand, not of what has happened"
+    return "the post says what is to happen" if _infinitive(aligned, pairs, post) else ""
 
 
-def _infinitive(aligned: Alignment, clause: int, found: Evidence) -> bool:
-    """Whether a verb of the clause follows "to" in an English post ("mayor to visit camp") and not in the sentence."""
-    post, said = aligned.posts[found.post], aligned.said
-    if post.lang != "en":
-        return False
-    for n in aligned.clause_words(clause):
-        for at, _ in aligned.matches(n, found.post):
-            behind_to = at > 0 and post.words[at - 1].folded == "to" and not post.words[at].name
-            if behind_to and (n == 0 or said.words[n - 1].folded != "to") and not _is_noun_in(said, n):
-                return True
-    return False
+def _infinitive(aligned: Alignment, pairs: Sequence[tuple[int, int]], post: Text) -> bool:
+    """Whether a verb follows "to" in an English post ("mayor to visit camp") that the sentence has in a past form."""
+    said = aligned.said
+    return post.lang == "en" and any(
+        at > 0
+        and post.words[at - 1].folded == "to"
+        and said.words[n].folded != post.words[at].folded
+        and (meanings.is_past(said.words[n].folded) or said.words[n].folded.endswith("s"))
+        and not _is_noun_in(said, n)
+        for n, at in pairs
+    )
 
 
 def _is_noun_in(said: Text, n: int) -> bool:
@@ -222,10 +291,16 @@ def caused(aligned: Alignment, clause: int, found: Evidence) -> str:
     return "no cited post states that cause"
 
 
+_NUMBERED = re.compile(
+    r"\bas many as\b|\b(?:in|at|after) all\b|\ball (?:told|two|three|four|\d+)\b|\bof all\b"
+)
+"""Where a word of extent only says what is counted."""
+
+
 def strengthened(aligned: Alignment, clause: int, found: Evidence) -> str:
     """A word of degree or extent that no post has: all, most, always, hundreds, worst."""
     said = aligned.said
-    mine = set(marks("strong", _whole(said), said.lang))
+    mine = set(marks("strong", _NUMBERED.sub(" ", _whole(said)), said.lang))
     if not mine:
         return ""
     given = {mark for post in aligned.posts for mark in marks("strong", _whole(post), post.lang)}
@@ -235,14 +310,27 @@ def strengthened(aligned: Alignment, clause: int, found: Evidence) -> str:
     return "" if given else f"no cited post says “{min(mine)}”"
 
 
+def limited(aligned: Alignment, clause: int, found: Evidence) -> str:
+    """A limit that the post sets to what it says, left out: to a part, a time, a condition."""
+    said, post = aligned.said, aligned.posts[found.post]
+    if marks("limit", _whole(said), said.lang) or marks("hedge", _whole(said), said.lang):
+        return ""
+    given = marks("limit", post.clauses[found.clause], post.lang)
+    return f"the post limits it: “{given[0]}”" if given else ""
+
+
 def turned(aligned: Alignment, clause: int, found: Evidence) -> str:
     """A word whose opposite the post has in its place."""
     said = aligned.said
     have = {concept for post in aligned.posts for word in post.words for concept in word.concepts}
-    for word in said.words:
-        for concept in word.concepts:
-            if not word.concepts & have and OPPOSITES.get(concept, frozenset()) & have:
-                return f"the posts say the opposite of “{word.folded}”"
+    roots = {word.root for post in aligned.posts if post.lang == "en" for word in post.words}
+    for n, word in enumerate(said.words):
+        known = word.concepts & have or word.root in roots
+        by_concept = any(OPPOSITES.get(concept, frozenset()) & have for concept in word.concepts)
+        if known or not (by_concept or (said.lang == "en" and meanings.opposites(word.folded) & roots)):
+            continue
+        if not any(aligned.matches(n, p) for p in range(len(aligned.posts)) if n in aligned.content):
+            return f"the posts say the opposite of “{word.folded}”"
     return ""
 
 
@@ -251,8 +339,23 @@ def denied(aligned: Alignment) -> str:
     said = aligned.said
     if marks("denial", _whole(said), said.lang) or marks("negation", _whole(said), said.lang):
         return ""
-    denying = [post for post in aligned.posts if marks("denial", _whole(post), post.lang)]
-    return "a cited post denies or corrects it" if denying else ""
+    for p, post in enumerate(aligned.posts):
+        if marks("denial", _whole(post), post.lang):
+            return "a cited post denies or corrects it"
+        pairs = [pair for clause in range(len(said.clauses)) for pair in aligned.pairs(clause, p)]
+        if len(aligned.posts) > 1 and _governs(post, "negation", pairs):
+            return "a cited post denies it"
+    return ""
 
 
-CHECKS: Sequence[Check] = (unsure, attributed, negated, governed, planned, caused, strengthened, turned)
+CHECKS: Sequence[Check] = (
+    unsure,
+    attributed,
+    negated,
+    governed,
+    planned,
+    caused,
+    strengthened,
+    limited,
+    turned,
+)

@@ -1,20 +1,23 @@
 """What words mean, as far as the verifier knows: concepts, marks, synonyms and names, read from data files.
 
-`concepts.toml` and `markers.toml` are ours; `english_synonyms.tsv.gz` is drawn from WordNet 3.1 (see NOTICE): for each
+`concepts.toml` and `markers.toml` are ours; `english_verbs.txt`, `english_antonyms.txt` and
+`english_synonyms.tsv.gz` are drawn from WordNet 3.1 (see NOTICE): for each
 English word the other words of its first three senses that occur in WordNet's tagged texts, then the words above its
-first noun sense.
+first noun sense. The word vectors are those of the reader.
 """
 
 import gzip
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
 from trinch.answers import lexicon
 from trinch.posts.text import FUNCTION_WORDS, fold, stem
+from trinch.reader.model import DATA, WORDS
+from trinch.reader.words import Floats, load_table
 
 _FOLDER = files("trinch.answers.verify")
 
@@ -37,6 +40,8 @@ for _name, _languages in _TABLES["concepts"].items():
 
 _IRREGULAR: dict[str, str] = {}
 _forms = _TABLES["verbs"]["irregular"].split()
+_PASTS = frozenset(_forms[::2])
+_forms += _TABLES["verbs"]["plurals"].split()
 for _past, _base in zip(_forms[::2], _forms[1::2], strict=True):
     _IRREGULAR[_past] = _base
 
@@ -67,6 +72,16 @@ NUMBERS: dict[str, dict[str, int]] = {
 MULTIPLIERS = _pairs(_TABLES["numbers"]["multipliers"])
 EVENTS = lexicon.words(_TABLES["events"]["concepts"])
 SPEAKERS = lexicon.words(_TABLES["speakers"]["concepts"])
+SERIES = lexicon.words(_TABLES["series"]["words"])
+"""Words that stand in a row with others which they exclude: ordinals, colours, relations, ranks."""
+ORDINALS = [lexicon.words(row) for row in _TABLES["series"]["ordinals"]]
+"""The ordinals from the first on, in all languages."""
+VAGUE = [lexicon.words(row) for row in _TABLES["series"]["vague"]]
+"""Words for tens, hundreds, thousands of things."""
+ENDED: list[tuple[str, str]] = [(state, end) for state, end in _TABLES["states"]["ended"]]
+"""Concepts of a state, each with one that ends it."""
+MEASURES = {name: lexicon.words(row) for name, row in _TABLES["measures"].items()}
+"""Words for what a number measures, by the kind of measure."""
 OPERATORS = lexicon.words(_TABLES["operators"]["concepts"])
 SPEECH = frozenset({"say", "confirm", "announce", "deny", "warn"})
 """Concepts of verbs by which somebody says something."""
@@ -101,6 +116,12 @@ def concepts(word: str, lang: str) -> frozenset[str]:
     return next((known[start] for start in starts if start in known), frozenset())
 
 
+def vectors(words: Sequence[str]) -> Floats:
+    """Unit vectors of folded words [n, dimensions], alike across six languages; zeros for unknown words."""
+    table = load_table(DATA / WORDS)
+    return table.vectors(table.rows(words))
+
+
 @lru_cache(maxsize=50_000)
 def implies(word: str, other: str) -> bool:
     """Whether an English word may be used where a post uses another: a synonym, or a wider word for the same thing."""
@@ -129,9 +150,67 @@ def marks(kind: str, folded: str, lang: str) -> list[str]:
     return _pattern(kind, lang).findall(folded) if lang in LANGUAGES else []
 
 
-def is_english(word: str) -> bool:
-    """Whether WordNet has a folded word, or its singular."""
-    return word in _synonyms() or word.removesuffix("s") in _synonyms()
+def mark_starts(kind: str, folded: str, lang: str) -> list[int]:
+    """Where the marks of a kind begin in a folded text, in order."""
+    return [found.start() for found in _pattern(kind, lang).finditer(folded)] if lang in LANGUAGES else []
+
+
+@lru_cache(maxsize=1)
+def _verbs() -> tuple[frozenset[str], frozenset[str]]:
+    """English verbs, and those of them that are more often a verb than anything else."""
+    lines = _FOLDER.joinpath("english_verbs.txt").read_text(encoding="utf-8").split()
+    return frozenset(line.rstrip("*") for line in lines), frozenset(
+        line.rstrip("*") for line in lines if line.endswith("*")
+    )
+
+
+@lru_cache(maxsize=1)
+def _antonyms() -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for a, b in (line.split() for line in _FOLDER.joinpath("english_antonyms.txt").read_text().splitlines()):
+        a, b = root(a, "en"), root(b, "en")
+        if a != b:
+            found[a] = found.get(a, frozenset()) | {b}
+            found[b] = found.get(b, frozenset()) | {a}
+    return found
+
+
+def opposites(word: str) -> frozenset[str]:
+    """The roots of the opposites of a folded English word, by WordNet."""
+    return _antonyms().get(root(word, "en"), frozenset())
+
+
+@lru_cache(maxsize=50_000)
+def is_verb(word: str) -> bool:
+    """Whether a folded English word is a verb, as far as its form tells: a past form of one, or a form of a word that
+    is mostly a verb."""
+    every, mainly = _verbs()
+    if word in _PASTS:
+        return True
+    past = [word[:-2], word[:-1], word[:-3], word[:-3] + "y"] if word.endswith("ed") else []
+    if any(base in every for base in past):
+        return True
+    return word in mainly or word.removesuffix("s") in mainly or word.removesuffix("es") in mainly
+
+
+@lru_cache(maxsize=50_000)
+def is_past(word: str) -> bool:
+    """Whether a folded English word is a past form, or a participle, of a verb."""
+    return word in _PASTS or (word.endswith("ed") and is_verb(word))
+
+
+@lru_cache(maxsize=50_000)
+def is_common(word: str, lang: str) -> bool:
+    """Whether a folded word of a language is no name: one of the marks, or in English one that WordNet has."""
+    if lang == "en" and (word in _synonyms() or word.removesuffix("s") in _synonyms()):
+        return True
+    return word in _MARKED.get(lang, frozenset())
+
+
+_MARKED = {
+    lang: frozenset(word for kind in _MARKERS.values() for word in re.split(r"[| ]", kind.get(lang, "")))
+    for lang in LANGUAGES
+}
 
 
 @lru_cache(maxsize=16)

@@ -1,189 +1,14 @@
-"""Order: who did what to whom, what came first, and which post is the newest."""
+"""Order: what came first, and which post is the newest."""
 
 import re
-from collections import Counter
 from collections.abc import Sequence
-from difflib import SequenceMatcher
-from itertools import pairwise
+from itertools import combinations, pairwise
 
-from trinch.answers import lexicon
 from trinch.answers.quantities import figures
-from trinch.answers.spans import spans
-from trinch.answers.verify.alignment import Alignment, Evidence
-from trinch.answers.verify.amounts import numbers
-from trinch.answers.verify.meanings import marks
+from trinch.answers.verify.alignment import Alignment
+from trinch.answers.verify.amounts import numbers, quantity
+from trinch.answers.verify.meanings import ENDED, marks
 from trinch.answers.verify.reading import CitedText, Text, Word
-from trinch.answers.verify.rewording import AFTER_ARTICLE, faithful
-
-_BY = frozenset(("by", "por", "par", "da", "dal", "dalla", "dai", "von", "vom"))
-_BEING = lexicon.words(
-    "fue fueron ser sido foi foram est sont ete e stato stata stati sono wurde wurden worden wird"
-)
-"""Auxiliaries of the passive, for languages whose "by" means other things too."""
-COPIED = 0.6
-"""Share of a sentence's words that a post has in the same order, from which on it is read as a copy with changes."""
-
-
-def swapped_roles(aligned: Alignment, clause: int, found: Evidence) -> str:
-    """Two names or things on the other sides of a verb than in the post."""
-    said, post = aligned.said, aligned.posts[found.post]
-    places = [(n, at) for n in aligned.clause_words(clause) for at in _only(aligned, n, found) if at >= 0]
-    verbs = [(n, at) for n, at in places if _is_verb(said, n)]
-    for n, at in verbs:
-        before = [(m, b) for m, b in places if m < n and not _is_verb(said, m)]
-        behind = [(m, b) for m, b in places if m > n and not _is_verb(said, m)]
-        if not before or not behind:
-            continue
-        a, b = before[-1][1], behind[0][1]
-        if a == b:
-            continue
-        mine, given = _is_passive(said, n), _is_passive(post, at)
-        straight = a < at < b
-        crossed = b < at < a
-        if (crossed and mine == given) or (straight and mine != given):
-            return "the post has these two the other way round"
-    return ""
-
-
-def _is_passive(text: Text, at: int) -> bool:
-    """Whether the verb at a place is passive with its doer behind ("shot by", "fue herido por", "wurde von … verletzt")."""
-    behind = {word.folded for word in text.words[at + 1 : at + 3]}
-    around = {word.folded for word in text.words[max(0, at - 5) : at + 5]}
-    if text.lang == "en":
-        return "by" in behind
-    return not _BY.isdisjoint(around) and not _BEING.isdisjoint(around)
-
-
-def _only(aligned: Alignment, n: int, found: Evidence) -> list[int]:
-    """The one place of a word in the evidence's sentence; none where there are several."""
-    post = aligned.posts[found.post]
-    at = [
-        a
-        for a, got in aligned.matches(n, found.post)
-        if got and (a < 0 or post.words[a].sentence == found.sentence)
-    ]
-    return at if len(at) == 1 else []
-
-
-_ACTIONS = lexicon.words(
-    "die hurt rescue arrest release charge convict shoot attack kidnap hit win lose elect nominate send give ask demand warn deny threaten try rob replace visit buy sell help block find accuse honour investigate search flee evacuate"
-)
-
-
-def _is_verb(text: Text, n: int) -> bool:
-    word = text.words[n]
-    return not word.name and (bool(word.concepts & _ACTIONS) or word.root == "tell")
-
-
-def changed_copy(aligned: Alignment, sentence: str, cited: Sequence[CitedText]) -> str:
-    """A near copy of a post with words exchanged, added or left out, other than those that keep its meaning.
-
-    Where most words of a post are repeated in its order, what differs is the point: there `rewording.faithful` decides.
-    """
-    mine = [word.folded for word in aligned.said.words]
-    for post, original in zip(aligned.posts, cited, strict=True):
-        given = [word.folded for word in post.words]
-        blocks = SequenceMatcher(None, given, mine, autojunk=False).get_matching_blocks()
-        if post.lang != aligned.said.lang or sum(block.size for block in blocks) < COPIED * len(mine):
-            continue
-        if not (repeats(sentence, original.text, post.lang) or keeps_meaning(aligned.said, post)):
-            return "this repeats a post with changes that may alter its meaning"
-    return ""
-
-
-_FREE = lexicon.words(
-    "a an the is are was were be been has have had of in at on near that it there "
-    "le la les un une des de du en el los las una il lo i gli di der die das ein eine o os as um uma no na do da"
-)
-"""Small words that a copy may add."""
-_GUARDED = (
-    (
-        lexicon.GUARDED
-        | lexicon.SCOPING
-        | lexicon.AT_LEAST
-        | lexicon.NEARLY
-        | lexicon.FEARED
-        | lexicon.NEGATIONS
-    )
-    - lexicon.SAYING
-    - {"as", "near", "all", "up", "on", "to", "last", "a", "in"}
-)
-"""Words that a copy may not leave out."""
-
-
-def keeps_meaning(said: Text, post: Text) -> bool:
-    """Whether a near copy differs from its post only in small words added, in whole clauses left out that do not limit
-    the rest, and in at most one part moved: a place."""
-    mine = [word.folded for word in said.words]
-    used = {word.sentence for word in post.words if word.folded in mine and word.folded not in _FREE}
-    words = [word for word in post.words if word.sentence in used]
-    given = [word.folded for word in words]
-    few = any(a in ("a", "an") and a not in given and b in AFTER_ARTICLE for a, b in pairwise(mine))
-    changed = (
-        few
-        or any("?" in post.sentences[n] for n in used)
-        or any("?" in sentence for sentence in said.sentences)
-    )
-    if changed or any(word not in given and word not in _FREE for word in mine):
-        return False
-    if not _omits_whole_clauses(words, set(mine), post) or _joins_clauses(said, words):
-        return False
-    if any(count > given.count(word) for word, count in Counter(mine).items() if word not in _FREE):
-        return False
-    shared = [word for word in mine if word in given]
-    blocks = SequenceMatcher(None, given, shared, autojunk=False).get_matching_blocks()
-    if sum(block.size for block in blocks) == len(shared):
-        return True
-    places = [given.index(word) for word in mine if given.count(word) == 1]
-    breaks = [n for n in range(1, len(places)) if places[n] < places[n - 1]]
-    moved = [given[places[n]] for n in breaks]
-    return len(moved) == 1 and given.index(moved[0]) > 0 and _is_place(said, moved[0])
-
-
-def _omits_whole_clauses(words: Sequence[Word], mine: set[str], post: Text) -> bool:
-    """Whether what is left out of a post's words are whole clauses without a word that limits the rest."""
-    omitted = [word for word in words if word.folded not in mine and word.folded not in _FREE]
-    if not omitted:
-        return True
-    if mine & lexicon.SCOPING or {word.folded for word in omitted} & _GUARDED or _limits(words, mine):
-        return False
-    kept = {word.clause for word in words if word.folded in mine and word.folded not in _FREE}
-    return all(word.clause not in kept and not post.clauses[word.clause].endswith(":") for word in omitted)
-
-
-def _joins_clauses(said: Text, words: Sequence[Word]) -> bool:
-    """Whether neighbours within one clause of a sentence come from two clauses of the post."""
-    clause = {word.folded: word.clause for word in words}
-    pairs = pairwise(word for word in said.words if word.folded in clause and word.folded not in _FREE)
-    return any(a.clause == b.clause and clause[a.folded] != clause[b.folded] for a, b in pairs)
-
-
-def _limits(words: Sequence[Word], mine: set[str]) -> bool:
-    """Whether a part of a post that is left out begins with a word that makes it a condition."""
-    return any(word.folded in _CONDITIONS and word.folded not in mine for word in words)
-
-
-_CONDITIONS = lexicon.words(
-    "if unless until except before after while because when si sauf falls wenn se salvo"
-)
-
-
-def _is_place(said: Text, first: str) -> bool:
-    """Whether a word of a sentence is behind a preposition of place, as a name."""
-    return any(
-        word.folded == first and word.name and before.folded in _PLACING
-        for before, word in pairwise(said.words)
-    )
-
-
-_PLACING = lexicon.words("in at near from en em bei nel nella a au")
-
-
-def repeats(sentence: str, text: str, lang: str) -> bool:
-    """Whether a sentence repeats a post, or a part of it that can be quoted, word for word but for what says nothing."""
-    plain = " ".join(text.split())
-    quotes = [plain, *(plain[span.start : span.end] for span in spans(plain))]
-    return any(faithful(sentence, quote, lang) for quote in quotes)
 
 
 def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
@@ -201,6 +26,8 @@ def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
     newest = max(dated)[1]
     mine = {number.value for number in numbers(said)}
     moving = _moving(cited)
+    for counted, values in _counts(posts).items():
+        moving.setdefault(counted, values)
     for values in moving.values():
         latest = values.get(newest)
         given = mine & {value for each in values.values() for value in each}
@@ -218,6 +45,42 @@ def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
     return ""
 
 
+def _counts(posts: Sequence[Text]) -> dict[str, dict[int, set[float]]]:
+    """The counts of people of several posts that name one event or place, with each post's values."""
+    found: dict[str, dict[int, set[float]]] = {}
+    names = [{word.folded for word in post.words if word.name} for post in posts]
+    if not all(a & b for a, b in combinations(names, 2)):
+        return {}
+    for p, post in enumerate(posts):
+        for number in numbers(post):
+            for each in quantity(post, number):
+                found.setdefault(each, {}).setdefault(p, set()).add(number.value)
+    return {name: values for name, values in found.items() if len(values) > 1}
+
+
+def outlived(aligned: Alignment) -> str:
+    """A state that a later cited post says has ended."""
+    said, posts = aligned.said, aligned.posts
+    whole = " ".join(said.sentences)
+    if len(posts) < 2 or marks("then", whole, said.lang) or marks("past", whole, said.lang):
+        return ""
+    mine = {concept for word in said.words for concept in word.concepts}
+    have = [{concept for word in post.words for concept in word.concepts} for post in posts]
+    for state, end in ENDED:
+        if state not in mine or end in mine:
+            continue
+        begun = [
+            post.at
+            for post, held in zip(posts, have, strict=True)
+            if post.at and state in held and end not in held
+        ]
+        over = [post.at for post, held in zip(posts, have, strict=True) if post.at and end in held]
+        known = any(state in held for held in have)
+        if known and over and (not begun or max(over) > max(begun)):
+            return "a later cited post says that this has ended"
+    return ""
+
+
 ALIKE = 0.5
 """Share of a clause's words from which on a post speaks of the same thing."""
 
@@ -228,7 +91,21 @@ def _moving(cited: Sequence[CitedText]) -> dict[str, dict[int, set[float]]]:
     for p, post in enumerate(cited):
         for figure in figures(post.text):
             found.setdefault(figure.quantity, {}).setdefault(p, set()).add(figure.value)
-    return {quantity: values for quantity, values in found.items() if len(values) > 1}
+    return {name: values for name, values in found.items() if len(values) > 1}
+
+
+TREND = frozenset({"rise", "fall", "more", "less"})
+
+
+def shows_trend(aligned: Alignment, cited: Sequence[CitedText], word: Word) -> bool:
+    """Whether the posts' counts of one quantity move as a word of the sentence says they do."""
+    up = bool(word.concepts & {"rise", "more"})
+    mine = {number.value for number in numbers(aligned.said)}
+    for values in _moving(cited).values():
+        dated = sorted((at, max(found)) for p, found in values.items() if (at := cited[p].at))
+        if len(dated) > 1 and dated[-1][1] in mine:
+            return (dated[-1][1] > dated[0][1]) == up and dated[-1][1] != dated[0][1]
+    return False
 
 
 _FROM_TO = re.compile(r"\b(?:from|de|von|da|di)\b\D{0,40}?$")
@@ -272,11 +149,11 @@ def _in_order(said: Text, at: int) -> bool:
 
 
 _BEFORE = re.compile(r"\b(?:before|then|later|afterwards|antes de que|luego|puis|dann|poi|depois|despues)\b")
-_AFTER = re.compile(r"\bafter\b")
+_AFTER = re.compile(r"\b(?:after|following|tras|apres|dopo|nach|apos)\b")
 
 
 def _events_order(aligned: Alignment) -> str:
-    """ "A before B", "A, then B" with B's post older; "A after B" with A's post older."""
+    """ "A before B", "A, then B" with B's post older; "A after B" with A's post older; or one post has it the other way."""
     said = aligned.said
     whole = " ".join(said.sentences)
     for pattern, forward in ((_BEFORE, True), (_AFTER, False)):
@@ -287,9 +164,34 @@ def _events_order(aligned: Alignment) -> str:
         left = [n for n in aligned.content if n < cut]
         right = [n for n in aligned.content if n >= cut]
         a, b = aligned.evidence(left), aligned.evidence(right)
-        if not a or not b or a.post == b.post:
+        if not a or not b:
             continue
         early, late = aligned.posts[a.post].at, aligned.posts[b.post].at
-        if early and late and early != late and (early > late) == forward:
+        apart = a.post != b.post and early != late
+        if apart and early and late and (early > late) == forward:
             return "the posts came in the other order"
+        if a.post == b.post and _turned_round(aligned, a.post, left, right, forward):
+            return "the post has these two in the other order"
     return ""
+
+
+def _turned_round(
+    aligned: Alignment, post: int, left: Sequence[int], right: Sequence[int], forward: bool
+) -> bool:
+    """Whether a post that says what came before what says it the other way round."""
+    text = aligned.posts[post]
+    folded = [word.folded for word in text.words]
+    for cut, word in enumerate(folded):
+        before, after = bool(_BEFORE.fullmatch(word)), bool(_AFTER.fullmatch(word))
+        if not before and not after:
+            continue
+
+        def share(among: Sequence[int], cut: int = cut) -> float:
+            """How many of the words are in front of the mark, less those behind it."""
+            places = [at for n in among for at, _ in aligned.matches(n, post)[:1] if at >= 0]
+            return sum(1 if at < cut else -1 for at in places)
+
+        straight = share(left) - share(right)
+        if abs(straight) >= 2 and (straight > 0) != (before == forward):
+            return True
+    return False

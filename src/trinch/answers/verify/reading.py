@@ -3,6 +3,7 @@
 import html
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from trinch.answers import lexicon
@@ -12,12 +13,16 @@ from trinch.posts.text import fold
 
 _NOISE = re.compile(r"https?:\S*|\bpic\.twitter\S*|\b\w+\.(?:ly|co|gl|ms|me|it)/\S+")
 _QUOTED = re.compile(r"(?<!\w)['‘“«\"](\w[^'’”»\"]{5,}?)['’”»\"](?!\w)")
-_REPOST = re.compile(r"^\W*(?:RT|MT)\W+@(\w+):?\s*", re.IGNORECASE)
+_REPOST = re.compile(r"(?:^\W*|(?<=\s))(?:RT|MT)\W+@(\w+):?\s*|[\"“]\s*@(\w+):\s*", re.IGNORECASE)
+"""How a post begins to repeat another: "RT @handle:", or a quotation mark in front of "@handle:"."""
+_DOTTED = re.compile(r"\b(?:[A-Z]\.){2,}")
+"""An abbreviation with dots ("U.S."), read without them."""
 _HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-Za-z])(?=\d)|_")
 _TOKEN = re.compile(
     r"[$€£]?\d+(?:[.,:]\d+)*(?:\+|%)?|[^\W\d_]+(?:['’\-][^\W\d_]+)*|[😂🤣😜😉]|[.!?…;:,()–—|\"“”«»]|\d+"
 )
 _SENTENCE_END = frozenset(".!?…|")
+_QUOTES = frozenset('"“”')
 _CLAUSE_END = frozenset(",;:()–—")
 _JOINING = lexicon.words(
     "and but while whereas though although y pero mientras e mas enquanto et mais tandis ma mentre und aber wahrend"
@@ -46,6 +51,8 @@ class Word(NamedTuple):
     clause: int
     name: bool
     """Written as a name: with a capital that its place does not explain."""
+    quoted: bool = False
+    """Between quotation marks."""
 
 
 class Text(NamedTuple):
@@ -59,19 +66,37 @@ class Text(NamedTuple):
     repeats: str = ""
     """The handle whose words the post repeats."""
 
-    def of_clause(self, n: int) -> list[Word]:
-        return [word for word in self.words if word.clause == n]
+    def places(self, kind: str) -> list[int]:
+        """The words at which marks of a kind begin."""
+        found, at, starts = [], 0, {}
+        for n, word in enumerate(self.words):
+            starts[at] = n
+            at += len(word.folded) + 1
+        whole = " ".join(word.folded for word in self.words)
+        for place in meanings.mark_starts(kind, whole, self.lang):
+            if place in starts:
+                found.append(starts[place])
+        return found
 
 
+def without_links(text: str) -> str:
+    """A text as it is read: without links, its HTML entities as characters."""
+    return _NOISE.sub(" ", html.unescape(text[:LONGEST_POST]))
+
+
+@lru_cache(maxsize=256)
 def read_post(post: CitedText) -> Text:
     """A post's words, in the language that its text is found to be in."""
-    raw = _NOISE.sub(" ", html.unescape(post.text[:LONGEST_POST]))
-    repeated = _REPOST.match(raw)
-    raw = _REPOST.sub("", raw)
+    raw = without_links(post.text)
+    repeated = _REPOST.search(raw)
+    raw = _REPOST.sub(" … ", raw)
+    if repeated:
+        raw = raw.rstrip().removesuffix("”").removesuffix('"')
     raw = _QUOTED.sub(r' "\1" ', raw)
+    raw = re.sub(r"^(\W*[#$]\w+):", r"\1 …", raw)  # a topic, not a speaker
     raw = re.sub(r"[#@](\w+)", lambda tag: _HUMP.sub(" ", tag[1]), raw)
     return read(raw, _language(raw, post.lang))._replace(
-        author=fold(post.author), at=post.at, repeats=fold(repeated[1]) if repeated else ""
+        author=fold(post.author), at=post.at, repeats=fold(repeated[1] or repeated[2]) if repeated else ""
     )
 
 
@@ -95,10 +120,12 @@ class _Builder:
         self.words: list[Word] = []
         self.sentences: list[list[str]] = [[]]
         self.clauses: list[list[str]] = [[]]
+        self.quoted = False
 
     def mark(self, mark: str) -> None:
-        if mark == '"':
-            self.sentences[-1].append(mark)
+        if mark in _QUOTES:
+            self.quoted = mark == "“" or (mark == '"' and not self.quoted)
+            self.sentences[-1].append('"')
         if mark in _SENTENCE_END:
             if self.clauses[-1]:
                 self.sentences[-1].append(mark)
@@ -126,8 +153,10 @@ class _Builder:
         bare = folded.removesuffix("'s").partition("'")[2] if re.match(r"[dlcjmnst]'", folded) else folded
         bare = bare.removesuffix("'s").replace("'", "")
         known = bool(meanings.concepts(bare, self.lang)) or bare in meanings.generic(self.lang)
-        if not self.sentences[-1]:
-            known = known or (self.lang == "en" and meanings.is_english(bare))
+        if bare in lexicon.PLACE_OF:
+            known = False
+        elif not self.sentences[-1]:
+            known = known or meanings.is_common(bare, self.lang)
         elif self.lang != "de":
             known = False
         name = written[0].isupper() and not known
@@ -139,6 +168,7 @@ class _Builder:
                 len(self.sentences) - 1,
                 len(self.clauses) - 1,
                 name,
+                self.quoted,
             )
         )
         self.sentences[-1].append(folded.replace("'", ""))
@@ -148,7 +178,7 @@ class _Builder:
 def read(text: str, lang: str) -> Text:
     """The words of a text in a language. Clauses end at punctuation and before a joining word."""
     built = _Builder(lang)
-    for token in _TOKEN.findall(text):
+    for token in _TOKEN.findall(_DOTTED.sub(lambda found: found[0].replace(".", ""), text)):
         if token[0].isalnum() or token[0] in "$€£😂🤣😜😉":
             built.words_of(token)
         else:

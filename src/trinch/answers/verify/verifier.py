@@ -11,17 +11,37 @@ from typing import NamedTuple
 from trinch.answers.verify import meanings
 from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import unsupported_number, wrong_time
+from trinch.answers.verify.copies import changed_copy, repeats, verbatim
 from trinch.answers.verify.frames import CHECKS, denied
 from trinch.answers.verify.meanings import marks
-from trinch.answers.verify.order import changed_copy, repeats, stale, swapped_roles, wrong_order
+from trinch.answers.verify.order import TREND, outlived, shows_trend, stale, wrong_order
 from trinch.answers.verify.reading import CitedText, read, read_post
+from trinch.answers.verify.roles import is_somebody, swapped_roles
 
-WHOLE = 0.75
+WHOLE = 0.65
 """Least share of a sentence's words that its posts together must hold."""
-CLAUSE = 0.6
+CLAUSE = 0.45
 """Least share of each clause's words that a single post must hold."""
+ACROSS = 0.75
+"""Least share where all posts are in other languages: likeness of words says less there."""
 LISTED = 2
 """Most words of a clause that is taken for a further member of a list."""
+OFFICES = meanings.SPEAKERS - {
+    "president",
+    "leader",
+    "king",
+    "union",
+    "company",
+    "family",
+    "passenger",
+    "driver",
+    "owner",
+}
+"""Bodies and offices that the posts must name."""
+HAPPENS_TO = frozenset(
+    {"die", "hurt", "missing", "rescue", "arrest", "release", "charge", "convict", "kidnap"}
+)
+"""Concepts of what happens to somebody."""
 FEWEST = 2
 """A sentence with fewer content words says too little to be judged."""
 LONGEST = 1000
@@ -41,19 +61,19 @@ def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
     """The verdict on a sentence in a language that cites posts. Without posts nothing is supported."""
     if not cited or not sentence.strip():
         return Verdict(False, 0.0, "no post is cited")
-    if lang not in meanings.LANGUAGES or len(sentence) > LONGEST:
-        return Verdict(
-            False,
-            0.0,
-            f"sentences in {lang!r} cannot be verified"
-            if len(sentence) <= LONGEST
-            else "the sentence is too long",
-        )
-    said = read(sentence, lang)
+    if len(sentence) > LONGEST:
+        return Verdict(False, 0.0, "the sentence is too long")
     posts = [read_post(post) for post in cited]
-    if len(posts) == 1 and repeats(sentence, cited[0].text, posts[0].lang):
+    copied = any(verbatim(sentence, post.text) for post in cited)
+    if copied and len(posts) == 1:
         return Verdict(True, 1.0, "")
-    aligned = Alignment(said, posts)
+    if lang not in meanings.LANGUAGES:
+        return Verdict(False, 0.0, f"sentences in {lang!r} cannot be verified")
+    aligned = Alignment(read(sentence, lang), posts)
+    said = aligned.said
+    if copied or any(repeats(sentence, a.text, b.lang) for a, b in zip(cited, posts, strict=True)):
+        reason = (denied(aligned) or stale(aligned, cited)) if len(posts) > 1 else ""
+        return Verdict(not reason, 0.5 if reason else 1.0, reason)
     if len(aligned.content) < FEWEST:
         return Verdict(False, 0.0, "the sentence says too little to be verified")
     whole = aligned.share(aligned.content, range(len(posts)))
@@ -61,11 +81,13 @@ def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
         unsupported_number(said, posts)
         or wrong_time(said, posts)
         or _missing_name(aligned)
-        or _uncarried(aligned, whole)
+        or _uncarried(aligned, cited, whole)
         or denied(aligned)
+        or _apart(aligned)
         or _misput(aligned)
         or wrong_order(aligned)
         or stale(aligned, cited)
+        or outlived(aligned)
         or changed_copy(aligned, sentence, cited)
     )
     score = (whole + _least(aligned)) / 2
@@ -79,20 +101,24 @@ def _least(aligned: Alignment) -> float:
 
 
 def _missing_name(aligned: Alignment) -> str:
-    if aligned.said.lang == "de":
-        return ""  # German writes every noun with a capital
-    missing = [word.folded for word in aligned.unsupported() if word.name]
+    german = aligned.said.lang == "de"  # which writes every noun with a capital
+    missing = [
+        word.folded for word in aligned.unsupported() if (word.name and not german) or word.concepts & OFFICES
+    ]
     return f"no cited post names {missing[0]}" if missing else ""
 
 
-def _uncarried(aligned: Alignment, whole: float) -> str:
+def _uncarried(aligned: Alignment, cited: Sequence[CitedText], whole: float) -> str:
     """A sentence, or a clause of it, of which the posts hold too little."""
-    if whole < WHOLE:
+    across = aligned.said.lang not in {post.lang for post in aligned.posts}
+    if whole < (ACROSS if across else WHOLE):
         missing = ", ".join(word.folded for word in aligned.unsupported()[:5])
         return f"no cited post says: {missing}"
     said = aligned.said
     for word in aligned.unsupported():
-        if word.concepts & meanings.EVENTS:
+        if word.concepts & meanings.EVENTS and not (
+            word.concepts & TREND and shows_trend(aligned, cited, word)
+        ):
             return f"no cited post says: {word.folded}"
     for clause, among in enumerate(_parts(aligned)):
         if not among:
@@ -100,7 +126,7 @@ def _uncarried(aligned: Alignment, whole: float) -> str:
         if marks("then", said.clauses[clause], said.lang):
             among = [n for n in among if not aligned.is_number(n)] or among  # each of another post
         found = aligned.evidence(among)
-        names = [n for n in among if said.words[n].name]
+        names = [n for n in among if said.words[n].name or aligned.is_number(n)]
         together = not names or any(aligned.share(names, [p]) == 1.0 for p in range(len(aligned.posts)))
         if found is None or found.held < CLAUSE or not together:
             return f"no single post holds this part: {said.clauses[clause]}"
@@ -118,6 +144,31 @@ def _parts(aligned: Alignment) -> list[list[int]]:
             before = next((found for found in reversed(events[:at]) if found), [])
             parts[at] = [*part, *(before or next((found for found in events[at:] if found), []))]
     return parts
+
+
+def _apart(aligned: Alignment) -> str:
+    """Somebody and what happened in one clause of the sentence, of whom no sentence of a post says that."""
+    said = aligned.said
+    for clause in range(len(said.clauses)):
+        among = aligned.clause_words(clause)
+        people = [n for n in among if is_somebody(said, n) and not said.words[n].name]
+        events = [n for n in among if said.words[n].concepts & HAPPENS_TO]
+        for person in people:
+            for event in events:
+                if 0 < event - person <= 4 and not _together(aligned, person, event):
+                    a, b = said.words[person].folded, said.words[event].folded
+                    return f"no cited post says that of {a}: {b}"
+    return ""
+
+
+def _together(aligned: Alignment, a: int, b: int) -> bool:
+    """Whether a sentence of a post holds two words; also where it holds neither or a post is by the first."""
+    for p, post in enumerate(aligned.posts):
+        first = {post.words[at].sentence if at >= 0 else -1 for at, _ in aligned.matches(a, p)}
+        second = {post.words[at].sentence for at, _ in aligned.matches(b, p) if at >= 0}
+        if first & second or -1 in first:
+            return True
+    return not any(aligned.matches(a, p) for p in range(len(aligned.posts)))
 
 
 def _misput(aligned: Alignment) -> str:

@@ -46,8 +46,9 @@ class McpEndpoint:
     def _server(self) -> "MCPServer[Any]":
         from trinch.server import mcp, mcp_alerts
 
-        made = mcp.server(self._state.search_pool, self._state.answer_pool, self._state.language_model)
-        mcp_alerts.add_tools(made, self._state, ACCESS.get)
+        state = self._state
+        made = mcp.server(state.search_pool, state.answer_pool, state.language_model, state.model_use)
+        mcp_alerts.add_tools(made, state, ACCESS.get)
         return made
 
 

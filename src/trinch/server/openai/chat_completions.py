@@ -16,6 +16,7 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.server.openai import client_tasks
+from trinch.server.openai.formats import Format, Wanted, json_pieces, wanted_format
 from trinch.server.openai.markdown import Piece, count_words
 from trinch.server.openai.messages import (
     MODEL,
@@ -31,10 +32,6 @@ from trinch.server.openai.stream import extras, retrieved_posts, text_pieces
 from trinch.service.ask import AskRequest
 
 STARTED = int(time.time())
-
-
-class Format(msgspec.Struct):
-    type: str = "text"
 
 
 class StreamOptions(msgspec.Struct):
@@ -63,11 +60,7 @@ async def completions(request: Request) -> Response:
     given = await codec.read_body(request, Completion)
     if given.n not in (None, 1):
         raise Problem(400, "there is one answer: n must be 1", param="n", code="unsupported_parameter")
-    if given.response_format and given.response_format.type != "text":
-        raise Problem(
-            400, "answers are text: use the field `trinch` for structure", param="response_format",
-            code="unsupported_parameter",
-        )  # fmt: skip
+    wanted = wanted_format(given.response_format, "response_format")
     if "audio" in given.modalities:
         raise Problem(400, "answers are text", param="modalities", code="unsupported_parameter")
     texts = user_messages(given, given.messages, "messages")
@@ -81,6 +74,7 @@ async def completions(request: Request) -> Response:
             question_of(given, texts, "messages", style_of(given.messages)),
             codec.base_url(request),
             request.state.key,
+            wanted,
         )
     if given.stream:
         return codec.EventStream(_chunks(given, replies, input_words))
@@ -96,11 +90,14 @@ async def completions(request: Request) -> Response:
 
 
 async def _answer(
-    state: AppState, given: Completion, asked: AskRequest, base: str, key: str | None
+    state: AppState, given: Completion, asked: AskRequest, base: str, key: str | None, wanted: Wanted
 ) -> AsyncIterator[_Reply]:
     """An answer claim by claim, each looked up again just before it is sent."""
     shown: dict[str, Any] = {}
-    async for now, piece in text_pieces(state, asked, base, key):
+    pieces = (
+        json_pieces(state, asked, base, key, wanted) if wanted.json else text_pieces(state, asked, base, key)
+    )
+    async for now, piece in pieces:
         shown = now
         if piece.text:
             yield _Reply(piece.text, _annotations(piece), {})

@@ -17,6 +17,7 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.server.openai import client_tasks
+from trinch.server.openai.formats import Format, Wanted, json_pieces, wanted_format
 from trinch.server.openai.markdown import Piece, count_words, post_url
 from trinch.server.openai.messages import (
     MODEL,
@@ -32,10 +33,6 @@ from trinch.server.openai.stream import extras, retrieved_posts, text_pieces, vi
 from trinch.service.ask import AskRequest
 from trinch.service.conversation import CONTEXT
 from trinch.store.query import parse_time
-
-
-class Format(msgspec.Struct):
-    type: str = "text"
 
 
 class Text(msgspec.Struct):
@@ -81,11 +78,7 @@ class Retrieve(msgspec.Struct):
 
 async def create(request: Request) -> Response:
     given = await codec.read_body(request, ResponseRequest)
-    if given.text and given.text.format and given.text.format.type != "text":
-        raise Problem(
-            400, "answers are text: use the field `trinch` for structure", param="text.format",
-            code="unsupported_parameter",
-        )  # fmt: skip
+    _format(given)
     for name, why in _REFUSED.items():
         if getattr(given, name):
             raise Problem(400, why, param=name, code="unsupported_parameter")
@@ -101,6 +94,10 @@ async def create(request: Request) -> Response:
     asked = AskRequest("", "", "", None) if task else question_of(given, texts, "input", style)
     turn = _Turn(given, asked, texts, codec.base_url(request), _head(given), key, task)
     return await _respond(state, turn, given.stream)
+
+
+def _format(given: ResponseRequest) -> Wanted:
+    return wanted_format(given.text.format if given.text else None, "text.format")
 
 
 _REFUSED = {
@@ -177,11 +174,8 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
     place = {"item_id": message["id"], "output_index": last, "content_index": 0}
     shown: dict[str, Any] = {}
     also: list[dict[str, Any]] = []
-    linked = "inline_citations" in turn.given.include
     begun = False
-    async for now, piece in (
-        _task_reply(turn.task) if turn.task else text_pieces(state, turn.asked, turn.base, turn.key, linked)
-    ):
+    async for now, piece in _pieces(state, turn):
         if not begun and not turn.task:
             if turn.given.wants_all or _SOURCES in turn.given.include:
                 also = await retrieved_posts(state, turn.asked, now, turn.given.most_sources)
@@ -226,6 +220,17 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
         kept = turn._replace(given=given, asked=asked, head=head | {"completed_at": ended})
         state.responses.save(head["id"], codec.encode(kept), turn.key)
     yield {"type": "response.completed", "response": done | extras(turn.given, shown, also, turn.base)}
+
+
+def _pieces(state: AppState, turn: _Turn) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
+    """The text of a response, with the whole answer at each step."""
+    if turn.task:
+        return _task_reply(turn.task)
+    wanted = _format(turn.given)
+    if wanted.json:
+        return json_pieces(state, turn.asked, turn.base, turn.key, wanted)
+    linked = "inline_citations" in turn.given.include
+    return text_pieces(state, turn.asked, turn.base, turn.key, linked)
 
 
 def _piece_events(
@@ -288,7 +293,7 @@ def _head(given: ResponseRequest) -> dict[str, Any]:
         "service_tier": "default",
         "store": given.store,
         "temperature": 0.0,
-        "text": {"format": {"type": "text"}},
+        "text": {"format": _format_as_given(given)},
         "tool_choice": given.tool_choice or "auto",
         "tools": [_given_options(tool) for tool in given.tools if "search" in tool.type],
         "top_p": 1.0,
@@ -296,6 +301,11 @@ def _head(given: ResponseRequest) -> dict[str, Any]:
         "usage": None,
         "user": None,
     }
+
+
+def _format_as_given(given: ResponseRequest) -> dict[str, Any]:
+    wanted = given.text.format if given.text and given.text.format else Format()
+    return {name: v for name, v in msgspec.to_builtins(wanted).items() if v not in (None, "")}
 
 
 def _given_options(tool: Tool) -> dict[str, Any]:
