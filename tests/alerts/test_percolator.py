@@ -10,7 +10,7 @@ from trinch.posts.schema import Attached, Post
 from trinch.store.query import QueryError, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 
-EXAMPLES = int(os.environ.get("TRINCH_CASES", "120"))
+EXAMPLES = int(os.environ.get("TRINCH_CASES", "60"))
 NOW = 1_800_000_000_000_000
 WORDS = ["storm", "storms", "harbour", "Hafen", "l'eau", "news", "don't", "well-known", "U.S.", "F-16", "café", "東京", "1,021",
          "#Flood", "#BostonMarathon", "$TSLA", "@ann", "ann.example", "буря", "🔥", "!!", "the"]  # fmt: skip

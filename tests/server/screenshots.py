@@ -46,14 +46,14 @@ SHOTS = (
 
 
 def take(browser: Any, url: str, folder: Path) -> None:
-    """Each view as a reader sees it first; in an answer the second citation is pointed at."""
+    """Each view as a reader sees it first; in an answer the first citation is pointed at."""
     for shot in SHOTS:
         tab = Tab(browser, url, **shot.options)
         page = tab.open(shot.path)
         page.wait_for_selector(shot.ready, timeout=120_000)
         page.wait_for_selector("#ingest:not([hidden])")
         if "answer" in shot.name:
-            page.locator("a.cite").nth(1).hover()
+            page.locator("a.cite").first.hover()
             page.locator(".source.lit .name").wait_for()
         page.wait_for_timeout(300)
         target = folder / f"{shot.name}.png"

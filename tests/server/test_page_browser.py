@@ -323,6 +323,7 @@ def test_what_can_be_done_with_an_answer(tab: Opener) -> None:
     )
 
 
+@pytest.mark.long
 def test_an_embedded_answer_loses_what_is_deleted(tab: Opener, serving: Starter, tmp_path: Path) -> None:
     data = fill(tmp_path / "store")
     own = serving(data)

@@ -62,6 +62,7 @@ def test_now_shows_stories_trends_and_the_rate_of_a_store_that_ended(tab: Opener
     assert urlsplit(page.url).path.startswith("/story/"), "a story opens by keyboard"
 
 
+@pytest.mark.long
 def test_now_of_an_empty_store_and_its_first_minutes(tab: Opener, serving: Starter, tmp_path: Path) -> None:
     own = serving(tmp_path / "store")
     one = tab(own.url)
@@ -83,6 +84,7 @@ def test_now_of_an_empty_store_and_its_first_minutes(tab: Opener, serving: Start
     assert "wave" in page.locator("#stories .entry").first.inner_text()
 
 
+@pytest.mark.long
 def test_new_stories_wait_and_deleted_ones_go(tab: Opener, serving: Starter, tmp_path: Path) -> None:
     """Updates of the list are answered by the test; the deletion is real."""
     data = fill(tmp_path / "store")
@@ -122,6 +124,7 @@ def test_new_stories_wait_and_deleted_ones_go(tab: Opener, serving: Starter, tmp
     assert first["headline"] not in page.content()
 
 
+@pytest.mark.long
 def test_a_server_that_still_counts_is_waited_for(tab: Opener) -> None:
     one = tab()
     replies = [503]
@@ -210,6 +213,7 @@ def test_a_bar_narrows_the_search_and_nothing_found_is_said(tab: Opener) -> None
     one.complaints[:] = [text for text in one.complaints if "400" not in text]
 
 
+@pytest.mark.long
 def test_a_search_is_exported_and_its_deleted_posts_go(tab: Opener, serving: Starter, tmp_path: Path) -> None:
     data = fill(tmp_path / "store")
     own = serving(data)
@@ -234,6 +238,7 @@ def test_a_search_is_exported_and_its_deleted_posts_go(tab: Opener, serving: Sta
 # ------------------------------------------------------------------ live
 
 
+@pytest.mark.long
 def test_live_posts_arrive_pause_and_wait(tab: Opener, serving: Starter, tmp_path: Path) -> None:
     Store.open(tmp_path / "store")
     own = serving(tmp_path / "store")

@@ -152,7 +152,7 @@ def compose(m: Material) -> Draft:
         if task == "question" and m.request.question.measure != "unit":
             return _in_other_words(m)
     draft = _BY_TASK.get(task, _question)(m)
-    return draft if draft.picked or task not in ("question", "verify", "explain") else _in_other_words(m)
+    return draft if draft.picked or task not in ("question", "explain") else _in_other_words(m)
 
 
 def _in_other_words(m: Material) -> Draft:

@@ -7,6 +7,7 @@ marked `ESSENTIAL`, that does not fit makes the value malformed.
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -31,11 +32,17 @@ class _Unfit(Exception):
         return _Unfit(path, self.reason, self.essential)
 
 
+@cache
+def _described(type: Any) -> inspect.Type:
+    """The description of a type, which takes milliseconds to make."""
+    return inspect.type_info(type)
+
+
 def fit(value: object, type: Any, notes: Notes | None = None) -> Any:
     """`value` (decoded JSON) as `type`. Raises Malformed, naming the field."""
     forgiven: list[str] = []
     try:
-        found = _fit(value, inspect.type_info(type), "", forgiven)
+        found = _fit(value, _described(type), "", forgiven)
     except _Unfit as error:
         raise Malformed(f"{error.path or 'the line'}: {error.reason}") from None
     except RecursionError:

@@ -15,7 +15,7 @@ from trinch.stories.bursts import DAYS, PARTS, UNEVEN, Burst, bursts, uneven
 from trinch.stories.term_index import ANY, Only, TermIndex, Texts
 from trinch.stories.words import marks, topical
 
-MOST_POSTS = 24_000
+MOST_POSTS = 12_000
 """Posts of a window that are read; of a busier one, an even sample."""
 
 

@@ -3,6 +3,7 @@
 import { chart } from "./bars.js";
 import { h } from "./dom.js";
 import { clock, day, number, t } from "./i18n.js";
+import { shortened } from "./related.js";
 import { searchPath } from "./storyparts.js";
 
 const figure = (value, name) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
@@ -15,7 +16,7 @@ export function facts(found, pick) {
     h("dl", {}, figure(number(found.authors), t("independent")), figure(number(found.posts), t("posts_read")),
       ...(found.first_seen ? [figure(moment(found.first_seen), t("first_seen")), figure(moment(found.last_seen), t("last_seen"))] : [])),
     h("p", { class: "note" }, t("posts_read_help"), found.undated > 0 && ` ${t("undated_count", { n: found.undated })}.`,
-      ...(found.topic ? [" ", h("a", { href: searchPath(found.topic) }, t("all_matches"))] : [])),
+      ...(found.topic ? [" ", h("a", { href: searchPath(shortened(found.topic)) }, t("all_matches"))] : [])),
     found.volume.length > 0 && chart(found.volume, found.bucket_seconds * 1000, pick && ((start, end) => pick(end))),
   ].filter(Boolean);
 }

@@ -10,9 +10,7 @@ export function layout({ task }, claims, sentence) {
   const labels = [...new Set(claims.map((claim) => claim.label).filter(Boolean))];
   if (task === "timeline" || task === "changes") return dated(claims, sentence);
   if (task === "comparison" && labels.length) return sides(labels, claims.filter((claim) => claim.label), sentence);
-  if (labels.length > 1 && claims.every((claim) => claim.label)) {
-    return STANCES.some((stance) => labels.includes(stance)) ? positions(labels, claims, sentence) : sides(labels, claims, sentence);
-  }
+  if (labels.some((label) => STANCES.includes(label)) && claims.every((claim) => claim.label)) return positions(labels, claims, sentence);
   return h("ol", { class: "claims" }, ...claims.map((claim, i) => sentence(claim, "li", i === 0)));
 }
 
