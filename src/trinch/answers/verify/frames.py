@@ -292,7 +292,7 @@ def caused(aligned: Alignment, clause: int, found: Evidence) -> str:
 
 
 _NUMBERED = re.compile(
-    r"\bas many as\b|\b(?:in|at|after) all\b|\ball (?:told|two|three|four|\d+)\b|\bof all\b"
+    r"\bas many as\b|\b(?:in|at|after) all\b|\ball (?:two|three|four|\d+)\b|\bof all\b"
 )
 """Where a word of extent only says what is counted."""
 
