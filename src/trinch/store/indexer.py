@@ -30,7 +30,14 @@ from trinch.store.rejects import REJECTED
 from trinch.store.text_index import INDEX, TextIndex
 
 BATCH = 4000
-"""Log entries between two commits at most: limits the age of what is not yet searchable under load."""
+"""Log entries read at once."""
+
+COMMIT_AFTER = 0.4
+"""Seconds between two commits under load: what is acknowledged must be searchable within one. Each commit costs the
+same whatever it holds, so fewer are cheaper."""
+
+SPARSE = 20
+"""Fewer new entries than this are committed at once: the stream is slow, or has ended."""
 
 IDLE = 0.02
 """Seconds between two looks at a quiet log."""
@@ -55,13 +62,20 @@ class IndexerStopped(TrinchError, ChildProcessError):
 
 
 def step(log: Log, index: TextIndex, position: int) -> int:
-    """Apply and commit the next batch behind a position; the new position."""
-    entries = list(log.read(position, BATCH))
-    if not entries:
-        return position
-    index.apply(_with_erased(log, index, entries), log.versions)
-    index.commit(entries[-1].seq)
-    return entries[-1].seq
+    """Apply what is behind a position, for COMMIT_AFTER seconds at most, and commit it; the new position."""
+    started, applied = time.monotonic(), position
+    while entries := list(log.read(applied, BATCH)):
+        if applied != position and any(isinstance(entry.event, AccountGone) for entry in entries):
+            index.commit(applied)  # posts of the account are looked up in what is committed
+        index.apply(_with_erased(log, index, entries), log.versions)
+        applied = entries[-1].seq
+        if len(entries) < SPARSE or time.monotonic() - started > COMMIT_AFTER:
+            break
+        if len(entries) < BATCH:
+            time.sleep(IDLE)
+    if applied != position:
+        index.commit(applied)
+    return applied
 
 
 def _with_erased(log: Log, index: TextIndex, entries: list[Entry]) -> list[Entry]:

@@ -175,7 +175,7 @@ class Store:
     def copies(self, hit: HasTerms, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
         """Reposts and near-copies of a post in the whole store, itself among them."""
         with self.budget.measured():
-            found = self.index.search(self.index.queries.like(hit.terms), limit)
+            found = self.index.search(self.index.queries.like(hit.terms, self.doc_freq), limit)
             return [
                 other
                 for other in self.matching(And(()), found, as_of, now())

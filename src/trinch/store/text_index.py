@@ -20,7 +20,6 @@ import tantivy
 from tantivy import Query
 
 from trinch.posts import schema as ev
-from trinch.posts.near_duplicates import sketch
 from trinch.posts.text import terms
 from trinch.posts.times import EARLIEST
 from trinch.store.database import StoreError
@@ -33,7 +32,7 @@ from trinch.store.query_eval import number_of, time_of
 HEAP = 128_000_000
 """Bytes tantivy may use before it writes a segment by itself."""
 
-FORMAT = 3
+FORMAT = 4
 """Version of the schema below and of the files beside it; an index of another one is built again."""
 
 INDEX = "text"
@@ -63,20 +62,18 @@ def _schema() -> tantivy.Schema:
 
 
 @lru_cache(maxsize=20_000)  # reposts have the same text again and again
-def _analyzed(text: str, lang: str) -> tuple[str, str]:
-    """The terms of a text, and of its sketch."""
-    words = terms(text, lang)
-    return " ".join(words), " ".join(sketch(words))
+def _analyzed(text: str, lang: str) -> str:
+    """The terms of a text."""
+    return " ".join(terms(text, lang))
 
 
 def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
-    """A post as tantivy indexes it, with its attached texts. The sketch of its text is among the facets: near-copies share a term."""
-    words, copies = _analyzed(post.text, post.lang)
+    """A post as tantivy indexes it, with its attached texts."""
     made = tantivy.Document()
-    made.add_text("text", words)
+    made.add_text("text", _analyzed(post.text, post.lang))
     for attached in post.attached:  # values of their own: no phrase reaches over two
         made.add_text("text", " ".join(terms(attached.text, post.lang)))
-    made.add_text("facets", " ".join([*facets(post), copies]))
+    made.add_text("facets", " ".join(facets(post)))
     made.add_integer("seq", seq)
     made.add_integer("at", time_of(post, at))
     if (number := number_of(post)) is not None:
@@ -176,6 +173,8 @@ class TextIndex:
         self._stamp: tuple[int, int] | None = None
         self._doc_freqs: dict[str, int] = {}
         self._writer: tantivy.IndexWriter | None = None
+        self._uncommitted: set[int] = set()
+        """Positions of the documents added since the last commit."""
 
     def _open(self, path: Path) -> tantivy.Index:
         """Raises ValueError for an index that cannot be used."""
@@ -255,12 +254,12 @@ class TextIndex:
     def apply(self, entries: Iterable[Entry], current: Callable[[list[int]], dict[int, Version]]) -> None:
         """Apply log entries, in order. `current` returns the present state of posts, hidden or not, by position."""
         writer = self._open_writer()
-        counted, added, erased = set[int](), set[int](), list[int]()
+        counted, erased = set[int](), list[int]()
         for entry in entries:
             match entry.event:
                 case ev.Created(post=post) | ev.Edited(post=post):
                     writer.add_document(document(entry.seq, entry.at, post))
-                    added.add(entry.seq)
+                    self._uncommitted.add(entry.seq)
                     counted.update(entry.refs)
                 case ev.Deleted() | ev.AccountGone() | None:  # None: erased, or a removal by retention
                     for seq in entry.refs:
@@ -274,10 +273,10 @@ class TextIndex:
             writer.delete_documents_by_term("seq", version.seq)
             writer.add_document(document(*version))
         if erased:
-            self._mark_erased(erased, added)
+            self._mark_erased(erased)
 
-    def _mark_erased(self, erased: Iterable[int], added: Collection[int]) -> None:
-        """Note the segments of documents whose deletion is about to be committed; `added` are in no segment yet."""
+    def _mark_erased(self, erased: Iterable[int]) -> None:
+        """Note the segments of documents whose deletion is about to be committed."""
         searcher, ids = self._searcher_and_segments()
         places: dict[int, str | None] = {}
         for seq in erased:
@@ -285,7 +284,7 @@ class TextIndex:
             hits = searcher.search(query, limit=1, count=False).hits
             if hits:
                 places[seq] = ids[hits[0][1].segment_ord]
-            elif seq in added:
+            elif seq in self._uncommitted:  # in no segment yet
                 places[seq] = None
         if places:
             self._marks.add(places, ids)
@@ -301,6 +300,7 @@ class TextIndex:
     def commit(self, position: int) -> None:
         """Make what was applied durable and visible, then note how far the log is consumed."""
         self._open_writer().commit()
+        self._uncommitted.clear()
         self._replace_file("position", str(position))
 
     def clear(self) -> None:
