@@ -17,9 +17,10 @@ from zlib import crc32
 import msgspec
 
 from trinch.posts import schema as ev
-from trinch.store import families
+from trinch.store import bodies, families
 from trinch.store.counts import COUNTS, Counts, CountTable, level_changed
 from trinch.store.sql import select_in
+from trinch.store.tallies import Tallies
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,6 +39,7 @@ class EventApplier:
         self.next_seq = next_seq
         self.accepted = self.duplicates = self.deleted = self.ignored = 0
         self._counts = CountTable(db)
+        self._tallies = Tallies(db)
         self._known: dict[str, int | None] = {}
         """Keys of posts in the store → position of the newest version, None if deleted."""
         self._alias: dict[str, str] = {}
@@ -68,6 +70,7 @@ class EventApplier:
             outcome = handlers[type(event)](event)
             setattr(self, outcome, getattr(self, outcome) + 1)
         self._flush()
+        self._tallies.flush()
 
     def _preload(self, events: Sequence[ev.Event]) -> None:
         """Read what the frequent kinds need, once for the whole batch."""
@@ -100,7 +103,9 @@ class EventApplier:
     def _write(self, event: ev.Event, refs: Sequence[int] = ()) -> int:
         """Append an event to the log; a time in the future counts as now. Returns its position."""
         seq, at = self.next_seq, self._time(event)
-        body = _encode(event)
+        body = bodies.encode(event)
+        if isinstance(event, ev.Created | ev.Edited):
+            self._tallies.add(event.post, at)
         self._new_events.append((seq, at, body, _encode(refs).decode() if refs else None, crc32(body)))
         self.next_seq += 1
         return seq
@@ -221,6 +226,8 @@ class EventApplier:
         for key in families.merge(self._db, root, keys):
             self._counts.forget(key)
         seqs = families.positions(self._db, [root])
+        for version in families.versions(self._db, root):
+            self._tallies.add(version.post, version.at, -1)
         self._db.executemany(
             "UPDATE events SET body = NULL, crc = NULL WHERE seq = ?", [(seq,) for seq in seqs]
         )

@@ -24,6 +24,7 @@ from trinch.store.log import Appended, Log, Version
 from trinch.store.query import And, Has, Node, Not, normalized, parse, wanted_words
 from trinch.store.query_compile import all_of
 from trinch.store.query_eval import Candidate, matches
+from trinch.store.tallies import UNDATED_DAY
 from trinch.store.text_index import INDEX, Found, TextIndex
 from trinch.store.writer import Writer
 
@@ -200,6 +201,12 @@ class Store:
     def num_posts(self) -> int:
         """Number of searchable posts."""
         return self.index.count()
+
+    def days(self) -> dict[str, int]:
+        """Stored versions of posts by UTC day (ISO 8601), oldest first, without undated ones."""
+        days = self.log.num_posts_by("day")
+        days.pop(UNDATED_DAY, None)
+        return days
 
     def doc_freq(self, term: str) -> int:
         """Number of posts that contain a term of `posts.text.terms`."""

@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +20,6 @@ from tantivy import Query
 
 from trinch.posts import schema as ev
 from trinch.posts.text import terms
-from trinch.posts.times import EARLIEST
 from trinch.store.database import StoreError
 from trinch.store.facets import facets
 from trinch.store.log import Entry, Version
@@ -413,27 +411,10 @@ class TextIndex:
             self._doc_freqs[term] = searcher.doc_freq("text", term)
         return self._doc_freqs[term]
 
-    def breakdown(self, field: str) -> dict[str, int]:
-        """Documents by value of a facet, most frequent first."""
-        found = self._searcher().terms_with_prefix("facets", f"{field}:", Query.all_query())
-        pairs = sorted(found, key=lambda pair: (-pair[1], pair[0]))
-        return {term.split(":", 1)[1]: count for term, count in pairs if count}
-
     def common_tags(self, limit: int) -> list[str]:
         """The most frequent hashtags, with their sign."""
         found = self._searcher().terms_with_prefix("text", "#", Query.all_query())
         return [term for term, _ in sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]]
-
-    def days(self) -> dict[str, int]:
-        """Documents by UTC day, oldest first, without undated ones."""
-        day = 86_400_000_000
-        wanted = {"days": {"histogram": {"field": "at", "interval": day, "min_doc_count": 1}}}
-        buckets = self._searcher().aggregate(self.queries.posted(EARLIEST, None), wanted)["days"]["buckets"]
-        start = date(1970, 1, 1)
-        return {
-            (start + timedelta(days=round(bucket["key"] / day))).isoformat(): int(bucket["doc_count"])
-            for bucket in buckets
-        }
 
     def positions_of_author(self, network: str, author_id: str, seq: int) -> list[int]:
         """Positions before `seq` of posts that an author may have written: all of that id's, and those of anybody

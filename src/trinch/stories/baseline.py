@@ -83,7 +83,7 @@ class Baseline:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._posts = store.index.days()
+        self._posts = store.days()
         self._db = _open(store.data / CACHE)
 
     def close(self) -> None:

@@ -188,7 +188,7 @@ def _as_of(text: str, summary: StoreSummary) -> int | None:
 
 
 def _store_summary(store: Store) -> StoreSummary:
-    days = list(store.index.days())
+    days = list(store.days())
     now = int(time.time())
     if not days:
         return StoreSummary(now, now, [])
