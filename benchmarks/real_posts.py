@@ -57,7 +57,9 @@ def _author_id(post: Post) -> str:
 
 def _tweet(post: Post, id: str, number: int) -> dict[str, Any]:
     text = post.text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    made = f"2026-03-16T{number // 3_600_000 % 24:02}:{number // 60_000 % 60:02}:{number // 1000 % 60:02}.{number % 1000:03}Z"
+    made = (
+        f"2026-03-16T{number // 3_600_000 % 24:02}:{number // 60_000 % 60:02}:{number // 1000 % 60:02}.000Z"
+    )
     data: dict[str, Any] = {
         "author_id": _author_id(post),
         "conversation_id": id,

@@ -273,9 +273,11 @@ _TAGS = re.compile(rf"[#＃]({_IN_TAG}+)")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[0-9])(?=[A-Za-z])|_")
 
 
-def _words(text: str) -> tuple[list[str], list[str]]:
-    """Tokens with tags and cashtags as plain words in their place, and those tags with their sign."""
-    words = tokens(text)
+def _words(text: str, split: Callable[[str], list[str]] = tokens) -> tuple[list[str], list[str]]:
+    """Tokens with tags and cashtags as plain words in their place, and those tags with their sign.
+
+    `split` cuts into tokens: `_split` where the caller remembers the result itself."""
+    words = split(text)
     signed = [token for token in words if token[0] in "#$" and len(token) > 1]
     if not signed:
         return words, signed
@@ -311,13 +313,13 @@ def _plain(lang: str) -> _Remembered:
 
     def read(chunk: str) -> Iterable[str]:
         word = _plain_word(chunk)
-        words = [word] if word else _words(chunk)[0]
+        words = [word] if word else _words(chunk, _split)[0]
         return words if stems is None else map(stems.__getitem__, words)
 
     return _Remembered(read)
 
 
-_signed = _Remembered(lambda chunk: [] if _plain_word(chunk) else _words(chunk)[1])
+_signed = _Remembered(lambda chunk: [] if _plain_word(chunk) else _words(chunk, _split)[1])
 
 
 def _languages(word: str) -> Sequence[str]:

@@ -45,6 +45,9 @@ class EventApplier:
         self._alias: dict[str, str] = {}
         self._new_events: list[tuple[int, int, bytes, str | None, int]] = []
         self._new_posts: dict[str, int] = {}
+        self._reactions: set[str] = set()
+        """Records of reactions of this batch that were seen before."""
+        self._new_reactions: list[tuple[str, str, str]] = []
         self._gone: dict[str, int] = {}
         """Accounts that are gone → posts from before this time are refused."""
         self._handlers: dict[type, Callable[[Any], str]] = {
@@ -75,13 +78,18 @@ class EventApplier:
     def _preload(self, events: Sequence[ev.Event]) -> None:
         """Read what the frequent kinds need, once for the whole batch."""
         keys = [key_of(e.network, e.post.id) for e in events if type(e) is ev.Created]
+        reacted = [e for e in events if type(e) is ev.Reacted]
         counted = [key_of(e.network, e.id) for e in events if type(e) is ev.CountsChanged]
+        counted += dict.fromkeys(key_of(e.network, e.id) for e in reacted)
         self._known = dict(select_in(self._db, "SELECT key, seq FROM posts WHERE key", [*keys, *counted]))
         for alias, root in select_in(self._db, "SELECT key, root FROM aliases WHERE key", [*keys, *counted]):
             self._alias[alias] = root
             self._known[alias] = self._known[root] = families.newest(self._db, root)
         roots = {self._alias.get(key, key) for key in counted}
         self._counts.load({root: seq for root in roots if (seq := self._known.get(root))})
+        records = [key_of(e.network, e.record) for e in reacted]
+        rows = select_in(self._db, "SELECT record FROM reactions WHERE record", records)
+        self._reactions = {record for (record,) in rows}
         if self._db.execute("SELECT 1 FROM accounts_gone LIMIT 1").fetchone():
             posts = (e for e in events if isinstance(e, ev.Created | ev.Edited))
             authors = list({key_of(e.network, e.post.author_id) for e in posts})
@@ -96,9 +104,15 @@ class EventApplier:
         """Write what was collected to the tables."""
         self._db.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", self._new_posts.items())
         self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", self._new_events)
+        self._flush_reactions()
         self._counts.flush()
         self._new_posts.clear()
         self._new_events.clear()
+
+    def _flush_reactions(self) -> None:
+        sql = "INSERT INTO reactions (record, key, what) VALUES (?, ?, ?)"
+        self._db.executemany(sql, self._new_reactions)
+        self._new_reactions.clear()
 
     def _write(self, event: ev.Event, refs: Sequence[int] = ()) -> int:
         """Append an event to the log; a time in the future counts as now. Returns its position."""
@@ -318,16 +332,19 @@ class EventApplier:
         return self._set_counts(event, root, newest, before, after)
 
     def _reacted(self, event: ev.Reacted) -> str:
-        root = self._root(event.network, event.id)
-        newest = families.newest(self._db, root)
+        key, record = key_of(event.network, event.id), key_of(event.network, event.record)
+        root = self._alias.get(key, key)
+        newest = self._known.get(root)
         if newest is None:
             return "ignored"
-        sql = "INSERT OR IGNORE INTO reactions (record, key, what) VALUES (?, ?, ?)"
-        if self._db.execute(sql, (key_of(event.network, event.record), root, event.what)).rowcount == 0:
+        if record in self._reactions:
             return "duplicates"
+        self._reactions.add(record)
+        self._new_reactions.append((record, root, event.what))
         return self._count_reaction(event, root, newest, event.what, 1)
 
     def _unreacted(self, event: ev.Unreacted) -> str:
+        self._flush_reactions()
         record = key_of(event.network, event.record)
         row = self._db.execute(
             "SELECT key, what, undone FROM reactions WHERE record = ?", (record,)
