@@ -64,6 +64,7 @@ def plain(body: bytes) -> bytes:
 def decode(body: bytes) -> Event:
     """The event of a stored body. Raises DamagedBody."""
     try:
-        return _decode(plain(body))
+        event: Event = _decode(plain(body))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DamagedBody(str(error)) from None
+    return event

@@ -29,8 +29,8 @@ from trinch.store.parent import on_parent_end
 from trinch.store.rejects import REJECTED
 from trinch.store.text_index import INDEX, TextIndex
 
-BATCH = 4000
-"""Log entries read at once."""
+BATCH = 1000
+"""Log entries applied between two looks at the clock."""
 
 COMMIT_AFTER = 0.4
 """Seconds between two commits under load: what is acknowledged must be searchable within one. Each commit costs the
@@ -191,8 +191,14 @@ def _is_round_due(data: Path) -> bool:
     try:
         return now() - int(path.read_text().split()[1]) > PURGE_EVERY
     except (FileNotFoundError, ValueError, IndexError):
-        path.write_text(f"0 {now()}")  # a new index has nothing to purge
+        _note_round(path, 0)  # a new index has nothing to purge
         return False
+
+
+def _note_round(path: Path, position: int) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(f"{position} {now()}")
+    temporary.replace(path)
 
 
 def _purge(log: Log, index: TextIndex, data: Path, position: int) -> int:
@@ -233,7 +239,7 @@ def _purge_all(log: Log, index: TextIndex, data: Path, position: int) -> int:
     before = int(path.read_text().split()[0]) if path.exists() else 0
     rejects.erase_ids(data / REJECTED, lambda: log.deleted_after(before))
     log.checkpoint()
-    path.write_text(f"{position} {now()}")
+    _note_round(path, position)
     (data / INDEX / _TAKEN).unlink(missing_ok=True)
     return position
 

@@ -28,6 +28,9 @@ BEHIND = 0.4
 """Seconds that the oldest acknowledged event may wait for the index before ingestion pauses. With the index's own
 `COMMIT_AFTER`, what is acknowledged stays searchable within a second at whatever rate the machine allows."""
 
+PAUSE = 0.02
+"""Seconds between two looks at an index that is behind: each costs a reading of its position."""
+
 REJECTED_LIMIT = 256_000_000
 """Bytes of malformed input kept; beyond it only the count grows."""
 
@@ -138,7 +141,7 @@ class Writer:
             return
         self._unindexed.append((self.last_seq, time.monotonic()))
         while self._is_index_behind() and self._indexer.poll() is None:
-            time.sleep(0.005)
+            time.sleep(PAUSE)
 
     def _is_index_behind(self) -> bool:
         position = read_position(self._data / INDEX)
