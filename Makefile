@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed-$(EXTRAS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench eval load soak mutation train-demo screenshots clean
+.PHONY: help demo test test-long check bench eval load soak mutation train-demo screenshots wheel clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,10 @@ train-demo: $(INSTALLED) ## train a tiny Grok on the sample, under ten minutes o
 
 screenshots: $(INSTALLED) ## take the README's pictures from the real page
 	$(BIN)/python -m tests.server.screenshots
+
+wheel: $(INSTALLED) ## build wheel and sdist into dist/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build
+	$(BIN)/python -m build
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import trinch.answers.answer as answering
-from benchmarks.reader.labelled import Asked, events, found, requests
+from benchmarks.reader.labelled import Asked, events, found, natural, requests
 from trinch.answers.render import as_json
 from trinch.service.ask import answer, interpret
 from trinch.store.query import parse_time
 from trinch.store.store import Store
 
 EVERY = 2
-"""Of the requests in one language about one event and facet, every so many are asked."""
+"""Natural requests are all asked. Of the others in one language about one event and facet, every so many are asked."""
 
 
 def judged(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def judged(asked: Asked, given: dict[str, Any]) -> dict[str, Any]:
 def kind(asked: Asked) -> str:
     """The row of the table a request belongs to."""
     if asked.nothing:
-        return "never was"
+        return "natural never was" if asked.group.startswith("n0-") else "never was"
     facet = (
         asked.facet
         if asked.facet in ("summary", "opinions")
@@ -56,7 +56,8 @@ def kind(asked: Asked) -> str:
         if asked.facet == "reactions"
         else "question"
     )
-    return f"{facet}, {'English' if asked.language == 'en' else 'other'}"
+    typed = "natural " if asked.group.startswith("n-") else ""
+    return f"{typed}{facet}, {'English' if asked.language == 'en' else 'other'}"
 
 
 def main() -> None:
@@ -72,7 +73,7 @@ def main() -> None:
     store = Store.open(options.data)
     if options.without_reader:
         answering.PostReader = lambda request: None  # type: ignore[assignment, misc]  # nothing is read
-    every = [*list(requests())[::EVERY], *list(events(options.shared / "social"))[::EVERY]]
+    every = [*natural(), *list(requests())[::EVERY], *list(events(options.shared / "social"))[::EVERY]]
     table: dict[str, list[dict[str, Any]]] = {}
     lines = []
     for asked in every:

@@ -1,8 +1,8 @@
 """Training step time beside Calculon, on every published run it can express, in the same run.
 
-    python -m benchmarks.planner --runs RUNS.csv --calculon CHECKOUT [--peer PYTHON]
+    python -m benchmarks.planner --runs RUNS.csv [--calculon CHECKOUT] [--peer PYTHON]
 
-`--peer` is a Python that has pandas and psutil, which Calculon imports. It cannot express grouped-query
+Without `--calculon` only ours is scored. `--peer` is a Python that has pandas and psutil, which Calculon imports. It cannot express grouped-query
 attention, gated MLPs, experts, context parallelism or FSDP. Calculon uses its own system files as they are;
 each row is priced with and without overlap of tensor-parallel traffic, the switch that rows leave open.
 Ours is scored out of sample: each family is predicted by a fit that saw no row of it.
@@ -123,32 +123,49 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=Path, required=True)
-    parser.add_argument("--calculon", type=Path, required=True)
+    parser.add_argument("--calculon", type=Path)
     parser.add_argument("--peer", default=sys.executable)
     options = parser.parse_args()
     runs = fit.usable(understand_all(read_table(options.runs))[0].values())
+    if not runs:
+        sys.exit(f"{options.runs} has no measured row that can be predicted")
     unseen = np.exp(fit.cross_errors(runs, fit.by_family(runs))) - 1
     chosen = [i for i, run in enumerate(runs) if expressible(run)]
     ours_s = our_time(runs)
     print(f"{len(runs)} measured rows, {len(chosen)} expressible")
     print(f"{'':52} rows    MAPE  median   worst    bias ms/layout")
+    if options.calculon and chosen:
+        beside_calculon(runs, chosen, unseen, ours_s, options)
+    elif chosen:
+        print(line("Trinch, family unseen", unseen[chosen], ours_s))
+    print("\nsearches")
+    for model, gpus in SEARCHES:
+        found = search(workload(model), machine("h100"), gpus, 1e13)
+        each = found.seconds / found.scored * 1e3
+        print(f"{model:14} {gpus:7,d} GPUs {found.scored:6,d} layouts, {found.seconds:.2f} s, {each:.4f} ms")
+
+
+def beside_calculon(
+    runs: list[Run], chosen: list[int], unseen: np.ndarray, ours_s: float, options: argparse.Namespace
+) -> None:
+    """Both on the chosen rows, with and without overlap of tensor-parallel traffic, by GPU."""
     for overlap in (False, True):
         answers = ask([runs[i] for i in chosen], options.calculon, options.peer, overlap)
         both = [(i, answer) for i, answer in zip(chosen, answers, strict=True) if "step_s" in answer]
+        if not both:
+            print("Calculon answered no row")
+            continue
         took = float(np.mean([answer["took_s"] for _, answer in both]))
         for gpu in ("", *SYSTEMS):
             which = [(i, a) for i, a in both if gpu in ("", runs[i].case.machine.gpu.name)]
+            if not which:
+                continue
             theirs = np.array([a["step_s"] / (runs[i].measured_s or 0) - 1 for i, a in which])
             name = f"Calculon{', overlap' if overlap else ''} {gpu}"
             print(line(name, theirs, took))
             print(line(f"Trinch on the same, family unseen {gpu}", unseen[[i for i, _ in which]], ours_s))
         refused = Counter(answer["reason"][:60] for answer in answers if "reason" in answer)
         print("".join(f"{count} rows not answered: {why}\n" for why, count in refused.items()), end="")
-    print("\nsearches")
-    for model, gpus in SEARCHES:
-        found = search(workload(model), machine("h100"), gpus, 1e13)
-        each = found.seconds / found.scored * 1e3
-        print(f"{model:14} {gpus:7,d} GPUs {found.scored:6,d} layouts, {found.seconds:.2f} s, {each:.4f} ms")
 
 
 def our_time(runs: list[Run]) -> float:

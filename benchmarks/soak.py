@@ -51,6 +51,9 @@ def campaigns() -> list[Campaign]:
             100,
         ),
         Campaign("hostile input of each parser", ["tests/posts/test_hostile.py"], 1000),
+        Campaign(
+            "objects, tables and files with random parts changed", ["tests/posts/test_mutations.py"], 1000
+        ),
         Campaign("hostile clients", [f"tests/server/test_{name}.py" for name in hostile], 0),
         Campaign("server killed and stopped", ["tests/server/test_lifecycle.py"], 0),
     ]

@@ -1,4 +1,4 @@
-"""Fitting the network of the reader, and its calibration."""
+"""Fitting the network of the reader, its calibration, and the gate."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trinch.reader.gate import Gate
 from trinch.reader.model import Network
 
 Floats = NDArray[np.float32]
 
 HIDDEN, DROPOUT = 32, 0.2
 EPOCHS, BATCH, RATE, DECAY = 12, 512, 3e-3, 1e-2
-SHARE = {"store": 1.0, "trec": 0.1, "tweetqa": 0.03, "realtimeqa": 0.03}
-"""What a request of each source weighs: the public sets are many, and their candidates are made, not found."""
+RIDGE = 3.0
+"""How strongly the weights of the gate are held near zero."""
 CALIBRATION = 6
 """Every so many groups that are not held out calibrate, and are not fitted to."""
 
@@ -25,7 +26,6 @@ CALIBRATION = 6
 class Measured(NamedTuple):
     """The measures [passages, n] and labels [passages, 2] of one request."""
 
-    source: str
     group: str
     measures: Floats
     labels: Floats
@@ -69,10 +69,7 @@ def _weights(training: Sequence[Measured]) -> Floats:
     """The weight of each pair, 1 on average."""
     size = Counter(each.group for each in training)
     weights = np.concatenate(
-        [
-            np.full(len(each.labels), SHARE[each.source] / len(each.labels) / size[each.group] ** 0.5)
-            for each in training
-        ]
+        [np.full(len(each.labels), 1.0 / len(each.labels) / size[each.group] ** 0.5) for each in training]
     )
     result: Floats = (weights / weights.mean()).astype(np.float32)
     return result
@@ -105,3 +102,18 @@ def platt(logits: Floats, labels: Floats, steps: int = 60) -> tuple[float, float
             step = step / 2
         weights = weights - step
     return float(weights[0]), float(weights[1])
+
+
+def gate(found: Sequence[Floats], answerable: Sequence[bool], steps: int = 50) -> Gate:
+    """The gate over the features [requests, n] of requests with and without an answer, both kinds weighing the same."""
+    inputs, labels = np.stack(found).astype(float), np.array(answerable, float)
+    mean, deviation = inputs.mean(axis=0), inputs.std(axis=0) + 1e-3
+    design = np.c_[np.clip((inputs - mean) / deviation, -4.0, 4.0), np.ones(len(inputs))]
+    shares = np.where(labels == 1, (labels == 0).mean() * 2, (labels == 1).mean() * 2)
+    weights = np.zeros(design.shape[1])
+    for _ in range(steps):
+        chance = 1 / (1 + np.exp(-np.clip(design @ weights, -30, 30)))
+        slope = design.T @ (shares * (chance - labels)) + RIDGE * np.append(weights[:-1], 0.0)
+        curve = (design * (shares * chance * (1 - chance))[:, None]).T @ design + RIDGE * np.eye(len(weights))
+        weights -= np.linalg.solve(curve, slope)
+    return Gate(*(values.astype(np.float32) for values in (mean, deviation, weights)))

@@ -1,13 +1,12 @@
 """Labelled requests: what is asked, the posts that a search finds for it, and which of them are on the topic and answer.
 
-The labels of events and of single requests are patterns (`benchmarks/data/reader`); no text of a post is kept in the
-repository. A post is on the topic if it matches the pattern of the event; it answers if it matches that of the
-question, too. Split by event: what is held out is never trained on.
+Most labels are patterns (`benchmarks/data/reader`); no text of a post is kept in the repository. A post is on the topic if
+it matches the pattern of the event; it answers if it matches that of the question, too. `judged.jsonl` corrects them for
+single posts that a person read. Split by event: what is held out is never trained on.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 import re
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from benchmarks.reader.files import rows
 from trinch.answers.reading import query_of
 from trinch.answers.request import interpret
+from trinch.answers.retrieval import Search
 from trinch.answers.types import Corpus
 from trinch.reader import Passage, Query
 from trinch.store.query import parse_time
@@ -29,7 +29,7 @@ LABELS = Path("benchmarks/data/reader")
 EVENT_FILES = ("crisislex_t26_shared", "crisisnlp_crowdflower", "crisisnlp_volunteers")
 AS_OF = {"reddit": "2013-06-01T00:00:00Z", "trump": "2018-02-01T00:00:00Z", "stock": "2015-01-05T00:00:00Z"}
 """When the requests about a collection are asked: after its last post."""
-DEPTH = 100
+DEPTH = 150
 """Posts of a search that are labelled."""
 LANGUAGES = ("en", "en", "fr", "es", "de", "it", "pt")
 
@@ -47,23 +47,22 @@ class Asked(NamedTuple):
     excluded: str
     held: bool
     nothing: bool
+    judged: Mapping[str, str] = {}
+    """Posts that a person read, by id: `answers`, `topic` or `no`."""
 
 
 class Labelled(NamedTuple):
     """A request, the passages found for it (best match first), and their labels [passages, (topic, answer)]."""
 
-    source: str
     group: str
     language: str
     held: bool
     query: Query
     passages: list[Passage]
     labels: NDArray[np.float32]
-
-
-def is_held(group: str) -> bool:
-    """One group in ten of the public sets, chosen by its name."""
-    return int(hashlib.md5(group.encode(), usedforsecurity=False).hexdigest(), 16) % 10 == 0
+    named: NDArray[np.bool_]
+    """Which passages hold all names of the request."""
+    nothing: bool
 
 
 def requests(folder: Path = LABELS) -> Iterator[Asked]:
@@ -73,6 +72,18 @@ def requests(folder: Path = LABELS) -> Iterator[Asked]:
             yield Asked(
                 row["id"], row["kind"], text, language[:2], AS_OF[row["pool"]], row["on"], row["answers"], "(?!)",
                 number % 5 == 4, False,
+            )  # fmt: skip
+
+
+def natural(folder: Path = LABELS) -> Iterator[Asked]:
+    """Requests as people type them, each with its own time, about other events; every second event is held out."""
+    judged = {(row["id"], row["ask"]): row["posts"] for row in rows(folder / "judged.jsonl")}
+    for row in rows(folder / "natural.jsonl"):
+        for language, text in row["ask"].items():
+            yield Asked(
+                row["id"], row["kind"], text, language[:2], row["as_of"], row.get("on", "(?!)"),
+                row.get("answers", "(?!)"), "(?!)", row.get("part") == "held", row.get("nothing", False),
+                judged.get((row["id"], language), {}),
             )  # fmt: skip
 
 
@@ -126,12 +137,18 @@ def found(asked: Asked, store: Corpus) -> Labelled:
     """Search the store for a request, and label what is found by its patterns."""
     moment = parse_time(asked.as_of)
     request = interpret(asked.text, moment, store)
-    words = " ".join(term.text for term in request.question.terms)
-    hits = store.retrieve(words, limit=DEPTH, as_of=moment) if words else []
+    search = Search(request.question, store, moment, "")
+    hits = search(search.text, DEPTH, search.where) if request.question.terms else []
     passages = [Passage(hit.post.text, frozenset(hit.terms), hit.post.lang) for hit in hits]
+    labels = labelled(asked, [hit.post.text for hit in hits])
+    for label, hit in zip(labels, hits, strict=True):
+        if said := asked.judged.get(hit.post.id):
+            label[:] = said != "no", said == "answers"
+    names = [term for term in request.question.terms if term.role == "name"]
+    named = np.array([all(search.read.holds(term, hit) for term in names) for hit in hits], bool)
     return Labelled(
-        "store", asked.group, asked.language, asked.held, query_of(request.task, request.question), passages,
-        labelled(asked, [hit.post.text for hit in hits]),
+        asked.group, asked.language, asked.held, query_of(request.task, request.question), passages, labels,
+        named, asked.nothing,
     )  # fmt: skip
 
 

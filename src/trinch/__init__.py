@@ -15,9 +15,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trinch.alerts.types import AlertError
     from trinch.answers.types import Answer, Citation, CitedPost, Claim
     from trinch.answers.verify.verifier import Verdict
     from trinch.errors import TrinchError
+    from trinch.planner.perf.hardware import PlanError
+    from trinch.planner.training_plan import TrainingPlan, plan
     from trinch.posts.schema import (
         AccountGone,
         AccountHidden,
@@ -31,8 +34,10 @@ if TYPE_CHECKING:
         Post,
     )
     from trinch.service.ask import QuestionError
+    from trinch.service.briefs import BriefError
     from trinch.service.export import ExportError
     from trinch.service.ingest import Stopped
+    from trinch.service.results import Counts, Posts
     from trinch.service.search import SearchResult
     from trinch.service.session import Session, open
     from trinch.service.stories import WindowError
@@ -46,8 +51,11 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _MODULES = {
+    "trinch.alerts.types": ("AlertError",),
     "trinch.answers.types": ("Answer", "Citation", "CitedPost", "Claim"),
     "trinch.errors": ("TrinchError",),
+    "trinch.planner.perf.hardware": ("PlanError",),
+    "trinch.planner.training_plan": ("TrainingPlan", "plan"),
     "trinch.posts.schema": (
         "AccountGone",
         "AccountHidden",
@@ -61,12 +69,14 @@ _MODULES = {
         "Post",
     ),
     "trinch.service.ask": ("QuestionError",),
+    "trinch.service.briefs": ("BriefError",),
     "trinch.service.export": ("ExportError",),
     "trinch.service.ingest": ("Stopped",),
     "trinch.answers.verify.verifier": ("Verdict",),
     "trinch.service.session": ("Session", "open"),
     "trinch.service.stories": ("WindowError",),
     "trinch.service.verify": ("verify",),
+    "trinch.service.results": ("Counts", "Posts"),
     "trinch.service.search": ("SearchResult",),
     "trinch.store.pages": ("CursorError",),
     "trinch.store.query": ("QueryError",),
@@ -79,10 +89,13 @@ _ORIGIN = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "AccountGone",
     "AccountHidden",
+    "AlertError",
     "Answer",
+    "BriefError",
     "Citation",
     "CitedPost",
     "Claim",
+    "Counts",
     "CountsChanged",
     "Created",
     "CursorError",
@@ -93,7 +106,9 @@ __all__ = [
     "Hidden",
     "Hit",
     "Malformed",
+    "PlanError",
     "Post",
+    "Posts",
     "QueryError",
     "QuestionError",
     "SearchResult",
@@ -101,11 +116,13 @@ __all__ = [
     "Stats",
     "Stopped",
     "Totals",
+    "TrainingPlan",
     "TrinchError",
     "Verdict",
     "WindowError",
     "__version__",
     "open",
+    "plan",
     "verify",
 ]
 

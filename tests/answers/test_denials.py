@@ -4,7 +4,7 @@ import pytest
 
 from tests.answers.fake import FERRY, NOISE, FakeCorpus, post, us
 from trinch.answers.answer import answer
-from trinch.answers.contradictions import denies
+from trinch.answers.contradictions import denies, negates
 from trinch.answers.quantities import figures
 from trinch.answers.types import Answer
 from trinch.posts.schema import Post
@@ -115,3 +115,16 @@ def test_strangers_do_not_talk_down_a_verified_author() -> None:
 def test_a_number_that_is_refused_is_no_count() -> None:
     assert [f.value for f in figures("9 people died in the explosion, not 11")] == [9]
     assert [f.value for f in figures("le bilan est de 9 morts et non 11")] == [9]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("He does not have ebola", True),
+        ("He has ebola, not malaria", False),
+        ("Il n'a pas ebola", True),
+        ("Does he not have ebola?", False),
+    ],
+)
+def test_a_negation_denies_the_words_behind_it(text: str, said: bool) -> None:
+    assert negates(text, frozenset(["ebola"])) is said

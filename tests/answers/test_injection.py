@@ -6,6 +6,7 @@ unknown author makes alone without saying that it is one post's claim.
 
 import pytest
 
+from tests.answers import hostile_wordings as later
 from tests.answers.fake import FERRY, NOISE, FakeCorpus, post, us
 from trinch.answers.answer import answer
 from trinch.answers.types import Answer
@@ -112,6 +113,21 @@ def test_what_many_repeat_is_not_said_to_be_of_one_author() -> None:
     for copies, labels in ((reposts, {""}), ([], {"One author says:"})):
         given = answer(FakeCorpus([*FERRY, *NOISE, original, *copies]), REQUESTS[3], AS_OF)
         assert {claim.label for claim in given.claims if "pier is closed" in claim.text} == labels
+
+
+@pytest.mark.parametrize("text", [*later.ORDERS, *later.CLAIMS], ids=lambda text: text[:24])
+def test_wordings_that_no_rule_was_made_for_do_no_better(text: str) -> None:
+    corpus = hostile([text])
+    for request in REQUESTS:
+        given = answer(corpus, request, AS_OF)
+        assert flat(given) == [], request
+        assert not {"900", "411"} & set(given.headline.replace(":", " ").replace(",", " ").split()), request
+
+
+def test_those_wordings_all_together_leave_the_toll_as_it_was() -> None:
+    corpus = hostile([*later.ORDERS, *later.CLAIMS])
+    assert [flat(answer(corpus, request, AS_OF)) for request in REQUESTS] == [[]] * len(REQUESTS)
+    assert answer(corpus, REQUESTS[1], AS_OF).headline.startswith("Dead: 11,")
 
 
 def test_all_attacks_together_leave_the_toll_as_it_was() -> None:

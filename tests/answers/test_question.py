@@ -1,7 +1,7 @@
 """What a question asks for, and when."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.answers.fake import FERRY, NOISE, FakeCorpus, us
@@ -92,6 +92,7 @@ def test_a_bare_year_may_be_part_of_a_name() -> None:
     assert found.year == "1998"
 
 
+@settings(deadline=None)  # the first question loads the word vectors
 @given(st.text(max_size=200), st.integers(-(2**55), 2**55))
 def test_any_text_is_a_question(text: str, as_of: int) -> None:
     read = understand(text, as_of, OCEAN)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.answers.fake import FERRY, NOISE, FakeCorpus, us
+from tests.answers.fake import FERRY, NOISE, FakeCorpus, post, us
 from trinch.answers.answer import answer
 from trinch.answers.question import corrected
 from trinch.answers.request import chat_kind, interpret, is_style
@@ -83,3 +83,25 @@ def test_a_misspelt_common_word_is_corrected_and_a_known_one_left() -> None:
     many = FakeCorpus([p for n in range(8) for p in posts])
     assert corrected("larkfeild", many) == "larkfield"
     assert corrected("larkfield", many) == "larkfield"
+
+
+def test_a_list_of_a_kind_holds_only_that_kind() -> None:
+    posts = [
+        post(
+            "singer", "2031-05-02T09:00+00:00", "The singer Ilva Brandt died in Osterby, her band says", "a1"
+        ),
+        post("drummer", "2031-05-02T10:00+00:00", "Guitarist Tove Lund died at home in Melbora", "a2"),
+        post("judge", "2031-05-02T11:00+00:00", "The judge Arno Kell died in Osterby, the court says", "a3"),
+    ]
+    given = answer(FakeCorpus([*posts, *NOISE]), "which musicians died this month?", AS_OF)
+    assert {claim.citations[0].id for claim in given.claims} == {"singer", "drummer"}
+
+
+def test_a_refusal_of_a_search_that_was_cut_short_says_so() -> None:
+    given = answer(CORPUS, "qui a gagné à Larkfield ?", AS_OF, is_cut_short=lambda: True)
+    assert given.outcome == "not_enough_evidence"
+    assert given.partial
+    assert given.headline.startswith("La recherche a été interrompue")
+    whole = answer(CORPUS, "What happened in Port Halden?", AS_OF, is_cut_short=lambda: True)
+    assert whole.partial
+    assert whole.headline == ask("What happened in Port Halden?").headline

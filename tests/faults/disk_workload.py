@@ -78,21 +78,22 @@ def fail(folder: Path, error: int, count: int, first: int, step: int, shim: ctyp
     shim.shim_start(os.fsencode(folder), os.fsencode(os.devnull))
     n = first
     while True:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
+        at = folder / str(n)  # a folder of its own: threads of the last index may still be writing
+        at.mkdir(parents=True)
         shim.shim_fail(n, error, count)
-        acknowledged = work(folder, groups)
+        acknowledged = work(at, groups)
         calls = shim.shim_calls()
         shim.shim_fail(-1, 0, 0)
-        log = Log(folder / "ocean.db")
+        log = Log(at / "ocean.db")
         stored = int(log.cursor("live") or 0)
         wrong = "" if stored >= acknowledged else f"{acknowledged} groups acknowledged, {stored} stored"
         if shown(log) != expected(groups[:stored]):
             wrong += f" after {stored} groups other posts are visible"
-        index = TextIndex(folder / "text")
+        index = TextIndex(at / "text")
         if not indexer.catch_up(log, index) or index.count() != len(expected(groups[:stored])):
             wrong += " the index is not level"
         log.close()
+        shutil.rmtree(at, ignore_errors=True)
         print(f"{n} {acknowledged} {wrong}", flush=True)
         if calls < n:  # nothing failed
             break

@@ -309,7 +309,7 @@ from trinch.model import hf_checkpoint, load
 source, target = map(Path, sys.argv[1:])
 config = load.read_config(source)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-hf_checkpoint.write(load.read_tensors(source, config), config, target, file_bytes=16 << 20)
+hf_checkpoint.write(load.read_tensors(source, config), config, target, file_bytes=1 << 30)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 

@@ -82,7 +82,17 @@ def plans(draw: st.DrawFn) -> Plan:
     precision = draw(st.sampled_from(["bf16", "fp8"]))
     gradients = draw(st.sampled_from([2.0, 4.0]))
     spares = 8 * draw(st.integers(0, 40))
-    return plan(cut, model, gpu, site, precision=precision, spare_gpus=spares, gradient_bytes=gradients)
+    sends = draw(st.sampled_from(["alltoall", "deepep"]))
+    return plan(
+        cut,
+        model,
+        gpu,
+        site,
+        precision=precision,
+        spare_gpus=spares,
+        gradient_bytes=gradients,
+        dispatcher=sends,
+    )
 
 
 def pipelines(layers: int) -> list[tuple[int, int]]:

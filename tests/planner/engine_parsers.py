@@ -19,6 +19,9 @@ SHELL = {
     "MODULE": "m",
     "CONFIG": "c",
     "MODEL": "/m",
+    "DRAFT": "/draft",
+    "RANK": "3",
+    "HEAD": "head:5050",
 }
 """What the user sets before launching."""
 

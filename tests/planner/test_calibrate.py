@@ -89,6 +89,7 @@ def test_the_quantile_is_conformal() -> None:
     assert calibrate.quantile(np.array([3.0])) == 3
 
 
+@pytest.mark.long
 def test_calibration_leaves_families_out_and_survives_a_round_trip(tmp_path: Path) -> None:
     runs = measured_with(made_up(), shipped().coefficients, noise=0.03)
     apart = calibrate.held_out(runs)
@@ -113,7 +114,7 @@ def test_the_shipped_fit_knows_every_coefficient() -> None:
     fit = shipped()
     assert isinstance(fit, Calibration)
     assert set(fit.coefficients) == set(calibrate.priors())
-    assert all(0.02 < width < 0.6 for width in fit.bands.values())
+    assert all(0.02 < width < 1.0 for width in fit.bands.values())
 
 
 @pytest.mark.long

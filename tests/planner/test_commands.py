@@ -117,6 +117,62 @@ def test_what_is_not_met_decides_the_exit_status(more: tuple[str, ...], status: 
     assert says in result.stderr
 
 
+def test_days_find_the_fewest_gpus_or_the_most_tokens() -> None:
+    days = ("--days", "3", "--trials", "20", "--start", "2025-06-01", "--json")
+    found = json.loads(run("train", "--model", "llama-3-8b", "--tokens", "300B", *days).stdout)
+    gpus = found["best"]["n_gpus"] + found["best"]["spare_gpus"]
+    assert gpus % 8 == 0
+    assert 2.7 < found["calendar"]["days"]["p50"] <= 3
+    back = json.loads(run("train", "--model", "llama-3-8b", "--gpus", str(gpus), *days).stdout)
+    trained = back["best"]["steps"] * back["best"]["tokens_per_step"]
+    assert trained == pytest.approx(300e9, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        (("--gpus", "64"), "two of --gpus, --tokens and --days"),
+        (("--gpus", "64", "--tokens", "1T", "--days", "3"), "two of"),
+        (("--tokens", "1000T", "--days", "0.01"), "no number of GPUs"),
+        (("--tokens", "1T", "--days", "-1"), "above zero"),
+        (("--tokens", "1T", "--days", "nan"), "above zero"),
+        (("--gpus", "64", "--tokens", "1T", "--engine", "pytorch"), "unknown engine"),
+        (("--gpus", "64", "--tokens", "1T", "--software-date", "yesterday"), "write 2024-12"),
+        (("--gpus", "64", "--tokens", "1T", "--max-vpp", "0"), "no interleaving"),
+        (("--gpus", "64", "--tokens", "1T", "--layout", "TP8 XX"), "no part of a layout"),
+        (("--gpus", "64", "--tokens", "1T", "--engine", "hai-llm", "--out", "plan"), "no launch file starts"),
+        (
+            ("--gpus", "64", "--tokens", "1T", "--layout", "TP1 PP3", "--out", "plan"),
+            "place 32 layers evenly",
+        ),
+    ],
+)
+def test_what_cannot_be_planned_is_one_sentence(more: tuple[str, ...], says: str) -> None:
+    result = run("train", "--model", "llama-3-8b", "--trials", "20", *more)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_the_python_function_returns_what_the_command_prints() -> None:
+    import trinch
+
+    made = trinch.plan("llama-3-8b", gpus=64, tokens="300B", trials=20, start="2025-06-01")
+    assert isinstance(made, trinch.TrainingPlan)
+    assert made.gpus == 64
+    assert made.days > made.plan.days
+    assert 0.3 < made.mfu < 0.7
+    assert not made.missed
+    shown = run(*SMALL, "--start", "2025-06-01").stdout
+
+    def settled(text: str) -> str:
+        return text.strip().split("  search ")[0]
+
+    assert settled(shown) == settled(str(made))
+    with pytest.raises(trinch.PlanError, match="no option 'colour'"):
+        trinch.plan("llama-3-8b", gpus=64, tokens="300B", colour="red")
+
+
 def test_train_prints_the_parameters() -> None:
     result = run(*SMALL, "--json")
     assert json.loads(result.stdout)["total_parameters"] == 8_030_261_248

@@ -70,6 +70,7 @@ def megatron_model(args: dict[str, Any]) -> dict[str, Any]:
         "experts": experts,
         "top_k": args["moe_router_topk"] if experts else 0,
         "moe_ffn": args["moe_ffn_hidden_size"] if experts else 0,
+        "groups": (args["moe_router_num_groups"] or 0, args["moe_router_group_topk"] or 0),
         "beside": (args["moe_shared_expert_intermediate_size"] or 0) if experts else 0,
         "moe_layers": moe if experts else 0,
         "ffn": args["ffn_hidden_size"],
@@ -119,6 +120,7 @@ def planned_model(model: Workload) -> dict[str, Any]:
         "experts": model.experts,
         "top_k": model.top_k,
         "moe_ffn": model.moe_ffn,
+        "groups": (model.expert_groups, model.routed_groups),
         "beside": model.ffn if model.dense_residual else model.shared_ffn,
         "moe_layers": model.moe_layers,
         "ffn": model.ffn or model.moe_ffn,
@@ -156,10 +158,19 @@ def megatron_run(args: dict[str, Any], ranks: int) -> dict[str, Any]:
         "gradient_bytes": 2.0 if args["grad_reduce_in_bf16"] else 4.0,
         "samples": args["train_samples"],
         "evaluations": args["eval_iters"],
+        "dispatcher": dispatcher(args),
         "tp_overlap": args["tp_comm_overlap"],
         "dp_overlap": args["overlap_grad_reduce"],
         "saving": megatron_saving(args),
     }
+
+
+def dispatcher(args: dict[str, Any]) -> str | None:
+    """The dispatcher of a model with experts."""
+    if not args["num_experts"]:
+        return None
+    kind = args["moe_token_dispatcher_type"]
+    return args["moe_flex_dispatcher_backend"] if kind == "flex" else kind
 
 
 def megatron_saving(args: dict[str, Any]) -> tuple[str, int, int]:
@@ -189,6 +200,7 @@ def planned_run(made: Plan, saving: Saving) -> dict[str, Any]:
         "gradient_bytes": made.gradient_bytes,
         "samples": math.ceil(made.tokens / made.tokens_per_step) * cut.global_batch,
         "evaluations": 0,
+        "dispatcher": made.dispatcher if experts else None,
         "tp_overlap": made.tp_overlap and cut.tp > 1 and cut.zero <= 1,
         "dp_overlap": True,
         "saving": (saving.kind, saving.store_steps, saving.memory_steps),

@@ -132,6 +132,6 @@ def test_expert_traffic_across_nodes_costs_more_than_inside() -> None:
 def test_a_layer_too_many_on_one_stage_is_paid_by_all() -> None:
     odd: Workload = replace(workload("llama-3-8b"), layers=33)
     one = Case(odd, machine("h100"), "bf16", engine("nemo", 2025.0), 2025.0)
-    layout = Layout(pp=4, dp=2, global_batch=64)
+    layout = Layout(pp=8, dp=2, global_batch=128)
     parts = step_parts(Cases.of([one]), Layouts.of([layout]), FIT)
     assert parts["imbalance"][0] > 0.05 * total(parts)[0]

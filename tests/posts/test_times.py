@@ -109,3 +109,60 @@ def test_other_ids_tell_no_time(id: str) -> None:
 
 def test_the_clock_reads_like_the_others() -> None:
     assert abs(times.now() - micros(datetime.now(UTC))) < 60_000_000
+
+
+WRITTEN = {
+    "20231114T221320Z": "2023-11-14T22:13:20Z",
+    "2023-11-14 22:13:20 +0000 UTC": "2023-11-14T22:13:20Z",
+    "14.11.2023 22:13:20": "2023-11-14T22:13:20Z",
+    "14/11/2023": "2023-11-14T00:00:00Z",
+    "Nov 14, 2023 · 10:13 PM UTC": "2023-11-14T22:13:00Z",
+    "10:13 PM - 14 Nov 2023": "2023-11-14T22:13:00Z",
+    "12:05 a.m., 14th of November 2023": "2023-11-14T00:05:00Z",
+    "19 April 2013": "2013-04-19T00:00:00Z",
+    "April 19, 2013 at 8:30 +0200": "2013-04-19T06:30:00Z",
+    "/Date(1700000000000)/": "2023-11-14T22:13:20Z",
+}
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_times_in_other_spellings(text: str) -> None:
+    assert times.iso(times.parse(text)) == WRITTEN[text]
+    assert times.iso(times.typed(text)) == WRITTEN[text]
+
+
+@pytest.mark.parametrize(
+    "text", ["05/06/2023", "31 April 2013", "13:00 PM 1 May 2013", "Smarch 5, 2013", "5 May", "-5"]
+)
+def test_what_has_two_readings_or_none(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - its words are for people
+        times.parse(text)
+
+
+def test_times_relative_to_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(times, "now", lambda: times.rfc3339("2026-03-05T10:20:30Z"))
+    said = {
+        "now": "2026-03-05T10:20:30Z",
+        "today": "2026-03-05T00:00:00Z",
+        "Yesterday": "2026-03-04T00:00:00Z",
+        "-2h": "2026-03-05T08:20:30Z",
+        "90 minutes ago": "2026-03-05T08:50:30Z",
+        "-1w": "2026-02-26T10:20:30Z",
+        "2013-04-15_12:30:00_UTC": "2013-04-15T12:30:00Z",
+    }
+    assert {text: times.iso(times.typed(text)) for text in said} == said
+    for text in ("lately", "-999999w", "2h", "tomorrow"):
+        with pytest.raises(ValueError, match="time"):
+            times.typed(text)
+
+
+def test_a_claim_of_a_day_or_a_minute_leaves_the_clock_to_the_id() -> None:
+    id, made = "1724551110972145664", times.rfc3339("2023-11-14T22:13:20.123Z")
+    for claimed, found in {
+        "2023-11-14": made,
+        "2023-11-14T22:13Z": made,
+        "2023-11-14T22:13:20Z": made,
+        "2023-11-15": times.parse("2023-11-15"),
+        "2023-11-14T22:14Z": times.parse("2023-11-14T22:14Z"),
+    }.items():
+        assert times.snowflake(id, times.parse(claimed)) == found

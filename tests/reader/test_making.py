@@ -61,7 +61,7 @@ def test_the_network_learns_what_can_be_learnt_and_is_calibrated() -> None:
     for number in range(500):
         measures = random.normal(size=(40, 6)).astype(np.float32)
         labels = np.stack([measures[:, 0] > 0, measures[:, 0] + measures[:, 1] > 0.5], axis=1)
-        made.append(Measured("store", f"g{number}", measures, labels.astype(np.float32)))
+        made.append(Measured(f"g{number}", measures, labels.astype(np.float32)))
     network = calibrated(fitted(made[:400]), made[400:450])
     logits = np.concatenate([network.logits(each.measures) for each in made[450:]])
     labels = np.concatenate([each.labels for each in made[450:]])

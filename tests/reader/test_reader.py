@@ -110,3 +110,19 @@ def test_a_table_comes_back_as_it_was_saved(tmp_path: Path) -> None:
 
 def test_the_weights_are_small() -> None:
     assert sum((DATA / name).stat().st_size for name in (WORDS, NETWORK)) < 12_000_000
+
+
+def test_words_of_other_languages_that_mean_the_same_are_near() -> None:
+    near = dict(zip(("incendio", "zorvane"), load().akin(["incendio", "zorvane"], 0.75, 8), strict=True))
+    assert "fire" in near["incendio"]
+    assert near["zorvane"] == []
+    assert load().akin([], 0.75, 8) == []
+
+
+def test_posts_that_say_what_is_asked_pass_the_gate_and_others_do_not(reader: Reader) -> None:
+    said, beside, nothing = (
+        reader.judge(DEATHS, passages)[1] for passages in ([TOLL, SHOCK], [OTHER, LUNCH], [])
+    )
+    assert said > 0.6 > 0.3 > beside
+    assert nothing == 0.0
+    assert reader.judge(DEATHS, [TOLL, SHOCK])[0] == reader.read(DEATHS, [TOLL, SHOCK])

@@ -120,6 +120,16 @@ class Tab:
         except Error:  # the page is being left for another
             return False
 
+    def axe(self) -> str:
+        """What axe-core reports about the page; empty where it finds nothing."""
+        import pytest
+
+        axe = pytest.importorskip(
+            "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
+        ).Axe()
+        found = axe.run(self.page)
+        return found.generate_report() if found.violations_count else ""
+
     @property
     def elsewhere(self) -> list[str]:
         """Requests that left the origin."""

@@ -1,4 +1,4 @@
-"""Takes the README's screenshots from the real page playing our own sample.
+"""Takes the README's and docs' screenshots from the real page playing our own sample.
 
 python -m tests.server.screenshots [FOLDER]     (docs/images by default; needs playwright and Chromium)
 """
@@ -6,41 +6,57 @@ python -m tests.server.screenshots [FOLDER]     (docs/images by default; needs p
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from tests.server.browser import PHONE, Tab, chromium, missing
 from tests.server.running import Running, fill
 from trinch.simulator.sample import QUESTIONS, Question
 
-WIDE = {"width": 1200, "height": 800}
+WIDE = {"width": 1280, "height": 820}
+SEARCH = "/search?" + urlencode({"q": "Esker lang:en -filter:retweets"})
 
 
-def _path(question: Question) -> str:
+class Shot(NamedTuple):
+    """One picture."""
+
+    name: str
+    path: str
+    ready: str
+    """A selector that is there once the view is whole."""
+    options: dict[str, Any] = {"viewport": WIDE}  # noqa: RUF012 - never changed
+
+
+def _answer(question: Question) -> str:
     return "/?" + urlencode({"q": question.text, "as_of": question.as_of // 1_000_000})
 
 
+SHOTS = (
+    Shot("page-now", "/", ".trends a"),
+    Shot("page-answer", _answer(QUESTIONS[2]), ".evidence:not([hidden])"),
+    Shot("page-search", SEARCH, ".counted svg", {"viewport": WIDE, "color_scheme": "dark"}),
+    Shot("page-story", "/story/esker-2026-03-17?as_of=2026-03-18T20:00:00Z", ".timeline li"),
+    Shot(
+        "page-phone",
+        _answer(QUESTIONS[4]),
+        ".evidence:not([hidden])",
+        {"viewport": PHONE, "locale": "fr-FR", "has_touch": True},
+    ),
+)
+
+
 def take(browser: Any, url: str, folder: Path) -> None:
-    """Four views: the empty page, an answer with an open citation in light and in dark, a phone in French."""
-    toll, french = QUESTIONS[2], QUESTIONS[4]
-    looks: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("page-home", "/", {"viewport": WIDE}),
-        ("page-answer", _path(toll), {"viewport": WIDE}),
-        ("page-dark", _path(QUESTIONS[0]), {"viewport": WIDE, "color_scheme": "dark"}),
-        ("page-phone", _path(french), {"viewport": PHONE, "locale": "fr-FR", "has_touch": True}),
-    )
-    for name, path, options in looks:
-        tab = Tab(browser, url, **options)
-        page = tab.open(path)
-        page.wait_for_selector("#live:not([hidden])")
-        if path != "/":
-            answer = tab.answered()
-            answer.locator(".evidence:not([hidden])").wait_for()
-            cite = answer.locator("a.cite").nth(0 if "has_touch" in options else 1)
-            cite.tap() if "has_touch" in options else cite.hover()
-            page.locator(".card .name").wait_for()
-        page.wait_for_timeout(200)
-        target = folder / f"{name}.png"
+    """Each view as a reader sees it first; in an answer the second citation is pointed at."""
+    for shot in SHOTS:
+        tab = Tab(browser, url, **shot.options)
+        page = tab.open(shot.path)
+        page.wait_for_selector(shot.ready, timeout=120_000)
+        page.wait_for_selector("#ingest:not([hidden])")
+        if "answer" in shot.name:
+            page.locator("a.cite").nth(1).hover()
+            page.locator(".source.lit .name").wait_for()
+        page.wait_for_timeout(300)
+        target = folder / f"{shot.name}.png"
         page.screenshot(path=target)
         print(f"{target}  {target.stat().st_size // 1000} kB")
         tab.context.close()

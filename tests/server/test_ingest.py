@@ -4,6 +4,7 @@ import gzip
 import json
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -38,41 +39,47 @@ def found(url: str, query: str, wanted: int) -> int:
         time.sleep(0.02)
 
 
-def test_lines_become_posts_or_are_set_aside_with_their_place(tmp_path: Path) -> None:
-    with Running(tmp_path / "store") as running:
-        sent = body(post(1), "not json", "", post(2), post(1), '{"platform": "x"}')
-        done = running.post("/v1/ingest", content=sent, headers=LINES).json()
-        counts = {name: done[name] for name in ("read", "accepted", "duplicates", "rejected")}
-        assert counts == {"read": 5, "accepted": 2, "duplicates": 1, "rejected": 2}
-        assert [reject["line"] for reject in done["rejects"]] == [2, 6]
-        assert found(running.url, "lighthouse", 2) == 2
-        again = running.post("/v1/ingest", content=sent, headers=LINES).json()
-        assert (again["accepted"], again["duplicates"]) == (0, 3)
-        for url, headers, status in (
-            ("/v1/ingest", {"Content-Type": "application/json"}, 415),
-            ("/v1/ingest?format=morse", LINES, 400),
-        ):
-            assert running.post(url, content=sent, headers=headers).status_code == status
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server of an empty store; each test sends posts of its own."""
+    with Running(tmp_path_factory.mktemp("ingest") / "store") as one:
+        yield one
 
 
-def test_a_line_over_the_limit_is_rejected_alone_and_a_body_over_the_limit_is_refused(tmp_path: Path) -> None:
-    with Running(tmp_path / "store") as running:
-        packed = {**LINES, "Content-Encoding": "gzip"}
-        sent = gzip.compress(body(post(1), '{"text": "' + "x" * 17_000_000, post(2)).encode())
-        done = running.post("/v1/ingest", content=sent, headers=packed).json()
-        assert (done["accepted"], done["rejected"]) == (2, 1)
-        assert done["rejects"] == [{"line": 2, "reason": "longer than 16 MiB"}]
-        bomb = gzip.compress(b"x" * 64_000_001)
-        assert running.post("/v1/ingest", content=bomb, headers=packed).status_code == 413
-        unknown = {**LINES, "Content-Encoding": "br"}
-        assert running.post("/v1/ingest", content=b"", headers=unknown).status_code == 415
+def test_lines_become_posts_or_are_set_aside_with_their_place(running: Running) -> None:
+    sent = body(post(1), "not json", "", post(2), post(1), '{"platform": "x"}')
+    done = running.post("/v1/ingest", content=sent, headers=LINES).json()
+    counts = {name: done[name] for name in ("read", "accepted", "duplicates", "rejected")}
+    assert counts == {"read": 5, "accepted": 2, "duplicates": 1, "rejected": 2}
+    assert [reject["line"] for reject in done["rejects"]] == [2, 6]
+    assert found(running.url, "lighthouse", 2) == 2
+    again = running.post("/v1/ingest", content=sent, headers=LINES).json()
+    assert (again["accepted"], again["duplicates"]) == (0, 3)
+    for url, headers, status in (
+        ("/v1/ingest", {"Content-Type": "application/json"}, 415),
+        ("/v1/ingest?format=morse", LINES, 400),
+    ):
+        assert running.post(url, content=sent, headers=headers).status_code == status
 
 
-def test_what_is_forgiven_is_counted(tmp_path: Path) -> None:
-    with Running(tmp_path / "store") as running:
-        sent = body({**post(1), "likes": "many"}, {**post(2), "likes": "few"})
-        done = running.post("/v1/ingest", content=sent, headers=LINES).json()
-        assert (done["accepted"], done["rejected"], done["forgiven"]) == (2, 0, {"likes": 2})
+def test_a_line_over_the_limit_is_rejected_alone_and_a_body_over_the_limit_is_refused(
+    running: Running,
+) -> None:
+    packed = {**LINES, "Content-Encoding": "gzip"}
+    sent = gzip.compress(body(post(11), '{"text": "' + "x" * 17_000_000, post(12)).encode())
+    done = running.post("/v1/ingest", content=sent, headers=packed).json()
+    assert (done["accepted"], done["rejected"]) == (2, 1)
+    assert done["rejects"] == [{"line": 2, "reason": "longer than 16 MiB"}]
+    bomb = gzip.compress(b"x" * 64_000_001)
+    assert running.post("/v1/ingest", content=bomb, headers=packed).status_code == 413
+    unknown = {**LINES, "Content-Encoding": "br"}
+    assert running.post("/v1/ingest", content=b"", headers=unknown).status_code == 415
+
+
+def test_what_is_forgiven_is_counted(running: Running) -> None:
+    sent = body({**post(21), "likes": "many"}, {**post(22), "likes": "few"})
+    done = running.post("/v1/ingest", content=sent, headers=LINES).json()
+    assert (done["accepted"], done["rejected"], done["forgiven"]) == (2, 0, {"likes": 2})
 
 
 @pytest.mark.long

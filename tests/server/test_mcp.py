@@ -23,8 +23,10 @@ from mcp.client.streamable_http import streamable_http_client  # noqa: E402
 async def tried(client: Any) -> None:
     """All that an assistant does, the same whatever the transport."""
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert set(tools) == {"search", "fetch", "ask", "stories", "story", "trends"}
-    assert all(tool.annotations.read_only_hint for tool in tools.values())
+    alerts = {f"alerts_{verb}" for verb in ("add", "list", "show", "test", "remove")}
+    assert set(tools) == {"search", "fetch", "ask", "stories", "story", "trends", "brief", *alerts}
+    changing = {name for name, tool in tools.items() if not tool.annotations.read_only_hint}
+    assert changing == {"alerts_add", "alerts_test", "alerts_remove"}
     assert tools["search"].input_schema["required"] == ["query"]
 
     found = await client.call_tool("search", {"query": "explosion from:EskerCityHall", "limit": 3})
@@ -51,6 +53,7 @@ async def tried(client: Any) -> None:
         ("stories", {"window": "5 minutes"}, "cannot read the window"),
         ("story", {"id": "nothing-2026-03-17"}, "no story"),
         ("trends", {"window": "90d"}, "not between"),
+        ("brief", {"since": "whenever"}, "cannot read the time"),
     ):
         failed = await client.call_tool(name, arguments)
         assert failed.is_error, name

@@ -3,8 +3,10 @@
 import asyncio
 import html
 import re
+import tomllib
 from importlib.resources import files
 from pathlib import Path
+from typing import get_args
 
 import httpx
 import msgspec
@@ -13,19 +15,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.server.running import AUTH, Running
+from trinch.answers.request import TASKS
 from trinch.posts.schema import Created, Deleted, Edited, Post
 from trinch.server.web.deletion_watch import DeletionWatch
-from trinch.server.web.page import split_marked, web_url
+from trinch.server.web.embed import Embedded, EmbedKey
+from trinch.server.web.page import modules
+from trinch.server.web.template_functions import split_marked, web_url
 from trinch.server.web.translations import Translations, preferred
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.simulator.sample import QUESTIONS, UNANSWERABLE
 from trinch.store.store import Store
+from trinch.stories.types import Status
 
+VIEWS = ("/", "/search", "/live", "/story/esker-2026-03-17")
 ASKED = {"q": QUESTIONS[3].text, "as_of": "2026-03-18T20:00:00Z"}
 
 
 def test_nothing_may_run_or_load_but_our_own_files(http: httpx.Client) -> None:
-    for path in ("/", "/?q=x", "/static/page.js", "/static/page.css", "/static/i18n/fr.json"):
+    for path in (*VIEWS, "/?q=x", "/static/now.js", "/static/css/base.css", "/static/i18n/fr.json"):
         found = http.get(path)
         assert found.status_code == 200
         policy = found.headers["content-security-policy"]
@@ -44,19 +51,41 @@ def test_nothing_may_run_or_load_but_our_own_files(http: httpx.Client) -> None:
     assert http.get("/").headers["cache-control"] == "no-store"
 
 
-def test_the_page_has_no_inline_script_or_style(http: httpx.Client) -> None:
-    page = http.get("/", params=ASKED).text
+@pytest.mark.parametrize(
+    ("path", "script"),
+    [("/", "now"), ("/search?q=x", "search"), ("/live", "live"), ("/story/x", "story"), ("/?q=x", "ask")],
+)
+def test_no_view_has_inline_script_or_style(http: httpx.Client, path: str, script: str) -> None:
+    page = http.get(path).text
     assert "<style" not in page
     assert not re.search(r"<[^>]+\sstyle=", page)
     assert not re.search(r"<[^>]+\son\w+=", page)
-    assert re.findall(r"<script[^>]*>", page) == ['<script type="module" src="/static/page.js">']
+    assert re.findall(r"<script[^>]*>", page) == [f'<script type="module" src="/static/{script}.js">']
+
+
+def test_the_scripts_are_small_and_all_used() -> None:
+    static = Path(str(files("trinch.server.web"))) / "static"
+    scripts = {path.stem: path.stat().st_size for path in static.glob("*.js")}
+    assert sum(scripts.values()) < 150_000
+    used = {name for view in ("now", "search", "live", "story", "ask", "embed") for name in modules(view)}
+    assert used == scripts.keys()
+
+
+def test_a_view_needs_no_query_of_the_store(http: httpx.Client) -> None:
+    """What is filled by a script comes at once; its data is asked for by the script."""
+    for path in VIEWS:
+        page = http.get(path).text
+        assert "sample:" not in page
+        assert "sample.example" not in page
 
 
 def test_every_file_the_page_names_is_there(http: httpx.Client) -> None:
-    page = http.get("/").text
+    page = "".join(http.get(path).text for path in (*VIEWS, "/?q=x"))
     named = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
     static = Path(str(files("trinch.server.web"))) / "static"
-    assert {f"/static/{path.name}" for path in static.glob("*.*")} == named
+    held = {f"/static/{path.relative_to(static)}" for path in static.rglob("*.*")}
+    assert held - named == {"/static/embed.js", "/static/i18n/en.json", "/static/i18n/fr.json"}
+    assert named <= held
     assert all(http.get(path).status_code == 200 for path in named)
     assert http.get("/static/../page.py").status_code == 404
 
@@ -73,15 +102,15 @@ def test_a_plain_ask_is_answered_without_a_script(http: httpx.Client) -> None:
     assert "18 March 2026, 20:00 UTC" in page
 
 
-def test_the_dial_without_a_script_says_seconds_and_its_end_is_now(http: httpx.Client) -> None:
-    page = http.get("/").text
-    last = re.search(r'type="range" autocomplete="off" min="(\d+)" max="(\d+)"', page)
-    assert last
-    assert (int(last[1]), int(last[2])) == (1773705600, 1773705600 + 2 * 86400)
-    early = http.get("/", params={"q": ASKED["q"], "as_of": "1773766800"}).text
-    assert "as of 17 March 2026, 17:00 UTC" in early
-    latest = http.get("/", params={"q": ASKED["q"], "as_of": last[2]}).text
-    assert "as of 18 March" not in latest
+@pytest.mark.parametrize(
+    "as_of", ["1773766800", "2026-03-17T17:00", "2026-03-17T17:00:00Z", "2026-03-17T19:00:00+02:00"]
+)
+def test_any_minute_can_be_asked_about_without_a_script(http: httpx.Client, as_of: str) -> None:
+    page = http.get("/", params={"q": ASKED["q"], "as_of": as_of}).text
+    assert "as of 17 March 2026, 17:00 UTC" in page
+    assert re.search(r'type="datetime-local" step="60" value="2026-03-17T17:00"', page)
+    now = http.get("/", params={"q": ASKED["q"], "as_of": ""}).text
+    assert '<b id="asof-text">now</b>' in now
 
 
 def test_a_follow_up_without_a_script(http: httpx.Client) -> None:
@@ -136,10 +165,10 @@ def test_the_language_is_the_one_liked_best(http: httpx.Client, header: str, lan
 
 def test_the_language_chosen_is_remembered(server: Running) -> None:
     with httpx.Client(base_url=server.url) as client:
-        assert "Votre question" in client.get("/?lang=fr").text
-        assert "Votre question" in client.get("/", headers={"Accept-Language": "en"}).text
-        assert "Your question" in client.get("/?lang=en").text
-        assert "Your question" in client.get("/?lang=tlh").text
+        assert "Votre question ou recherche" in client.get("/?lang=fr").text
+        assert "Votre question ou recherche" in client.get("/", headers={"Accept-Language": "en"}).text
+        assert "Your question or search" in client.get("/?lang=en").text
+        assert "Your question or search" in client.get("/?lang=tlh").text
 
 
 def test_both_languages_say_the_same_things() -> None:
@@ -163,13 +192,23 @@ def test_every_word_is_used_and_every_word_used_is_there() -> None:
     folder = Path(str(files("trinch.server.web")))
     words = set(msgspec.json.decode((folder / "static/i18n/en.json").read_bytes()))
     code = "".join(p.read_text() for p in [*folder.glob("static/*.js"), *folder.glob("templates/*.html")])
-    outcomes = {
-        f"outcome_{name}" for name in ("answer", "conflicting", "chat", "not_enough_evidence", "withdrawn")
-    }
-    attached = {f"attached_{kind}" for kind in ("image", "card", "note", "poll")}
+    # t(`outcome_${name}`) in a script, t('kind_' ~ name) in a template
+    families = (*re.findall(r"""t\(\s*(?:`|["'])(\w+_)(?:\$|["'])""", code), "attached_")
     named = set(re.findall(r"""["'](\w+)["']""", code))
-    assert words - named - outcomes - attached == {"months", "thousands"}
+    unused = {word for word in words - named if not word.startswith(families)}
+    assert unused == {"months", "thousands"}
     assert set(re.findall(r"""\bt\(\s*["'](\w+)["']\s*[,)]""", code)) <= words
+
+
+def test_every_task_status_and_discount_has_its_words() -> None:
+    words = msgspec.json.decode(files("trinch.server.web").joinpath("static/i18n/en.json").read_bytes())
+    discounts = tomllib.loads(files("trinch.stories").joinpath("discounts.toml").read_text())
+    for name in (
+        *(f"task_{task}" for task in TASKS if task != "chat"),
+        *(f"status_{status}" for status in get_args(Status)),
+        *(f"discount_{reason}" for reason in discounts),
+    ):
+        assert name in words
 
 
 def test_numbers_and_dates_in_both_languages() -> None:
@@ -258,3 +297,41 @@ def test_a_watched_server_ends_in_time(tmp_path: Path) -> None:
         status, seconds = own.stop()
     assert status == 0
     assert seconds < 5
+
+
+def test_the_summary_of_the_store(http: httpx.Client) -> None:
+    found = http.get("/page/summary").json()
+    assert found["networks"] == {"sample": found["posts"]}
+    assert (found["first"], found["newest"][:13]) == ("2026-03-17T00:00:00Z", "2026-03-18T19")
+    assert "fr" in found["languages"]
+    assert all(tag.startswith("#") for tag in found["tags"])
+
+
+def test_an_embedded_answer_needs_its_signature_and_nothing_else(http: httpx.Client, server: Running) -> None:
+    made = http.post("/page/embed", json={"question": ASKED["q"], "as_of": ASKED["as_of"]})
+    path = made.json()["path"]
+    frame = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}
+    shown = httpx.get(server.url + path, headers=frame, timeout=60)
+    assert shown.status_code == 200
+    assert '<li class="claim' in shown.text
+    assert "frame-ancestors *" in shown.headers["content-security-policy"]
+    assert "script-src 'self'" in shown.headers["content-security-policy"]
+    assert shown.headers["cross-origin-resource-policy"] == "cross-origin"
+    for forged in (path[:-1] + ("0" if path[-1] != "0" else "1"), path.replace("Port", "port"), "/embed?q=x"):
+        assert httpx.get(server.url + forged).status_code == 403
+        watch = httpx.post(server.url + forged.replace("/embed", "/embed/watch"), json={"keys": ["n:1"]})
+        assert watch.status_code == 403
+    assert httpx.get(server.url + "/", headers=frame).status_code == 403, "only this view may be framed"
+    assert httpx.post(server.url + "/page/embed", json={"question": "x", "as_of": ""}).status_code == 401
+
+
+def test_an_embed_key_is_private_and_its_removal_revokes(tmp_path: Path) -> None:
+    key, shown = EmbedKey(tmp_path), Embedded("q", ("a", "b"), "2026-03-17T17:00:00Z")
+    signature = key.address(shown).rpartition("=")[2]
+    assert (tmp_path / "embed.key").stat().st_mode & 0o777 == 0o600
+    assert EmbedKey(tmp_path).is_signed(shown, signature)
+    assert not key.is_signed(shown._replace(earlier=("ab",)), signature)
+    assert not key.is_signed(shown, "é")
+    (tmp_path / "embed.key").unlink()
+    assert not EmbedKey(tmp_path).is_signed(shown, signature)
+    assert not (tmp_path / "embed.key").exists()

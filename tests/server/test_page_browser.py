@@ -1,10 +1,11 @@
-"""The page in a real Chromium: asking, citations, the time slider, what vanishes, languages, sizes, keys, hostile posts."""
+"""Answers in a real Chromium: asking, citations, the as-of time, what vanishes, languages, sizes, what can be done with one."""
 
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -28,8 +29,8 @@ def test_asking_streams_an_answer_with_its_outcome_time_and_citations(tab: Opene
             if (node.nodeType === 1 && node.matches("li.claim") && node.closest("[aria-busy]")) window.seen.push(node.innerText);
         }).observe(document, {childList: true, subtree: true});"""
     )
-    page = one.open()
-    assert page.evaluate("document.activeElement.id") == "q"
+    page = one.open("/?q=hello")
+    one.answered()
     answer = one.ask("What happened in Port Esker?")
     said = answer.locator(".said").all_inner_texts()
     assert said
@@ -42,12 +43,12 @@ def test_asking_streams_an_answer_with_its_outcome_time_and_citations(tab: Opene
     counts = answer.locator(".evidence dd").all_inner_texts()
     assert int(counts[0]) > 1
     assert int(counts[1]) > int(counts[0])
-    bars = answer.locator(".evidence rect.bar")
-    heights = [float(bar.get_attribute("height")) for bar in bars.all()]
+    heights = [float(bar.get_attribute("height")) for bar in answer.locator(".evidence .bar-of").all()]
     assert len(heights) > 5
-    assert max(heights) == 62
-    assert "post" in bars.first.locator("title").text_content()
-    assert page.locator("#volume i").count() == sum(height > 0 for height in heights)
+    assert max(heights) == 78
+    assert "post" in answer.locator(".evidence g title").first.text_content()
+    assert "A sample" in answer.locator(".evidence .note").inner_text(), "what was read is no census"
+    assert "2026" in answer.locator(".evidence .axis").inner_text()
     assert page.locator("#status").inner_text().startswith("Answer. ")
 
 
@@ -58,7 +59,7 @@ def test_what_the_server_rendered_and_what_the_script_builds_are_the_same(tab: O
         article = page.locator("article.answer")
         return [
             *article.locator(".said, .post, .by, .claims .meta").all_inner_texts(),
-            article.locator("h2").inner_text(),
+            article.locator("h1").inner_text(),
         ]
 
     plain = tab(java_script_enabled=False)
@@ -68,58 +69,51 @@ def test_what_the_server_rendered_and_what_the_script_builds_are_the_same(tab: O
     scripted.answered()
     page.wait_for_selector(".evidence:not([hidden])")
     assert shown(page) == rendered
-    page.evaluate("document.querySelector('#answers').replaceChildren()")
-    scripted.ask(TOLL)
-    page.wait_for_selector(".evidence:not([hidden])")
-    assert shown(page) == rendered
 
 
-def test_a_citation_shows_its_post_with_the_quote_marked(tab: Opener) -> None:
+def test_a_citation_lights_up_its_source_and_covers_nothing(tab: Opener) -> None:
     one = tab()
     page = one.open(TOLL_PATH)
     answer = one.answered()
     cite, quote = answer.locator("a.cite").first, answer.locator(".said").first.inner_text()
     cite.hover()
-    card = page.locator(".card")
-    assert card.locator("mark").inner_text() == quote
-    assert quote in card.locator(".post").inner_text()
-    assert cite.get_attribute("aria-expanded") == "true"
-    card.locator(".name").wait_for()  # the look-up of the post adds its author's full name
-    card.hover()
-    page.mouse.move(5, 5)
-    card.wait_for(state="detached")
+    source = page.locator(".source.lit")
+    assert source.locator("mark").inner_text() == quote
+    source.locator(".name").wait_for()  # the look-up of the post adds its author's full name
+    assert page.locator(".card").count() == 0
+    page.keyboard.press("Tab")
     cite.click()
-    page.mouse.move(5, 5)
-    page.wait_for_timeout(400)
-    assert card.count() == 1, "a click keeps it open"
-    page.locator("h2").first.click()
-    assert card.count() == 0
+    assert page.evaluate("document.activeElement.classList.contains('source')")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.className") == "cite", "Escape goes back to the sentence"
 
 
-def test_the_dial_asks_again_as_of_its_time(tab: Opener) -> None:
+def test_any_minute_can_be_chosen(tab: Opener) -> None:
     one = tab()
     page = one.open(TOLL_PATH)
     first = one.answered().locator(".said").all_inner_texts()
-    slider = page.locator("#moment")
-    box = slider.bounding_box()
-    page.mouse.click(box["x"] + box["width"] * 17 / 48, box["y"] + box["height"] / 2)
-    one.until("document.querySelector('.outcome time')?.textContent.includes('17 March')")
+    page.click("#asof summary")
+    page.fill("#asof-time", "2026-03-17T16:41")
+    page.press("#asof-time", "Tab")
+    one.until("document.querySelector('.outcome time')?.textContent.includes('17 March 2026, 16:41 UTC')")
     answer = one.answered()
-    chosen = page.locator("#moment-text").inner_text()
-    assert re.fullmatch(r"17 March 2026, 1[67]:\d\d UTC", chosen)
-    assert chosen in answer.locator(".outcome").inner_text()
+    assert page.locator("#asof-text").inner_text() == "17 March 2026, 16:41 UTC"
     assert "3 people have died" in answer.inner_text()
     assert answer.locator(".said").all_inner_texts() != first
     assert all("17 March" in text for text in answer.locator(".claims time").all_inner_texts())
-    assert "as_of=2026-03-17T1" in page.url
-    slider.press("End")
-    one.until("document.querySelector('#moment-text').textContent === 'now'")
-    assert slider.get_attribute("aria-valuetext") == "now"
+    assert "as_of=2026-03-17T16%3A41%3A00Z" in page.url
+    page.locator("#asof-steps button", has_text="now").click()
     one.until("!location.search.includes('as_of')")
+    assert page.locator("#asof-text").inner_text() == "now"
     one.answered()
     page.go_back()
-    one.until("location.search.includes('as_of=2026-03-17T1')")
-    assert chosen in one.answered().locator(".outcome").inner_text()
+    one.until("location.search.includes('as_of=2026-03-17T16')")
+    assert "16:41" in one.answered().locator(".outcome").inner_text()
+    page.locator(".evidence svg").focus()
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("Enter")
+    one.until("!location.search.includes('16%3A41')")
+    assert "17 March 2026" in one.answered().locator(".outcome").inner_text(), "a bar of the chart is a time"
 
 
 def test_a_follow_up_is_understood_in_its_conversation(tab: Opener) -> None:
@@ -155,15 +149,15 @@ def test_history_stays_in_this_browser(tab: Opener) -> None:
 
 def test_a_follow_up_is_at_hand_and_goes_on_from_the_last_answer(tab: Opener) -> None:
     one = tab()
-    page = one.open()
-    one.ask("What happened in Port Esker?")
+    page = one.open("/?q=What+happened+in+Port+Esker%3F")
+    one.answered()
 
     def follow(question: str) -> Any:
         box = page.locator("#f").bounding_box()
         assert box["y"] + box["height"] <= page.viewport_size["height"]  # without scrolling
         page.fill("#f", question)
         page.press("#f", "Enter")
-        one.until(f"document.querySelector('article:last-of-type h2').textContent === {question!r}")
+        one.until(f"document.querySelector('article:last-of-type :is(h1, h2)').textContent === {question!r}")
         return one.answered()
 
     answer = follow("Who won the regatta at Tallow Point?")
@@ -175,7 +169,8 @@ def test_a_follow_up_is_at_hand_and_goes_on_from_the_last_answer(tab: Opener) ->
 
 def test_no_evidence_and_a_bad_question(tab: Opener) -> None:
     one = tab()
-    page = one.open()
+    page = one.open("/?q=hello")
+    one.answered()
     answer = one.ask("Who won the regatta at Tallow Point?")
     assert answer.locator(".outcome strong").inner_text() == "Not enough evidence"
     assert answer.locator(".claim").count() == 0
@@ -197,7 +192,7 @@ def test_a_post_deleted_by_another_process_vanishes_from_the_open_page(
     before, quote = claims.count(), answer.locator(".said").first.inner_text()
     key = claims.first.get_attribute("data-key")
     answer.locator("a.cite").first.click()
-    page.wait_for_selector(".card .name")
+    page.wait_for_selector(".source.lit .name")
     page.evaluate(
         """(quote) => { const look = () => document.body.innerText.includes(quote)
              ? setTimeout(look, 20) : (window.gone = Date.now() / 1000); look(); }""",
@@ -212,7 +207,7 @@ def test_a_post_deleted_by_another_process_vanishes_from_the_open_page(
     print(f"vanished {took:.2f} s after the deletion was acknowledged")
     assert took < 1.5
     assert claims.count() == before - 1
-    assert page.locator(f".card[data-of='{key}']").count() == 0
+    assert page.locator(f"[data-key='{key}']").count() == 0
     assert quote not in page.content()
     assert "deleted" in page.locator(".gone").inner_text()
     assert "deleted" in page.locator("#status").inner_text()
@@ -222,43 +217,11 @@ def test_a_post_deleted_by_another_process_vanishes_from_the_open_page(
     assert quote not in page.evaluate("JSON.stringify([localStorage, sessionStorage])")
 
 
-DRINK = """
-import sys, time
-from trinch.store.store import Store
-from trinch.posts.schema import Created, Post
-store = Store.open(sys.argv[1])
-for i in range(100):
-    at = time.time_ns() // 1000
-    post = Post(network="live", id=str(i), created_at=at, text=f"wave {i}", lang=["en", "fr"][i % 4 == 0], author="sea")
-    store.ingest([Created(at=at, network="live", post=post)])
-    time.sleep(0.05)
-"""
-
-
-def test_the_live_view_shows_what_is_being_drunk(tab: Opener, serving: Starter, tmp_path: Path) -> None:
-    own = serving(tmp_path / "store")
-    one = tab(own.url)
-    page = one.open()
-    page.wait_for_selector("#live:not([hidden])")
-    assert page.locator("#ticker").inner_text() == "Not ingesting · 0 posts"
-    assert page.locator("#moment").count() == 0, "an empty store has no first day"
-    writer = subprocess.Popen([sys.executable, "-c", DRINK, str(own.data)])
-    page.wait_for_selector("#live.on")
-    page.click("#live summary")
-    page.wait_for_selector(".languages li")
-    assert "Ingesting" in page.locator("#ticker").inner_text()
-    one.until("parseFloat(document.querySelector('#gauges dd').textContent) > 5")
-    assert page.locator(".languages li").first.inner_text().startswith("English")
-    assert page.locator(".spark polyline").get_attribute("points")
-    assert float(page.locator("#gauges dd").nth(1).inner_text()) < 5
-    writer.wait()
-
-
 def test_in_french(tab: Opener) -> None:
     one = tab(locale="fr-FR")
-    page = one.open()
+    page = one.open("/?q=Quelle+est+la+situation+%C3%A0+Port-Esker+%3F")
     assert page.locator("html").get_attribute("lang") == "fr"
-    answer = one.ask("Quelle est la situation à Port-Esker ?")
+    answer = one.answered()
     assert answer.locator(".outcome strong").inner_text() == "Réponse"
     answer.locator(".evidence:not([hidden])").wait_for()
     assert "auteurs indépendants" in answer.inner_text()
@@ -266,68 +229,121 @@ def test_in_french(tab: Opener) -> None:
     page.click("#language")
     page.wait_for_selector("html[lang=en]")
     assert "independent authors" in one.answered().locator(".evidence:not([hidden])").inner_text()
-    page.goto(one.url)
+    page.goto(one.url + "/live")
     assert page.locator("html").get_attribute("lang") == "en", "the choice is remembered"
 
 
-def test_on_a_phone(tab: Opener) -> None:
+def test_on_a_phone_a_card_opens_below_its_sentence(tab: Opener) -> None:
     one = tab(viewport=PHONE, has_touch=True, is_mobile=True)
-    for path in ("/", TOLL_PATH):
-        page = one.open(path)
-        page.wait_for_selector("#live:not([hidden])")
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page = one.open(TOLL_PATH)
     answer = one.answered()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     answer.locator("a.cite").first.tap()
-    card = page.locator(".card")
-    box = card.bounding_box()
-    assert box["width"] == PHONE["width"]
-    assert round(box["y"] + box["height"]) == PHONE["height"], "it lies at the bottom, under the thumb"
-    card.locator(".shut").tap()
-    assert card.count() == 0
+    card, said = page.locator(".card").bounding_box(), answer.locator(".said").first.bounding_box()
+    assert card["y"] >= said["y"] + said["height"], "it covers no sentence"
+    assert answer.locator("a.cite").first.get_attribute("aria-expanded") == "true"
+    page.locator(".card .shut").tap()
+    assert page.locator(".card").count() == 0
 
 
 def test_by_keyboard_alone(tab: Opener) -> None:
     one = tab()
-    page = one.open()
+    page = one.open("/live")
     press = page.keyboard.press
+    page.wait_for_selector("#help-open:not([hidden])")
+    press("?")
+    page.wait_for_selector("#help[open]")
+    press("Escape")
+    press("/")
+    assert page.evaluate("document.activeElement.id") == "q"
+    page.goto(one.url + "/?q=hello")
+    one.answered()
+    press("/")
     page.keyboard.type(TOLL)
     press("Enter")
+    one.until(f"document.querySelector('article h1')?.textContent === {TOLL!r}")
     one.answered()
     page.wait_for_selector("#followup:not([hidden])")
-
-    def focus(script: str = "el => el.id || el.className || el.tagName") -> Any:
-        return page.evaluate(f"({script})(document.activeElement)")
-
-    for _ in range(12):
-        press("Tab")
-        if focus() == "cite":
-            break
-    assert focus() == "cite"
-    card = page.locator(".card")
-    assert card.count() == 1, "focus shows the post"
-    described = page.locator("a.cite").first.get_attribute("aria-describedby")
-    assert page.locator(f"#{described} mark").count() == 1
+    page.evaluate("document.activeElement.blur()")
+    press("j")
+    assert page.evaluate("document.activeElement.className") == "cite", "j goes to the first sentence"
+    assert page.locator(".source.lit").count() == 1, "focus shows the post"
     press("Enter")
-    card.locator(".name").wait_for()
-    before = focus("el => el.dataset.key")
-    press("Tab")
-    assert focus("el => el.closest('.card') !== null")
+    assert page.evaluate("document.activeElement.classList.contains('source')")
     press("Escape")
-    assert card.count() == 0
-    assert focus("el => el.dataset.key") == before
-    page.focus("#moment")
-    press("PageDown")
-    one.until("location.search.includes('as_of=')")
-    one.answered()
+    assert page.evaluate("document.activeElement.className") == "cite"
     page.locator(".skip").focus()
     assert page.locator(".skip").bounding_box()["y"] >= 0
     press("Enter")
-    assert focus() == "answers"
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+@pytest.mark.parametrize(
+    ("question", "selector"),
+    [
+        ("Timeline of the Port Esker explosion", "ol.claims.dated .at"),
+        ("What do people think about the Port Esker explosion?", ".positions li i"),
+        ("Compare the Port Esker harbour and the ferry", "table.sides th"),
+    ],
+)
+def test_a_task_is_laid_out_as_what_it_is(tab: Opener, question: str, selector: str) -> None:
+    one = tab()
+    one.open("/?" + urlencode({"q": question, "as_of": THEN}))
+    answer = one.answered()
+    assert answer.locator(selector).count() >= 1
+    assert answer.locator(".claim").count() >= 2
+    assert answer.locator(".claim a.cite").count() >= 2
+
+
+def test_what_can_be_done_with_an_answer(tab: Opener) -> None:
+    one = tab(permissions=["clipboard-read", "clipboard-write"])
+    page = one.open(TOLL_PATH)
+    answer = one.answered()
+    quote, address = (
+        answer.locator(".said").first.inner_text(),
+        answer.locator(".source a").first.get_attribute("href"),
+    )
+    answer.get_by_role("button", name="Copy", exact=True).click()
+    one.until("document.querySelector('#status').textContent.startsWith('Copied')")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert f"{quote} [1]" in copied
+    assert address in copied
+    answer.get_by_role("button", name="Not useful").click()
+    assert answer.get_by_role("button", name="Not useful").get_attribute("aria-pressed") == "true"
+    kept = page.evaluate("localStorage.getItem('trinch.feedback')")
+    assert TOLL in kept
+    assert quote not in kept, "no post is kept"
+    answer.locator(".questions a").first.wait_for()
+    assert "Port Esker" in answer.locator(".questions a").first.inner_text()
+    answer.get_by_role("button", name="Embed").click()
+    code = page.locator("dialog[open] textarea").input_value()
+    assert re.fullmatch(
+        r'<iframe src="http://[^"]+signature=[0-9a-f]{64}" title="[^"]+" width="600" height="500" loading="lazy"></iframe>',
+        code,
+    )
+
+
+def test_an_embedded_answer_loses_what_is_deleted(tab: Opener, serving: Starter, tmp_path: Path) -> None:
+    data = fill(tmp_path / "store")
+    own = serving(data)
+    made = own.post("/page/embed", json={"question": TOLL, "as_of": THEN}).json()["path"]
+    one = tab(own.url)
+    one.context.clear_cookies()  # as in a frame of another site
+    page = one.open(made)
+    claims = one.answered().locator(".claim")
+    before, key = claims.count(), claims.first.get_attribute("data-key")
+    page.wait_for_timeout(500)
+    subprocess.run([sys.executable, "-c", DELETE, str(data), key], capture_output=True, check=True)
+    one.until(f"document.querySelectorAll('.claim').length === {before - 1}", 30)
+    assert key not in page.content()
+    page.reload()
+    one.answered()
+    assert key not in page.content()
 
 
 def test_dark_and_light(tab: Opener) -> None:
     one = tab(color_scheme="dark")
-    page = one.open()
+    page = one.open("/live")
 
     def brightness() -> float:
         colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -341,25 +357,20 @@ def test_dark_and_light(tab: Opener) -> None:
     assert page.locator("#theme").inner_text() == "Dark"
 
 
-@pytest.mark.parametrize("look", ["home", "answer", "dark", "phone", "history"])
+@pytest.mark.parametrize("look", ["answer", "dark", "phone", "history"])
 def test_axe_finds_nothing(tab: Opener, look: str) -> None:
-    axe = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="needs axe-playwright-python"
-    ).Axe()
     options: dict[str, Any] = {
         "dark": {"color_scheme": "dark"},
         "phone": {"viewport": PHONE, "locale": "fr-FR"},
     }
     one = tab(**options.get(look, {}))
-    page = one.open("/" if look == "home" else TOLL_PATH)
-    page.wait_for_selector("#live:not([hidden])")
-    if look != "home":
-        one.answered().locator(".evidence:not([hidden])").wait_for()
-        page.locator("a.cite").first.click()
-        page.locator(".card .name").wait_for()
+    page = one.open(TOLL_PATH)
+    one.answered().locator(".evidence:not([hidden])").wait_for()
+    page.locator("a.cite").first.click()
+    page.locator(".name").first.wait_for()
     if look == "history":
         page.click("#history-open")
-    page.click("#live summary") if look == "home" else None
+    else:
+        page.click("#asof summary")
     page.wait_for_timeout(100)
-    found = axe.run(page)
-    assert found.violations_count == 0, found.generate_report()
+    assert one.axe() == ""

@@ -19,10 +19,14 @@ LISTS: list[dict[str, Any]] = [
     {"as_of": EVENING},
     {"as_of": NEXT_DAY, "window": "48h"},
     {"as_of": EVENING, "about": "lang:fr", "limit": 3},
+    {"as_of": EVENING, "lang": "fr"},
     {"as_of": EVENING, "about": "regatta"},
     {"as_of": "2026-03-16T00:00:00Z"},
 ]
-TRENDS: list[dict[str, Any]] = [{"as_of": EVENING}, {"as_of": EVENING, "kind": "name", "limit": 3}]
+TRENDS: list[dict[str, Any]] = [
+    {"as_of": EVENING},
+    {"as_of": EVENING, "kind": "name", "limit": 3, "network": "sample"},
+]
 
 
 def plain(value: dict[str, Any]) -> dict[str, Any]:
@@ -86,8 +90,10 @@ def test_mcp(sample_data: Path) -> None:
         id = t.stories(as_of=EVENING)["stories"][0]["id"]
         expected = [plain(t.stories(**given)) for given in LISTS]
         expected += [plain(t.trends(**given)) for given in TRENDS]
+        expected += [plain(t.brief(**given)) for given in BRIEFS]
         expected.append(plain(t.story(id, as_of=NEXT_DAY) or {}))
     calls = [("stories", given) for given in LISTS] + [("trends", given) for given in TRENDS]
+    calls += [("brief", given) for given in BRIEFS]
     calls.append(("story", {"id": id, "as_of": NEXT_DAY}))
 
     async def answers() -> list[dict[str, Any]]:
@@ -115,3 +121,45 @@ def test_what_cannot_be_read_is_refused_by_every_interface(sample_data: Path, ht
         assert CliRunner().invoke(main, ["stories", *options, "--data", str(sample_data)]).exit_code == 2
         with trinch.open(sample_data) as t, pytest.raises((trinch.WindowError, trinch.QueryError)):
             t.stories(**given)
+
+
+BRIEFS: list[dict[str, Any]] = [
+    {"since": "yesterday", "as_of": NEXT_DAY},
+    {"since": EVENING, "as_of": NEXT_DAY, "limit": 2},
+]
+
+
+def test_briefs_are_the_same_through_every_interface(sample_data: Path, http: httpx.Client) -> None:
+    for given in BRIEFS:
+        with trinch.open(sample_data) as t:
+            expected = plain(t.brief(**given))
+            assert plain(t.brief(format="html", **given)).pop("text").startswith("<!DOCTYPE html>")
+        assert by_command(sample_data, "brief", **given) == expected
+        assert by_http(http, "/v1/briefs", **given) == expected
+        assert "Port Esker" in expected["topics"][0]["stories"][0]["headline"]
+    given = BRIEFS[1] | {"topic": ["Port Esker", "regatta"]}
+    with trinch.open(sample_data) as t:
+        expected = plain(t.brief(given["topic"], since=EVENING, as_of=NEXT_DAY, limit=2))
+    assert by_http(http, "/v1/briefs", **given) == expected
+    assert [part["topic"] for part in expected["topics"]] == given["topic"]
+    assert expected["topics"][0]["stories"][0]["change"] == "continued"
+    for wrong, param in (
+        ({"since": "whenever"}, None),
+        ({"topic": "("}, "topic"),
+        ({"since": "5m"}, "since"),
+    ):
+        answer = http.get("/v1/briefs", params=wrong)
+        assert (answer.status_code, answer.json()["error"]["param"]) == (400, param), answer.text
+        options = [word for name, value in wrong.items() for word in (f"--{name}", value)]
+        assert CliRunner().invoke(main, ["brief", *options, "--data", str(sample_data)]).exit_code == 2
+
+
+def test_a_brief_by_command_is_written_in_each_format(sample_data: Path, tmp_path: Path) -> None:
+    topics = tmp_path / "topics.txt"
+    topics.write_text("# of the day\nPort Esker\n\nregatta\n")
+    for form, beginning in (("md", "# Brief: "), ("html", "<!DOCTYPE html>"), ("email", "Subject: Brief: ")):
+        options = ["--topics", str(topics), "--since", EVENING, "--as-of", NEXT_DAY, "--format", form]
+        result = CliRunner().invoke(main, ["brief", *options, "--data", str(sample_data)])
+        assert result.exit_code == 0, result.output
+        assert result.stdout.startswith(beginning)
+        assert "No story since then." in result.stdout

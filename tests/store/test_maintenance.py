@@ -136,6 +136,22 @@ def test_random_corruptions_are_detected_and_repaired(original: Path, tmp_path: 
     run_corruptions(original, tmp_path, 0, 12)
 
 
+def test_a_footer_that_is_not_text_is_damage(data: Path) -> None:
+    file = next((data / "text").glob("*.store"))
+    content = bytearray(file.read_bytes())
+    at = content.rindex(b'"crc"') + 1
+    content[at] |= 0x80
+    file.write_bytes(content)
+    assert [problem.file.rpartition("/")[2] for problem in check(data).problems] == [file.name]
+    repair(data)
+    assert found(data) == ALL
+
+
+def test_a_panic_of_the_index_is_repaired(original: Path, tmp_path: Path) -> None:
+    """Tantivy panics on some files of columns: on this one while it opens the index."""
+    run_corruptions(original, tmp_path, 1_000_070, 1)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(3600)
 def test_very_many_random_corruptions(original: Path, tmp_path: Path) -> None:

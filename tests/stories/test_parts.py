@@ -1,24 +1,19 @@
 """The parts of the stories: terms, day counts and their cache, bursts, clusters, trends."""
 
-import sqlite3
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.stories.invented import AS_OF, DAY, FERRY, HOUR, NEWS_DAY, post
-from trinch.posts.schema import Deleted
-from trinch.posts.times import now
+from tests.stories.invented import AS_OF, DAY, FERRY, HOUR, post
 from trinch.store.store import Store
-from trinch.stories import baseline, bursts, clusters
-from trinch.stories.baseline import Baseline, count, hashed
-from trinch.stories.counter import count_days
+from trinch.stories import baseline, bursts, clusters, packed
+from trinch.stories.baseline import count
 from trinch.stories.detect import stories
 from trinch.stories.trends import trends
 from trinch.stories.words import marks, surface, topical
+
+WORDS = ["ferry", "mayor", "piano", "garden", "bridge"]
 
 
 def test_terms_are_content_words_and_pairs_of_them() -> None:
@@ -49,99 +44,82 @@ def test_terms_are_shown_as_most_posts_write_them() -> None:
     assert surface("nowher", texts) == "nowher"
 
 
-@given(st.lists(st.lists(st.sampled_from("abcdefg"), unique=True), max_size=30))
+def terms_of(texts: list[list[str]]) -> packed.Terms:
+    """The terms of texts, in the shape of `unpack`."""
+    rows = [(place, packed.term_hash(term)) for place, terms in enumerate(texts) for term in sorted(terms)]
+    places, hashes = zip(*rows, strict=True) if rows else ((), ())
+    of = np.array(hashes, dtype=np.uint32)
+    return packed.Terms(np.array(places, dtype=np.int64), of, of, of)
+
+
+@given(st.lists(st.lists(st.sampled_from(WORDS), unique=True), max_size=30))
 def test_day_counts_are_exact_from_two_texts_on(texts: list[list[str]]) -> None:
-    counted = count(texts)
-    for term in "abcdefgh":
+    counted = count(len(texts), terms_of(texts).hash)
+    for term in (*WORDS, "absent"):
         held = sum(term in text for text in texts)
         assert counted.held(term) == (held if held >= baseline.REPEATED else 0)
 
 
-def test_a_day_is_counted_once_and_again_when_its_posts_change(store: Store) -> None:
-    day = NEWS_DAY // DAY - 3
-    first = Baseline(store)
-    counted = first.day(day)
-    assert counted.texts > 100
-    assert counted.held("brinholm") > 2
-    first.close()
-    rows = sqlite3.connect(store.data / baseline.CACHE).execute("SELECT day, texts FROM days").fetchall()
-    assert rows == [(day, counted.texts)]
-    deleted = [f"talk7-{n}" for n in range(40)]
-    store.ingest([Deleted(at=now(), network="x", id=id) for id in deleted])
-    store.catch_up()
-    again = Baseline(store)
-    assert again.day(day).texts == counted.texts - 40
-    again.close()
+@given(st.lists(st.tuples(st.text(max_size=200), st.sampled_from(["en", "fr", "ja", "und"])), max_size=8))
+def test_packed_terms_are_those_of_the_text(texts: list[tuple[str, str]]) -> None:
+    unpacked = packed.unpack([packed.pack(text, lang) for text, lang in texts])
+    for place, (text, lang) in enumerate(texts):
+        expected = {packed.term_hash(term) for term in topical(text, lang)}
+        assert set(unpacked.hash[unpacked.text == place].tolist()) == expected
 
 
-def test_the_cache_holds_no_text_and_can_be_lost(store: Store) -> None:
-    before = stories(store, AS_OF, DAY)
-    cache = store.data / baseline.CACHE
-    assert b"brinholm" not in cache.read_bytes().lower()
-    for file in store.data.glob(f"{baseline.CACHE}*"):
-        file.unlink()
-    assert stories(store, AS_OF, DAY) == before
-    cache.write_bytes(b"not a database" * 1000)
-    for file in store.data.glob(f"{baseline.CACHE}-*"):
-        file.unlink()
-    assert stories(store, AS_OF, DAY) == before
-
-
-def test_a_process_killed_while_it_counts_leaves_nothing_wrong(store: Store) -> None:
-    expected = stories(store, AS_OF, DAY)
-    for file in store.data.glob(f"{baseline.CACHE}*"):
-        file.unlink()
-    program = (
-        "import sys, os, signal\n"
-        "from trinch.store.store import Store\n"
-        "from trinch.stories.detect import stories\n"
-        "def progress(done, days):\n"
-        "    if done == 4: os.kill(os.getpid(), signal.SIGKILL)\n"
-        f"stories(Store.open(sys.argv[1]), {AS_OF}, {DAY}, progress=progress)\n"
+def test_copies_have_one_opening_and_other_texts_another() -> None:
+    text = "the ferry Corvina ran aground off Tarnish Point on Monday with eighty people aboard"
+    copies = [text, f"RT @anna: {text}", text[:70], f"{text} https://t.co/abc"]
+    openings = packed.openings(
+        [packed.pack(one, "en") for one in [*copies, "another ferry ran aground", "so"]]
     )
-    killed = subprocess.run([sys.executable, "-c", program, str(store.data)], check=False)
-    assert killed.returncode == -9
-    assert stories(store, AS_OF, DAY) == expected
-
-
-def test_the_counter_counts_the_days_before_the_newest(store: Store) -> None:
-    assert count_days(store) == 10
-    cached = sqlite3.connect(store.data / baseline.CACHE).execute("SELECT count(*) FROM days").fetchone()
-    assert cached == (10,)
+    assert len(set(openings[:4].tolist())) == 1
+    assert len(set(openings.tolist())) == 3
 
 
 def days_of(counts: list[dict[str, int]], texts: int = 100) -> list[baseline.DayCounts]:
     """Days of so many texts, in which each term is held by so many."""
     made = []
     for day in counts:
-        terms = sorted(day, key=lambda term: int(hashed([term])[0]))
-        made.append(
-            baseline.DayCounts(texts, hashed(terms), np.array([day[term] for term in terms], dtype=np.uint32))
-        )
+        terms = sorted(day, key=packed.term_hash)
+        hashes = np.array([packed.term_hash(term) for term in terms], dtype=np.uint32)
+        made.append(baseline.DayCounts(texts, hashes, np.array([day[t] for t in terms], dtype=np.uint32)))
     return made
 
 
+NOTHING = baseline.DayCounts(0, np.array([], dtype=np.uint32), np.array([], dtype=np.uint32))
+
+
+def bursts_of(
+    held: dict[str, int],
+    days: list[baseline.DayCounts],
+    store: baseline.DayCounts = NOTHING,
+) -> dict[str, bursts.Burst]:
+    """The bursts among terms that so many of 100 texts hold."""
+    texts = [[term for term in held if place < held[term]] for place in range(100)]
+    names = {packed.term_hash(term): term for term in held}
+    found = bursts.bursts(terms_of(texts), 100, days, store)
+    return {names[hash]: burst for hash, burst in found.items()}
+
+
 def test_a_term_bursts_against_its_own_past() -> None:
-    holders = {"news": list(range(10)), "always": list(range(20)), "few": [1, 2]}
     days = days_of([{"always": 18, "news": 0}] * 14)
-    found = bursts.bursts(holders, 100, days, {"news": 0.01, "always": 0.18, "few": 0.0}.__getitem__)
+    found = bursts_of({"news": 10, "always": 20, "few": 2}, days, days_of([{"news": 1, "always": 18}])[0])
     assert list(found) == ["news"]
     assert found["news"].found == 10
     assert found["news"].expected < 1
 
 
 def test_a_story_of_four_days_still_bursts() -> None:
-    holders = {"news": list(range(10))}
-    days = days_of([{"news": 0}] * 10 + [{"news": 12}] * 4)
-    burst = bursts.bursts(holders, 100, days, lambda _: 0.0)["news"]
+    burst = bursts_of({"news": 10}, days_of([{"news": 0}] * 10 + [{"news": 12}] * 4))["news"]
     assert burst.quiet < burst.expected < burst.usual
 
 
 def test_a_word_of_everyday_use_needs_more_where_little_is_known_of_the_past() -> None:
-    holders = {"today": list(range(10))}
     days = days_of([{"today": 0}] * 2, texts=150)
-    assert bursts.bursts(holders, 100, days, lambda _: 0.0)
-    assert not bursts.bursts(holders, 100, days, lambda _: 0.12)
+    assert bursts_of({"today": 10}, days)
+    assert not bursts_of({"today": 10}, days, days_of([{"today": 12}])[0])
 
 
 def test_uneven_is_large_for_what_happens_at_once() -> None:
@@ -153,12 +131,9 @@ def test_uneven_is_large_for_what_happens_at_once() -> None:
 def test_terms_that_go_together_make_one_story_and_others_another() -> None:
     one, other = ["ferri", "corvina", "aground"], ["mayor", "velden"]
     texts = [one] * 6 + [one[:2]] * 3 + [other] * 5 + [["piano"]] * 40
-    holders: dict[str, list[int]] = {}
-    for place, terms in enumerate(texts):
-        for term in terms:
-            holders.setdefault(term, []).append(place)
-    found = bursts.bursts(holders, len(texts), [], lambda word: 0.8 if word == "piano" else 0.0)
-    made = clusters.group(texts, found, holders)
+    holders = {term: [place for place, terms in enumerate(texts) if term in terms] for term in [*one, *other]}
+    found = {term: bursts.Burst(len(held), 0.5, 0.5, 20.0) for term, held in holders.items()}
+    made = clusters.group(len(texts), found, holders)
     assert sorted(cluster.texts for cluster in made) == [list(range(9)), list(range(9, 14))]
 
 

@@ -147,7 +147,7 @@ def settings_file(tmp_path: Path) -> Callable[..., Path]:
 
 
 def run(
-    processes: int, *arguments: str, restarts: int = 0, timeout: float = 120
+    processes: int, *arguments: str, restarts: int = 0, timeout: float = 900
 ) -> subprocess.CompletedProcess[str]:
     """Run the trainer to its end; the test fails with its words if it fails."""
     done = subprocess.run(

@@ -1,5 +1,6 @@
 """From posts to sequences: what is chosen, what is held out, and that it is the posts' own words."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -198,14 +199,44 @@ def test_the_cut_off_and_bad_lines(tmp_path: Path, posts: list[Post]) -> None:
     file = tmp_path / "posts.jsonl"
     file.write_bytes(b"".join(msgspec.json.encode(post) + b"\n" for post in posts[:100]))
     cut = "2023-11-14T22:30:00Z"
-    before = [post for _, post in PostSource(str(file), cut).posts()]
-    assert before == [post for post in posts[:100] if post.created_at <= 1_700_001_000 * SECOND]
+    before = [post.text for _, post in PostSource(str(file), cut).posts()]
+    assert before == [post.text for post in posts[:100] if post.created_at <= 1_700_001_000 * SECOND]
     assert 0 < len(before) < 100
     file.write_text('{"network": "x"}\n')
     with pytest.raises(SettingsError, match="line 1"):
-        list(PostSource(str(file)).posts())
+        PostSource(str(file))
     with pytest.raises(SettingsError, match="ISO 8601"):
         PostSource(str(file), "yesterday")
+
+
+def test_a_file_of_any_format_with_its_deletions(tmp_path: Path) -> None:
+    """What `trinch ingest` reads can be trained on: compressed X payloads with a delete, a table; bad lines are named."""
+    tweets = [
+        {
+            "data": {
+                "id": str(10**18 + i),
+                "text": f"post number {i}",
+                "created_at": "2024-01-01T00:00:00.000Z",
+            }
+        }
+        for i in range(3)
+    ]
+    delete = {
+        "delete": {"status": {"id_str": str(10**18 + 1), "user_id_str": "7"}, "timestamp_ms": "1704067300000"}
+    }
+    lines = [json.dumps(item).encode() for item in [*tweets, delete]]
+    file = tmp_path / "x.jsonl.gz"
+    file.write_bytes(gzip.compress(b"\n".join([*lines[:2], b"{broken", *lines[2:]])))
+    with PostSource(str(file)) as source:
+        assert [post.text for _, post in source.posts()] == ["post number 0", "post number 2"]
+        assert len(source.rejected) == 1
+        assert "line 3" in source.rejected[0]
+        assert not source.follows
+        assert list(source.named([str(10**18 + 2), str(10**18 + 1)])) == [str(10**18 + 2)]
+    table = tmp_path / "posts.csv"
+    table.write_text("id,text,created_at,author\n1,from a table,2024-01-01T00:00:00Z,ann\n")
+    with PostSource(str(table)) as source:
+        assert [post.text for _, post in source.posts()] == ["from a table"]
 
 
 def test_the_record_of_the_data_adds_up(data: Path, posts: list[Post]) -> None:

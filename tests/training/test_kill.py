@@ -48,7 +48,7 @@ def children(parent: int) -> list[int]:
     return [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
 
 
-def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 90) -> bool:
+def wait_for(condition: Callable[[], bool], process: subprocess.Popen[bytes], seconds: float = 600) -> bool:
     """Whether the condition came true before the process ended."""
     end = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < end:

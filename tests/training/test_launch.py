@@ -85,7 +85,7 @@ def test_the_torchrun_file_runs(posts_file: Path, tmp_path: Path) -> None:
         data=Data(path=str(posts_file)), launch=Launch(processes=2, command=sys.executable),
     )  # fmt: skip
     write_launch_files(settings, tmp_path / "launch")
-    subprocess.run([str(tmp_path / "launch" / "torchrun.sh")], env=environment(), check=True, timeout=200)
+    subprocess.run([str(tmp_path / "launch" / "torchrun.sh")], env=environment(), check=True, timeout=900)
     assert len((tmp_path / "run" / "log.jsonl").read_text().splitlines()) == 2
 
 
@@ -142,7 +142,7 @@ def test_the_slurm_script_runs_two_nodes_and_starts_again(
     ranks = [pid for pid in ranks if b"torch.distributed.run" not in command_line(pid)]
     assert len(ranks) == 2, "one rank a node"
     os.kill(ranks[1], signal.SIGKILL)
-    _, errors = job.communicate(timeout=200)
+    _, errors = job.communicate(timeout=900)
     assert job.returncode == 0, errors[-3000:]
     assert "attempt 0 ended with an error; restarting from the last checkpoint" in errors
     run(1, "--settings", str(files / "settings.json"), "--data", str(posts_file), "--out", str(unbroken))
@@ -167,7 +167,7 @@ def test_the_ray_file_runs(posts_file: Path, tmp_path: Path) -> None:
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, str(tmp_path / "launch" / "ray_train.py")],
-        env=environment() | variables, capture_output=True, text=True, timeout=280, check=False,
+        env=environment() | variables, capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert [row["step"] for row in read_log(tmp_path / "run")] == [1, 2, 3]

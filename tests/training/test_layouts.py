@@ -75,7 +75,7 @@ def together(processes: int, jobs: list[dict[str, Any]], folder: Path) -> None:
         [*torchrun, here, str(listed)],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=900,
         env=environment(),
         check=False,
     )

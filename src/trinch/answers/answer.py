@@ -7,20 +7,21 @@ request, as-of time and store give the same answer; ties are broken by post id.
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Protocol
 
 import msgspec
 
-from trinch.answers import lexicon
+from trinch.answers import lexicon, story_requests
 from trinch.answers.claims import Picked, carriers, cited, claim, is_singular
 from trinch.answers.compose import Draft, age_note, compose, material
 from trinch.answers.evidence import collapse
 from trinch.answers.question import Term, understand
 from trinch.answers.quote_check import checked
-from trinch.answers.reading import PostReader
+from trinch.answers.reading import PostReader, kindred
 from trinch.answers.render import minute
 from trinch.answers.request import Request, Task, interpret
-from trinch.answers.retrieval import gather
+from trinch.answers.retrieval import LIMIT, gather
+from trinch.answers.story_requests import StoryFilter
 from trinch.answers.types import Answer, CitedPost, Claim, Corpus, Hit
 from trinch.posts.text import fold, tokens
 from trinch.posts.times import now
@@ -31,6 +32,8 @@ LOOKED_AT = 200
 """Posts looked at to find the handle of a named author."""
 SIDE = 2
 """Claims on each side of a comparison."""
+PER_SIDE = 120
+"""Posts that a search returns for one side of it."""
 
 
 DAY = 86_400_000_000
@@ -38,14 +41,37 @@ TRENDS = 6
 """Headlines of an answer to "what is trending" that names no number."""
 LONGEST = 31 * DAY
 """Longest time that such a request may ask about."""
+BRIEF = 6
+"""Stories of a brief."""
 
-TrendSource: TypeAlias = Callable[[int, int, int], list[Picked]]
-"""(since, as of, most) -> the headlines of what was posted about more than before, most newsworthy first."""
+
+def never() -> bool:
+    """For a corpus whose searches always end."""
+    return False
 
 
-def no_trends(_since: int, _as_of: int, _most: int) -> list[Picked]:
-    """The source of trends of a corpus for which none is known."""
-    return []
+class StorySource(Protocol):
+    """Where answers get stories from. Times in microseconds."""
+
+    def headlines(self, since: int, as_of: int, most: int, only: StoryFilter) -> list[Picked]:
+        """The headlines of what was posted about more than before, most newsworthy first."""
+        ...
+
+    def brief(self, since: int, as_of: int, most: int, topic: str, names: tuple[str, str]) -> list[Picked]:
+        """The stories about a topic, each with how it went on, labelled with `names`: new, continued."""
+        ...
+
+
+class NoStories:
+    """The source of a corpus whose stories are not known."""
+
+    def headlines(self, since: int, as_of: int, most: int, only: StoryFilter) -> list[Picked]:
+        """None."""
+        return []
+
+    def brief(self, since: int, as_of: int, most: int, topic: str, names: tuple[str, str]) -> list[Picked]:
+        """None."""
+        return []
 
 
 def answer(
@@ -53,20 +79,30 @@ def answer(
     question: str,
     as_of: int | None = None,
     author: str = "",
-    trends: TrendSource = no_trends,
+    stories: StorySource | None = None,
+    is_cut_short: Callable[[], bool] = never,
 ) -> Answer:
     """Answer a request from what `store` held as of a time (microseconds; None is now).
 
     `outcome` is `not_enough_evidence`, with no claim at all, where the posts do not speak of what is asked, and `chat`
-    for small talk. `author` is the handle whose posts alone are searched, where the store is so restricted; `trends`
-    answers "what is trending".
+    for small talk. `author` is the handle whose posts alone are searched, where the store is so restricted; `stories`
+    answers "what is trending" and "brief me"; `is_cut_short` says afterwards whether searches ended early, which makes
+    the answer `partial`, and of a refusal the statement that the search was not finished.
     """
     started = time.perf_counter()
     moment = now() if as_of is None else as_of
     request = interpret(question, moment, store, author)
-    drafted, retrieved = _answered(request, store, moment, trends)
+    drafted, retrieved = _answered(request, store, moment, stories or NoStories())
     took = round((time.perf_counter() - started) * 1000, 1)
-    return checked(_within(drafted, request.max_words), retrieved, took)
+    whole = checked(_within(drafted, request.max_words), retrieved, took)
+    return _partial(whole, request.lang) if is_cut_short() else whole
+
+
+def _partial(given: Answer, lang: str) -> Answer:
+    """An answer after searches that ended early: where there is none, nothing is known to be missing."""
+    if given.outcome != "not_enough_evidence":
+        return msgspec.structs.replace(given, partial=True)
+    return msgspec.structs.replace(given, partial=True, headline=lexicon.frame(lang, "cut_short"))
 
 
 _BESIDE = {
@@ -78,17 +114,21 @@ _BESIDE = {
 Retrieved = dict[tuple[str, str], Hit]
 
 
-def _answered(request: Request, store: Corpus, moment: int, trends: TrendSource) -> tuple[Answer, Retrieved]:
+def _answered(request: Request, store: Corpus, moment: int, stories: StorySource) -> tuple[Answer, Retrieved]:
     if request.task == "chat":
         reply = lexicon.frame(request.lang, f"chat_{request.chat}")
         return _empty(request, moment, "chat", reply, answer=reply), {}
     if request.task == "trends":
-        draft = _trending(request, moment, trends)
+        draft = _trending(request, moment, stories)
+    elif request.task == "brief":
+        draft = _briefed(request, store, moment, stories)
     elif request.task == "comparison":
         draft = _compared(request, store, moment)
     else:
         draft = _drafted(request, store, moment)
     if not draft.picked:
+        if draft.headline:
+            return _empty(request, moment, "not_enough_evidence", draft.headline), {}
         return _refused(request, store, moment), {}
     retrieved: Retrieved = {}
     sources: list[CitedPost] = []
@@ -110,7 +150,7 @@ def _attributed(picked: Picked, carrying: Sequence[Hit], request: Request) -> Pi
     """A claim that one little-known author makes alone, under the words that say so and without the posts that only
     resemble it; any other as it is."""
     topic = frozenset().union(*(term.forms for term in request.question.terms))
-    if request.task in ("opinions", "said_by", "trends") or not is_singular(picked, carrying, topic):
+    if request.task in ("opinions", "said_by", "trends", "brief") or not is_singular(picked, carrying, topic):
         return picked
     label = f"{picked.label} {lexicon.frame(request.lang, 'one_author')}".strip()
     return picked._replace(label=label, agreeing=[])
@@ -127,7 +167,7 @@ def _empty(request: Request, moment: int, outcome: str, headline: str, answer: s
     )
 
 
-def _drafted(request: Request, store: Corpus, moment: int) -> Draft:
+def _drafted(request: Request, store: Corpus, moment: int, limit: int = LIMIT) -> Draft:
     """Retrieve, read and compose for one topic."""
     where = ""
     if request.task == "said_by" and request.author:
@@ -137,7 +177,8 @@ def _drafted(request: Request, store: Corpus, moment: int) -> Draft:
             named = f"{request.author} {request.topic}"
             request = request._replace(task="question", author="", question=understand(named, moment, store))
     reader = PostReader(request)
-    evidence = gather(request.question, store, moment, where, _BESIDE.get(request.task, ""), reader)
+    beside = " ".join(kindred(request.members)) if request.members else _BESIDE.get(request.task, "")
+    evidence = gather(request.question, store, moment, where, beside, reader, limit)
     if not evidence.enough:
         return Draft([], "", "not_enough_evidence")
     read = material(request, evidence, store, moment, reader)
@@ -146,15 +187,40 @@ def _drafted(request: Request, store: Corpus, moment: int) -> Draft:
     return draft._replace(headline=f"{note} {draft.headline}".strip())
 
 
-def _trending(request: Request, as_of: int, trends: TrendSource) -> Draft:
+def _trending(request: Request, as_of: int, stories: StorySource) -> Draft:
     """What is happening in the time that the request names, a day by default."""
-    period = request.question.period
-    since = max(period.since, as_of - LONGEST) if period else as_of - DAY
-    if as_of - since < DAY // 2:
+    since = _since(request, as_of, as_of - DAY)
+    if as_of - since < DAY // 2 and not request.only.shown:
         since = as_of - DAY
-    picked = trends(since, as_of, request.limit or TRENDS)
-    headline = lexicon.frame(request.lang, "trends", since=minute(since), until=minute(as_of))
-    return Draft(picked, headline, "answer" if picked else "not_enough_evidence")
+    picked = stories.headlines(since, as_of, request.limit or TRENDS, request.only)
+    times = {"since": minute(since), "until": minute(as_of)}
+    shown = f" ({request.only.shown})" if request.only.shown else ""
+    if not picked:
+        return Draft(
+            [], story_requests.frame("nothing", request.lang, **times) + shown + ".", "not_enough_evidence"
+        )
+    headline = lexicon.frame(request.lang, "trends", **times)
+    return Draft(picked, f"{headline.rstrip(' :')}{shown}:" if shown else headline, "answer")
+
+
+def _briefed(request: Request, store: Corpus, as_of: int, stories: StorySource) -> Draft:
+    """What happened since the time that the request names, the day before by default; of a topic without a story, a
+    summary."""
+    since = _since(request, as_of, (as_of // DAY - 1) * DAY)
+    names = (story_requests.frame("new", request.lang), story_requests.frame("continued", request.lang))
+    picked = stories.brief(since, as_of, BRIEF, request.topic, names)
+    times = {"since": minute(since), "until": minute(as_of)}
+    if picked:
+        return Draft(picked, story_requests.frame("brief_frames", request.lang, **times), "answer")
+    if request.topic:
+        return _drafted(request._replace(task="summary"), store, as_of)
+    return Draft([], story_requests.frame("nothing", request.lang, **times) + ".", "not_enough_evidence")
+
+
+def _since(request: Request, as_of: int, default: int) -> int:
+    """The beginning of the time that a request names, at most LONGEST before its end."""
+    period = request.question.period
+    return max(period.since, as_of - LONGEST) if period and period.since < as_of else default
 
 
 def _handle(author: str, store: Corpus, moment: int) -> str:
@@ -182,7 +248,7 @@ def _compared(request: Request, store: Corpus, moment: int) -> Draft:
         if measure:
             asked = asked._replace(kind="count", measure=measure)
         wanted = request._replace(task=task, question=asked, topic=side, limit=SIDE, yes_no=False)
-        part = _drafted(wanted, store, moment)
+        part = _drafted(wanted, store, moment, PER_SIDE)
         picked += [p._replace(label=side) for p in part.picked[:SIDE]]
         numbers.append(part.headline)
     a, b = request.sides
@@ -213,7 +279,7 @@ def _refused(request: Request, store: Corpus, moment: int) -> Answer:
         headline = lexicon.frame(
             lang, "missing_together", topic=" + ".join(t.text for t in terms if t.needed) or request.topic
         )
-    known = [term for term in terms if term.needed and _known(term, store)]
+    known = [term for term in terms if term.role == "name" and _known(term, store)]
     hits = store.retrieve(" ".join(term.text for term in terms), limit=NEAREST * 5, as_of=moment)
     near = [group for group in collapse(hits) if group.first <= moment][:NEAREST]
     if near and known:

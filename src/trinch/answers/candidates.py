@@ -143,11 +143,18 @@ _REFERRING = frozenset(
 _ASIDE = re.compile(r"\[[^\]]*\]|\(\d{4}\)|\bago\b")
 
 
+_MARKS = frozenset().union(
+    lexicon.PERSONAL, lexicon.POINTERS, lexicon.OPINION, lexicon.REPORTING, lexicon.HEARSAY, lexicon.JOKES
+)
+
+
 def _wording(words: list[str]) -> float:
     """How like a report a row of words is."""
 
+    marked = [word for word in words if word in _MARKS]
+
     def count(listed: frozenset[str]) -> int:
-        return sum(word in listed for word in words)
+        return sum(word in listed for word in marked)
 
     value = (1.0, 0.5, 0.3)[min(count(lexicon.PERSONAL), 2)]
     value *= (1.0, 0.65, 0.45)[min(count(lexicon.POINTERS), 2)]

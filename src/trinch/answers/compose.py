@@ -11,25 +11,36 @@ import numpy as np
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate, candidates, fitness, present_states, reports
 from trinch.answers.claims import Picked, agreeing, known
-from trinch.answers.contradictions import Denied, denied, denies, heard, paired, replaced
+from trinch.answers.contradictions import Denied, denied, denies, heard, negates, paired, replaced
 from trinch.answers.count_timeline import QUIET, CountState, Report, agrees
 from trinch.answers.counts import counted, course
 from trinch.answers.evidence import PostGroup
 from trinch.answers.question import Question
 from trinch.answers.ranking import DAY, Scored, full_names, pick, score
-from trinch.answers.reading import PostReader
+from trinch.answers.reading import PostReader, akin_to
 from trinch.answers.render import minute
 from trinch.answers.request import Request
 from trinch.answers.retrieval import Evidence
 from trinch.answers.types import Corpus, Outcome
 from trinch.posts.schema import UNDATED
 from trinch.posts.text import fold, tokens
+from trinch.reader import Passage
 
 SIZES = {"summary": 6, "timeline": 8, "opinions": 6, "list": 5, "said_by": 5, "latest": 5, "changes": 5}
 """Claims by task; `SIZE` for the others."""
 SIZE = 4
 HOLDS = 0.7
 """Share of a claim's words that a span must hold to say the same."""
+PASSED_ON = 0.3
+"""Share of a post's own words that no earlier post holds, up to which it only passes on what they say."""
+NEGATED = 0.8
+"""Share of a claim's words that a sentence must hold for a negation in it to deny the claim."""
+READ = 100
+"""Sentences read where no rule of a task finds an answer."""
+SURE = 0.5
+"""Least probability that such a sentence answers."""
+NEARLY = 0.6
+"""Share of a claim's words that a span must hold to speak of it in other words."""
 OLD = 7 * DAY
 """Where the newest post is older than this, the answer says so."""
 COUNTING = 0.15
@@ -61,6 +72,7 @@ class Material(NamedTuple):
     curves: dict[str, list[CountState]]
     weight_of: Callable[[str], float]
     scored: Scored
+    reader: PostReader | None = None
 
     @property
     def topic(self) -> str:
@@ -78,13 +90,24 @@ def material(
 ) -> Material:
     """Read the evidence into candidates, reports of counts and scores."""
     found = [c for c in candidates(request.question, evidence, reader) if not gives_orders(c)]
+    if request.members:
+        kindred = akin_to(request.members)
+        found = [c for c in found if c.share >= HOLDS and not kindred.isdisjoint(c.terms)]
     if not (request.question.period or request.task in ("said_by", "timeline")):
         found = newest_happening(found)
     reported = reports(request.question, evidence, found)
     curves = present_states(reported)
     weight_of = _idf(corpus)
     return Material(
-        request, corpus, as_of, found, reported, curves, weight_of, score(request, found, curves, weight_of)
+        request,
+        corpus,
+        as_of,
+        found,
+        reported,
+        curves,
+        weight_of,
+        score(request, found, curves, weight_of),
+        reader,
     )
 
 
@@ -121,11 +144,40 @@ def compose(m: Material) -> Draft:
     """The draft of an answer; without claims where nothing fits."""
     if not m.found:
         return Draft([], "", "not_enough_evidence")
+    task = m.request.task
     if m.request.question.kind == "count" and m.request.question.measure:
-        draft = _toll_over_time(m) if m.request.task in ("timeline", "changes") else _count(m)
-        if draft.picked or m.request.task in ("question", "timeline", "changes"):
+        draft = _toll_over_time(m) if task in ("timeline", "changes") else _count(m)
+        if draft.picked or task in ("timeline", "changes"):
             return draft
-    return _BY_TASK.get(m.request.task, _question)(m)
+        if task == "question" and m.request.question.measure != "unit":
+            return _in_other_words(m)
+    draft = _BY_TASK.get(task, _question)(m)
+    return draft if draft.picked or task not in ("question", "verify", "explain") else _in_other_words(m)
+
+
+def _in_other_words(m: Material) -> Draft:
+    """The sentences of which the reader is sure that they say what is asked, in whatever words and whatever language."""
+    if m.reader is None:
+        return Draft([], "", "not_enough_evidence")
+    likely = sorted(range(len(m.found)), key=lambda i: (-m.scored.scores[i], i))[:READ]
+    passages = [Passage(m.found[i].text, m.found[i].terms, m.found[i].source.best.post.lang) for i in likely]
+    chances = m.reader.answers(passages)
+    sure = [
+        i
+        for i, chance in zip(likely, chances, strict=True)
+        if chance >= SURE and _states_something(m.found[i].text)
+    ]
+    chosen = [m.found[i] for i in pick(m.scored, m.size(), among=sure)]
+    if not chosen:
+        return Draft([], "", "not_enough_evidence")
+    against = _against(m, chosen)
+    ordered = paired(replaced(chosen, against, m.request.question), against, m.request.question)
+    return _draft(m, ordered[: m.size()], _attribution(m, ordered[0]), "answer")
+
+
+def _states_something(text: str) -> bool:
+    """Whether a sentence neither asks nor supposes."""
+    return lexicon.CONDITIONAL.isdisjoint(tokens(text)) and not text.rstrip("\"”'").endswith("?")
 
 
 def _count(m: Material) -> Draft:
@@ -253,7 +305,7 @@ def _states(candidate: QuoteCandidate, state: CountState) -> bool:
 def _list(m: Material) -> Draft:
     summary = _summary(m)
     picked = summary.picked[: m.size()]
-    if len(picked) < m.size():
+    if len(picked) < m.size() and not m.request.members:
         places = [m.found.index(p.candidate) for p in picked]
         more = pick(m.scored, m.size() - len(picked), chosen=places, worth=0.0)
         picked = [*picked, *(Picked(m.found[i], agreeing(m.found[i], m.found)) for i in more)]
@@ -357,41 +409,81 @@ def _explain(m: Material) -> Draft:
 
 def _verify(m: Material) -> Draft:
     """The verdict with the number of posts on each side; denials first."""
+    names = [term for term in m.request.question.terms if term.role == "name"]
     needed = [term for term in m.request.question.terms if term.needed]
-    names = full_names(m.request.topic)
+    whole = full_names(m.request.topic)
     about = [
         i
         for i, c in enumerate(m.found)
-        if all(not t.forms.isdisjoint(c.source.best.terms) for t in needed)
-        and (not names or any(name in fold(c.source.best.post.text) for name in names))
+        if all(not t.forms.isdisjoint(c.source.best.terms) for t in names)
+        and (not whole or any(name in fold(c.source.best.post.text) for name in whole))
         and _predicate(m.request.question, frozenset(c.source.best.terms)) >= HOLDS / 2
     ]
-    against = [i for i in about if denies(m.found[i].text)]
+
+    def says_it(candidate: QuoteCandidate) -> bool:
+        """Whether the sentence itself holds the claim: two sentences of one post, one with the name and one with the
+        word, do not."""
+        return _predicate(m.request.question, candidate.terms) >= HOLDS and all(
+            not term.forms.isdisjoint(candidate.terms) for term in needed
+        )
+
+    claimed = _claimed(m.request.question)
+    against = [
+        i
+        for i in about
+        if denies(m.found[i].text)
+        or (
+            _predicate(m.request.question, m.found[i].terms) >= NEGATED
+            and says_it(m.found[i])
+            and negates(m.found[i].text, claimed)
+        )
+    ]
     said = [
         i
         for i in about
         if m.found[i].share >= HOLDS
-        # The sentence itself says it: two sentences of one post, one with the name and one with the word, do not.
-        and all(not term.forms.isdisjoint(m.found[i].terms) for term in needed)
-        and _predicate(m.request.question, m.found[i].terms) >= HOLDS
+        and says_it(m.found[i])
         and i not in against
         and lexicon.CONDITIONAL.isdisjoint(tokens(m.found[i].text))
         and not m.found[i].text.rstrip("\"”'").endswith("?")
     ]
-    supporting, denying = _voices(m, said), _voices(m, against)
+    against = _standing(m, against, said)
+    supporting, denying = _voices(m, _unrepeated(m, said)), _voices(m, against)
     if not supporting and not denying:
-        return Draft([], "", "not_enough_evidence")
+        return _nearly(m)
     verdict, outcome = _verdict(m, supporting, denying, said)
-    denials = pick(m.scored, 2, among=against, worth=0.0)
-    claims = pick(m.scored, m.size() - len(denials), among=said, chosen=denials)
+    first = pick(m.scored, 2, among=against, worth=0.0)
+    if not against:
+        first = pick(m.scored, 1, among=[i for i in about if _is_hedged(m.found[i].text)], worth=0.0)
+    claims = pick(m.scored, m.size() - len(first), among=said, chosen=first)
     headline = m.frame(verdict, supporting=supporting, denying=denying)
-    return _draft(m, [m.found[i] for i in [*denials, *claims]], headline, outcome)
+    return _draft(m, [m.found[i] for i in [*first, *claims]], headline, outcome)
 
 
 def _voices(m: Material, places: Sequence[int]) -> int:
     """Posts by authors that are not known to be one and the same."""
     groups = [m.found[i].source for i in places]
     return len({group.voice or group.best.post.id for group in groups})
+
+
+def _unrepeated(m: Material, places: Sequence[int]) -> list[int]:
+    """The places of those posts that say something in words of their own, earliest first: one that holds hardly any
+    word, those of the request aside, that no earlier one holds only passes it on."""
+    aside = frozenset().union(*(term.forms for term in m.request.question.terms)) | lexicon.REPORTING
+    said: set[str] = set()
+    kept: list[int] = []
+    for i in sorted(places, key=lambda i: (m.found[i].source.first, m.found[i].source.best.post.id)):
+        own = m.found[i].terms - aside - lexicon.ANY_STOPWORD
+        if not kept or len(own - said) > PASSED_ON * len(own):
+            kept.append(i)
+        said |= own
+    return kept
+
+
+def _claimed(question: Question) -> frozenset[str]:
+    """The index terms of what is claimed: of the words that are no names, or of the names where that is all."""
+    said = [term for term in question.terms if term.role in ("word", "event")]
+    return frozenset().union(*(term.forms for term in said or question.terms))
 
 
 def _predicate(question: Question, held: frozenset[str]) -> float:
@@ -401,11 +493,44 @@ def _predicate(question: Question, held: frozenset[str]) -> float:
     return sum(term.weight for term in said if not term.forms.isdisjoint(held)) / total if total else 1.0
 
 
+def _standing(m: Material, against: Sequence[int], said: Sequence[int]) -> list[int]:
+    """The denials that hold: not those since which `FEW` posts, and more than deny it since, say that it is so now."""
+
+    def later(places: Sequence[int], at: int) -> int:
+        return _voices(m, [i for i in places if m.found[i].source.first > at])
+
+    return [
+        i
+        for i in against
+        if (since := later(said, m.found[i].source.first)) < FEW
+        or since <= later(against, m.found[i].source.first)
+    ]
+
+
+def _nearly(m: Material) -> Draft:
+    """What is said in other words than the claim's, where that holds most of them."""
+    places = [
+        i
+        for i, c in enumerate(m.found)
+        if c.share >= NEARLY
+        and _predicate(m.request.question, c.terms) >= NEARLY
+        and _states_something(c.text)
+    ]
+    chosen = [m.found[i] for i in pick(m.scored, m.size(), among=places)]
+    if not chosen:
+        return Draft([], "", "not_enough_evidence")
+    against = _against(m, chosen)
+    ordered = paired(replaced(chosen, against, m.request.question), against, m.request.question)
+    return _draft(m, ordered[: m.size()], _attribution(m, ordered[0]), "answer")
+
+
+def _is_hedged(text: str) -> bool:
+    """Whether a text passes on hearsay, or asks."""
+    return not lexicon.HEARSAY.isdisjoint(tokens(text)) or text.rstrip().endswith("?")
+
+
 def _verdict(m: Material, supporting: int, denying: int, said: Sequence[int]) -> tuple[str, Outcome]:
-    hedged = sum(
-        not lexicon.HEARSAY.isdisjoint(tokens(m.found[i].text)) or m.found[i].text.rstrip().endswith("?")
-        for i in said
-    )
+    hedged = sum(_is_hedged(m.found[i].text) for i in said)
     if denying and 2 * denying >= supporting:
         return "denied", "conflicting"
     if denying:

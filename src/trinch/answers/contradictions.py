@@ -22,7 +22,7 @@ from trinch.answers.quantities import figures
 from trinch.answers.question import Question
 from trinch.answers.spans import spans
 from trinch.answers.types import Corpus
-from trinch.posts.text import fold, query_terms, terms
+from trinch.posts.text import fold, query_terms, terms, tokens
 
 SPOKEN_OF = 0.34
 """Share of distinctive weight that a denial and the post it denies have in common, of the lighter of the two."""
@@ -31,6 +31,8 @@ TOPICAL = 0.15
 
 CHORUS = 2
 """Authors who must deny an unverified author's post in reply before their denial is set in front of it."""
+REACH = 4
+"""Words behind a negation that it may deny."""
 REPLIES = 50
 """Replies looked at, to all posts of an answer together."""
 _ASKED = "false fake hoax rumour not true no evidence denied debunked faux falso bulo falsch boato"
@@ -57,6 +59,20 @@ class Denied(NamedTuple):
 def denies(text: str) -> bool:
     """Whether a text says that something is not so. A question does not."""
     return not text.rstrip("\"”'").endswith("?") and bool(_CUE.search(fold(text)))
+
+
+@lru_cache(maxsize=4096)
+def negates(text: str, claimed: frozenset[str]) -> bool:
+    """Whether a text says one of the index terms `claimed` behind a negation ("he does not have ebola"). A question
+    does not."""
+    if text.rstrip("\"”'").endswith("?"):
+        return False
+    words = tokens(fold(text))
+    return any(
+        not claimed.isdisjoint(query_terms(word))
+        and not lexicon.NEGATING.isdisjoint(words[max(0, n - REACH) : n])
+        for n, word in enumerate(words)
+    )
 
 
 def standing(source: PostGroup) -> float:

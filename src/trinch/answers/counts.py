@@ -8,6 +8,8 @@ from trinch.answers.count_timeline import HOUR, CountState, Report, agrees
 from trinch.answers.count_timeline import states as every_state
 from trinch.answers.question import Question
 
+OVERTAKEN = 12 * HOUR
+"""A number that nobody has given for so long before the newest one has been replaced."""
 CONFLICT = 0.1
 """Two counts that differ by more than this share are shown as a conflict, not as one count seen twice."""
 
@@ -89,6 +91,8 @@ def counted(
             asked.measure == "dead"
             and beside
             and beside.latest >= now.since  # an older one may have been overtaken, as the count was
+            # Who was missing may be among the dead by now.
+            and (quantity != "missing" or beside.latest > now.latest - OVERTAKEN)
             and not picker.quotes(quantity)
         ):
             picker.add(beside, beside=True)
@@ -104,6 +108,7 @@ def _rivals(reported: Sequence[Report], line: Sequence[CountState]) -> list[Coun
         if abs(state.value - now.value) > CONFLICT * now.value
         and state.support >= 2
         and state.since > now.since - 3 * HOUR
+        and state.latest > now.latest - OVERTAKEN
         and not any(agrees(r.figure, now.value) for r in state.reports)
         and state.value > 0.05 * now.value
         and state.firm in ("exact", "over")

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from importlib.resources import files
+from itertools import chain
 from typing import Any
 
 _FOLDER = files("trinch.answers")
@@ -121,6 +122,11 @@ OPINION = _merged("words", "opinion")
 """Signs that a sentence argues or addresses somebody."""
 CONDITIONAL = _merged("words", "conditional")
 """Signs that a sentence says what would be, not what is."""
+NEGATING = _merged("words", "negating")
+"""Words that deny the words behind them."""
+ONGOING = _merged("words", "ongoing")
+ENDED = _merged("words", "ended")
+"""Signs that somebody is still sought or held, and that this is over."""
 ABBREVIATIONS = _merged("words", "abbreviations")
 """Words whose full stop ends no sentence."""
 
@@ -181,6 +187,16 @@ _TASKS = {
     lang: {key: tuple(map(_cue, patterns)) for key, patterns in LANGUAGES[lang]["tasks"].items()}
     for lang in COMPLETE
 }
+
+
+CUE_WORDS = {
+    lang: frozenset(
+        re.findall(r"[a-z]{4,}", " ".join(chain.from_iterable(LANGUAGES[lang]["tasks"].values())))
+    )
+    | frozenset().union(*(words(row) for row in LANGUAGES[lang]["concepts"].values()))
+    for lang in COMPLETE
+}
+"""The words of a language in its cues and of its kinds of events: they tell it from another with the same small words."""
 
 
 def frame(lang: str, key: str, **values: object) -> str:

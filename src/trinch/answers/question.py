@@ -7,7 +7,7 @@ spelling (capitals, digits, `#`, `@`, `$`) and how rare each term is in the stor
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from trinch.answers import lexicon
@@ -15,6 +15,7 @@ from trinch.answers.time_expressions import Period, period
 from trinch.answers.types import Corpus
 from trinch.posts.language_id import identify
 from trinch.posts.text import fold, query_terms, stem, tokens
+from trinch.reader import load
 
 NAME_WEIGHT = 1.5
 """A name or number says more about what is asked than a common word as rare as it."""
@@ -25,6 +26,12 @@ RARE = 40
 """A word that more posts hold is spelled as it is meant."""
 RATIO = 30
 _KNOWN = frozenset().union(lexicon.ANY_CONCEPT, lexicon.PLACE_OF, *lexicon.MEASURES.values())
+AKIN, MOST_AKIN = 0.75, 4
+"""Cosine from which on a word of another language is a translation of a word of the question, and the most kept."""
+LONG = 6
+"""Letters from which on a name may have other endings in other languages."""
+SHARED = 4
+"""A word that begins with the same letters is another form of the same word, or only looks like it."""
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _GOING_ON = ("going on", "se passe", "esta pasando", "ist los", "sta succedendo", "esta acontecendo")
 _HAPPEN = [
@@ -89,13 +96,18 @@ class Question(NamedTuple):
 
 
 def language(words: list[str]) -> str:
-    """The language whose stopwords are most among `words`, ties to list order; without any, what `identify` says."""
-    best, most = "", 0
-    for lang, stopwords in lexicon.STOPWORDS.items():
-        count = sum(word in stopwords for word in words)
-        if count > most:
-            best, most = lang, count
-    return best or identify(" ".join(words))
+    """The language whose stopwords are most among `words`; of several with equally many, and without any, what
+    `identify` says, ties to list order."""
+    counts = {lang: sum(word in stop for word in words) for lang, stop in lexicon.STOPWORDS.items()}
+    most = max(counts.values())
+    best = [lang for lang, count in counts.items() if count == most > 0]
+    if len(best) > 1:
+        cues = {lang: sum(word in lexicon.CUE_WORDS[lang] for word in words) for lang in best}
+        best = [lang for lang in best if cues[lang] == max(cues.values())]
+    if len(best) == 1:
+        return best[0]
+    said = identify(" ".join(words))
+    return said if said in best or not best else best[0]
 
 
 def spellings(word: str) -> tuple[str, ...]:
@@ -111,6 +123,32 @@ def forms(word: str) -> frozenset[str]:
         if word in row:
             words |= row
     return frozenset(form for item in words if item for form in query_terms(item))
+
+
+def translations(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """For each word those of other languages that mean nearly the same, by the reader's word vectors."""
+    found = load().akin(words, AKIN, 2 * MOST_AKIN) if words else []
+    return {
+        word: tuple(other for other in akin if other[:SHARED] != word[:SHARED])[:MOST_AKIN]
+        for word, akin in zip(words, found, strict=True)
+    }
+
+
+def _endings(name: str, corpus: Corpus) -> tuple[str, ...]:
+    """A name that no post holds, with the endings by which other languages write it, as far as posts do (Sibérie:
+    siberia)."""
+    if len(name) < LONG or any(corpus.doc_freq(form) for form in query_terms(name)):
+        return ()
+    stems = {name.rstrip("aeio"), name[:-1]}
+    others = (stem + end for stem in sorted(stems) for end in ("", "a", "e", "o", "ia", "y"))
+    return tuple(other for other in others if other != name and any(map(corpus.doc_freq, query_terms(other))))
+
+
+def _nouns(text: str, foreign: Mapping[str, tuple[str, ...]]) -> set[str]:
+    """The words of a German text that have a capital only because they are nouns: those with a translation that are
+    no place and have no name beside them."""
+    beside = {word for run in _RUN.findall(text) for word in tokens(run)}
+    return {word for word in foreign if foreign[word] and word not in beside and word not in lexicon.PLACE_OF}
 
 
 def _starts(folded: str, cues: Sequence[str]) -> bool:
@@ -155,8 +193,9 @@ def _with_phrases(folded: str) -> str:
 
 def corrected(word: str, corpus: Corpus) -> str:
     """`word`, or the word of the index that it is most likely a misspelling of: one letter added, lost, changed or
-    swapped with its neighbour, and `RATIO` times as frequent. Words of fewer than five letters are left alone."""
-    if len(word) < 5 or not word.isascii() or not word.isalpha() or word in _KNOWN:
+    swapped with its neighbour, and `RATIO` times as frequent. Words of fewer than five letters are left alone, and so
+    are the frequent words of the languages that the reader knows."""
+    if len(word) < 5 or not word.isascii() or not word.isalpha() or word in _KNOWN or load().knows(word):
         return word
     known = max(corpus.doc_freq(form) for form in query_terms(word))
     if known > RARE:
@@ -174,8 +213,10 @@ def corrected(word: str, corpus: Corpus) -> str:
 class _Reading:
     """The terms of a question as they are read, word by word."""
 
-    def __init__(self, kind: str, capital: set[str], corpus: Corpus) -> None:
-        self.kind, self._capital, self._corpus = kind, capital, corpus
+    def __init__(
+        self, kind: str, capital: set[str], corpus: Corpus, foreign: dict[str, tuple[str, ...]]
+    ) -> None:
+        self.kind, self._capital, self._corpus, self._foreign = kind, capital, corpus, foreign
         self.measure, self.unit, self.terms = "", frozenset[str](), list[Term]()
         self.newest = self.overview = False
         self.tally = ""
@@ -214,12 +255,13 @@ class _Reading:
         self.terms.append(self.term(word, event))
 
     def term(self, word: str, event: bool) -> Term:
-        variants = forms(word)
+        foreign = self._foreign.get(word, ())
+        variants = forms(word).union(*(query_terms(other) for other in foreign))
         found = max((self._corpus.doc_freq(form) for form in variants), default=0)
         name = (word in self._capital and not event) or word[0] in "#@$" or any(c.isdigit() for c in word)
         weight = math.log((self._corpus.num_posts + 1) / (found + 0.5)) * (NAME_WEIGHT if name else 1.0)
         role = "event" if event else "name" if name else "word"
-        return Term(word, variants, max(weight, 0.1), spellings(word), role)
+        return Term(word, variants, max(weight, 0.1), (*spellings(word), *foreign), role)
 
     def settle(self) -> None:
         """A word of counting asks for a count only beside a kind of event: "Thatcher's death" counts nobody."""
@@ -250,11 +292,19 @@ def understand(
     capital = {token for word in named.split() if word[:1].isupper() for token in tokens(word)}
     if text.istitle() or text.isupper():
         capital = set()
-    reading = _Reading(kind, capital, corpus)
+    foreign: dict[str, tuple[str, ...]] = {}
+    if lang not in ("en", "und"):
+        foreign = translations([word for word in dict.fromkeys(rest) if word not in stop])
+        if lang == "de":
+            capital -= _nouns(named, foreign)
+        foreign = {
+            word: _endings(word, corpus) if word in capital else others for word, others in foreign.items()
+        }
+    reading = _Reading(kind, capital, corpus, foreign)
     reading.overview = not rest
     for word in dict.fromkeys(rest):
         if not ((len(word) == 1 and word.isascii()) or word in stop):
-            fixed = word if word in capital else corrected(word, corpus)
+            fixed = word if word in capital or foreign.get(word) else corrected(word, corpus)
             if fixed not in stop:
                 reading.add(fixed)
     reading.settle()

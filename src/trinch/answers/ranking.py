@@ -42,6 +42,8 @@ STALE = 0.25
 """What is left of the score of a span that states a number since replaced."""
 CURRENT = 1.5
 """What the score of a span is multiplied by that states the present number."""
+ENDED = 3
+"""Sources that report the end of a search or a siege from which on it is over."""
 REPEATED = 0.12
 """What is left of the score of a span that only counts what the answer has counted already."""
 
@@ -185,7 +187,34 @@ def score(
             for i, candidate in enumerate(found)
         ]
     )
+    if request.task in ("question", "summary", "list"):
+        scores *= np.where(_is_over(found), STALE, 1.0)
     return Scored(found, scores, likeness)
+
+
+def _is_over(found: Sequence[QuoteCandidate]) -> NDArray[np.bool_]:
+    """Which candidates say that somebody is sought or held, where `ENDED` later sources, and no fewer than those that
+    still say so, report that it is over."""
+    said = [frozenset(tokens(c.text)) for c in found]
+    ongoing = [not words.isdisjoint(lexicon.ONGOING) for words in said]
+    ended = [not words.isdisjoint(lexicon.ENDED) and not on for words, on in zip(said, ongoing, strict=True)]
+
+    def later(marked: Sequence[bool], at: int) -> int:
+        return len(
+            {
+                c.source.best.post.id
+                for c, is_so in zip(found, marked, strict=True)
+                if is_so and c.source.first > at
+            }
+        )
+
+    return np.array(
+        [
+            on and (over := later(ended, c.source.first)) >= ENDED and over >= later(ongoing, c.source.first)
+            for c, on in zip(found, ongoing, strict=True)
+        ],
+        dtype=bool,
+    )
 
 
 def _relevance(request: Request, candidate: QuoteCandidate) -> float:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
-from trinch.answers import lexicon
+from trinch.answers import lexicon, story_requests
 from trinch.answers.question import Question, language, understand
+from trinch.answers.story_requests import StoryFilter
 from trinch.answers.types import Corpus
 from trinch.posts.text import fold, tokens
 
@@ -25,6 +26,7 @@ Task = Literal[
     "verify",
     "said_by",
     "trends",
+    "brief",
     "chat",
 ]
 TASKS: tuple[Task, ...] = get_args(Task)
@@ -73,6 +75,10 @@ class Request(NamedTuple):
     yes_no: bool = False
     wants: frozenset[str] = frozenset()
     """The kinds of answer it names: place, person, time, magnitude, manner."""
+    members: str = ""
+    """What the things listed are to be ("musicians"), folded; empty where the request does not say."""
+    only: StoryFilter = StoryFilter()
+    """What trends are restricted to."""
 
 
 def chat_kind(text: str) -> str:
@@ -103,6 +109,9 @@ def interpret(text: str, as_of: int, corpus: Corpus, author: str = "") -> Reques
     """Read a request asked as of `as_of` (microseconds). `author`: the only one whose posts are searched."""
     if kind := chat_kind(text):
         return Request(text, "chat", _chat_language(text), "", understand("", as_of, corpus), chat=kind)
+    if not author and (asked := story_requests.read(text, as_of)):
+        question = understand(text, as_of, corpus, topic=asked.topic, lang=asked.lang)
+        return Request(text, asked.kind, asked.lang, asked.topic, question, only=asked.only)
     bare, into = _without_language(text)
     plain = " ".join(fold(bare).strip(" .!?¡¿,;:").split())
     lang = language(tokens(plain))
@@ -128,7 +137,10 @@ def interpret(text: str, as_of: int, corpus: Corpus, author: str = "") -> Reques
         question = _of_names(question)
     limit, max_words = _sizes(cues, plain)
     who = "" if author else _who(cues, plain)
-    return Request(text, task, into or lang, topic, question, sides, limit, max_words, who, "", yes_no, wants)
+    members = _members(cues, plain) if task == "list" else ""
+    return Request(
+        text, task, into or lang, topic, question, sides, limit, max_words, who, "", yes_no, wants, members
+    )
 
 
 _WANTS = ("place", "person", "time", "magnitude", "manner")
@@ -211,10 +223,18 @@ def _who(cues: dict[str, tuple[re.Pattern[str], ...]], plain: str) -> str:
     return ""
 
 
+def _members(cues: dict[str, tuple[re.Pattern[str], ...]], plain: str) -> str:
+    """What the things are that a list is to hold; empty where the request does not say."""
+    found = (pattern.search(plain) for pattern in cues["list"] if "members" in pattern.groupindex)
+    return next((match["members"] for match in found if match), "")
+
+
 def _sizes(cues: dict[str, tuple[re.Pattern[str], ...]], plain: str) -> tuple[int, int]:
     """How many claims and how many words are wanted; 0 for no wish."""
     limit = max_words = 0
     for pattern in cues["list"]:
+        if "members" in pattern.groupindex:
+            continue
         if (found := pattern.search(plain)) and (named := [g for g in found.groupdict().values() if g]):
             limit = limit or (int(named[0]) if named[0].isdigit() else lexicon.NUMBER_WORDS.get(named[0], 1))
     for pattern in cues["shorter"]:

@@ -19,6 +19,7 @@ from trinch.answers.question import Question, Term
 from trinch.answers.reading import PostReader
 from trinch.answers.types import Corpus, Hit
 from trinch.posts.text import fold, query_terms
+from trinch.reader import Reading
 
 LIMIT = 200
 """Posts asked for at a time."""
@@ -38,6 +39,12 @@ LIKE = 0.6
 TIED = 0.08
 """Share of the evidence that must hold the question's own names for the rest to be believed the same topic."""
 
+READ = 100
+"""Posts read to decide whether there is an answer, best match first."""
+ENOUGH, ALONE = 0.4, 0.7
+"""Least probability that they answer, where the words of the question are met too, and where they are not."""
+LIKELY = 0.7
+"""A post that holds the names is on the topic from this probability on, whatever other words it holds."""
 UNLIKELY = 0.1
 """A post less likely on the topic is no evidence, whatever words it holds."""
 
@@ -205,7 +212,7 @@ def closeness(profile: dict[str, float], terms: frozenset[str]) -> float:
     return min(held / sum(heaviest) * min(len(heaviest) / FEWEST, 1.0), 1.0)
 
 
-class _Search:
+class Search:
     """The searches for one question: every one bounded by as-of time and by the operators that always hold."""
 
     def __init__(self, question: Question, store: Corpus, as_of: int, only: str) -> None:
@@ -228,36 +235,70 @@ def gather(
     only: str = "",
     beside: str = "",
     reader: PostReader | None = None,
+    limit: int = LIMIT,
 ) -> Evidence:
     """Retrieve and weigh the evidence for a question, in one to six searches.
 
     `only` holds search operators that every post must satisfy; `beside` are words looked for beside its names.
-    Without a `reader` words alone decide.
+    Without a `reader` words alone decide. `limit` is how many posts a search returns at most.
     """
     if not question.terms:
         return NOTHING
-    search = _Search(question, store, as_of, only)
-    hits = search(search.text, LIMIT, search.where)
+    search = Search(question, store, as_of, only)
+    hits = search(search.text, limit, search.where)
     if question.period and question.period.year:
-        hits += search(search.text, LIMIT // 2, only)
+        hits += search(search.text, limit // 2, only)
     anchors = collapse([hit for hit in hits if search.read(hit).whole])
-    if not _is_enough(question, anchors, search.read) or not _is_met(question, anchors, search.read):
+    suffices, likely = _suffice(question, anchors, search.read), dict[tuple[str, str], float]()
+    if reader and reader.judges_evidence and _asks(question):
+        named, readings, chance = _judged(question, hits, search.read, reader)
+        if chance < (ENOUGH if suffices else ALONE):
+            return NOTHING
+        if not suffices:  # the reader finds an answer in other words than the question's
+            likely = {
+                _key(hit): reading.topic
+                for hit, reading in zip(named, readings, strict=True)
+                if reading.topic >= LIKELY
+            }
+            anchors = collapse([hit for hit in hits if search.read(hit).whole or _key(hit) in likely])
+            suffices = bool(anchors)
+    if not suffices:
         return NOTHING
     profile = _profile(question, anchors[:80], store) if len(anchors) >= FEWEST_ANCHORS else {}
     if beside:
         names = " ".join(term.text for term in question.terms if term.needed) or search.text
-        hits += search(f"{names} {beside}", LIMIT // 2, search.where)
+        hits += search(f"{names} {beside}", limit // 2, search.where)
     if profile or question.kind in ("count", "overview"):
-        hits += _widened(question, search, profile, anchors, hits)
-    return _weighed(question, search.read, profile, hits, reader)
+        hits += _widened(question, search, profile, anchors, hits, limit)
+    return _weighed(question, search.read, profile, hits, reader, likely)
+
+
+def _key(hit: Hit) -> tuple[str, str]:
+    return hit.post.network, hit.post.id
+
+
+def _asks(question: Question) -> bool:
+    """Whether a question has more than names to look for, so that posts with the names may still not answer it."""
+    wanted = [term for term in question.terms if term.role != "aside"]
+    return len(wanted) > 1 and any(term.role in ("word", "event") for term in wanted)
+
+
+def _judged(
+    question: Question, hits: Sequence[Hit], read: Reader, reader: PostReader
+) -> tuple[list[Hit], list[Reading], float]:
+    """The best posts that hold the names, how the reader reads them, and how likely they answer."""
+    names = [term for term in question.terms if term.role == "name"]
+    named = [hit for hit in hits if all(read.holds(term, hit) for term in names)][:READ]
+    return named, *reader.judge(named)
 
 
 def _widened(
     question: Question,
-    search: _Search,
+    search: Search,
     profile: dict[str, float],
     anchors: Sequence[PostGroup],
     hits: Sequence[Hit],
+    limit: int,
 ) -> list[Hit]:
     """Posts that the anchors' words find, and the newest of them by themselves where the newest is wanted."""
     crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
@@ -267,7 +308,7 @@ def _widened(
     if question.kind == "overview" and _is_event(question, profile, anchors):
         words += _TOLL_WORDS.split()
     text = " ".join(dict.fromkeys(words))
-    found = search(text, LIMIT, f"{search.where} {kind}".strip())
+    found = search(text, limit, f"{search.where} {kind}".strip())
     if question.period or not (question.newest or question.kind in ("count", "overview")):
         return found
 
@@ -279,7 +320,7 @@ def _widened(
     )
     for days in RECENT:
         since = f"since_time:{(newest - days * DAY) // 1_000_000} {kind} {search.only}"
-        recent = search(text, LIMIT // 2, since)
+        recent = search(text, limit // 2, since)
         found += recent
         if question.kind != "count" or sum(map(is_like, recent)) >= BUSY:
             break
@@ -292,6 +333,7 @@ def _weighed(
     profile: dict[str, float],
     hits: Sequence[Hit],
     reader: PostReader | None,
+    likely: dict[tuple[str, str], float],
 ) -> Evidence:
     """The posts found, each once, without those that speak of something else."""
     best: dict[tuple[str, str], Hit] = {}
@@ -299,12 +341,12 @@ def _weighed(
         key = hit.post.network, hit.post.id
         if _in_period(question, hit) and (key not in best or hit.score > best[key].score):
             best[key] = hit
-    nearness = {key: _nearness(read(hit), profile) for key, hit in best.items()}
+    nearness = {key: max(_nearness(read(hit), profile), likely.get(key, 0.0)) for key, hit in best.items()}
     near = [hit for key, hit in best.items() if nearness[key]]
     if reader:
         near = [hit for hit, topic in zip(near, reader.topics(near), strict=True) if topic >= UNLIKELY]
     needed = [term for term in question.terms if term.needed]
-    named = [hit for hit in near if all(read.holds(term, hit) for term in needed)]
+    named = [hit for hit in near if _key(hit) in likely or all(read.holds(term, hit) for term in needed)]
     if len(named) < TIED * len(near):
         near = named  # the anchors' words led to another topic
     sources = collapse(near)[: SOURCES * 3 // 2 if question.kind == "count" else SOURCES]
@@ -354,6 +396,11 @@ def _nearness(read: Read, profile: dict[str, float]) -> float:
     own = read.share if read.whole else 0.6 * read.share
     like = closeness(profile, read.terms) * 0.95
     return max(own, like) if own >= ABOUT or like >= LIKE else 0.0
+
+
+def _suffice(question: Question, anchors: Sequence[PostGroup], read: Reader) -> bool:
+    """Whether words alone say that there is an answer."""
+    return _is_enough(question, anchors, read) and _is_met(question, anchors, read)
 
 
 def _is_met(question: Question, anchors: Sequence[PostGroup], read: Reader) -> bool:

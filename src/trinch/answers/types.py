@@ -5,7 +5,7 @@ Times are UTC, integer microseconds since 1970.
 """
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
@@ -145,3 +145,26 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """The CPU budget ended the searches early: posts that belong in the answer may be missing."""
     writer: WriterSummary | None = None
     """None where no model was used: also where there is not enough evidence, for then none is asked."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as plain values; times in RFC 3339, None for that of an undated post."""
+        from trinch.answers.render import as_json
+
+        return as_json(self)
+
+    def __str__(self) -> str:
+        """The answer with its sources, as plain text."""
+        from trinch.answers.render import plain
+
+        return plain(self)
+
+    def _repr_html_(self) -> str:
+        """The claims with their sources, for a notebook."""
+        from trinch.notebook import link, table
+
+        rows = [
+            (claim.text, link(f"@{one.author}" if one.author else "source", one.url), one.quote)
+            for claim in self.claims
+            for one in claim.citations[:1]
+        ]
+        return table(("claim", "source", "quote"), rows, self.headline or self.answer[:200])

@@ -11,11 +11,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-import msgspec
-
-from trinch.posts import times
 
 if TYPE_CHECKING:
+    import msgspec
     from rich.console import Console
 
 
@@ -44,6 +42,8 @@ def escape(text: str) -> str:
 
 def human_time(micros: int) -> str:
     """To the minute; the years 1 to 9999."""
+    from trinch.posts import times
+
     return times.written(micros)[:16].replace("T", " ") + " UTC"
 
 
@@ -75,6 +75,8 @@ def clean(text: str) -> str:
 
 def print_json(value: Any) -> None:
     """One JSON document on one line."""
+    import msgspec
+
     sys.stdout.write(msgspec.json.encode(value).decode() + "\n")
 
 
@@ -158,7 +160,7 @@ def print_stats(found: Any, newest: int) -> None:
     for one in found.sources:
         lag = "" if one.lag_seconds is None else f", {one.lag_seconds:,.1f} s late"
         counted = f"{one.accepted:,} accepted, {one.rejected:,} rejected, {one.reconnects:,} reconnects{lag}"
-        summary({one.name: f"{one.state} ({times.written(round(one.updated * 1e6))[:19]}Z): {counted}"})
+        summary({one.name: f"{one.state} ({human_time(round(one.updated * 1e6))}): {counted}"})
     for source, cursor in found.cursors.items():
         summary({source: f"read up to {cursor}"})
     for title, counts in (("network", found.networks), ("language", found.languages)):
@@ -175,8 +177,10 @@ def _counts_table(title: str, rows: Sequence[tuple[str, int]], total: int, which
         note(f"{len(rows)} of {total:,}: {which}")
 
 
-def fields(struct: msgspec.Struct) -> dict[str, Any]:
+def fields(struct: "msgspec.Struct") -> dict[str, Any]:
     """Field names, with spaces, and values of a record."""
+    import msgspec
+
     return {name.replace("_", " "): value for name, value in msgspec.structs.asdict(struct).items()}
 
 

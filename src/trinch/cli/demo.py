@@ -97,13 +97,19 @@ def _reachable() -> bool:
 
 def _ingest_live(folder: Path) -> None:
     from trinch.cli.interrupts import run_until_interrupted
-    from trinch.service.listen import listen_until
+    from trinch.service.listen import listen_all
     from trinch.sources.jetstream_client import Jetstream
 
     console.out().print(f"Ingesting the live Bluesky stream for {LISTEN_SECONDS:.0f} seconds …")
     report = console.live_line()
     run_until_interrupted(
-        lambda stop: listen_until(folder, Jetstream(), stop=stop, seconds=LISTEN_SECONDS, report=report)
+        lambda stop: listen_all(
+            folder,
+            [Jetstream()],
+            stop=stop,
+            seconds=LISTEN_SECONDS,
+            report=lambda _, totals, state: report(totals, state),
+        )
     )
     console.out().print()
 
@@ -129,11 +135,13 @@ def _sample_questions() -> list[Asked]:
 
 
 def _show_stories(store: "Store") -> None:
-    """What was happening in the sample on its first evening, and how that story went on."""
+    """What was happening in the sample on its first evening, how that story went on, and the brief of the next day."""
     from trinch.cli.stories import print_story, print_timeline, print_trends
-    from trinch.service.stories import stories_json, story_json, trends_json
+    from trinch.service.briefs import brief_json
+    from trinch.service.stories import catch_up, stories_json, story_json, trends_json
     from trinch.simulator.sample import QUESTIONS
 
+    catch_up(store)
     out, evening = console.out(), QUESTIONS[2].as_of
     leading = stories_json(store, evening)["stories"]
     out.print(f"[bold green]$ trinch trends --limit 4 --as-of {iso(evening)}[/]", soft_wrap=True)
@@ -146,6 +154,11 @@ def _show_stories(store: "Store") -> None:
             print_story(0, unfolded)
             print_timeline(unfolded["timeline"])
             out.print()
+    ends, since = QUESTIONS[0].as_of, iso(evening) or ""
+    command = f"$ trinch brief --topic 'Port Esker' --since {since} --as-of {iso(ends)}"
+    out.print(f"[bold green]{command}[/]", soft_wrap=True)
+    made = brief_json(store, ["Port Esker"], since, ends, format="md")
+    out.print(console.escape(made["text"]), soft_wrap=True)
 
 
 def _live_questions(store: "Store") -> list[Asked]:

@@ -163,7 +163,7 @@ def _print(facts: dict[str, Any]) -> None:
 def convert(source: Path, target: Path, dtype: str, file_gib: float) -> None:
     """Convert the Grok-1 or Grok-2 checkpoint in SOURCE to plain safetensors in TARGET.
 
-    SGLang and vLLM load the result. It streams: memory holds about one output file and one parameter.
+    SGLang loads the result. It streams: memory holds one parameter and a copy of one of its experts.
 
     \b
     Example:

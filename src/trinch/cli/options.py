@@ -1,6 +1,5 @@
 """Options that several commands share, and the store that they name."""
 
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +15,6 @@ if TYPE_CHECKING:
     from trinch.store.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def default_data() -> Path:
-    """The folder of the store where no option names one: TRINCH_DATA, else the platform's folder for data."""
-    return Path(os.environ.get("TRINCH_DATA") or platformdirs.user_data_dir("trinch", appauthor=False))
 
 
 def data_option(command: Command) -> Command:
@@ -64,20 +58,31 @@ def filter_options(command: Command) -> Command:
     return where(earlier(command))
 
 
+private_webhooks_option = click.option(
+    "--private-webhooks", is_flag=True, envvar="TRINCH_PRIVATE_WEBHOOKS",
+    help="Let webhooks go to private addresses (127.0.0.1, 10.0.0.0/8 …); also TRINCH_PRIVATE_WEBHOOKS=1.",
+)  # fmt: skip
+
+
 def model_options(command: Command) -> Command:
     """`--model`, `--model-name` and its limits: a language model that writes the answers."""
     model = click.option(
         "--model",
+        envvar="TRINCH_MODEL",
         metavar="URL|FILE|FOLDER",
         help="Language model that reads the posts and writes the answer: the address of an OpenAI-compatible server, "
         "a GGUF file or its name in `trinch models list`, or the folder of a Grok. Each sentence is verified against "
         "the posts it cites, or is not shown. A key is read from TRINCH_LLM_KEY.",
     )
     name = click.option(
-        "--model-name", metavar="NAME", help="Which model of that server; by default its only one."
+        "--model-name",
+        metavar="NAME",
+        envvar="TRINCH_MODEL_NAME",
+        help="Which model of that server; by default its only one.",
     )
     seconds = click.option(
         "--model-seconds",
+        envvar="TRINCH_MODEL_SECONDS",
         type=click.FloatRange(min=1),
         default=60.0,
         show_default=True,
@@ -85,6 +90,7 @@ def model_options(command: Command) -> Command:
     )
     tokens = click.option(
         "--model-tokens",
+        envvar="TRINCH_MODEL_TOKENS",
         type=click.IntRange(min=50),
         default=1500,
         show_default=True,
@@ -92,6 +98,7 @@ def model_options(command: Command) -> Command:
     )
     posts = click.option(
         "--model-posts",
+        envvar="TRINCH_MODEL_POSTS",
         type=click.IntRange(1, 200),
         default=50,
         show_default=True,

@@ -1,56 +1,21 @@
-"""`trinch plan`: predict step times, plan training and serving, calibrate."""
+"""`trinch plan`: the group, and its commands about tables of runs (predict, validate, calibrate)."""
 
 import json
-import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from trinch.cli.group import CommandGroup
-from trinch.cli.plan_options import check_ramp, exit_if_missed, options_of, run_options, summary
+from trinch.cli.plan_fleet import fleet
+from trinch.cli.plan_options import usage
 from trinch.cli.plan_serve import serve
+from trinch.cli.plan_simulate import simulate
+from trinch.cli.plan_train import train
 
-if TYPE_CHECKING:
-    from trinch.planner.perf.workload import Workload
-
-UNITS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-@contextmanager
-def usage() -> Iterator[None]:
-    """Report input that cannot be planned in one sentence, with exit status 2."""
-    from trinch.planner.perf.hardware import PlanError
-
-    try:
-        yield
-    except PlanError as err:
-        raise click.UsageError(str(err)) from None
-
-
-def quantity(text: str, name: str, least: float) -> float:
-    """A count such as 20000, 20k, 15.6T. Raises UsageError if it is none, or so small that a unit must be missing."""
-    match = re.fullmatch(
-        r"(\d+(?:\.\d+)?(?:e\d+)?)\s*([kmbgt]?)", text.strip().lower().replace(",", "").replace("_", "")
-    )
-    if not match:
-        raise click.UsageError(f"{name} {text!r} is not a count: write for example 10T, 300B or 20k")
-    value = float(match[1]) * UNITS.get(match[2], 1.0)
-    if value < least:
-        raise click.UsageError(f"{name} {text} is too small: did you forget the unit, as in {match[1]}T?")
-    return value
-
-
-def gpu_count(text: str) -> int:
-    """A number of GPUs. Raises UsageError unless it is whole and positive."""
-    value = quantity(text, "--gpus", 0.0)
-    if value < 1 or value != int(value):
-        raise click.UsageError(f"--gpus {text}: a whole number of GPUs is needed, for example 20000 or 20k")
-    return int(value)
 
 
 @click.group(cls=CommandGroup)
@@ -58,7 +23,10 @@ def plan() -> None:
     """Plan training and serving on thousands of GPUs: layout, time, failures, power, cost."""
 
 
+plan.add_command(train)
 plan.add_command(serve)
+plan.add_command(fleet)
+plan.add_command(simulate)
 
 
 @plan.command()
@@ -188,103 +156,6 @@ def calibrate(runs: Path, out: Path, cross: bool, as_json: bool) -> None:
         save(fitting.calibrate(fitting.usable(known)), out)
         if cross:
             _print_scores([one.as_dict() for one in cross_validated(known)], as_json)
-
-
-@plan.command()
-@click.option("--model", required=True, help="A preset such as grok-1, or a Hugging Face config.json.")
-@click.option("--gpus", required=True, help="How many GPUs: 20000 or 20k.")
-@click.option("--tokens", required=True, help="Tokens to train on: 10T, 300B.")
-@click.option("--gpu", default="h100", show_default=True, help="a100, h100, h200, b200, gb200, ...")
-@click.option("--site", help="oci, colossus, superpod, meta-24k; by default the GPU maker's network.")
-@click.option("--precision", default="bf16", show_default=True, help="bf16, fp8, mxfp8 or nvfp4.")
-@click.option("--seq-len", type=int, help="Sequence length; by default the model's own.")
-@click.option("--batch", type=int, help="Sequences per step, kept exactly; by default 1024 tokens per GPU.")
-@run_options
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def train(
-    model: str,
-    gpus: str,
-    tokens: str,
-    gpu: str,
-    site: str | None,
-    precision: str,
-    seq_len: int | None,
-    batch: int | None,
-    as_json: bool,
-    out: Path | None,
-    **run: Any,
-) -> None:
-    """Find the fastest layout of a model on a number of GPUs, then predict failures, power, cost and dates.
-
-    \b
-    Example:
-      trinch plan train --model grok-1 --gpus 20000 --tokens 10T --gpu h100 --out plan
-    """
-    from trinch.planner.perf.hardware import machine
-    from trinch.planner.perf.layout_search import search
-    from trinch.planner.perf.models import workload
-    from trinch.planner.pipeline import complete, write_out
-
-    with usage():
-        if batch is not None and batch < 1:
-            raise click.UsageError(f"--batch {batch}: at least one sequence is needed")
-        found = search(
-            workload(model, seq_len),
-            machine(gpu, site),
-            gpu_count(gpus),
-            quantity(tokens, "--tokens", 1e6),
-            precision,
-            batch,
-        )
-        best, data = found.best, found.as_dict()
-        data |= {name: value for name, value in best.workload.facts().items() if name != "model"}
-        chosen = options_of(run)
-        check_ramp(chosen, gpu_count(gpus))
-        sections = complete(best, chosen)
-        files = [str(path) for path in write_out(best, sections, out, data)] if out else []
-    if as_json:
-        click.echo(json.dumps({**data, **sections, "files": files}))
-        exit_if_missed(sections)
-        return
-    low, high = (seconds * best.steps / 86400 for seconds in best.band_s)
-    click.echo(f"{best.workload.name} on {best.n_gpus:,} of {gpu_count(gpus):,} {best.machine.gpu.name}")
-    click.echo(f"  model      {parameters_line(best.workload)}")
-    click.echo(f"  layout     {best.layout.label()}, {best.layout.global_batch} sequences a step")
-    span = f"{best.band_s[0]:.3g} to {best.band_s[1]:.3g}"
-    click.echo(f"  step       {best.step_time_s:.3g} s ({span}), MFU {best.mfu:.1%}")
-    click.echo(
-        f"  run        {best.days:.1f} days of stepping ({low:.1f} to {high:.1f}), failures not counted"
-    )
-    click.echo(f"  memory     {best.memory_total_gb:.0f} of {best.machine.gpu.memory_gb:.0f} GB")
-    click.echo(f"  runner-up  {found.runner_up_lost}")
-    for published, source, why in found.published:
-        click.echo(f"  published  {source}: MFU {published.mfu:.1%}; {why}")
-    for note in found.notes:
-        click.echo(f"  note       {note}")
-    for name, sentence in summary(sections):
-        click.echo(f"  {name:<10} {sentence}")
-    click.echo(f"  {found.scored:,} layouts priced in {found.seconds:.1f} s")
-    for path in files:
-        click.echo(f"  wrote      {path}")
-    table(
-        ("part", "s", "share"),
-        list(best.breakdown_s.items()),
-        lambda item: (item[0].replace("_", " "), f"{item[1]:.4f}", f"{item[1] / best.step_time_s:.1%}"),
-    )
-    exit_if_missed(sections)
-
-
-def parameters_line(work: "Workload") -> str:
-    """Counts of a model for people: 15.52 B parameters, 49,152 bytes of cache a token."""
-    total, active = work.parameters(), work.active_parameters()
-    some = f", {active / 1e9:,.2f} B active" if active < total else ""
-    windows = (
-        f", {work.window_layers} of {work.layers} layers see {work.window:,} tokens" if work.window else ""
-    )
-    return (
-        f"{total / 1e9:,.2f} B parameters{some}, "
-        f"{work.kv_bytes_per_token():,.0f} bytes of cache a token{windows}"
-    )
 
 
 def table(heads: Sequence[str], items: Sequence[Any], row: Callable[[Any], tuple[str, ...]]) -> None:

@@ -23,8 +23,17 @@ import click
 )
 @click.option(
     "--mode",
-    type=click.Choice(["mixed", "split"]),
-    help="Prefill on the same GPUs (mixed) or on others (split); by default the cheaper.",
+    type=click.Choice(["mixed", "split", "wide"]),
+    help="Prefill on the same GPUs (mixed), on others (split), or also experts over many nodes (wide); by default the cheapest.",
+)
+@click.option(
+    "--reuse", default=0.0, show_default=True, help="Share of a prompt that is in the cache already."
+)
+@click.option(
+    "--draft", default=0, show_default=True, help="Tokens proposed before each step (speculative decoding)."
+)
+@click.option(
+    "--acceptance", default=0.8, show_default=True, help="Probability that a proposed token is accepted."
 )
 @click.option(
     "--kv",
@@ -46,6 +55,9 @@ def serve(
     tpot: float,
     precision: str | None,
     mode: str | None,
+    reuse: float,
+    draft: int,
+    acceptance: float,
     kv: str,
     price: float | None,
     as_json: bool,
@@ -63,7 +75,7 @@ def serve(
     from trinch.planner.serving_plan import plan_serving, write_serving
 
     try:
-        demand = Demand(rate, prompt, answer, ttft, tpot)
+        demand = Demand(rate, prompt, answer, ttft, tpot, reuse, draft, acceptance)
         found = plan_serving(workload(model), gpu(gpu_name), demand, precision, mode, kv, price)
         if out is not None:
             found["files"] = [str(path) for path in write_serving(found, out, gpu(gpu_name))]
@@ -75,7 +87,20 @@ def serve(
         _show(found)
 
 
-HEADS = ("GPUs", "mode", "format", "TP", "PP", "batch", "replicas", "TTFT", "TPOT", "tok/s/GPU", "$/Mtok")
+HEADS = (
+    "GPUs",
+    "mode",
+    "format",
+    "TP",
+    "PP",
+    "EP",
+    "batch",
+    "replicas",
+    "TTFT",
+    "TPOT",
+    "tok/s/GPU",
+    "$/Mtok",
+)
 
 
 def _show(found: dict[str, Any]) -> None:
@@ -104,6 +129,7 @@ def _row(way: dict[str, Any]) -> tuple[str, ...]:
         way["precision"],
         str(way["tp"]),
         str(way["pp"]),
+        str(way["ep"]),
         str(way["batch"]),
         f"{way['replicas']}+{readers}" if readers else str(way["replicas"]),
         f"{way['ttft_ms']:,.0f}",

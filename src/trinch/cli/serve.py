@@ -15,54 +15,71 @@ from trinch.cli.options import (
     json_option,
     model_options,
     model_setting,
+    private_webhooks_option,
     require_store,
 )
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8377, show_default=True, help="0 takes any free one."
+    "--host", default="127.0.0.1", show_default=True, envvar="TRINCH_HOST", help="Address to listen on."
 )
 @click.option(
+    "--port", type=click.IntRange(0, 65535), default=8377, show_default=True, envvar="TRINCH_PORT",
+    help="0 takes any free one.",
+)  # fmt: skip
+@click.option(
     "--listen", multiple=True, metavar="SOURCE", envvar="TRINCH_LISTEN",
-    help="Ingest this live source: jetstream, a wss:// address of one, x, mastodon:HOST, feed:ADDRESS. By default the sources that this store "
-    "has listened to before; Bluesky for a new store.",
+    help="Ingest this live source: jetstream, x, mastodon:HOST, feed:ADDRESS, nats://…, kafka://…. By default those of TRINCH_LISTEN or trinch.toml, else the "
+    "sources that this store has listened to before; Bluesky for a new store.",
 )  # fmt: skip
 @click.option("--no-listen", is_flag=True, help="Ingest no live source.")
-@click.option("--require-keys", is_flag=True, help="Accept keys only: no start-up token.")
 @click.option(
-    "--unix-socket", type=click.Path(path_type=Path), metavar="PATH",
+    "--require-keys", is_flag=True, envvar="TRINCH_REQUIRE_KEYS", help="Accept keys only: no start-up token."
+)
+@click.option(
+    "--unix-socket", type=click.Path(path_type=Path), metavar="PATH", envvar="TRINCH_UNIX_SOCKET",
     help="Listen on this Unix socket instead of a port. Without keys, everyone who can open it has full access.",
 )  # fmt: skip
 @click.option(
     "--allow-host",
     multiple=True,
     metavar="NAME",
+    envvar="TRINCH_ALLOW_HOST",
     help="Another host name under which browsers reach this server.",
 )
 @click.option(
-    "--cors", multiple=True, metavar="ORIGIN", help="Allow web pages of this origin to call the API."
+    "--cors",
+    multiple=True,
+    metavar="ORIGIN",
+    envvar="TRINCH_CORS",
+    help="Allow web pages of this origin to call the API.",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(min=0.1),
     default=50.0,
     show_default=True,
+    envvar="TRINCH_RATE",
     help="Requests per second and key.",
 )
+@private_webhooks_option
+@click.option(
+    "--alerts-per-key", type=click.IntRange(min=0), default=100, show_default=True, envvar="TRINCH_ALERTS_PER_KEY",
+    help="Most alerts of a key without the scope admin.",
+)  # fmt: skip
 @model_options
 @click.option(
-    "--model-tokens-per-day", type=click.IntRange(min=0), default=0, metavar="N",
+    "--model-tokens-per-day", type=click.IntRange(min=0), default=0, metavar="N", envvar="TRINCH_MODEL_TOKENS_PER_DAY",
     help="Most tokens that the language model writes for a key in a day (UTC); beyond it answers are quotes. 0 is no limit.",
 )  # fmt: skip
 @data_option
 def serve(
     host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, unix_socket: Path | None,
     allow_host: tuple[str, ...], cors: tuple[str, ...], rate: float, model_tokens_per_day: int,
-    data: Path, **model: Any,
+    private_webhooks: bool, alerts_per_key: int, data: Path, **model: Any,
 ) -> None:  # fmt: skip
-    """Serve the API, MCP at /mcp and the web page at /, and ingest live sources.
+    """Serve the API, MCP at /mcp and the web page at /, ingest live sources, and deliver alerts.
 
     Without keys it accepts connections from this machine only, with the token in the address that it prints (or the
     one in TRINCH_TOKEN); create keys before you open it to others.
@@ -76,14 +93,13 @@ def serve(
     from trinch.server.http.access import access_rules
     from trinch.server.http.keys import Keys
     from trinch.server.run import run, saved_sources
+    from trinch.service.alerts import AlertRules
     from trinch.service.limits import search_budget
     from trinch.sources.address import has_credentials, without_credentials
 
     search_budget(1)  # a wrong TRINCH_BUDGET_MS is reported now, not by each search
     language_model = model_setting(ModelOptions(**model))
-    if any(
-        has_credentials(source) for source in listen if not source.startswith(("x:", "mastodon:"))
-    ) and _given_as_option("listen"):
+    if any(map(has_credentials, listen)) and _given_as_option("listen"):
         console.fail(
             "options are visible in the list of processes: put an address with credentials into TRINCH_LISTEN",
             2,
@@ -116,7 +132,16 @@ def serve(
 
     try:
         status = run(
-            data, host, port, access, urls, started, language_model, unix_socket, model_tokens_per_day
+            data,
+            host,
+            port,
+            access,
+            urls,
+            started,
+            language_model,
+            unix_socket,
+            model_tokens_per_day,
+            AlertRules(private_webhooks, alerts_per_key),
         )
     except OSError as error:
         if error.filename:  # errors of sockets name no file
@@ -158,7 +183,7 @@ def keys() -> None:
 @keys.command("new")
 @click.argument("name")
 @click.option(
-    "--scope", "scopes", multiple=True, type=click.Choice(["read", "ingest", "admin"]), default=["read"],
+    "--scope", "scopes", multiple=True, type=click.Choice(["read", "ingest", "alerts", "admin"]), default=["read"],
     show_default=True, help="What the key allows; repeatable. admin allows everything.",
 )  # fmt: skip
 @data_option
@@ -209,7 +234,7 @@ def list_keys(data: Path, as_json: bool) -> None:
 @click.argument("id")
 @data_option
 def revoke(id: str, data: Path) -> None:
-    """Revoke a key; a running server refuses it from its next request on.
+    """Revoke a key, and remove its alerts; a running server refuses it from its next request on.
 
     \b
     Example:
@@ -217,10 +242,11 @@ def revoke(id: str, data: Path) -> None:
     """
     from trinch.server.http.audit import Audit
     from trinch.server.http.keys import Keys
+    from trinch.service.alerts import remove_alerts_of
 
     if not Keys(data).revoke(id):
         console.fail(f"no key {id!r} (trinch keys list shows them)", 1)
-    Audit(data).write(event="key revoked", key=id)
+    Audit(data).write(event="key revoked", key=id, alerts=remove_alerts_of(data, id))
 
 
 @click.command()

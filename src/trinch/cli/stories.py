@@ -3,16 +3,37 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from trinch.cli import console
 from trinch.cli.options import as_of_option, data_option, json_option, open_store
 
+if TYPE_CHECKING:
+    from trinch.store.store import Store
+
 window_option = click.option(
     "--window", default="24h", show_default=True, metavar="TIME", help="How far back: 90m, 24h, 7d."
 )
+
+
+lang_option = click.option(
+    "--lang", default="", metavar="CODE", help="Only posts in this language, such as fr."
+)
+network_option = click.option(
+    "--network", default="", metavar="NAME", help="Only posts of this network, such as bluesky."
+)
+
+
+def open_terms(data: Path, quiet: bool) -> "Store":
+    """The store in a folder, with everything indexed, its terms too."""
+    from trinch.service.stories import catch_up
+
+    store = open_store(data, quiet)
+    with console.status("indexing words", not quiet and sys.stderr.isatty()) as show:
+        catch_up(store, lambda position, last: show(f"{position:,} of {last:,}"))
+    return store
 
 
 @click.command()
@@ -20,30 +41,38 @@ window_option = click.option(
 @click.option(
     "--about", default="", metavar="QUERY", help="Only stories whose posts match these search operators."
 )
+@lang_option
+@network_option
 @click.option("--limit", type=click.IntRange(1, 500), default=10, show_default=True, help="Most stories.")
 @as_of_option
 @data_option
 @json_option
-def stories(window: str, about: str, limit: int, as_of: int | None, data: Path, as_json: bool) -> None:
+def stories(
+    window: str,
+    about: str,
+    lang: str,
+    network: str,
+    limit: int,
+    as_of: int | None,
+    data: Path,
+    as_json: bool,
+) -> None:
     """List what is posted about more than before, grouped by happening, most newsworthy first.
 
-    Each story has a headline and key points in exact, cited quotes. The first call counts the words of the 14 days
-    before; later ones are quick. With a limit above 50, small stories are listed too.
+    Each story has a headline and key points in exact, cited quotes. The first call indexes the words of all posts; later
+    ones are quick. With a limit above 50, small stories are listed too.
 
     \b
     Example:
       trinch stories --window 6h
-      trinch stories --about lang:fr --as-of 2026-05-12T18:00Z
+      trinch stories --lang fr --as-of 2026-05-12T18:00Z
     """
     from trinch.service.stories import WindowError, stories_json
     from trinch.store.query import QueryError
 
-    store = open_store(data, as_json)
+    store = open_terms(data, as_json)
     try:
-        with console.status("counting words of earlier days:", not as_json and sys.stderr.isatty()) as show:
-            found = stories_json(
-                store, as_of, window, limit, about, lambda done, days: show(f"{done} of {days}")
-            )
+        found = stories_json(store, as_of, window, limit, about, lang, network)
     except (WindowError, QueryError) as error:
         console.fail(str(error), 2)
     if as_json:
@@ -71,7 +100,7 @@ def story(id: str, as_of: int | None, data: Path, as_json: bool) -> None:
     """
     from trinch.service.stories import story_json
 
-    found = story_json(open_store(data, as_json), id, as_of)
+    found = story_json(open_terms(data, as_json), id, as_of)
     if found is None:
         console.fail(f"there is no story {id} as of then; `trinch stories` lists the ids", 1)
     if as_json:
@@ -96,11 +125,22 @@ def print_timeline(lines: Sequence[dict[str, Any]]) -> None:
 @click.option(
     "--kind", type=click.Choice(["tag", "word", "name", "link"]), help="Only tags, words, names or links."
 )
+@lang_option
+@network_option
 @click.option("--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Most trends.")
 @as_of_option
 @data_option
 @json_option
-def trends(window: str, kind: Any, limit: int, as_of: int | None, data: Path, as_json: bool) -> None:
+def trends(
+    window: str,
+    kind: Any,
+    lang: str,
+    network: str,
+    limit: int,
+    as_of: int | None,
+    data: Path,
+    as_json: bool,
+) -> None:
     """List the tags, words, names and links that are used more than on ordinary days, and the story behind each.
 
     \b
@@ -110,7 +150,7 @@ def trends(window: str, kind: Any, limit: int, as_of: int | None, data: Path, as
     from trinch.service.stories import WindowError, trends_json
 
     try:
-        found = trends_json(open_store(data, as_json), as_of, window, limit, kind)
+        found = trends_json(open_terms(data, as_json), as_of, window, limit, kind, lang, network)
     except WindowError as error:
         console.fail(str(error), 2)
     if as_json:

@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from trinch.cli.group import CommandGroup
-from trinch.cli.options import default_data
+from trinch.service.config import data_folder
 from trinch.training.settings import Settings, SettingsError, read_settings, settings_from
 from trinch.training.stop_signal import stop_on_sigterm
 
@@ -49,7 +49,7 @@ def say(text: str) -> None:
 @click.option(
     "--data",
     "data__path",
-    help="Folder of a store, or a file of posts as JSON lines; by default that of the run or of the settings, else TRINCH_DATA, "
+    help="Folder of a store, or any file that `trinch ingest` reads; by default that of the run or of the settings, else TRINCH_DATA, "
     "else the default store.",
 )
 @click.option("--until", "data__until", help="Train on what was visible at this time.")
@@ -96,7 +96,7 @@ def _with_default_data(settings: Settings) -> Settings:
     out = Path(settings.out)
     if settings.data.path or (out / "settings.json").exists() or (out / "data").is_dir():
         return settings
-    data = msgspec.structs.replace(settings.data, path=str(default_data()))
+    data = msgspec.structs.replace(settings.data, path=str(data_folder()))
     return msgspec.structs.replace(settings, data=data)
 
 
@@ -180,7 +180,7 @@ def dpo(
 @click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.argument("target", type=click.Path(file_okay=False, path_type=Path))
 def export(run: Path, target: Path) -> None:
-    """Write RUN's newest checkpoint to TARGET as safetensors, for SGLang, vLLM and `trinch model`.
+    """Write RUN's newest checkpoint to TARGET as safetensors, for SGLang and `trinch model`.
 
     \b
     Example:

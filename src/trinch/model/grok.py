@@ -13,7 +13,7 @@ error is off by far more than the error; and so XLA compiled the original for th
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import torch
@@ -307,6 +307,7 @@ class Grok(nn.Module):
         cache: Sequence[LayerCache] | None = None,
         return_router: bool = False,
         last_only: bool = False,
+        head: Callable[[Tensor], Tensor] | None = None,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """Logits [B, T, V] in `self.dtype` of what follows each of tokens [B, T].
 
@@ -318,6 +319,7 @@ class Grok(nn.Module):
         return_router: also return the routers' capped fp32 logits [layers, B, T, E], of which load-balancing
         and z losses are made: probabilities are their softmax, the chosen experts its top K.
         last_only: logits of the last token only, [B, 1, V].
+        head: called with the normalised hidden states [B, T, D]; what it returns is returned in place of the logits.
         """
         if documents is not None:
             assert positions is mask is None, "documents say what positions and mask would"
@@ -336,16 +338,23 @@ class Grok(nn.Module):
             h, logits = block(h, self.dtype, rotary, masked, cache[i] if cache else None)
             routers.append(logits)
         if self.norm is not None:
-            h = self.logits(self.norm(h[:, -1:] if last_only else h))
+            h = (head or self.logits)(self.norm(h[:, -1:] if last_only else h))
         return (h, torch.stack(routers)) if return_router else h
 
-    def logits(self, h: Tensor) -> Tensor:
-        """Logits [..., V] in `self.dtype` of normalised hidden states [..., D]."""
+    @property
+    def head_weight(self) -> Tensor:
+        """The head's weight [V, D] in `self.dtype`."""
         head = self.lm_head or self.embed_tokens
         assert head is not None, "a stage with tied embeddings needs the table for its head"
+        return head.weight.to(self.dtype)
+
+    def logits(self, h: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Logits [..., V] in `self.dtype` of normalised hidden states [..., D]; `weight` is used in place of `head_weight`."""
         # The multiplier is cheaper on the hidden states than on the logits.
-        out = F.linear((h * self.config.output_multiplier).to(self.dtype), head.weight.to(self.dtype))
-        return softcap(out, self.config.final_softcap)
+        scaled = (h * self.config.output_multiplier).to(self.dtype)
+        return softcap(
+            F.linear(scaled, self.head_weight if weight is None else weight), self.config.final_softcap
+        )
 
 
 def document_positions(documents: Tensor) -> Tensor:

@@ -195,8 +195,7 @@ def infer_config(folder: Path) -> GrokConfig:
 def read_tensors(
     folder: Path, config: GrokConfig, dtype: torch.dtype = torch.bfloat16
 ) -> Iterator[tuple[str, Tensor]]:
-    """Every parameter under our name, one at a time: memory holds one file's contents twice and its
-    dequantised form.
+    """Every parameter under our name, one at a time: memory holds one file's contents and its dequantised form.
 
     Norms and routers come in fp32, everything else in `dtype`. Raises CheckpointError for a missing file, a
     wrong shape or a pickle that names anything unknown.
@@ -210,8 +209,10 @@ def read_tensors(
         weight, scales = read_tensor(path)
         keep = weight.ndim == 1 or ".router." in name
         tensor = dequantize(weight, scales, torch.float32 if keep else dtype)
+        del weight, scales
         if transpose:
             tensor = tensor.T.contiguous()
         if tuple(tensor.shape) != shapes[name]:
             raise CheckpointError(f"{path}: {name} is {tuple(tensor.shape)}, should be {shapes[name]}")
         yield name, tensor
+        del tensor

@@ -10,11 +10,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from trinch.model.config import GrokConfig
@@ -179,53 +178,86 @@ def write(
     """Write parameters, as they come, to files of about `file_bytes` in `folder`, with index and `config.json`.
 
     Norms and routers stay in the dtype they come in. A tied table is written twice, since SGLang reads the head
-    separately. The index, without which no engine loads the folder whole, comes last. Memory holds one file and one
-    parameter.
+    separately. The index, without which no engine loads the folder whole, comes last. Each tensor goes to its file at
+    once: memory holds one parameter and a copy of one of its experts.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(config_to_hf(config, dtype), indent=2) + "\n")
-    shards = _Shards(folder, file_bytes)
-    for ours, parameter in tensors:
-        keep = parameter.ndim == 1 or ".router." in ours
-        tensor = parameter.detach() if keep else parameter.detach().to(dtype)
-        names = hf_names(ours, config.num_experts)
-        for i, name in enumerate(names):
-            shards.add(name, tensor if len(names) == 1 else tensor[i].T)
-        if ours == "embed_tokens.weight" and config.tie_embeddings:
-            shards.add("lm_head.weight", tensor.clone())
-        del parameter, tensor
-    shards.finish()
+    with _Shards(folder, file_bytes) as shards:
+        for ours, parameter in tensors:
+            keep = parameter.ndim == 1 or ".router." in ours
+            names = hf_names(ours, config.num_experts)
+            for i, name in enumerate(names):
+                tensor = parameter.detach() if len(names) == 1 else parameter.detach()[i].T
+                shards.add(name, tensor if keep else tensor.to(dtype))
+                if ours == "embed_tokens.weight" and config.tie_embeddings:
+                    shards.add("lm_head.weight", tensor if keep else tensor.to(dtype))
+            del parameter, tensor
+
+
+_HEADER_BYTES = 1 << 19
+"""Room for the header at the start of a file, which is known only at its end: 3,000 names of Grok's length."""
+_DTYPE_NAMES = {torch.float32: "F32", torch.bfloat16: "BF16", torch.float16: "F16"}
 
 
 class _Shards:
-    """Output files, each written when it is full."""
+    """Safetensors files, each tensor appended as it comes, since the library's writer wants a whole file in memory.
+
+    A file is the length of its header as 8 bytes, the header in JSON, padded with spaces, and the tensors' bytes
+    (https://huggingface.co/docs/safetensors, "Format").
+    """
 
     def __init__(self, folder: Path, file_bytes: int) -> None:
         self._folder, self._file_bytes = folder, file_bytes
-        self._pending: dict[str, Tensor] = {}
+        self._header: dict[str, Any] = {}
         self._weight_map: dict[str, str] = {}
         self._size = self._total = self._files = 0
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> "_Shards":
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        """Finish the last file; and write the index, unless an error ended the writing."""
+        self._end_file()
+        if failed is None:
+            index = {"metadata": {"total_size": self._total}, "weight_map": self._weight_map}
+            path = self._folder / "model.safetensors.index.json"
+            path.write_text(json.dumps(index, indent=1) + "\n")
 
     def add(self, name: str, tensor: Tensor) -> None:
         """Append one tensor."""
-        if self._pending and self._size + tensor.nbytes > self._file_bytes:
-            self._flush()
-        self._pending[name] = tensor.contiguous()
+        entry = len(json.dumps(name)) + 120
+        if self._size and (
+            self._size + tensor.nbytes > self._file_bytes or self._header_size + entry > _HEADER_BYTES
+        ):
+            self._end_file()
+        if self._file is None:
+            self._begin_file()
+        assert self._file is not None
+        self._file.write(tensor.contiguous().view(torch.uint8).flatten().numpy().data)
+        offsets = [self._size, self._size + tensor.nbytes]
+        self._header[name] = {
+            "dtype": _DTYPE_NAMES[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": offsets,
+        }
+        self._header_size += entry
+        self._weight_map[name] = self._name
         self._size += tensor.nbytes
         self._total += tensor.nbytes
 
-    def finish(self) -> None:
-        """Write the rest, and the index."""
-        self._flush()
-        index: dict[str, Any] = {"metadata": {"total_size": self._total}, "weight_map": self._weight_map}
-        path = self._folder / "model.safetensors.index.json"
-        path.write_text(json.dumps(index, indent=1) + "\n")
+    def _begin_file(self) -> None:
+        self._files += 1
+        self._name = f"model-{self._files:05d}.safetensors"
+        self._file = (self._folder / self._name).open("wb")
+        self._file.write(bytes(8 + _HEADER_BYTES))
+        self._header, self._header_size, self._size = {"__metadata__": {"format": "pt"}}, 100, 0
 
-    def _flush(self) -> None:
-        if self._pending:
-            self._files += 1
-            name = f"model-{self._files:05d}.safetensors"
-            save_file(self._pending, self._folder / name, metadata={"format": "pt"})
-            self._weight_map.update(dict.fromkeys(self._pending, name))
-            self._pending.clear()
-            self._size = 0
+    def _end_file(self) -> None:
+        if self._file is not None:
+            header = json.dumps(self._header, separators=(",", ":")).encode().ljust(_HEADER_BYTES)
+            self._file.seek(0)
+            self._file.write(len(header).to_bytes(8, "little") + header)
+            self._file.close()
+            self._file, self._size = None, 0

@@ -20,8 +20,11 @@ from trinch.planner.launch.megatron import megatron
 from trinch.planner.launch.saving import saving_of
 from trinch.planner.ops import cost, power, schedule
 from trinch.planner.ops import reliability as rel
+from trinch.planner.ops.bill_of_materials import bill, phases
+from trinch.planner.ops.ownership import ways_to_pay
 from trinch.planner.ops.recovery import Options, Survival, ladder, pick, simulated
 from trinch.planner.ops.tables import table
+from trinch.planner.ops.tornado import tornado
 from trinch.planner.perf.hardware import PlanError
 from trinch.planner.perf.layout import Plan
 from trinch.planner.report import html_report
@@ -34,12 +37,10 @@ SCALES = (16_384, 100_000)
 
 
 def complete(plan: Plan, options: Options | None = None) -> Sections:
-    """Failures, calendar, power, cost, what to order and the assumptions of a plan, as plain data.
+    """Failures, calendar, power, cost, what to order, what if and the assumptions of a plan, as plain data.
 
     The same seed gives the same sections. PlanError where an option cannot be met."""
     chosen = options or Options()
-    if chosen.trials < 10:
-        raise PlanError(f"{chosen.trials} trials are too few for percentiles: use at least 100")
     fleet = rel.fleet(chosen.fleet)
     total = plan.n_gpus + plan.spare_gpus
     survival = pick(plan, fleet, plan.n_gpus, chosen)
@@ -54,7 +55,12 @@ def complete(plan: Plan, options: Options | None = None) -> Sections:
         "power": energy,
         "cost": money,
     }
-    sections["order"] = _order(plan, sections, survival)
+    largest = max([total, *(tranche.gpus for tranche in when.ramp)])
+    site = power.site_power(plan.machine.gpu.name, largest, chosen.pue, chosen.limit_mw, plan.machine.site)
+    sections["order"] = _order(plan, site, largest, survival, failures["spare_nodes_needed"])
+    sections["ownership"] = ways_to_pay(plan.machine.gpu.name, largest, site, float(outcome.ettr.mean()))
+    sections["tornado"] = tornado(plan, survival, chosen)
+    sections["phases"] = phases(plan, [(t.on.isoformat(), t.gpus) for t in when.ramp], site)
     sections["assumptions"] = [fact.as_dict() for fact in assumptions(plan, chosen.fleet, chosen.grid)]
     sections["options"] = {key: _plain(value) for key, value in asdict(chosen).items()}
     return sections
@@ -197,41 +203,17 @@ def _cost(plan: Plan, when: schedule.Schedule, energy: Sections, total: int, opt
     }
 
 
-def _order(plan: Plan, sections: Sections, way: Survival) -> list[dict[str, str]]:
-    nodes = plan.nodes + plan.spare_nodes
-    store = way.store
-    rate = store.bytes / 1e9 / (store.lag_s - store.stall_s)
-    return [
-        {
-            "what": "nodes",
-            "how_much": f"{nodes:,}",
-            "why": f"{plan.nodes:,} in use, {plan.spare_nodes:,} spare",
-        },
-        {"what": "shape", "how_much": plan.machine.shape, "why": f"site {plan.machine.site}"},
-        {
-            "what": "network ports",
-            "how_much": f"{nodes * plan.machine.gpu.gpus_per_node:,} x {plan.machine.nic_gbits:g} Gb/s",
-            "why": f"one a GPU, {plan.machine.fabric}",
-        },
-        {
-            "what": "checkpoint store",
-            "how_much": f"{10 * store.bytes / 1e12:,.0f} TB at {rate:,.0f} GB/s",
-            "why": f"ten checkpoints of {store.bytes / 1e12:.1f} TB",
-        },
-        {
-            "what": "power",
-            "how_much": f"{sections['power']['provision_mw']:.0f} MW provisioned",
-            "why": f"{sections['power']['site_mw']:.0f} MW on average while training",
-        },
-    ]
+def _order(
+    plan: Plan, site: power.SitePower, largest: int, way: Survival, spares: int
+) -> list[dict[str, Any]]:
+    return [item.as_dict() for item in bill(plan, largest, site, way.store, spares)]
 
 
 def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
     """File name -> text of everything that launches the plan. Kubernetes needs the `plan` extra.
 
-    Raises PlanError for a plan with hot restarts, which no launch file provides."""
-    if sections["failures"]["restart"] == "hot":
-        raise PlanError("the launch files restart cold: write files (--out) without --hot")
+    Raises PlanError for a plan that they cannot launch as it was priced."""
+    check_launchable(plan, sections)
     saving = saving_of(plan, sections)
     cuts = sections["failures"]["interruptions"]["p90"]
     days = sections["calendar"]["days"]["p90"]
@@ -248,6 +230,34 @@ def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
     if plan.machine.shape.startswith("BM.GPU"):
         files["main.tf"] = oci_terraform.terraform(plan)
     return files
+
+
+LAUNCHED = ("megatron-bridge", "megatron-core", "megatron-lm", "nemo", "nemo-mlperf", "torchtitan")
+"""Engines whose speed the launch files can reach: Megatron-LM's core, and torchtitan."""
+
+
+def check_launchable(plan: Plan, sections: Sections) -> None:
+    """Raise PlanError where a launch file would not run what the plan counts on."""
+    if sections["failures"]["restart"] == "hot":
+        raise PlanError("the launch files restart cold: write files (--out) without --hot")
+    if plan.engine not in LAUNCHED:
+        raise PlanError(
+            f"no launch file starts {plan.engine}: write files (--out) with one of {', '.join(LAUNCHED)}"
+        )
+    if plan.dispatcher == "node-limited":
+        raise PlanError(
+            "no launch file sends tokens once a node without DeepEP: use --dispatcher alltoall or deepep"
+        )
+    if plan.layout.vpp > 1 and plan.layout.accumulation % plan.layout.pp:
+        raise PlanError(
+            f"interleaved stages need a multiple of {plan.layout.pp} micro-batches, and there are "
+            f"{plan.layout.accumulation}: change --batch"
+        )
+    layers, chunks = plan.workload.layers, plan.layout.pp * plan.layout.vpp
+    if layers % chunks and (layers + 2) % chunks:
+        raise PlanError(
+            f"the launch files place {layers} layers evenly, and {chunks} pipeline chunks do not divide them"
+        )
 
 
 def write_out(

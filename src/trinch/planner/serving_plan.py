@@ -10,6 +10,7 @@ from trinch.planner.ops import cost
 from trinch.planner.ops.tables import table
 from trinch.planner.perf.hardware import Gpu, PlanError
 from trinch.planner.perf.serving import Demand, Served, options
+from trinch.planner.perf.serving_wide import wide_options
 from trinch.planner.perf.workload import Workload
 
 
@@ -27,25 +28,28 @@ def plan_serving(
     `band` holds 80 % of the errors against aiconfigurator on models and GPUs the constants never saw."""
     rents = [cost.price(p, chip.name).value for p in cost.providers(chip.name) if p != "own"]
     usd = price if price is not None else min(rents, default=None)
-    if usd is not None and usd <= 0:
+    if usd is not None and not 0 < usd < 1e6:
         raise PlanError(f"a price of {usd:g} USD per GPU-hour is not one: give, say, 2.40")
     kinds = [precision] if precision else ["bf16", *(["fp8"] if chip.fp8_tflops else [])]
     found: list[Served] = []
     refused: list[PlanError] = []
     for kind in kinds:
+        kv_bytes = 1.0 if kv == "fp8" else 2.0
+        found += wide_options(model, chip, demand, kind, kv_bytes, usd)
         try:
-            found += options(model, chip, demand, kind, 1.0 if kv == "fp8" else 2.0, usd)
+            found += options(model, chip, demand, kind, kv_bytes, usd)
         except PlanError as err:
             refused.append(err)
     found = [served for served in found if mode in (None, served.mode)]
     if not found:
         raise refused[-1] if refused else PlanError(f"mode {mode} meets no latency; leave --mode out")
     found.sort(key=lambda served: (served.gpus, served.tpot_ms))
-    seen: dict[tuple[str, str, int, int], Served] = {}
+    seen: dict[tuple[str, str, int, int, int], Served] = {}
     for served in found:
-        seen.setdefault((served.mode, served.precision, served.tp, served.pp), served)
+        seen.setdefault((served.mode, served.precision, served.tp, served.pp, served.ep), served)
     ways = list(seen.values())
-    error = table("serving")["error_80_mla" if model.mla else "error_80"]
+    wide = ways[0].mode == "wide"
+    error = table("serving")["error_80_wide" if wide else "error_80_mla" if model.mla else "error_80"]
     return {
         "model": model.name,
         "gpu": chip.name,
@@ -66,20 +70,17 @@ def _band(served: Served, error: float) -> dict[str, list[float]]:
 
 
 def write_serving(found: dict[str, Any], out: Path, chip: Gpu) -> list[Path]:
-    """Write serve-sglang.sh and, where a replica fits a node and mixes its phases, serving.yaml."""
+    """Write the scripts that start a replica, one for each role where prefill and decode run apart, and serving.yaml
+    where a replica fits a node and mixes its phases."""
     fields = {name: found["best"][name] for name in Served.__slots__}
     served, demand = Served(**fields), found["demand"]
     length, kv_bytes = demand["prompt"] + demand["answer"], found["kv_bytes"]
-    head = (
-        f"#!/bin/bash\n# One replica of {safe(found['model'])} on {served.tp * served.pp} "
-        f"{found['gpu']}; "
-        f"{served.replicas} to decode{_prefill(served)}.\nset -euo pipefail\n"
-        ': "${MODEL:?set MODEL to the folder of the weights}"\nexec '
-    )
-    texts = {
-        "serve-sglang.sh": head
-        + wrapped("python3 -m sglang.launch_server", sglang(served, found["model"], length, kv_bytes)),
-    }
+    roles = ("prefill", "decode") if served.mode in ("split", "wide") else ("",)
+    texts = {}
+    for role in roles:
+        args = sglang(served, found["model"], length, kv_bytes, role, chip.gpus_per_node, demand["draft"])
+        name = f"serve-sglang-{role}.sh" if role else "serve-sglang.sh"
+        texts[name] = _head(found, served, role) + wrapped("python3 -m sglang.launch_server", args)
     if served.mode == "mixed" and served.tp * served.pp <= chip.gpus_per_node:
         objects = kubernetes.serving(served, found["model"], length, chip.gpus_per_node, kv_bytes)
         texts["serving.yaml"] = kubernetes.to_yaml(*objects).rstrip("\n")
@@ -92,5 +93,21 @@ def write_serving(found: dict[str, Any], out: Path, chip: Gpu) -> list[Path]:
     return [out / name for name in texts]
 
 
-def _prefill(served: Served) -> str:
-    return f", {served.prefill_replicas} to read prompts" if served.prefill_replicas else ""
+def _head(found: dict[str, Any], served: Served, role: str) -> str:
+    """The first lines of a script: how many replicas of it to start, and what it needs."""
+    count = served.prefill_replicas if role == "prefill" else served.replicas
+    gpus = served.tp * served.pp if served.ep == 1 else served.prefill_ep if role == "prefill" else served.ep
+    lines = [
+        "#!/bin/bash",
+        f"# One of {count:,} {role or 'serving'} replicas of {safe(found['model'])}, each on {gpus} {found['gpu']}.",
+        *(["# Put sglang_router with --pd-disaggregation in front of all of them."] if role else []),
+        *(
+            ["# Start it on every node of the replica with RANK from 0 and HEAD, host:port of rank 0."]
+            if served.ep > 1
+            else []
+        ),
+        "set -euo pipefail",
+        ': "${MODEL:?set MODEL to the folder of the weights}"',
+        "exec ",
+    ]
+    return "\n".join(lines)

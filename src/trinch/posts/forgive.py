@@ -46,7 +46,13 @@ def fit(value: object, type: Any, notes: Notes | None = None) -> Any:
     return found
 
 
+_EXTENDED = {"$numberLong", "$numberInt", "$numberDouble", "$date", "$oid"}
+"""Keys in which MongoDB Extended JSON wraps a value."""
+
+
 def _fit(value: Any, kind: inspect.Type, path: str, forgiven: list[str]) -> Any:
+    while isinstance(value, dict) and len(value) == 1 and _EXTENDED & value.keys():
+        value = next(iter(value.values()))
     reader = _READERS.get(type(kind))
     if reader is None:
         raise _Unfit("", f"cannot hold {_name(value)}")

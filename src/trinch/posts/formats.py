@@ -11,10 +11,10 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from trinch.posts import jetstream, jsonl, mastodon, reddit, telegram, x
+from trinch.posts import bluesky, jetstream, jsonl, mastodon, reddit, telegram, x
 from trinch.posts.notes import Notes
 from trinch.posts.schema import Event, Malformed
-from trinch.posts.wire import fields
+from trinch.posts.wire import UNREADABLE, fields
 
 Fields = dict[str, msgspec.Raw]
 """The top-level fields of a line, their values undecoded."""
@@ -48,7 +48,7 @@ def _is_jetstream(found: Fields) -> bool:
 
 
 def _is_reddit(found: Fields) -> bool:
-    if bytes(found.get("kind", msgspec.Raw(b""))) in (b'"t1"', b'"t3"'):
+    if bytes(found.get("kind", msgspec.Raw(b""))) in (b'"t1"', b'"t3"', b'"Listing"'):
         return "data" in found
     return "id" in found and "created_utc" in found and bool({"title", "body", "selftext"} & found.keys())
 
@@ -60,14 +60,16 @@ def _is_mastodon(found: Fields) -> bool:
 _BUILT_IN = (
     Format("jetstream", "Bluesky Jetstream v1 and v2 frames: posts, likes, reposts, edits, deletes, identity, account, sync",
            _is_jetstream, jetstream.parse),
+    Format("bluesky", "Bluesky's own API: posts, feeds, threads, searches and listed records", bluesky.is_view, bluesky.parse),
     Format("jsonl", "Trinch's own lines: collected posts, and every event there is", lambda found: "platform" in found,
            jsonl.parse),
     Format("mastodon", "Mastodon's Status: posts, boosts, edits, polls, image descriptions", _is_mastodon, mastodon.parse),
-    Format("reddit", "Reddit submissions and comments: dumps and listings", _is_reddit, reddit.parse),
+    Format("reddit", "Reddit submissions and comments: dumps, and listings with their replies", _is_reddit, reddit.parse),
     Format("telegram", "Telegram Desktop exports, whole or a message a line", telegram.is_message, telegram.parse),
     Format("x", "X API v2: stream lines, pages, flattened posts · v1.1: stream, timeline and search posts, extended or "
            "not, also in Activity Streams form · stream deletes · compliance events (v2, enterprise, batch results) · "
-           "X's archive · answers of the web client · snscrape · Twint", lambda found: False, x.parse),
+           "X's archive · answers of the web client · snscrape, twscrape, Twint, twitter-scraper, the camel-case objects of "
+           "twitterapi.io and Apify", lambda found: False, x.parse),
 )  # fmt: skip
 
 AUTO = "auto"
@@ -126,6 +128,8 @@ def _parse_any(line: bytes, notes: Notes | None = None, _: Fields | None = None,
     if line[:1] == b"[":
         return _parse_all(line, notes)
     name, found = _detect(line, notes)
+    if found and "_id" in found and bytes(found.get("_source", b""))[:1] == b"{":  # a hit of Elasticsearch
+        return _parse_any(bytes(found["_source"]), notes)
     return formats()[name].parse(line, notes, found)
 
 
@@ -133,7 +137,7 @@ def _parse_all(line: bytes, notes: Notes | None) -> list[Event]:
     """The events of an array, element by element; a bad element is rejected by itself."""
     try:
         items = _ITEMS.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Malformed(f"the line is not JSON: {error}") from None
     events: list[Event] = []
     for number, item in enumerate(items):

@@ -244,7 +244,12 @@ def _reaction(uri: str, at: int, collection: str, subject: str) -> list[Event]:
     return [Reacted(at=at, network="bluesky", id=subject, record=uri, what=what)]
 
 
-def _post(did: str, rkey: str, at: int, record: Record, notes: Notes | None) -> Post:
+def record_post(did: str, rkey: str, at: int | None, raw: bytes, notes: Notes | None = None) -> Post:
+    """The post of a record `app.bsky.feed.post`; `at` is its time where the record has none. Raises `Malformed`."""
+    return _post(did, rkey, at, decode(_RECORD, raw, notes), notes)
+
+
+def _post(did: str, rkey: str, at: int | None, record: Record, notes: Notes | None) -> Post:
     uri = f"at://{did}/{POST}/{rkey}"
     created_at = moment(record.createdAt, "createdAt", notes)
     languages = {language(tag) for tag in record.langs or ()}

@@ -7,8 +7,8 @@ import msgspec
 
 from trinch.posts import times
 from trinch.posts.notes import Notes
-from trinch.posts.schema import Created, Deleted, Event, Malformed, Post
-from trinch.posts.wire import Integer, Time, decode, moment, unescape
+from trinch.posts.schema import Attached, Created, Deleted, Event, Malformed, Post
+from trinch.posts.wire import Integer, Time, decode, fields, moment, unescape
 
 
 class Thing(msgspec.Struct):
@@ -28,14 +28,32 @@ class Thing(msgspec.Struct):
     over_18: bool | None = None
     score: Integer | None = None
     num_comments: Integer | None = None
+    poll_data: "Poll | None" = None
+    replies: msgspec.Raw = msgspec.Raw(b"")
+
+
+class Option(msgspec.Struct, gc=False):
+    text: str = ""
+
+
+class Poll(msgspec.Struct):
+    options: list[Option] = []
 
 
 class Listed(msgspec.Struct):
-    """An object of the API's listings."""
+    """An object of the API, with its kind: `t1`, `t3`, `Listing`, or `more` (ids of further comments)."""
 
-    data: Thing
+    kind: str
+    data: msgspec.Raw
 
 
+class Listing(msgspec.Struct):
+    """The data of a page of the API: its objects are read one by one, so that a bad one does not cost the others."""
+
+    children: list[msgspec.Raw] = []
+
+
+_LISTING = msgspec.json.Decoder(Listing)
 _THING = msgspec.json.Decoder(Thing)
 _LISTED = msgspec.json.Decoder(Listed)
 _GONE = {"[deleted]", "[removed]"}
@@ -44,12 +62,35 @@ _GONE = {"[deleted]", "[removed]"}
 def parse(
     line: bytes, notes: Notes | None = None, found: dict[str, msgspec.Raw] | None = None
 ) -> list[Event]:
-    """The post of one line; a deleted or removed one is a `Deleted`. Raises `Malformed` and nothing else."""
+    """The posts of one line: a thing of a dump, an object or a page of the API, comments with their replies.
+
+    A deleted or removed one is a `Deleted`. Raises `Malformed` and nothing else."""
     if not line or line.isspace():
         return []
-    if found is not None and found.keys() >= {"kind", "data"}:
-        return _events(decode(_LISTED, line, notes).data, notes)
-    return _events(decode(_THING, line, notes), notes)
+    keys = (fields(line, notes) if found is None else found).keys()
+    if not keys >= {"kind", "data"}:
+        return _events(decode(_THING, line, notes), notes)
+    events: list[Event] = []
+    left = [line]
+    while left:
+        raw = left.pop()
+        try:
+            listed = decode(_LISTED, raw, notes)
+            if listed.kind == "Listing":
+                page = decode(_LISTING, bytes(listed.data), notes)
+                left += [bytes(child) for child in reversed(page.children)]
+            elif listed.kind in ("t1", "t3"):
+                thing = decode(_THING, bytes(listed.data), notes)
+                events += _events(thing, notes)
+                if bytes(thing.replies)[:1] == b"{":
+                    left.append(bytes(thing.replies))
+            elif listed.kind != "more":
+                raise Malformed(f"kind: neither a submission nor a comment: {listed.kind[:40]!r}")
+        except Malformed as error:
+            if notes is None or raw == line:
+                raise
+            notes.reject(str(error), raw)
+    return events
 
 
 def _events(thing: Thing, notes: Notes | None) -> list[Event]:
@@ -75,6 +116,9 @@ def _events(thing: Thing, notes: Notes | None) -> list[Event]:
         reply_to=thing.parent_id or "",
         conversation_id=thing.link_id or ("" if thing.body is not None else id),
         urls=(link,) if link.startswith("http") and "/comments/" not in link else (),
+        attached=tuple(
+            [Attached("poll", one.text) for one in (thing.poll_data or Poll()).options if one.text]
+        ),
         sensitive=thing.over_18 is True,
         likes=thing.score if thing.score is None or thing.score >= 0 else 0,
         replies=thing.num_comments,

@@ -1,7 +1,7 @@
 """Times on the wire, as integer microseconds since 1970, UTC.
 
-Reads RFC 3339, X's v1.1 form, RFC 822, Unix time and the clock inside an X id. Every reader raises ValueError with a
-reason on what it cannot read.
+Reads RFC 3339, X's v1.1 form, RFC 822, Unix time, dates in other spellings (`written_times.py`) and the clock inside an
+X id. Every reader raises ValueError with a reason on what it cannot read.
 """
 
 import re
@@ -9,6 +9,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+
+from trinch.posts import written_times
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000
@@ -83,9 +85,14 @@ def iso(micros: int | None) -> str | None:
 
 
 _OTHER = re.compile(
-    r"(\d{4})[-/](\d\d)[-/](\d\d)[Tt ]+(\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?\s*(UTC|GMT|[Zz]|[+-]\d\d(?::?\d\d)?)?",
+    r"(\d{4})[-/](\d\d)[-/](\d\d)[Tt ]+(\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,9}))?\s*"
+    r"(UTC|GMT|[Zz]|[+-]\d\d(?::?\d\d)?)?(?: [A-Z]{3,4})?",  # Go writes the name of the zone behind its offset
     re.ASCII,
 ).fullmatch
+_BASIC = re.compile(r"(\d{4})(\d\d)(\d\d)[Tt](\d\d)(\d\d)(\d\d)([Zz]|[+-]\d{4})?", re.ASCII).fullmatch
+"""The basic form of ISO 8601."""
+_TICKS = re.compile(r"\\?/Date\((\d{1,15})(?:[+-]\d{4})?\)\\?/", re.ASCII).fullmatch
+"""Milliseconds as older .NET programs write them."""
 _UNITS = ((10**11, 1_000_000), (10**14, 1_000), (10**17, 1))
 """(first number too large for the unit, microseconds of the unit): seconds until 5138, milliseconds, microseconds."""
 
@@ -93,7 +100,8 @@ _UNITS = ((10**11, 1_000_000), (10**14, 1_000), (10**17, 1))
 @lru_cache(4096, typed=True)  # a stream has many posts of one second
 def parse(written: str | float) -> int:
     """A time in any form that posts are handed around with: RFC 3339 with or without seconds, time or offset, X's
-    v1.1 form, RFC 822, and Unix time in seconds, milli-, micro- or nanoseconds, as a number or as digits.
+    v1.1 form, RFC 822, dates with a month in words or the day first, and Unix time in seconds, milli-, micro- or
+    nanoseconds, as a number or as digits.
 
     The unit of a Unix time follows from its size. A time without an offset is read as UTC."""
     if isinstance(written, int | float):
@@ -111,7 +119,34 @@ def parse(written: str | float) -> int:
         offset = {"utc": "Z", "gmt": "Z", "": "Z"}.get((offset or "").lower(), offset or "Z")
         offset = offset + "00" if len(offset) == 3 else offset
         return _micros(f"{year}-{month}-{day}T{minute}{second or ':00'}.{fraction or '0'}{offset.upper()}")
-    return _rfc822(text)
+    if parts := _BASIC(text):
+        year, month, day, hour, minute, second, offset = parts.groups()
+        return _micros(f"{year}-{month}-{day}T{hour}:{minute}:{second}{(offset or 'Z').upper()}")
+    if parts := _TICKS(text):
+        return _unix(int(parts[1]) / 1000)
+    try:
+        return _rfc822(text)
+    except ValueError:
+        return written_times.date(text)
+
+
+def typed(text: str) -> int:
+    """A time as a person types it: any form of `parse`, `yesterday`, `-2h`, `3 days ago`, `2013-04-15_12:30:00_UTC`.
+
+    Raises ValueError with a message for people."""
+    given = re.sub(r"^(\d{4}-\d\d-\d\d)_", r"\1T", text.strip().replace("_UTC", "Z"))
+    found = written_times.relative(given, now())
+    try:
+        micros = parse(given) if found is None else found
+    except ValueError as error:
+        if "two readings" in str(error):
+            raise
+        raise ValueError(
+            f"cannot read the time {text!r}; write 2013-04-15, 2013-04-15T22:00Z, 19 April 2013, yesterday or -2h"
+        ) from None
+    if not EARLIEST <= micros <= LATEST:
+        raise ValueError(f"no such time: {text!r}")
+    return micros
 
 
 def _rfc822(text: str) -> int:
@@ -143,14 +178,17 @@ def snowflake(id: str, claimed: int | None = None) -> int | None:
     """When X made this id, exact to the millisecond, or None where the id does not say.
 
     A time claimed beside it wins if it has a fraction of a second itself, or is of another second (copied,
-    imported or invented ids)."""
+    imported or invented ids); one that is a whole minute or day is taken for one that says no more."""
     if claimed is not None and claimed % _SECOND:
         return claimed
     number = int(id) if id.isascii() and id.isdigit() and len(id) <= 19 else 0
     if not _FIRST_CERTAIN <= number < _LAST:
         return claimed
     made = ((number >> 22) + SNOWFLAKE_EPOCH_MS) * 1000
-    return made if claimed is None or made // _SECOND == claimed // _SECOND else claimed
+    if claimed is None:
+        return made
+    said = next(unit for unit in (_DAY, 60 * _SECOND, _SECOND) if claimed % unit == 0)
+    return made if made // said == claimed // said else claimed
 
 
 def millis(text: str) -> int:

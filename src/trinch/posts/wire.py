@@ -32,6 +32,10 @@ _LONE = re.compile(
 """A surrogate escape: group 2 holds a pair, which is right; without it, the escape is half a character."""
 
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for bytes that are not JSON of the type wanted: the last two are no errors of its own."""
+
+
 def decode(decoder: "msgspec.json.Decoder[T]", line: bytes, notes: Notes | None = None) -> T:
     """The line as the decoder's type, forgiving in what is optional (see `forgive.py`).
 
@@ -41,13 +45,18 @@ def decode(decoder: "msgspec.json.Decoder[T]", line: bytes, notes: Notes | None 
     except msgspec.ValidationError as error:
         return _fitted(decoder, line, error, notes)
     except msgspec.DecodeError as error:
-        if (repaired := repair_surrogates(line)) != line:
-            if notes:
-                notes.forgive("lone surrogate")
-            return decode(decoder, repaired, notes)
+        for kind, repair in (("lone surrogate", repair_surrogates), ("NaN", repair_numbers)):
+            if (repaired := repair(line)) != line:
+                if notes:
+                    notes.forgive(kind)
+                return decode(decoder, repaired, notes)
         reason = str(error).removeprefix("JSON is malformed: ")
         raise Malformed(f"the line is not JSON: {reason}{_hint(line)}") from None
     except UnicodeDecodeError as error:
+        if (repaired := _repair_halves(line)) != line:
+            if notes:
+                notes.forgive("lone surrogate")
+            return decode(decoder, repaired, notes)
         raise Malformed(f"the line is not UTF-8: {error.reason}") from None
     except RecursionError:
         raise Malformed("the line is nested too deeply") from None
@@ -72,13 +81,32 @@ def fields(line: bytes, notes: Notes | None = None) -> dict[str, msgspec.Raw]:
         return _FIELDS.decode(line)
     except msgspec.ValidationError:
         raise Malformed("the line: expected a JSON object") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return decode(_FIELDS, line, notes)
 
 
 def repair_surrogates(line: bytes) -> bytes:
     """The JSON text with every lone surrogate escape replaced by that of U+FFFD."""
     return _LONE.sub(lambda found: found[1] + (found[2] or rb"\ufffd"), line)
+
+
+_NUMBER = re.compile(rb'("(?:[^"\\]|\\.)*+")|(?:-?Infinity|\bNaN)\b', re.DOTALL)
+
+
+def repair_numbers(line: bytes) -> bytes:
+    """The JSON text with NaN and Infinity, which Python's writer emits for missing values, replaced by null."""
+    if b"NaN" not in line and b"Infinity" not in line:
+        return line
+    return _NUMBER.sub(lambda found: found[1] or b"null", line)
+
+
+def _repair_halves(line: bytes) -> bytes:
+    """The text with surrogates that are encoded as if they were characters (CESU-8) joined, halves as U+FFFD."""
+    try:
+        text = line.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return line
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
 
 
 _POINTERS = (

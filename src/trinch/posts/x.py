@@ -35,20 +35,21 @@ _V2 = re.compile(
 _V1 = re.compile(rb'\s*\{\s*"created_at"\s*:\s*"[^"\\]*"\s*,\s*"id"\s*:\s*\d+\s*,\s*"id_str"\s*:').match
 
 _V2_ONLY = {
-    *("author_id", "edit_history_tweet_ids", "public_metrics", "conversation_id", "referenced_tweets"),
-    *(
-        "reply_settings",
-        "edit_controls",
-        "context_annotations",
-        "note_tweet",
-        "in_reply_to_user_id",
-        "author",
-    ),
+    *("edit_history_tweet_ids", "public_metrics", "referenced_tweets", "reply_settings", "edit_controls"),
+    *("context_annotations", "note_tweet", "in_reply_to_user_id"),
 }
+_V2_OFTEN = {"author_id", "conversation_id", "author"}
+"""Keys that other networks use as well: they mark a post of X only where the id is as long as X's are."""
+_LONG_ID = re.compile(rb'"?\d{9,19}"?').fullmatch
 _V1_ONLY = {
     *("id_str", "user_id_str", "in_reply_to_status_id_str", "in_reply_to_user_id_str", "favorite_count"),
     *("retweeted_status", "quoted_status", "is_quote_status", "extended_tweet", "display_text_range"),
 }
+_USER = re.compile(rb'\{.*"(?:screen_name|id_str)"', re.DOTALL).match
+_WEIBO = {"idstr", "mid", "mblogid", "attitudes_count"}
+"""Keys of posts of Weibo, whose form is otherwise that of X's v1.1."""
+_PAGES = ("statuses", "results", "tweets")
+"""Keys under which answers hold a list of posts: v1.1 search, enterprise search, and other programs."""
 _MESSAGES: tuple[set[str], ...] = (
     *(
         {"limit"},
@@ -171,11 +172,8 @@ def _whole_page(line: bytes, notes: Notes | None) -> list[Event] | None:
 def _form(found: Fields) -> str:
     """Which form of a post the fields are; "" for none."""
     keys = found.keys()
-    if {"text", "full_text"} & keys and {"id", "id_str"} & keys:
-        if "full_text" in keys or "user" in keys or _V1_ONLY & keys:
-            return "v1"
-        if _V2_ONLY & keys:
-            return "flat"
+    if {"text", "full_text"} & keys and {"id", "id_str"} & keys and (form := _plain_form(found)):
+        return form
     if "tweet" in keys and bytes(found["tweet"])[:1] == b"{":
         return "archive"
     if "verb" in keys and "actor" in keys:
@@ -185,7 +183,18 @@ def _form(found: Fields) -> str:
     return x_exports.form(found)
 
 
-def _object(line: bytes, found: Fields, notes: Notes | None) -> list[Event]:
+def _plain_form(found: Fields) -> str:
+    """`v1`, `flat` or "": whether an object with a text and an id is a post of X, by what only X's posts have."""
+    keys, none = found.keys(), msgspec.Raw(b"")
+    if _WEIBO & keys or x_exports.form(found):
+        return ""
+    long_id = _LONG_ID(bytes(found.get("id", found.get("id_str", none))))
+    if _V1_ONLY & keys or _USER(bytes(found.get("user", none))) or ("full_text" in keys and long_id):
+        return "v1"
+    return "flat" if _V2_ONLY & keys or (_V2_OFTEN & keys and long_id) else ""
+
+
+def _object(line: bytes, found: Fields, notes: Notes | None) -> list[Event]:  # noqa: C901 - one case per form
     match _form(found):
         case "v1":
             return x_v1.events(decode(_STATUS, line, notes), notes)
@@ -197,12 +206,15 @@ def _object(line: bytes, found: Fields, notes: Notes | None) -> list[Event]:
             return x_v1.events(x_activity.status(decode(_ACTIVITY, line, notes)), notes)
         case "batch":
             return x_compliance.batch_events(decode(_BATCH, line, notes), notes)
-        case "snscrape" | "twint" as form:
+        case "snscrape" | "twint" | "camel" | "scraper" as form:
             return x_exports.events(form, line, notes)
+        case "web":
+            return x_exports.web_posts(line, notes) or []
     if "data" in found or "includes" in found:
         return _page(line, found, notes)
-    if "statuses" in found:
-        return _each(decode(_ITEMS, bytes(found["statuses"])), notes)
+    for name in _PAGES:
+        if bytes(found.get(name, b""))[:1] == b"[":
+            return _each(decode(_ITEMS, bytes(found[name])), notes)
     if (events := _compliance(found, notes)) is not None:
         return events
     return _no_post(found)
@@ -277,7 +289,8 @@ def _tweets(items: list[msgspec.Raw], notes: Notes | None) -> list[x_v2.Tweet]:
         except Malformed as error:
             if notes is None or len(items) == 1:
                 raise
-            notes.reject(f"data[{number}].{str(error).removeprefix(f'data[{number}].')}", raw)
+            place, reason = f"data[{number}]", str(error)
+            notes.reject(reason if reason.startswith(place) else f"{place}.{reason}", raw)
     return tweets
 
 

@@ -1,10 +1,12 @@
-"""Posts of X as other programs write them: X's own archive, snscrape, Twint, and the answers of X's web client.
+"""Posts of X as other programs write them: X's own archive, scrapers, and the answers of X's web client.
 
-Each form becomes a v1.1 status, which `x_v1.py` reads. Field names: the archive's `tweets.js`, snscrape's
-`Tweet.json()`, Twint's `--json` output, and `tweet_results` of the web client's GraphQL answers.
+Each form becomes a v1.1 status, which `x_v1.py` reads. Field names: the archive's `tweets.js`, snscrape's and twscrape's
+`Tweet.json()`, Twint's `--json` output, the camel-case objects of twitterapi.io and of Apify's scrapers, the `Tweet` of
+twitter-scraper (Go), and `tweet_results` of the web client's GraphQL answers.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -19,19 +21,39 @@ _ANY: "msgspec.json.Decoder[Any]" = msgspec.json.Decoder()
 
 
 def form(found: dict[str, msgspec.Raw]) -> str:
-    """`snscrape` or `twint` where these are the fields of such a post; else ""."""
+    """Which program's post these are the fields of: `snscrape`, `twint`, `camel`, `scraper`, `web`, or ""."""
     keys = found.keys()
-    if {"rawContent", "content", "renderedContent"} & keys and {"id", "user"} <= keys:
+    if {"rawContent", "content", "renderedContent"} & keys and {"id", "user"} <= keys and _is_scraped(found):
         return "snscrape"
     if "tweet" in keys and {"username", "user_id", "link"} & keys and "id" in keys:
         return "twint"
-    return ""
+    if (
+        {"id", "createdAt", "author"} <= keys
+        and {"text", "fullText"} & keys
+        and {"retweetCount", "isReply"} & keys
+    ):
+        return "camel"
+    if {"ID", "Text", "Username"} <= keys and {"PermanentURL", "Timestamp", "Retweets"} & keys:
+        return "scraper"
+    return "web" if {"legacy", "rest_id"} <= keys or {"tweet_results", "tweetResult"} & keys else ""
+
+
+def _is_scraped(found: dict[str, msgspec.Raw]) -> bool:
+    """Whether a snscrape object is of X: that program reads other networks too."""
+    module = bytes(found.get("_type", msgspec.Raw(b"")))
+    if module:
+        return b"twitter" in module
+    of_x = {"rawContent", "renderedContent", "retweetCount", "inReplyToTweetId", "quotedTweet"}
+    return bool(of_x & found.keys()) or bool(_ON_X(bytes(found.get("url", msgspec.Raw(b"")))))
+
+
+_ON_X = re.compile(rb'"https?:(?:\\?/){2}(?:www\.|mobile\.)?(?:twitter|x)\.com\\?/').match
 
 
 def events(form: str, line: bytes, notes: Notes | None) -> list[Event]:
     """The events of one line of that form."""
     value = decode(_ANY, line, notes)
-    status = {"snscrape": _snscrape, "twint": _twint}[form](value)
+    status = _FORMS[form](value)
     return x_v1.events(fit(status, x_v1.Status, notes), notes)
 
 
@@ -77,13 +99,13 @@ def _snscrape(value: dict[str, Any], depth: int = 3) -> dict[str, Any]:
         "reply_count": value.get("replyCount"),
         "quote_count": value.get("quoteCount"),
         "entities": {
-            "hashtags": [{"text": tag} for tag in value.get("hashtags") or ()],
+            "hashtags": [{"text": tag} for tag in _items(value, "hashtags")],
             "user_mentions": [
-                {"screen_name": _at(one, "username")} for one in value.get("mentionedUsers") or ()
+                {"screen_name": _at(one, "username")} for one in _items(value, "mentionedUsers")
             ],
             "urls": [
                 {"expanded_url": one if isinstance(one, str) else _at(one, "url")}
-                for one in value.get("links") or value.get("outlinks") or ()
+                for one in _items(value, "links") or _items(value, "outlinks")
             ],
         },
         "extended_entities": {
@@ -92,7 +114,7 @@ def _snscrape(value: dict[str, Any], depth: int = 3) -> dict[str, Any]:
                     "type": _SNSCRAPE_MEDIA.get(str(_at(one, "_type")).rpartition(".")[2]),
                     "ext_alt_text": _at(one, "altText"),
                 }
-                for one in value.get("media") or ()
+                for one in _items(value, "media")
             ]
         },
     }
@@ -120,21 +142,73 @@ def _twint(value: dict[str, Any]) -> dict[str, Any]:
         "in_reply_to_status_id_str": conversation
         if value.get("reply_to") and conversation != str(value.get("id"))
         else None,
-        "in_reply_to_screen_name": _at((value.get("reply_to") or [None])[0], "screen_name")
-        if value.get("reply_to")
-        else None,
+        "in_reply_to_screen_name": _at(next(iter(_items(value, "reply_to")), None), "screen_name"),
         "favorite_count": value.get("likes_count"),
         "retweet_count": value.get("retweets_count"),
         "reply_count": value.get("replies_count"),
         "entities": {
-            "hashtags": [{"text": str(tag).removeprefix("#")} for tag in value.get("hashtags") or ()],
+            "hashtags": [{"text": str(tag).removeprefix("#")} for tag in _items(value, "hashtags")],
             "user_mentions": [
                 {"screen_name": one if isinstance(one, str) else _at(one, "screen_name")}
-                for one in value.get("mentions") or ()
+                for one in _items(value, "mentions")
             ],
-            "urls": [{"expanded_url": url} for url in value.get("urls") or () if isinstance(url, str)],
+            "urls": [{"expanded_url": url} for url in _items(value, "urls") if isinstance(url, str)],
         },
     }
+
+
+def _camel(value: dict[str, Any], depth: int = 3) -> dict[str, Any]:
+    """The objects of twitterapi.io and of Apify's scrapers."""
+    status = {
+        "id_str": _number(value.get("id")),
+        "created_at": value.get("createdAt"),
+        "full_text": value.get("fullText") or value.get("text"),
+        "lang": value.get("lang"),
+        "user": _user(value.get("author"), "id", "userName", "name", "followers", "isVerified"),
+        "in_reply_to_status_id_str": _number(value.get("inReplyToId")),
+        "in_reply_to_screen_name": value.get("inReplyToUsername"),
+        "favorite_count": value.get("likeCount"),
+        "retweet_count": value.get("retweetCount"),
+        "reply_count": value.get("replyCount"),
+        "quote_count": value.get("quoteCount"),
+        "entities": value.get("entities"),
+        "extended_entities": value.get("extendedEntities"),
+    }
+    nested = {"retweeted_status": ("retweet", "retweeted_tweet"), "quoted_status": ("quote", "quoted_tweet")}
+    for ours, names in nested.items():
+        inner = next((value[name] for name in names if isinstance(value.get(name), dict)), None)
+        if inner and depth:
+            status[ours] = _camel(inner, depth - 1)
+    return status
+
+
+def _scraper(value: dict[str, Any]) -> dict[str, Any]:
+    """The `Tweet` of twitter-scraper, a library in Go."""
+    return {
+        "id_str": _number(value.get("ID")),
+        "created_at": value.get("TimeParsed") or value.get("Timestamp"),
+        "full_text": value.get("Text"),
+        "user": _user(value, "UserID", "Username", "Name", "", ""),
+        "in_reply_to_status_id_str": _number(value.get("InReplyToStatusID")),
+        "favorite_count": value.get("Likes"),
+        "retweet_count": value.get("Retweets"),
+        "reply_count": value.get("Replies"),
+        "possibly_sensitive": value.get("SensitiveContent"),
+        "quoted_status_id_str": _number(value.get("QuotedStatusID")),
+        "entities": {
+            "hashtags": [{"text": tag} for tag in _items(value, "Hashtags")],
+            "urls": [{"expanded_url": url} for url in _items(value, "URLs") if isinstance(url, str)],
+            "user_mentions": [{"screen_name": _at(one, "Username")} for one in _items(value, "Mentions")],
+        },
+    }
+
+
+_FORMS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "snscrape": _snscrape,
+    "twint": _twint,
+    "camel": _camel,
+    "scraper": _scraper,
+}
 
 
 def _user(value: Any, id: str, handle: str, name: str, followers: str, verified: str) -> dict[str, Any]:
@@ -154,6 +228,18 @@ def _number(value: Any) -> str | None:
     return None if value in (None, "") or isinstance(value, float | bool) else str(value)
 
 
+def _items(value: dict[str, Any], key: str) -> list[Any]:
+    """The list under a key; none where there is something else."""
+    found = value.get(key)
+    return found if isinstance(found, list) else []
+
+
+def _object(value: Any, key: str) -> dict[str, Any]:
+    """The object under a key; an empty one where there is something else."""
+    found = _at(value, key)
+    return found if isinstance(found, dict) else {}
+
+
 def _at(value: Any, *path: str) -> Any:
     """The value at a path of keys; None where there is none."""
     for key in path:
@@ -165,7 +251,10 @@ def web_posts(data: bytes, notes: Notes | None) -> list[Event] | None:
     """The events of the posts in an answer of X's web client; None where it holds none."""
     found: list[Event] = []
     seen = False
-    for number, result in enumerate(_results(decode(_ANY, data, notes))):
+    value = decode(_ANY, data, notes)
+    if isinstance(value, dict) and "legacy" in value:  # a result by itself
+        value = {"tweet_results": {"result": value}}
+    for number, result in enumerate(_results(value)):
         seen = True
         try:
             found += x_v1.events(fit(_web(result), x_v1.Status, notes), notes)
@@ -202,14 +291,14 @@ def _web(result: dict[str, Any], depth: int = 3) -> dict[str, Any]:
     status = {
         **legacy,
         "id_str": legacy.get("id_str") or result.get("rest_id"),
-        "user": {**(user.get("legacy") or {}), **(user.get("core") or {}), "id_str": user.get("rest_id")},
+        "user": {**_object(user, "legacy"), **_object(user, "core"), "id_str": _at(user, "rest_id")},
         "note": {"text": _at(result, "birdwatch_pivot", "subtitle", "text")},
     }
     if isinstance(long := _at(result, "note_tweet", "note_tweet_results", "result", "text"), str):
         status["full_text"] = long
     bindings = _at(result, "card", "legacy", "binding_values")
     if isinstance(bindings, list):
-        status["card"] = {"binding_values": {_at(one, "key") or "": _at(one, "value") for one in bindings}}
+        status["card"] = {"binding_values": {str(_at(one, "key")): _at(one, "value") for one in bindings}}
     nested = (
         ("retweeted_status", _at(legacy, "retweeted_status_result", "result")),
         ("quoted_status", _at(result, "quoted_status_result", "result")),

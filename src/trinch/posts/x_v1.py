@@ -176,7 +176,9 @@ def _nested(status: Status, at: int, path: str, notes: Notes | None) -> list[Eve
 
 
 def _id(status: Status, path: str) -> str:
-    id = status.id_str or str(status.id)
+    id = status.id_str or ("" if status.id is None else str(status.id))
+    if not id:
+        raise Malformed(f"{path}id_str: missing from a post")
     if not (id.isascii() and id.isdigit()):
         raise Malformed(f"{path}id_str: expected a number as text, got {id[:40]!r}")
     return id

@@ -22,6 +22,8 @@ AKIN, SAME = 0.5, 0.85
 """Cosine of two words at which they begin to count as akin, and count as the same."""
 BESIDE = 4
 """Words on either side of a number that it may count."""
+RAREST = 4
+"""Words of the topic of which the worst met is measured."""
 LONGEST = 200
 """Words of a passage that are read."""
 
@@ -124,6 +126,20 @@ def _met(
         np.where(core, soft, 1.0).min(axis=1, initial=1.0),
         np.where(facet & known, nearest, 0.0).max(axis=1, initial=0.0),
         np.where(facet, exact, 0.0).max(axis=1, initial=0.0),
+        *_rarest(exact, soft, topic),
+    ]
+
+
+def _rarest(exact: Floats, soft: Floats, weight: Floats) -> list[Floats]:
+    """How far the rarest words of the topic are met: the first exactly and by meaning, the second by meaning, and the
+    worst of the `RAREST` rarest; 1 where there is no such word."""
+    order = [int(n) for n in np.argsort(-weight, kind="stable") if weight[n] > 0][:RAREST]
+    met = np.ones(len(exact), np.float32)
+    return [
+        exact[:, order[0]] if order else met,
+        soft[:, order[0]] if order else met,
+        soft[:, order[1]] if len(order) > 1 else met,
+        soft[:, order].min(axis=1) if order else met,
     ]
 
 

@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from trinch.llm.interface import Setting
 from trinch.server.answering import ModelUse
-from trinch.server.api import admin, openapi, stories, upload, v1
+from trinch.server.api import admin, alerts, export, live_search, openapi, stories, upload, v1
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.api.mcp_endpoint import McpEndpoint
 from trinch.server.app_state import AppState
@@ -31,6 +31,7 @@ from trinch.server.openai import chat_completions, responses
 from trinch.server.web import page
 from trinch.server.workers.supervisor import Child
 from trinch.server.workers.worker_pool import WorkerPool
+from trinch.service.alerts import DEFAULT_RULES, AlertRules
 from trinch.sources.address import without_credentials
 
 log = logging.getLogger("trinch.server")
@@ -56,6 +57,7 @@ def build(
     listen: list[str],
     language_model: Setting | None = None,
     tokens_per_day: int = 0,
+    alert_rules: AlertRules = DEFAULT_RULES,
 ) -> tuple[Middleware, AppState]:
     """The application over the store in `data` and its state. It ingests from the sources in `listen`;
     `language_model`, if set, writes answers, at most `tokens_per_day` for each key (0: no limit)."""
@@ -66,6 +68,11 @@ def build(
     children = [
         Child("indexer", "trinch.store.indexer", [str(data)]),
         Child("stories", "trinch.stories.counter", [str(data)]),
+        Child(
+            "alerts",
+            "trinch.service.alert_worker",
+            [str(data), *(["private"] if alert_rules.allow_private else [])],
+        ),
     ]
     children += [
         Child(without_credentials(url), "trinch.server.workers.source_process", [str(data)], secret=url)
@@ -74,7 +81,7 @@ def build(
     live = LiveStats(
         data,
         search_pool,
-        lambda: [{"name": c.name, "state": c.state} for c in children[2:]],
+        lambda: [{"name": c.name, "state": c.state} for c in children[3:]],
     )
     state = AppState(
         data=data,
@@ -88,10 +95,14 @@ def build(
         children=children,
         language_model=language_model,
         model_use=ModelUse(tokens_per_day),
+        alerts=alert_rules,
     )
     routes: list[BaseRoute] = [
         *v1.routes,
         *stories.routes,
+        *live_search.routes,
+        *export.routes,
+        *alerts.routes,
         *chat_completions.routes,
         *responses.routes,
         *upload.routes,
@@ -99,7 +110,7 @@ def build(
         *openapi.routes,
         *page.routes(),
     ]
-    mcp = McpEndpoint(search_pool, answer_pool, language_model) if find_spec("mcp") else None
+    mcp = McpEndpoint(state) if find_spec("mcp") else None
     routes.append(Route("/mcp", mcp or _no_mcp, methods=["GET", "POST", "DELETE"]))
 
     @contextlib.asynccontextmanager

@@ -15,6 +15,7 @@ from trinch.server.http.metrics import Metrics
 from trinch.server.openai.response_store import ResponseStore
 from trinch.server.workers.supervisor import Child
 from trinch.server.workers.worker_pool import WorkerPool
+from trinch.service.alerts import DEFAULT_RULES, AlertRules
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class AppState:
     language_model: Setting | None = None
     """The language model that writes answers."""
     model_use: ModelUse = field(default_factory=ModelUse)
+    alerts: AlertRules = DEFAULT_RULES
     responses: ResponseStore = field(default_factory=ResponseStore)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the server shuts down: endless streams end."""

@@ -21,6 +21,7 @@ from trinch.server.app import build
 from trinch.server.app_state import AppState
 from trinch.server.http.access import AccessRules
 from trinch.server.http.connection_limits import CONNECTIONS, HEAD_SECONDS, LimitedConnection
+from trinch.service.alerts import DEFAULT_RULES, AlertRules
 from trinch.sources.jetstream_client import JETSTREAM
 from trinch.sources.registry import open_source
 from trinch.store.store import Store
@@ -61,10 +62,12 @@ def run(
     language_model: Setting | None = None,
     unix_socket: Path | None = None,
     tokens_per_day: int = 0,
+    alert_rules: AlertRules = DEFAULT_RULES,
 ) -> int:
     """Serve until interrupted; returns the exit status. `on_started` gets the address once it accepts connections.
 
-    `tokens_per_day` is how much each key may have the language model write in a day; 0 is no limit.
+    `tokens_per_day` is how much each key may have the language model write in a day; 0 is no limit. `alert_rules` says
+    where webhooks may go, and how many alerts a key may have.
     Listens on the Unix socket `unix_socket` instead of `host` and `port` if given. Raises OSError when the address is
     not available.
     """
@@ -78,7 +81,7 @@ def run(
         opened = _bind(host, port)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{opened.getsockname()[1]}"
-    app, state = build(data, rules, listen, language_model, tokens_per_day)
+    app, state = build(data, rules, listen, language_model, tokens_per_day, alert_rules)
     config = uvicorn.Config(
         app, http=LimitedConnection, ws="none", lifespan="on", log_level="error", access_log=False, proxy_headers=False,
         server_header=False, timeout_keep_alive=round(HEAD_SECONDS) * 2, timeout_graceful_shutdown=DRAIN_SECONDS,

@@ -5,13 +5,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-import msgspec
-
 from trinch.answers import lexicon
 from trinch.answers import request as requests
 from trinch.answers.answer import answer as answer_from_posts
 from trinch.answers.claims import Picked
 from trinch.answers.reading_list import reading_list
+from trinch.answers.story_requests import StoryFilter
 from trinch.answers.types import Answer
 from trinch.answers.types import Hit as Found
 from trinch.answers.writing import Wishes, Writing
@@ -23,7 +22,9 @@ from trinch.service.limits import answer_budget
 from trinch.store.query import OPERATORS, And, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
+from trinch.stories.brief import picked_brief
 from trinch.stories.detect import headlines
+from trinch.stories.term_index import Only
 
 
 class QuestionError(TrinchError, ValueError):
@@ -96,13 +97,33 @@ def steps(store: Store, request: AskRequest, language_model: Setting | None) -> 
 
 def _extractive(store: Store, request: AskRequest) -> Answer:
     corpus = filtered(store, request.where)
-
-    def trends(since: int, as_of: int, most: int) -> list[Picked]:
-        return headlines(store, as_of, as_of - since, limit=most, about=request.where)
-
+    stories = Stories(store, request.where)
     with store.within(answer_budget()) as budget:
-        given = answer_from_posts(corpus, request.question, request.as_of, only_author(request.where), trends)
-    return msgspec.structs.replace(given, partial=budget.is_used_up)
+        return answer_from_posts(
+            corpus,
+            request.question,
+            request.as_of,
+            only_author(request.where),
+            stories,
+            lambda: budget.is_used_up,
+        )
+
+
+class Stories:
+    """The stories of the part of a store that satisfies some operators; the StorySource of answers."""
+
+    def __init__(self, store: Store, where: str) -> None:
+        self._store, self._where = store, where
+
+    def headlines(self, since: int, as_of: int, most: int, only: StoryFilter) -> list[Picked]:
+        """The headlines of the leading stories that fit a filter."""
+        about = (self._where, *only.about)
+        only_of = Only(only.lang, only.network)
+        return headlines(self._store, as_of, as_of - since, limit=most, about=about, only=only_of)
+
+    def brief(self, since: int, as_of: int, most: int, topic: str, names: tuple[str, str]) -> list[Picked]:
+        """The headlines of a brief about a topic, with the developments, each labelled with a name: new, continued."""
+        return picked_brief(self._store, as_of, since, (self._where, topic), most, names)
 
 
 def written(store: Store, request: AskRequest, given: Answer, language_model: Setting) -> Writing:

@@ -3,10 +3,11 @@
 import csv
 import io
 import json
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
@@ -14,13 +15,18 @@ from trinch.errors import TrinchError
 from trinch.posts.jsonl import dump_post
 from trinch.posts.schema import UNDATED, Post
 from trinch.posts.times import iso
-from trinch.store.store import Hit
+from trinch.service.search import combined
+from trinch.store.pages import scan, scan_parts
+from trinch.store.store import Hit, Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS = 10_000
 """Rows of one row group of a Parquet file, and of one record batch."""
+
+PART_ROWS, PART_SECONDS = 1000, 0.5
+"""Posts, and seconds of processor time, of one part of an export over HTTP."""
 
 COLUMNS = ("at", *Post.__struct_fields__)
 """Columns of a table: when a post was witnessed, then its fields."""
@@ -41,11 +47,12 @@ def write_jsonl(hits: Iterable[Hit], file: IO[bytes]) -> int:
     return written
 
 
-def write_csv(hits: Iterable[Hit], file: IO[bytes]) -> int:
+def write_csv(hits: Iterable[Hit], file: IO[bytes], *, header: bool = True) -> int:
     """Write a header and a row for each post; lists are JSON, times RFC 3339. Returns how many posts."""
     text = io.TextIOWrapper(file, encoding="utf-8", errors="replace", newline="", write_through=True)
     rows, written = csv.writer(text), 0
-    rows.writerow(COLUMNS)
+    if header:
+        rows.writerow(COLUMNS)
     for hit in hits:
         rows.writerow([_cell(name, value) for name, value in _values(hit).items()])
         written += 1
@@ -73,6 +80,50 @@ WRITERS: dict[str, Callable[[Iterable[Hit], IO[bytes]], int]] = {
     "csv": write_csv,
     "parquet": write_parquet,
 }
+
+
+MEDIA_TYPES = {
+    "jsonl": "application/x-ndjson",
+    "csv": "text/csv; charset=utf-8",
+    "parquet": "application/vnd.apache.parquet",
+}
+
+PARQUET_MOST = 50_000
+"""Posts of a Parquet file over HTTP, which is made whole in memory."""
+
+
+def export_parquet(store: Store, query: str, *, where: str = "", as_of: int | None = None) -> bytes:
+    """A Parquet file of the first PARQUET_MOST posts that match. Raises QueryError; ExportError without pyarrow."""
+    file = io.BytesIO()
+    write_parquet(islice(scan(store, combined(query, where=where), as_of), PARQUET_MOST), file)
+    return file.getvalue()
+
+
+class Part(NamedTuple):
+    """A piece of an export, and the position in the log behind which the next one begins; None at the end."""
+
+    data: bytes
+    next: int | None
+
+
+def export_part(
+    store: Store, query: str, format: str, *, where: str = "", as_of: int | None = None, after: int = -1
+) -> Part:
+    """The posts that match behind a position of the log, as JSON lines or CSV: PART_ROWS of them, or what PART_SECONDS
+    find. Raises QueryError."""
+    until, hits = time.process_time() + PART_SECONDS, list[Hit]()
+    following: int | None = None
+    for position, found in scan_parts(store, combined(query, where=where), as_of, after):
+        hits += found
+        if len(hits) >= PART_ROWS or time.process_time() > until:
+            following = position
+            break
+    file = io.BytesIO()
+    if format == "csv":
+        write_csv(hits, file, header=after < 0)
+    else:
+        write_jsonl(hits, file)
+    return Part(file.getvalue(), following)
 
 
 def table(hits: Iterable[Hit]) -> "pa.Table":

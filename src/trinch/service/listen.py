@@ -7,10 +7,10 @@ to 30 s, with jitter, or what the server asks for; reset by the first frame of a
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from trinch.posts.times import now
 from trinch.sources.live import Disconnected, Item, LiveSource, Refused
@@ -183,21 +183,46 @@ async def _sleep(stop: asyncio.Event, seconds: float) -> None:
         return
 
 
-async def listen_until(
+class Listened(NamedTuple):
+    """What became of one of several sources."""
+
+    name: str
+    totals: Totals
+    refused: str = ""
+    """Why the server refuses this client for good; empty where it does not."""
+
+
+async def listen_all(
     data: Path,
-    source: LiveSource,
+    sources: Sequence[LiveSource],
     *,
     stop: asyncio.Event,
     seconds: float | None = None,
     posts: int | None = None,
-    report: Callable[[Totals, str], None] = lambda _totals, _state: None,
-) -> Totals:
-    """Ingest and index until `stop` is set, for `seconds`, or until `posts` events are accepted."""
+    report: Callable[[str, Totals, str], None] = lambda _name, _totals, _state: None,
+) -> list[Listened]:
+    """Ingest several sources at once, and index, until `stop` is set, for `seconds`, or until `posts` events are accepted.
 
-    def enough(totals: Totals) -> bool:
-        return posts is not None and totals.accepted >= posts
+    A source that is refused ends; the others go on."""
+    latest = {source.name: Totals() for source in sources}
+
+    def enough(_: Totals) -> bool:
+        return posts is not None and sum(totals.accepted for totals in latest.values()) >= posts
+
+    async def one(source: LiveSource) -> Listened:
+        def reported(totals: Totals, state: str) -> None:
+            latest[source.name] = totals
+            report(source.name, totals, state)
+            if enough(totals):
+                stop.set()
+
+        try:
+            totals = await listen(data, source, stop=stop, until=enough, report=reported)
+        except Refused as error:
+            return Listened(source.name, latest[source.name], str(error))
+        return Listened(source.name, totals)
 
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop.set)
     with indexer.running(data):
-        return await listen(data, source, stop=stop, until=enough, report=report)
+        return list(await asyncio.gather(*map(one, sources)))

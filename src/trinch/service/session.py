@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from trinch.answers.types import Answer
 from trinch.llm.interface import Setting
 from trinch.posts.schema import Event, Post
-from trinch.service import ask, export, ingest, search, volume
+from trinch.service import ask, export, ingest, results, search, volume
+from trinch.service.alert_session import Alerts
+from trinch.service.briefs import LIMIT, SINCE, Format, brief_json
+from trinch.service.config import data_folder
+from trinch.service.results import Counts, Posts
 from trinch.service.search import SearchResult
-from trinch.service.stories import WINDOW, stories_json, story_json, trends_json
+from trinch.service.stories import WINDOW, catch_up, stories_json, story_json, trends_json
 from trinch.store.query import parse_time
 from trinch.store.stats import Stats, stats
-from trinch.store.store import Hit, Hits, Store
+from trinch.store.store import Hit, Store
 from trinch.store.writer import Totals
 from trinch.stories.types import Kind
 
@@ -22,14 +26,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 Time: TypeAlias = str | int | datetime | None
-"""RFC 3339 or a date, microseconds since 1970, or a datetime (UTC where it has no zone); None is now."""
+"""A time as text (`2013-04-15T22:00Z`, `19 April 2013`, `yesterday`, `-2h`), microseconds since 1970, or a datetime (UTC where it has no zone); None is now."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def open(path: str | Path) -> "Session":
-    """Open the store in a folder; an empty one is created where there is none."""
-    return Session(path)
+def open(path: str | Path | None = None) -> "Session":
+    """Open the store in a folder; an empty one is created where there is none.
+
+    Without a path that of TRINCH_DATA, of trinch.toml, or the platform's folder for data."""
+    return Session(data_folder() if path is None else path)
 
 
 class Session:
@@ -84,10 +90,11 @@ class Session:
         limit: int = 10,
         sort: Literal["relevance", "latest"] = "relevance",
         as_of: Time = None,
-    ) -> Hits:
+    ) -> Posts:
         """The best or newest posts that match a query of X's operators; `partial` where the CPU budget ended the
         search. Raises QueryError."""
-        return self.page(query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=as_of).hits
+        found = self.page(query, earlier=earlier, where=where, limit=limit, sort=sort, as_of=as_of).hits
+        return results.posts(found, found.partial)
 
     def page(
         self,
@@ -126,26 +133,61 @@ class Session:
         *,
         where: str = "",
         as_of: Time = None,
-    ) -> dict[datetime, int]:
+    ) -> Counts:
         """Posts that match by minute, hour or day (UTC), oldest first; empty ones and undated posts are left out."""
         found = volume.counts_json(self._store, query, by, where=where, as_of=micros(as_of))
-        return {datetime.fromisoformat(one["start"]): one["posts"] for one in found["counts"]}
+        return Counts.of(found["counts"])
 
     def stories(
-        self, *, window: str = WINDOW, about: str = "", limit: int = 10, as_of: Time = None
+        self,
+        *,
+        window: str = WINDOW,
+        about: str = "",
+        lang: str = "",
+        network: str = "",
+        limit: int = 10,
+        as_of: Time = None,
     ) -> dict[str, Any]:
         """What is posted about more than before, in the shape of /v1/stories. Raises WindowError, QueryError."""
-        return stories_json(self._store, micros(as_of), window, limit, about)
+        catch_up(self._store)
+        return stories_json(self._store, micros(as_of), window, limit, about, lang, network)
 
     def story(self, id: str, *, as_of: Time = None) -> dict[str, Any] | None:
         """One story with its timeline, in the shape of /v1/stories/{id}; None where there is none."""
+        catch_up(self._store)
         return story_json(self._store, id, micros(as_of))
 
     def trends(
-        self, *, window: str = WINDOW, kind: Kind | None = None, limit: int = 20, as_of: Time = None
+        self,
+        *,
+        window: str = WINDOW,
+        kind: Kind | None = None,
+        lang: str = "",
+        network: str = "",
+        limit: int = 20,
+        as_of: Time = None,
     ) -> dict[str, Any]:
         """What is used more than on ordinary days, in the shape of /v1/trends. Raises WindowError."""
-        return trends_json(self._store, micros(as_of), window, limit, kind)
+        catch_up(self._store)
+        return trends_json(self._store, micros(as_of), window, limit, kind, lang, network)
+
+    def brief(
+        self,
+        topics: Sequence[str] = (),
+        *,
+        since: str = SINCE,
+        limit: int = LIMIT,
+        format: Format | None = None,
+        as_of: Time = None,
+    ) -> dict[str, Any]:
+        """What happened since a time, by topic, in the shape of /v1/briefs. Raises BriefError, QueryError."""
+        catch_up(self._store)
+        return brief_json(self._store, topics, since, micros(as_of), limit, format)
+
+    @property
+    def alerts(self) -> Alerts:
+        """Saved searches that say when something matches: `add`, `list`, `show`, `test`, `remove`, `run`."""
+        return Alerts(self._store)
 
     def get(self, key: str, *, as_of: Time = None) -> Hit | None:
         """The post with an id (bare, or `network:id`), if it is visible."""

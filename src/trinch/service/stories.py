@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -12,16 +11,16 @@ from trinch.answers.types import Claim
 from trinch.errors import TrinchError
 from trinch.posts.times import now
 from trinch.service.serialize import post_key, safe_url, visible_keys
+from trinch.store.budget import Budget
 from trinch.store.store import Store
 from trinch.stories import detect, timeline
 from trinch.stories import trends as trending
+from trinch.stories.term_index import Only, Progress, TermIndex
 from trinch.stories.types import Kind, Story
 
 WINDOW = "24h"
 SHORTEST, LONGEST = 15 * 60 * 1_000_000, 31 * 24 * 3600 * 1_000_000
 _UNITS = {"m": 60_000_000, "h": 3_600_000_000, "d": 86_400_000_000, "w": 7 * 86_400_000_000}
-
-Progress = Callable[[int, int], None]
 
 
 class WindowError(TrinchError, ValueError):
@@ -39,23 +38,38 @@ def parse_window(text: str) -> int:
     return length
 
 
+def catch_up(store: Store, progress: Progress | None = None) -> None:
+    """Bring the index of terms up to date, however long that takes; a request does so within a budget only."""
+    index = TermIndex(store.data, store.log)
+    index.catch_up(progress=progress)
+    index.close()
+
+
 def stories_json(
     store: Store,
     as_of: int | None = None,
     window: str = WINDOW,
     limit: int = 10,
     about: str = "",
-    progress: Progress | None = None,
+    lang: str = "",
+    network: str = "",
 ) -> dict[str, Any]:
-    """The leading stories of a window. Raises WindowError, and QueryError for `about`."""
+    """The leading stories of a window; with `lang` or `network`, those of its posts alone. Raises WindowError, and
+    QueryError for `about`."""
     started, moment, length = time.perf_counter(), now() if as_of is None else as_of, parse_window(window)
-    found = detect.stories(store, moment, length, limit=limit, about=about, progress=progress)
-    shown = [_story_json(story) for story in found]
+    with store.within(Budget()) as budget:
+        found = detect.stories(
+            store, moment, length, limit=limit, about=about, only=Only(lang.lower(), network.lower())
+        )
+    shown = [story_fields(story) for story in found]
     return {
         "as_of": rfc3339(moment),
         "window": window,
         "about": about,
-        "stories": [story for story in (_recheck(store, story) for story in shown) if story],
+        "lang": lang,
+        "network": network,
+        "stories": [story for story in (recheck(store, story) for story in shown) if story],
+        "partial": budget.is_used_up,
         "took_ms": round((time.perf_counter() - started) * 1000, 1),
     }
 
@@ -66,47 +80,63 @@ def story_json(store: Store, id: str, as_of: int | None = None) -> dict[str, Any
     found = timeline.story(store, id, moment)
     if found is None:
         return None
-    story = _recheck(store, _story_json(found[0]))
+    story = recheck(store, story_fields(found[0]))
     if story is None:
         return None
-    lines = [{"at": rfc3339(line.at), "posts": line.posts} | _claim_json(line.claim) for line in found[1]]
-    visible = _visible(store, lines)
+    lines = [{"at": rfc3339(line.at), "posts": line.posts} | claim_json(line.claim) for line in found[1]]
+    visible = visible_citations(store, lines)
     return story | {
         "as_of": rfc3339(moment),
-        "timeline": [line for line in lines if _is_shown(line, visible)],
+        "timeline": [line for line in lines if is_shown(line, visible)],
     }
 
 
 def trends_json(
-    store: Store, as_of: int | None = None, window: str = WINDOW, limit: int = 20, kind: Kind | None = None
+    store: Store,
+    as_of: int | None = None,
+    window: str = WINDOW,
+    limit: int = 20,
+    kind: Kind | None = None,
+    lang: str = "",
+    network: str = "",
 ) -> dict[str, Any]:
-    """What rose most in a window, with the stories behind. Raises WindowError."""
+    """What rose most in a window, with the stories behind; with `lang` or `network`, among its posts alone. Raises
+    WindowError."""
     started, moment, length = time.perf_counter(), now() if as_of is None else as_of, parse_window(window)
-    found = trending.trends(store, moment, length, limit=limit, kind=kind)
+    with store.within(Budget()) as budget:
+        found = trending.trends(
+            store, moment, length, limit=limit, kind=kind, only=Only(lang.lower(), network.lower())
+        )
     return {
         "as_of": rfc3339(moment),
         "window": window,
+        "lang": lang,
+        "network": network,
         "trends": [
             msgspec.structs.asdict(trend) | {"story": trend.story or None, "headline": trend.headline or None}
             for trend in found
         ],
+        "partial": budget.is_used_up,
         "took_ms": round((time.perf_counter() - started) * 1000, 1),
     }
 
 
-def _story_json(story: Story) -> dict[str, Any]:
+def story_fields(story: Story) -> dict[str, Any]:
+    """A story as JSON, without its timeline."""
     shown = msgspec.structs.asdict(story)
-    headline = _claim_json(story.headline)
+    headline = claim_json(story.headline)
     return shown | {
         "headline": headline["text"],
         "citations": headline["citations"],
-        "summary": [_claim_json(claim) for claim in story.summary],
+        "summary": [claim_json(claim) for claim in story.summary],
+        "since": rfc3339(story.since),
         "first_seen": rfc3339(story.first_seen),
         "last_seen": rfc3339(story.last_seen),
     }
 
 
-def _claim_json(claim: Claim) -> dict[str, Any]:
+def claim_json(claim: Claim) -> dict[str, Any]:
+    """A quote with its citations as JSON."""
     citations = [
         {
             "key": post_key(citation.network, citation.id),
@@ -131,17 +161,19 @@ def _claim_json(claim: Claim) -> dict[str, Any]:
     }
 
 
-def _recheck(store: Store, story: dict[str, Any]) -> dict[str, Any] | None:
+def recheck(store: Store, story: dict[str, Any]) -> dict[str, Any] | None:
     """The story without the quotes of posts that were deleted or hidden while it was made; None without its headline."""
-    visible = _visible(store, [story, *story["summary"]])
-    if not _is_shown(story, visible):
+    visible = visible_citations(store, [story, *story["summary"]])
+    if not is_shown(story, visible):
         return None
-    return story | {"summary": [point for point in story["summary"] if _is_shown(point, visible)]}
+    return story | {"summary": [point for point in story["summary"] if is_shown(point, visible)]}
 
 
-def _visible(store: Store, quoted: list[dict[str, Any]]) -> set[str]:
+def visible_citations(store: Store, quoted: list[dict[str, Any]]) -> set[str]:
+    """The keys of the posts cited by some quotes that are visible now."""
     return set(visible_keys(store, [c["key"] for item in quoted for c in item["citations"]], None))
 
 
-def _is_shown(quoted: dict[str, Any], visible: set[str]) -> bool:
+def is_shown(quoted: dict[str, Any], visible: set[str]) -> bool:
+    """Whether all posts that a quote cites are among the visible ones."""
     return all(citation["key"] in visible for citation in quoted["citations"])

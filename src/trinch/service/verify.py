@@ -11,6 +11,7 @@ from trinch.answers.verify.verifier import Verdict
 from trinch.answers.verify.verifier import verify as verify_texts
 from trinch.posts.language_id import identify
 from trinch.posts.schema import Post
+from trinch.posts.wire import UNREADABLE
 
 MAX_POSTS = 50
 
@@ -69,7 +70,7 @@ def verify_line(line: str | bytes) -> dict[str, Any]:
     """The verdict on one JSON line as JSON. Raises ValueError for a line that is not one."""
     try:
         given = _decode(line)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise ValueError(str(error)) from None
     verdict = verify(given.sentence, [msgspec.to_builtins(post) for post in given.posts], given.lang or "")
     return verdict._asdict()

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
+from trinch.answers import request as requests
 from trinch.answers.evidence import PostGroup, authors
 from trinch.answers.question import understand
 from trinch.answers.retrieval import gather
@@ -33,8 +34,10 @@ def evidence_json(store: Store, request: AskRequest) -> dict[str, Any]:
     found = [hit for source in sources for hit in source.hits]
     times = sorted(hit.at for hit in found if hit.at != UNDATED)
     width, volume = count_buckets(times)
+    moment = now() if request.as_of is None else request.as_of
     return {
         "asked": request.question,
+        "topic": requests.interpret(request.question, moment, store).topic,
         "partial": budget.is_used_up,
         "posts": len(found),
         "undated": len(found) - len(times),

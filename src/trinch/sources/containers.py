@@ -24,7 +24,27 @@ _FED = 2**10
 
 DAMAGED = (EOFError, OSError, zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile, tarfile.TarError,
            UnicodeError, RuntimeError, NotImplementedError)  # fmt: skip
-"""Raised by a damaged or encrypted container."""
+"""Raised by a damaged, encrypted or unknown container."""
+
+_UNKNOWN = (
+    (b"7z\xbc\xaf", "a 7-Zip archive: unpack it first"),
+    (b"Rar!", "a RAR archive: unpack it first"),
+    (b"\x04\x22\x4d\x18", "compressed with LZ4: unpack it first"),
+    (b"\xff\x06\x00\x00sNaPpY", "compressed with Snappy: unpack it first"),
+    (b"SQLite format 3", "an SQLite database: export its table as CSV"),
+    (b"Obj\x01", "an Avro file: convert it to JSON lines"),
+    (b"ORC", "an ORC file: convert it to Parquet"),
+    (b"%PDF-", "a PDF document"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"GIF8", "a picture"),
+)
+"""First bytes of files that are recognised but not read."""
+
+
+class _Unknown(RuntimeError):
+    """A file of a kind that is not read."""
+
 
 _BOMS = (  # UTF-32 first: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -102,8 +122,25 @@ def _members(stream: Reader, name: str, depth: int) -> Iterator[Member]:
         yield from _zip(pushed, stream, depth - 1)
     elif depth and first[257:262] == b"ustar":
         yield from _tar(_Chunks(_rest(pushed)), depth - 1)
+    elif kind := next((kind for start, kind in _UNKNOWN if first.startswith(start)), ""):
+        yield Member(name, _refused(f"this is {kind}"))
+    elif _is_binary(first):
+        yield Member(name, _refused("this is a binary file of a kind that is not known"))
     else:
         yield Member(name, _utf8(first, _rest(pushed)))
+
+
+def _refused(reason: str) -> Iterator[bytes]:
+    raise _Unknown(reason)
+    yield b""
+
+
+def _is_binary(first: bytes) -> bool:
+    """Whether the file begins with bytes of no text: NULs, where neither JSON nor a UTF of two or four bytes begins."""
+    head = first[:512]
+    if head.lstrip()[:1] in (b"{", b"[", b'"') or _encoding(head)[0]:
+        return False
+    return b"\x00" in head and head.strip(b"\x00") != b"" and head[:4] != b"PAR1"
 
 
 def _first(stream: Reader) -> bytes:
@@ -124,7 +161,7 @@ def _unpacked(first: bytes, stream: _Pushed) -> Iterator[bytes] | None:
         return _gunzip(stream)
     if first[:3] == b"BZh":
         return _decompressed(stream, bz2.BZ2Decompressor)
-    if first[:6] == b"\xfd7zXZ\x00":
+    if first[:6] == b"\xfd7zXZ\x00" or (first[:3] == b"\x5d\x00\x00" and first[12:13] in (b"\x00", b"\xff")):
         return _decompressed(stream, lzma.LZMADecompressor)
     if first[:4] == b"\x28\xb5\x2f\xfd" or first[1:4] == b"\x2a\x4d\x18":
         return _unzstd(stream)
@@ -179,6 +216,8 @@ def _zip(pushed: _Pushed, stream: Reader, depth: int) -> Iterator[Member]:
         if not _seekable(stream):
             shutil.copyfileobj(pushed, file)
         with zipfile.ZipFile(file) as archive:
+            if "[Content_Types].xml" in archive.namelist():
+                raise _Unknown("this is an Office document: save its table as CSV")
             names = [one for one in archive.infolist() if not one.is_dir() and not _skipped(one.filename)]
             for one in sorted(
                 names, key=lambda info: not info.filename.endswith(("account.js", "note-tweet.js"))
@@ -249,17 +288,30 @@ def _skipped(name: str) -> bool:
 
 def _utf8(first: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     """The text as UTF-8 without a byte order mark."""
-    for mark, encoding in _BOMS:
-        if first.startswith(mark):
-            decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
-            skip = len(mark)
-            for chunk in chunks:
-                yield _encoded(decoder.decode(chunk[skip:]))
-                skip = 0
-            yield _encoded(decoder.decode(b"", final=True))
-            return
+    encoding, skip = _encoding(first)
+    if encoding:
+        decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        for chunk in chunks:
+            yield _encoded(decoder.decode(chunk[skip:]))
+            skip = 0
+        yield _encoded(decoder.decode(b"", final=True))
+        return
     yield next(chunks, b"").removeprefix(codecs.BOM_UTF8)
     yield from chunks
+
+
+def _encoding(first: bytes) -> tuple[str, int]:
+    """(encoding of several bytes a character, length of its mark) that a file begins with; ("", 0) for UTF-8.
+
+    UTF-16 without a mark is recognised by its first eight characters, where they are all ASCII."""
+    for mark, encoding in _BOMS:
+        if first.startswith(mark):
+            return encoding, len(mark)
+    head = first[:16]
+    for begin, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        if len(head) == 16 and not any(head[begin::2]) and all(0 < one < 128 for one in head[1 - begin :: 2]):
+            return encoding, 0
+    return "", 0
 
 
 def _encoded(text: str) -> bytes:

@@ -15,7 +15,7 @@ import httpx
 import msgspec
 
 from trinch.posts.notes import Notes
-from trinch.posts.wire import MAX_LINE
+from trinch.posts.wire import MAX_LINE, UNREADABLE
 from trinch.sources import feed_files, http_client
 from trinch.sources.address import without_credentials
 from trinch.sources.live import Disconnected, Item, Refused
@@ -113,7 +113,7 @@ async def _body(response: httpx.Response) -> bytes:
 def _seen(cursor: str | None) -> _Seen:
     try:
         return msgspec.json.decode(cursor or "{}", type=_Seen)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return _Seen()
 
 

@@ -3,13 +3,13 @@
 from calendar import timegm
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from trinch.posts import times
 from trinch.posts.html_text import plain
 from trinch.posts.notes import Notes
 from trinch.posts.schema import Created, Event, Post
 from trinch.posts.wire import MAX_LINE, language
+from trinch.sources.address import host
 from trinch.sources.rejects import Reject
 
 
@@ -83,7 +83,7 @@ def _event(entry: Any, feed: Any, home: str) -> Event | None:
         text=whole,
         lang=language(feed.get("language")),
         author_id=home,
-        author=urlsplit(home).netloc or urlsplit(link).netloc,
+        author=host(home) or host(link),
         author_name=author,
         url=link,
         urls=tuple(dict.fromkeys([*([link] if link else []), *links])),

@@ -47,6 +47,9 @@ def events(
         yield from _read_member(place, whole, parse, notes, columns, archive)
         if damage:
             yield Reject(place, 0, damage[0], b"")
+    if archive.long and not archive.posts:
+        reason = "long texts of X's archive without their posts: ingest its tweets.js or the whole zip"
+        yield Reject(str(path), 1, reason, b"")
 
 
 def _read_member(

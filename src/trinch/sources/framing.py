@@ -20,9 +20,15 @@ _LONG = 2**20
 """Bytes of a line from which on its texts are cut out as they come."""
 
 _PREFIX = re.compile(
-    rb"(?:\xef\xbb\xbf|[\x1e\x00 \t\r,;]++)*+(?:window\.[\w.]+\s*=\s*)?(?:\xef\xbb\xbf|[ \t])*"
+    rb"(?:\xef\xbb\xbf|[\x1e\x00 \t\r,;]++)*+(?:(?:window\.|Grailbird\.|var |let |const )[\w.]+\s*=\s*|data:(?=[ \t]*[{\[]))?"
+    rb"(?:\xef\xbb\xbf|[ \t])*"
 )
-"""What may stand before a JSON text: byte order marks, record separators (RFC 7464), commas, X's archive's names."""
+"""What may stand before a JSON text: byte order marks, record separators (RFC 7464), commas, the name of a variable as in
+X's archives, the field name of a server-sent event."""
+
+_SSE = re.compile(rb"(?:event|id|retry):|:|data:").match
+_SSE_REST = re.compile(rb"(?:(?:event|id|retry):|:).*|data:\s*(?:\[DONE\])?").fullmatch
+"""Lines of a stream of server-sent events (WHATWG HTML, 9.2) that hold no data."""
 
 
 def texts(file: str, chunks: Iterator[bytes]) -> Iterator[Numbered | Reject]:
@@ -144,6 +150,7 @@ def _opened(text: bytes) -> int:
 
 def _texts(file: str, numbered: Iterator[Numbered | Reject]) -> Iterator[Numbered | Reject]:
     begun: _Document | None = None
+    is_sse = False
     for item in numbered:
         if begun and (isinstance(item, Reject) or item[1][:1] == b"{" or item[1][:2] in (b",{", b"[{")):
             # Indented documents have no bracket in the first column: what was begun was a cut line.
@@ -160,6 +167,10 @@ def _texts(file: str, numbered: Iterator[Numbered | Reject]) -> Iterator[Numbere
                 begun = None
             continue
         text = line.strip()
+        if number == 1 and _SSE(text):
+            is_sse = True
+        if is_sse and _SSE_REST(text):
+            continue
         if text[:1] != b"{":
             text = text[_PREFIX.match(text).end() :]  # type: ignore[union-attr]  # matches everywhere
         whole, begun = _line(number, text, line)
@@ -179,7 +190,7 @@ def _line(number: int, text: bytes, line: bytes) -> tuple[list[Numbered], _Docum
         if text.rstrip(b"; \t").endswith(b"]") and _opened(text) == 0:
             found = split(text)
             return [(number, one) for one in found] or (
-                [(number, text)] if inner.strip(b" ];\t") else []
+                [(number, text.rstrip(b"; \t"))] if inner.strip(b" ];\t") else []
             ), None
         return _line(number, inner.strip(), inner)
     ends = text.rstrip(b",;] \t\x00")

@@ -13,7 +13,7 @@ from trinch.posts.wire import MAX_LINE
 from trinch.sources.live import Disconnected, Refused
 
 USER_AGENT = f"Trinch/{trinch.__version__} (live ingest)"
-_FOR_GOOD = (400, 401, 402, 403, 404, 405, 410, 422)
+FOR_GOOD = (400, 401, 402, 403, 404, 405, 410, 422)
 """Statuses that mean the request is wrong or not allowed: the same request will not be answered later."""
 
 
@@ -43,7 +43,7 @@ async def check(response: httpx.Response) -> None:
         return
     said = " ".join((await _beginning(response)).split())[:300]
     reason = f"HTTP {response.status_code} {response.reason_phrase}: {said}".rstrip(": ")
-    if response.status_code in _FOR_GOOD:
+    if response.status_code in FOR_GOOD:
         raise Refused(reason)
     raise Disconnected(reason, asked_wait(response.headers))
 

@@ -15,6 +15,7 @@ from websockets.typing import Subprotocol
 
 from trinch.posts import jetstream
 from trinch.posts.schema import Malformed
+from trinch.posts.wire import UNREADABLE
 from trinch.sources.address import without_credentials
 from trinch.sources.live import Disconnected, Item
 
@@ -83,7 +84,7 @@ def cursor_of(frame: bytes) -> str | None:
     """The cursor behind a frame: microseconds on v1, a sequence number on v2; None where it has none."""
     try:
         place = _position(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     number = place.time_us if place.time_us is not None else place.payload and place.payload.seq
     return None if number is None else str(number)

@@ -39,6 +39,18 @@ def _feed(address: str) -> LiveSource:
     return Feed(address)
 
 
+def _nats(address: str) -> LiveSource:
+    from trinch.sources.nats_client import Nats
+
+    return Nats(f"nats:{address}")
+
+
+def _kafka(address: str) -> LiveSource:
+    from trinch.sources.kafka_client import Kafka
+
+    return Kafka(f"kafka:{address}")
+
+
 _BUILT_IN = (
     SourceKind("jetstream", "Bluesky's Jetstream, v1 and v2", lambda url: Jetstream(url or JETSTREAM)),
     SourceKind(
@@ -46,6 +58,13 @@ _BUILT_IN = (
     ),
     SourceKind("mastodon", "A Mastodon server's streaming API", _mastodon, ("MASTODON_TOKEN",)),
     SourceKind("feed", "An RSS or Atom feed, by polling", _feed),
+    SourceKind("nats", "A subject of NATS, with JetStream or without", _nats),
+    SourceKind(
+        "kafka",
+        "A topic of Kafka",
+        _kafka,
+        ("KAFKA_USERNAME", "KAFKA_PASSWORD", "KAFKA_SECURITY_PROTOCOL", "KAFKA_SASL_MECHANISM"),
+    ),
 )
 
 
@@ -69,4 +88,5 @@ def open_source(text: str) -> LiveSource:
     try:
         return kind.open(address)
     except ImportError:
-        raise ValueError(f"{name} needs an extra: pip install 'trinch[live]'") from None
+        extra = name if name in ("nats", "kafka") else "live"
+        raise ValueError(f"{name} needs an extra: pip install 'trinch[{extra}]'") from None

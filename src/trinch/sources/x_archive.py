@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from trinch.posts.schema import Created, Edited, Event
+from trinch.posts.wire import UNREADABLE
 
 _BEGINNING = 100
 """Characters by which a long post is found among the notes; `tweets.js` holds the first 275 or so."""
@@ -17,6 +18,7 @@ class Archive:
     def __init__(self, path: str | Path) -> None:
         self.account: dict[str, Any] = {}
         self.long: dict[str, str] = {}
+        self.posts = 0
         for name in ("account.js", "note-tweet.js"):
             beside = Path(path).with_name(name)
             if Path(path).name in ("tweets.js", "tweet.js") and beside.exists():
@@ -27,7 +29,7 @@ class Archive:
         try:
             for element in msgspec.json.decode(path.read_bytes().partition(b"=")[2]):
                 self.takes(msgspec.json.encode(element))
-        except (msgspec.MsgspecError, OSError):
+        except (*UNREADABLE, OSError):
             return
 
     def takes(self, text: bytes) -> bool:
@@ -36,7 +38,7 @@ class Archive:
             return False
         try:
             value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return False
         if isinstance(value, list) and len(value) == 1:  # a file with one element on one line
             value = value[0]
@@ -60,6 +62,7 @@ class Archive:
 
     def _complete(self, event: Created | Edited) -> Event:
         post, more = event.post, {}
+        self.posts += 1
         handle = str(self.account.get("username") or "")
         if not post.author and not post.author_id and post.network == "x" and self.account:
             more = {

@@ -19,6 +19,7 @@ import msgspec
 from trinch.posts import times, x
 from trinch.posts.notes import Notes
 from trinch.posts.schema import Malformed
+from trinch.posts.wire import UNREADABLE
 from trinch.sources import http_client
 from trinch.sources.live import Disconnected, Item, Refused
 
@@ -204,7 +205,7 @@ class X:
         await http_client.check(response)
         try:
             found: dict[str, Any] = msgspec.json.decode(response.content, type=dict[str, Any])
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             raise Disconnected(f"HTTP {response.status_code}, but no JSON object") from None
         return found
 
@@ -260,7 +261,7 @@ def _disconnect(line: bytes) -> str:
     """What X says where a line ends its stream, else ""."""
     try:
         found = msgspec.json.decode(line, type=_Ending)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return ""
     ends = [one for one in found.errors if one.disconnect_type or "disconnect" in one.title.lower()]
     return f"{ends[0].title} {ends[0].detail}".strip() if ends and not bytes(found.data) else ""

@@ -11,6 +11,7 @@ import msgspec
 import zstandard
 
 from trinch.posts.schema import Created, Edited, Event
+from trinch.posts.wire import UNREADABLE
 
 DICTIONARY = files("trinch.store").joinpath("event.zdict")
 """Number 1; made by `python -m benchmarks.log_dictionary` from simulated posts. Frames name its number."""
@@ -61,10 +62,15 @@ def plain(body: bytes) -> bytes:
         raise DamagedBody(str(error)) from None
 
 
+def is_new_post(body: bytes) -> bool:
+    """Whether a stored body is that of a `Created`, found without decoding it. Raises DamagedBody."""
+    return plain(body).startswith(b'{"kind":"created"')
+
+
 def decode(body: bytes) -> Event:
     """The event of a stored body. Raises DamagedBody."""
     try:
         event: Event = _decode(plain(body))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise DamagedBody(str(error)) from None
     return event

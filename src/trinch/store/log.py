@@ -6,7 +6,7 @@ a post is hidden or erased at the instant its event is acknowledged, whatever th
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,7 +185,8 @@ class Log:
     # ------------------------------------------------------------------ reading
 
     def num_posts_by(self, dimension: str) -> dict[str, int]:
-        """Stored versions of posts by `network`, `lang` or `day` (ISO 8601; empty: undated), most recent day last."""
+        """Stored versions of posts by `network` or `lang`, most frequent first, or by `day`, in order (ISO 8601; "":
+        undated)."""
         return tallies.read(self._db, dimension)
 
     @property
@@ -257,13 +258,18 @@ class Log:
         """How far each live source was read."""
         return dict(self._db.execute("SELECT source, cursor FROM cursors ORDER BY source").fetchall())
 
-    def read(self, after: int, limit: int = 5000) -> Iterator[Entry]:
-        """The next entries behind a position, in order."""
+    def read(
+        self, after: int, limit: int = 5000, wanted: Callable[[int, int], bool] | None = None
+    ) -> Iterator[Entry]:
+        """The next entries behind a position, in order.
+
+        `wanted` is given the position and the time of each new post; one that is not wanted comes without its event."""
         rows = self._db.execute(
             "SELECT seq, at, body, refs FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
         )
         for seq, at, body, refs in rows:
-            event = None if body is None else bodies.decode(body)
+            left_out = body is None or (wanted and not wanted(seq, at) and bodies.is_new_post(body))
+            event = None if left_out else bodies.decode(body)
             yield Entry(seq, at, event, tuple(msgspec.json.decode(refs)) if refs else ())
 
     def networks(self) -> list[str]:
@@ -315,6 +321,25 @@ class Log:
             if version.at <= horizon < replaced.get(seq, horizon + 1)
         }
         roots, accounts = self._names(found)
+        shown = self._shown(found, roots, accounts)
+        return self._with_latest(shown, roots, accounts, as_of)
+
+    def shown(self, seqs: Sequence[int]) -> set[int]:
+        """Those of these posts that are neither erased nor hidden, whenever they were valid."""
+        found = self._stored(seqs)
+        return set(self._shown(found, *self._names(found)))
+
+    def replaced(self, first: int, last: int, as_of: int) -> list[int]:
+        """Positions from `first` to `last` of versions that another one had replaced by a time."""
+        rows = self._db.execute(
+            "SELECT seq FROM superseded WHERE seq BETWEEN ? AND ? AND until <= ?", (first, last, as_of)
+        )
+        return [row[0] for row in rows]
+
+    def _shown(
+        self, found: Mapping[int, Version], roots: Mapping[int, str], accounts: Mapping[int, str]
+    ) -> dict[int, Version]:
+        """The versions that are not hidden, neither themselves nor with their account."""
         authors = list(set(accounts.values()))
         hidden, hidden_accounts = (
             self._hidden_roots(list(set(roots.values()))),
@@ -323,14 +348,13 @@ class Log:
         gone: dict[str, int] = {}
         for key, seq in select_in(self._db, "SELECT key, seq FROM accounts_gone WHERE key", authors):
             gone[key] = max(seq, gone.get(key, 0))
-        shown = {
+        return {
             seq: version
             for seq, version in found.items()
             if roots[seq] not in hidden
             and accounts[seq] not in hidden_accounts
             and seq >= gone.get(accounts[seq], 0)
         }
-        return self._with_latest(shown, roots, accounts, as_of)
 
     def _hidden_roots(self, roots: Sequence[str]) -> set[str]:
         """The posts hidden for some reason, under any of their ids; reason `edited`: only the newest id."""

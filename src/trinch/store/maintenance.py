@@ -13,6 +13,7 @@ import msgspec
 
 from trinch.posts.schema import Created, Deleted, Edited, Event
 from trinch.posts.times import now
+from trinch.posts.wire import UNREADABLE
 from trinch.store import bodies, indexer
 from trinch.store.database import DATABASE, SCHEMA_VERSION, StoreError
 from trinch.store.log import Log
@@ -132,7 +133,7 @@ def _check_index(folder: Path, identity: str, last: int, report: Report) -> None
         segments = [
             (str(s["segment_id"]).replace("-", ""), s["max_doc"], s["deletes"]) for s in meta["segments"]
         ]
-    except (msgspec.DecodeError, KeyError, TypeError, ValueError):
+    except (*UNREADABLE, KeyError, TypeError, ValueError):
         problem("meta.json", "damaged")
         return
     report.indexed = sum(docs - (deletes or {}).get("num_deleted_docs", 0) for _, docs, deletes in segments)
@@ -172,7 +173,7 @@ def _has_valid_footer(file: Path) -> bool:
     try:
         footer = msgspec.json.decode(content[-8 - length : -8])
         return bool(footer["crc"] == zlib.crc32(content[: -8 - length]))
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (*UNREADABLE, KeyError, TypeError):
         return False
 
 

@@ -83,24 +83,37 @@ def page(
         return _relevant(store, node, limit, as_of, position)
 
 
-def scan(store: Store, query: str, as_of: int | None = None) -> Iterator[Hit]:
+def scan(
+    store: Store, query: str, as_of: int | None = None, *, after: int = -1, through: int | None = None
+) -> Iterator[Hit]:
     """All visible matches in the order of the log, in bounded memory; ends early when the CPU budget is used up.
+    Begins behind the position `after` and ends at `through`, by default the last.
 
     What is hidden or deleted meanwhile is left out from then on. Raises QueryError at the first match."""
+    for _, hits in scan_parts(store, query, as_of, after, through):
+        yield from hits
+
+
+def scan_parts(
+    store: Store, query: str, as_of: int | None = None, after: int = -1, through: int | None = None
+) -> Iterator[tuple[int, list[Hit]]]:
+    """`scan` in parts: (position in the log up to which it has looked, matches)."""
     node = normalized(parse(query))
     moment = now() if as_of is None else as_of
     queries = store.index.queries
     compiled = queries.compile(node, moment, store.log)
-    for start in range(0, store.log.last_seq + 1, SLICE):
-        part = queries.stored(start, start + SLICE - 1)
+    last = store.log.last_seq if through is None else through
+    for start in range(after + 1, last + 1, SLICE):
+        part = queries.stored(start, min(start + SLICE - 1, last))
         found = store.index.search(all_of([part, compiled] if compiled else [part]) or part, SLICE)
         found.sort()
         for first in range(0, len(found), CHUNK):
             with store.budget.measured() as budget:
                 hits = store.matching(node, found[first : first + CHUNK], as_of, moment)
-            yield from hits
+            yield found[min(first + CHUNK, len(found)) - 1].seq, hits
             if budget.is_used_up:
                 return
+        yield start + SLICE - 1, []
 
 
 def _latest(store: Store, node: Node, limit: int, as_of: int | None, position: _Position) -> Page:

@@ -14,10 +14,10 @@ Boundaries as on X: `since` inclusive, `until` exclusive, `since_id` exclusive, 
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TypeAlias
 
 from trinch.errors import TrinchError
+from trinch.posts import times
 from trinch.posts.text import tokens
 from trinch.posts.times import LATEST
 from trinch.posts.wire import language
@@ -139,6 +139,7 @@ _VALUES = {
     "from": "from",
     "to": "to",
     "lang": "lang",
+    "network": "net",
     "conversation_id": "conversation",
     "quoted_tweet_id": "quoted",
     "url": "url",
@@ -242,20 +243,8 @@ def wanted_words(node: Node) -> list[str]:
 
 
 def parse_time(text: str) -> int:
-    """Microseconds of a date or time: RFC 3339, `2013-04-15`, `2013-04-15_12:30:00_UTC`; UTC by default.
-
-    Raises ValueError with a message for people.
-    """
-    given = text.strip().replace("_UTC", "Z")
-    given = re.sub(r"^(\d{4}-\d\d-\d\d)_", r"\1T", given)
-    try:
-        moment = datetime.fromisoformat(given)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        delta = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(f"cannot read the time {text!r}; write 2013-04-15 or 2013-04-15T22:00Z") from None
-    return (delta.days * 86400 + delta.seconds) * 1_000_000 + delta.microseconds
+    """Microseconds of a date or time as a person types it (`times.typed`); UTC by default. Raises ValueError."""
+    return times.typed(text)
 
 
 class _Parser:

@@ -79,7 +79,7 @@ class QueryCompiler:
         match item:
             case Has("is", "engagement" | "self_thread"):
                 return None  # the index knows these as of now; as of another time they may be untrue
-            case Between() | Ids() | Has("lang" | "is" | "quoted"):
+            case Between() | Ids() | Has("lang" | "net" | "is" | "quoted"):
                 excluded = self.compile(item, as_of, lookups)
             case Words(text) if len(words := tokens(text)) == 1:
                 excluded = self._containing(words[0])

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import msgspec
 
+from trinch.posts.wire import UNREADABLE
+
 REJECTED = "rejected.jsonl"
 """File name of malformed input inside the folder of a store."""
 
@@ -45,7 +47,7 @@ def _readable(line: bytes) -> str:
         record = msgspec.json.decode(line, type=dict[str, str | int | None])
         raw = str(record.get("raw") or "")
         raw += base64.b64decode(str(record.get("raw_base64") or "")).decode(errors="replace")
-    except (msgspec.DecodeError, binascii.Error):
+    except (*UNREADABLE, binascii.Error):
         return line.decode(errors="replace")
     unescaped = raw.encode("ascii", "backslashreplace").decode("unicode_escape", errors="replace")
     return f"{raw}\n{unescaped}"

@@ -6,6 +6,8 @@ from zlib import crc32
 
 import msgspec
 
+from trinch.posts.wire import UNREADABLE
+
 FOLDER = "sources"
 """Inside the folder of a store."""
 
@@ -46,6 +48,6 @@ def read_states(data: Path) -> list[SourceState]:
     for path in (data / FOLDER).glob("*.json"):
         try:
             found.append(msgspec.json.decode(path.read_bytes(), type=SourceState))
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNREADABLE):
             continue  # being replaced, or of another release
     return sorted(found, key=lambda state: state.name)

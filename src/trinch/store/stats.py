@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from trinch.notebook import Record
 from trinch.store.database import DATABASE
 from trinch.store.rejects import REJECTED
 from trinch.store.source_state import SourceState, read_states
@@ -17,7 +18,7 @@ from trinch.store.tallies import UNDATED_DAY
 from trinch.store.text_index import INDEX
 
 
-class IndexState(msgspec.Struct, frozen=True):
+class IndexState(Record, msgspec.Struct, frozen=True):
     """The state of an index."""
 
     name: str
@@ -26,7 +27,7 @@ class IndexState(msgspec.Struct, frozen=True):
     """Acknowledged events that it has not applied yet."""
 
 
-class Stats(msgspec.Struct, frozen=True):
+class Stats(Record, msgspec.Struct, frozen=True):
     events: int
     posts: int
     networks: dict[str, int]
@@ -50,8 +51,8 @@ def stats(store: Store) -> Stats:
     return Stats(
         events=last,
         posts=index.count(),
-        networks=_most_first(store.log.num_posts_by("network")),
-        languages=_most_first(store.log.num_posts_by("lang")),
+        networks=store.log.num_posts_by("network"),
+        languages=store.log.num_posts_by("lang"),
         days=store.days(),
         undated=store.log.num_posts_by("day").get(UNDATED_DAY, 0),
         cursors=store.log.cursors(),
@@ -59,10 +60,6 @@ def stats(store: Store) -> Stats:
         indexes=[IndexState("text", index.count(), max(0, last - position))],
         bytes=sizes(store.data),
     )
-
-
-def _most_first(numbers: dict[str, int]) -> dict[str, int]:
-    return dict(sorted(numbers.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def sizes(data: Path) -> dict[str, int]:

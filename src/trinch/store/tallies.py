@@ -45,11 +45,10 @@ class Tallies:
 
 
 def read(db: sqlite3.Connection, dimension: str) -> dict[str, int]:
-    """Stored posts by `network`, `lang` or `day` (ISO 8601, or UNDATED_DAY), in the order of these."""
-    rows = db.execute(
-        "SELECT value, posts FROM tallies WHERE dimension = ? AND posts > 0 ORDER BY value", (dimension,)
-    )
-    return dict(rows.fetchall())
+    """Stored posts by `network` or `lang`, most frequent first, or by `day` (ISO 8601, or UNDATED_DAY), in order."""
+    order = "value" if dimension == "day" else "posts DESC, value"
+    sql = f"SELECT value, posts FROM tallies WHERE dimension = ? AND posts > 0 ORDER BY {order}"
+    return dict(db.execute(sql, (dimension,)).fetchall())
 
 
 def count_all(db: sqlite3.Connection) -> None:

@@ -108,13 +108,17 @@ def _writer_lock(path: Path, trouble: Exception) -> Iterator[None]:
         yield
 
 
+def _is_panic(error: BaseException) -> bool:
+    return type(error).__name__ == "PanicException"
+
+
 @contextmanager
 def _panics_as_errors(path: Path) -> Iterator[None]:
     """Tantivy panics on some damaged files; in Python that is not even an Exception. Raises StoreError instead."""
     try:
         yield
     except BaseException as error:
-        if type(error).__name__ != "PanicException":
+        if not _is_panic(error):
             raise
         raise StoreError(
             f"the index in {path} is damaged ({error}). Nothing is lost: `trinch rebuild` makes it again from the log"
@@ -178,8 +182,13 @@ class TextIndex:
         """Raises ValueError for an index that cannot be used."""
         if not (path / "meta.json").exists() and any(path.glob("*.store")):
             raise ValueError("meta.json is missing")
-        index = tantivy.Index(self._schema, path=str(path))
-        index.config_reader(reload_policy="manual")
+        try:
+            index = tantivy.Index(self._schema, path=str(path))
+            index.config_reader(reload_policy="manual")
+        except BaseException as error:
+            if not _is_panic(error):
+                raise
+            raise ValueError(f"damaged: {error}") from None
         return index
 
     def _open_read_only(self, path: Path) -> tantivy.Index:
@@ -374,7 +383,8 @@ class TextIndex:
         if stamp != self._stamp:
             if self._links is not None:
                 self._links.update()
-            self._index.reload()
+            with _panics_as_errors(self._path):
+                self._index.reload()
             self._stamp = stamp
             self._doc_freqs.clear()
         return self._index.searcher()
@@ -386,9 +396,9 @@ class TextIndex:
         order = "at" if latest else None
         with _panics_as_errors(self._path):
             hits = searcher.search(query, limit=limit, count=False, order_by_field=order).hits
-        addresses = [address for _, address in hits]
-        seqs = searcher.fast_field_values("seq", addresses)
-        times = [key for key, _ in hits] if latest else searcher.fast_field_values("at", addresses)
+            addresses = [address for _, address in hits]
+            seqs = searcher.fast_field_values("seq", addresses)
+            times = [key for key, _ in hits] if latest else searcher.fast_field_values("at", addresses)
         scores = [0.0 if latest else score for score, _ in hits]
         return [
             Found(int(s or 0), int(t or 0), score) for s, t, score in zip(seqs, times, scores, strict=True)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from trinch.notebook import Record
 from trinch.posts.language_id import with_language
 from trinch.posts.schema import Event
 from trinch.posts.times import now
@@ -35,7 +36,7 @@ REJECTED_LIMIT = 256_000_000
 """Bytes of malformed input kept; beyond it only the count grows."""
 
 
-class Totals(msgspec.Struct):
+class Totals(Record, msgspec.Struct):
     """What became of all input."""
 
     read: int = 0
@@ -46,7 +47,7 @@ class Totals(msgspec.Struct):
     deleted: int = 0
     ignored: int = 0
     """Lines without a post or event, reactions to unknown posts, late copies of posts of a gone account."""
-    forgiven: dict[str, int] = {}
+    forgiven: dict[str, int] = msgspec.field(default_factory=dict)
     """Field or kind of oddity -> how often it was repaired or left out of a post that was accepted."""
     seconds: float = 0.0
     posts_per_second: float = 0.0

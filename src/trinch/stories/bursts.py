@@ -12,13 +12,14 @@ others burst: their log-likelihood ratio against an even spread must be at least
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trinch.stories.baseline import DayCounts, hashed
+from trinch.stories.baseline import DayCounts
+from trinch.stories.packed import Terms
 
 DAYS = 14
 """Days before the window that it is compared with."""
@@ -68,52 +69,35 @@ class Burst(NamedTuple):
         return math.sqrt(self.quiet * self.usual)
 
 
-def bursts(
-    holders: Mapping[str, Sequence[int]], texts: int, days: Sequence[DayCounts], share: Callable[[str], float]
-) -> dict[str, Burst]:
-    """The bursting terms, highest score first (ties by term).
+def bursts(terms: Terms, texts: int, days: Sequence[DayCounts], store: DayCounts) -> dict[int, Burst]:
+    """The hashes of the bursting terms, highest score first (ties by hash).
 
-    `holders`: the texts of the window that hold each term; `texts`: how many there are; `share` gives the share of the
-    posts of the whole store that hold a word."""
-    terms = [term for term, held in holders.items() if len(held) >= FEWEST]
-    if not terms:
+    `terms`: those of the window, of so many texts; `store`: the counts of a sample of the whole store."""
+    hashes, first, held = np.unique(terms.hash, return_index=True, return_counts=True)
+    enough = held >= FEWEST
+    hashes, first, held = hashes[enough], first[enough], held[enough].astype(np.float64)
+    if not len(hashes):
         return {}
-    quiet, usual = _rates(days, hashed(terms))
-    found: dict[str, Burst] = {}
-    for place, term in enumerate(terms):
-        held = len(holders[term])
-        if held < RATIO * (texts * quiet.least(place) + FLOOR):
-            continue
-        prior = _prior(term, share)
-        expected = texts * quiet.share(place, prior) + FLOOR
-        spread = math.sqrt(expected + (DEVIATION * expected) ** 2)
-        if held < RATIO * expected or held - expected < SIGMAS * spread:
-            continue
-        score = held * math.log(held / expected) - (held - expected)
-        if score > LEAST:
-            found[term] = Burst(held, expected, texts * usual.share(place, prior) + FLOOR, score)
-    ranked = sorted(found, key=lambda term: (-found[term].score, term))[:MOST]
-    return {term: found[term] for term in ranked}
+    prior = _prior(hashes, terms.left[first], terms.right[first], store)
+    quiet, usual = (texts * rate + FLOOR for rate in _rates(days, hashes, prior))
+    spread = np.sqrt(quiet + (DEVIATION * quiet) ** 2)
+    score = held * np.log(held / quiet) - (held - quiet)
+    kept = (held >= RATIO * quiet) & (held - quiet >= SIGMAS * spread) & (score > LEAST)
+    order = np.lexsort((hashes, -score))
+    return {
+        int(hashes[place]): Burst(
+            int(held[place]), float(quiet[place]), float(usual[place]), float(score[place])
+        )
+        for place in order[kept[order]][:MOST]
+    }
 
 
-class _Rates(NamedTuple):
-    """Of each term, the texts that held it and the texts looked at."""
-
-    held: NDArray[np.float64]
-    seen: NDArray[np.float64]
-
-    def share(self, place: int, prior: float) -> float:
-        return float((self.held[place] + PRIOR * prior) / (self.seen[place] + PRIOR))
-
-    def least(self, place: int) -> float:
-        return self.share(place, 0.0)
-
-
-def _rates(days: Sequence[DayCounts], hashes: NDArray[np.uint32]) -> tuple[_Rates, _Rates]:
-    """The rates of the quiet days, and of all."""
+def _rates(
+    days: Sequence[DayCounts], hashes: NDArray[np.uint32], prior: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The share of the texts of the quiet days, and of all, that hold each term."""
     if not days:
-        nothing = np.zeros(len(hashes))
-        return _Rates(nothing, nothing), _Rates(nothing, nothing)
+        return prior, prior
     sizes = np.array([day.texts for day in days], dtype=np.float64)
     counts = np.array([day.of(hashes) for day in days], dtype=np.float64)  # [days, terms]
     full = sizes >= FULL * sizes.max()
@@ -121,14 +105,23 @@ def _rates(days: Sequence[DayCounts], hashes: NDArray[np.uint32]) -> tuple[_Rate
     order = np.argsort(some / np.maximum(of, 1), axis=0, kind="stable")[: math.ceil(len(some) * QUIET)]
     held = np.take_along_axis(some, order, axis=0).sum(axis=0)
     seen = np.take_along_axis(of, order, axis=0).sum(axis=0)
-    return _Rates(held, seen), _Rates(counts.sum(axis=0), np.full(len(hashes), sizes.sum()))
+    return (held + PRIOR * prior) / (seen + PRIOR), (counts.sum(axis=0) + PRIOR * prior) / (
+        sizes.sum() + PRIOR
+    )
 
 
-def _prior(term: str, share: Callable[[str], float]) -> float:
-    """The share of texts that hold a term, by the whole store."""
-    words = term.split(" ")
-    factor = PRIOR_SHARE if len(words) == 1 else PRIOR_SHARE * PAIR_SHARE
-    return factor * min(share(word) for word in words)
+def _prior(
+    hashes: NDArray[np.uint32], left: NDArray[np.uint32], right: NDArray[np.uint32], store: DayCounts
+) -> NDArray[np.float64]:
+    """The share of texts that hold each term, by the whole store; `left` and `right` are the words of a pair."""
+
+    def share(words: NDArray[np.uint32]) -> NDArray[np.float64]:
+        return store.of(words) / max(1, store.texts)
+
+    short = np.minimum(1 - (left & 1), 1 - (right & 1)).astype(bool)
+    rarer = np.minimum(np.where(left & 1, share(left), 1.0), np.where(right & 1, share(right), 1.0))
+    of_pair = np.where(short, share(hashes), PAIR_SHARE * rarer)
+    return PRIOR_SHARE * np.where(hashes == left, share(hashes), of_pair)
 
 
 def uneven(held: Sequence[int], parts: NDArray[np.int64]) -> float:

@@ -44,13 +44,15 @@ class Cluster(NamedTuple):
     texts: list[int]
 
 
-def group(
-    texts: Sequence[Sequence[str]], bursts: Mapping[str, Burst], holders: Mapping[str, Sequence[int]]
-) -> list[Cluster]:
-    """The clusters of at least FEWEST texts; `bursts` is ordered by strength."""
-    held = [[term for term in terms if term in bursts] for terms in texts]
+def group(texts: int, bursts: Mapping[str, Burst], holders: Mapping[str, Sequence[int]]) -> list[Cluster]:
+    """The clusters of at least FEWEST texts of so many; `bursts` is ordered by strength, `holders` has the texts that
+    hold each term."""
+    held: list[list[str]] = [[] for _ in range(texts)]
+    for term in bursts:
+        for place in holders[term]:
+            held[place].append(term)
     size = {term: len(holders[term]) for term in bursts}
-    roots = _roots(_parents(held, size, len(texts)), bursts)
+    roots = _roots(_parents(held, size, texts), bursts)
     members = _members(held, size, roots)
     into = _joined(held, size, members)
     return _clusters(bursts, roots, members, into)
@@ -100,12 +102,14 @@ def _parents(held: list[list[str]], size: Mapping[str, int], everything: int) ->
 def _contained(terms: list[str]) -> dict[str, str]:
     """For each long word, the strongest other word that it begins with or (of five letters or more) contains."""
     words = [term for term in terms if " " not in term and len(term) >= 4]
+    rank = {word: place for place, word in enumerate(words)}
     found: dict[str, str] = {}
-    for place, word in enumerate(words):
-        for other in words[:place]:
-            if len(other) < len(word) - 1 and (word.startswith(other) or (len(other) >= 5 and other in word)):
-                found[word] = other
-                break
+    for word, place in rank.items():
+        length = len(word)
+        parts = (word[i:j] for i in range(length - 3) for j in range(i + (5 if i else 4), length + 1))
+        best = min((rank.get(part, place) for part in parts if len(part) < length - 1), default=place)
+        if best < place:
+            found[word] = words[best]
     return found
 
 
@@ -141,19 +145,23 @@ def _members(
 
 def _joined(held: list[list[str]], size: Mapping[str, int], members: dict[str, list[int]]) -> dict[str, str]:
     """Which root's story joined which larger one. Changes `members`: the texts go along."""
-    order = sorted(members, key=lambda root: (-len(members[root]), root))
-    cores: dict[str, set[str]] = {}
+    order = sorted(members, key=lambda root: (len(members[root]), root))
+    has_core: defaultdict[str, list[str]] = defaultdict(list)
+    for root in order:
+        if len(members[root]) >= LARGER:
+            for term in _core(held, size, members[root]):
+                has_core[term].append(root)
     into: dict[str, str] = {}
-    for root in reversed(order):
+    for root in order:
         texts, best = members[root], (0.0, "")
-        for other in order:
-            if other == root or len(members[other]) < max(len(texts) + 1, LARGER):
-                break
-            if other not in cores:
-                cores[other] = _core(held, size, members[other])
-            shared = sum(1 for place in texts if not cores[other].isdisjoint(held[place]))
-            if _is_enough(shared, len(texts), len(members[other]), len(held), JOIN, 1.0):
-                best = max(best, (shared / len(texts), other))
+        shared = Counter(
+            other for place in texts for other in {o for term in held[place] for o in has_core.get(term, ())}
+        )
+        for other, number in shared.items():
+            if other == root or len(members.get(other, ())) <= len(texts):
+                continue
+            if _is_enough(number, len(texts), len(members[other]), len(held), JOIN, 1.0):
+                best = max(best, (number / len(texts), other))
         if best[1]:
             into[root] = best[1]
             members[best[1]] = members[best[1]] + members.pop(root)

@@ -1,4 +1,4 @@
-"""The process that counts the terms of each day as soon as it is over, so that nobody waits for it.
+"""The process that keeps the index of terms up to date, so that no request waits for it.
 
 Run as `python -m trinch.stories.counter DIR`; it ends when its standard input closes, that is with its parent.
 """
@@ -8,37 +8,38 @@ import sqlite3
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from trinch.store.parent import on_parent_end
 
-if TYPE_CHECKING:
-    from trinch.store.store import Store
-
-EVERY = 60.0
-"""Seconds before the first look for days to count, and between two."""
-
-
-def count_days(store: "Store") -> int:
-    """Count the days that the stories of now are compared with; how many there are."""
-    from trinch.stories.baseline import Baseline
-    from trinch.stories.bursts import DAYS
-
-    baseline = Baseline(store)
-    newest = baseline.newest()
-    counted = [] if newest is None else baseline.days(newest - DAYS - 1, newest)
-    baseline.close()
-    return len(counted)
+FIRST = 5.0
+"""Seconds before it begins: a server that ends at once does not pay for the imports."""
+IDLE = 0.2
+"""Seconds between two looks at a quiet log."""
 
 
 def follow(data: Path, stop: threading.Event) -> None:
-    """Count days until `stop` is set. A server that ends at once does not pay for the imports."""
-    while not stop.wait(EVERY):
-        from trinch.store.store import Store
+    """Apply the log as it grows, and count each day once it is over, until `stop` is set."""
+    if stop.wait(FIRST):
+        return
+    from trinch.store.database import DATABASE
+    from trinch.store.log import Log
+    from trinch.stories.bursts import DAYS
+    from trinch.stories.term_index import TermIndex
 
-        store = Store.open(data)
-        count_days(store)
-        store.close()
+    log = Log(data / DATABASE)
+    index = TermIndex(data, log)
+    counted = None
+    while not stop.is_set():
+        if index.behind:
+            index.catch_up()
+        newest = index.newest_day()
+        if newest != counted and newest is not None:
+            index.days(newest - DAYS - 1, newest)
+            index.usual()
+            counted = newest
+        stop.wait(IDLE)
+    index.close()
+    log.close()
 
 
 def main() -> None:
@@ -49,7 +50,7 @@ def main() -> None:
     try:
         follow(Path(sys.argv[1]), stop)
     except (OSError, ValueError, sqlite3.Error) as error:
-        raise SystemExit(f"the counter of days cannot go on: {error}") from None
+        raise SystemExit(f"the index of terms cannot go on: {error}") from None
 
 
 if __name__ == "__main__":

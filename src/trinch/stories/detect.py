@@ -1,39 +1,41 @@
 """The stories of a window of time: what is posted about more than before, grouped by happening, most newsworthy first.
 
-Computed when asked for, from the posts that are visible at that instant, so a deleted or hidden post is in no story,
-and a story as of a time depends on nothing later, but for how common its words are in the whole store. Only counts of
-terms on earlier days are cached (`baseline.py`).
+Computed when asked for, from the index of terms (`term_index.py`); the text of a post is read only where it may be
+shown, and only if it is visible at that instant. So a deleted or hidden post is in no story, and a story as of a time
+depends on nothing later, but for how common its words are in the whole store.
 """
 
+import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
-import numpy as np
 
 from trinch.answers.claims import Picked
-from trinch.store.query import Node, normalized, parse
-from trinch.store.query_eval import Candidate, matches
+from trinch.store.budget import Budget
 from trinch.store.store import Store
 from trinch.stories import quotes
-from trinch.stories.baseline import DAY, Baseline, DayCounts, count
-from trinch.stories.bursts import DAYS, FEWEST, PARTS, RATIO, UNEVEN, Burst, bursts, uneven
+from trinch.stories.about import about as about_of
+from trinch.stories.baseline import DAY
+from trinch.stories.bursts import DAYS, FEWEST, RATIO
 from trinch.stories.clusters import Cluster, group
-from trinch.stories.ranking import Rank, rank
-from trinch.stories.texts import Text, distinct
+from trinch.stories.ranking import Rank, discounted, rank
+from trinch.stories.term_index import ANY, Only, TermIndex
+from trinch.stories.texts import Text
 from trinch.stories.types import Status, Story
-from trinch.stories.words import surface
+from trinch.stories.window import Bursting, Window, bursting, read
+from trinch.stories.words import marks, surface, topical
 
-MOST_POSTS = 24_000
-"""Posts of a window that are read; of a busier one, an even sample."""
+CATCH_UP_MS = 800.0
+"""CPU time that a request gives to bringing the index of terms up to date; a server has a process for that."""
 MOST_STORIES = 50
 """Up to here a list holds leading stories only; a longer one, all."""
-ABOUT = 0.25
-"""Share of its texts that must match for a story to be about a query."""
+VOLUME = 24
 LISTED = 8
 """Most tags, names, links and terms of a story."""
 WRITTEN = 20
@@ -46,138 +48,141 @@ NAMING = 0.5
 """Share of the texts of the most frequent word of a story that the word in its id must have."""
 SHARED = 2
 """Terms that related stories have in common."""
+LOOKED_AT = 100
+"""Texts of a story that are read for what discounts it."""
 RISING, FADING = 1.5, 0.5
 HOUR = 3_600_000_000
 QUARTER = HOUR // 4
-
-Progress = Callable[[int, int], None]
 
 
 class Found(NamedTuple):
     """The clusters of a window, best first, with what they were made of."""
 
-    texts: list[Text]
-    holders: dict[str, list[int]]
-    bursts: dict[str, Burst]
+    store: Store
+    term_index: TermIndex
+    window: Window
+    terms: Bursting
     ranked: list[tuple[Rank, Cluster]]
-    before: list[DayCounts]
-    """The counts of the days before."""
-    baseline: Baseline
-    since: int
-    as_of: int
+
+    def read(self, places: Iterable[int]) -> list[Text]:
+        """Texts of the window with their visible posts; one without visible posts is left out."""
+        rows = {place: self.window.carriers[place] for place in places}
+        seqs = [int(self.window.posts.seq[row]) for several in rows.values() for row in several]
+        visible = self.store.log.visible(seqs, self.window.as_of)
+        texts = []
+        for several in rows.values():
+            posts = [visible[seq] for row in several if (seq := int(self.window.posts.seq[row])) in visible]
+            if posts:
+                first = posts[0].post
+                texts.append(Text(topical(first.text, first.lang), marks(first), posts))
+        return texts
 
 
-def detect(store: Store, as_of: int, window: int, progress: Progress | None = None) -> Found:
+@contextmanager
+def detect(store: Store, as_of: int, window: int, only: Only = ANY) -> Iterator[Found]:
     """Find the clusters of the posts of the last `window` microseconds before `as_of`."""
-    since = as_of - window + 1
-    texts = distinct(store.versions(since, as_of, as_of, MOST_POSTS))
-    holders: defaultdict[str, list[int]] = defaultdict(list)
-    for place, text in enumerate(texts):
-        for term in text.terms:
-            holders[term].append(place)
-    baseline = Baseline(store)
-    before = baseline.days(since // DAY - DAYS, since // DAY, progress) if texts else []
-    if sum(day.texts for day in before) >= len(texts):
-        size = max(1, store.num_posts)
-        found = bursts(holders, len(texts), before, lambda word: store.doc_freq(word) / size)
-    else:
-        before, found = _within(texts, holders, since, window)
-    clusters = group([text.terms for text in texts], found, holders) if found else []
-    ranked = [(rank(cluster, texts, found), cluster) for cluster in clusters]
-    ranked.sort(key=lambda pair: (-pair[0].score, pair[1].root))
-    return Found(texts, dict(holders), found, ranked, before, baseline, since, as_of)
+    index = TermIndex(store.data, store.log)
+    try:
+        if not index.catch_up(Budget(CATCH_UP_MS)):
+            store.budget.is_used_up = True  # the result is marked partial
+        found = read(index, as_of, window, only)
+        terms = bursting(store.log, found)
+        clusters = group(len(found.carriers), terms.bursts, terms.holders)
+        ranked = _discounted(store, found, [(rank(cluster, found, terms), cluster) for cluster in clusters])
+        ranked.sort(key=lambda pair: (-pair[0].score, pair[1].root))
+        yield Found(store, index, found, terms, ranked)
+    finally:
+        index.close()
 
 
-def _within(
-    texts: list[Text], holders: Mapping[str, list[int]], since: int, window: int
-) -> tuple[list[DayCounts], dict[str, Burst]]:
-    """Parts of the window as days, and what bursts within it, for a window with nothing before it."""
-    parts = np.array([(text.posts[0].at - since) * PARTS // window for text in texts], dtype=np.int64)
-    days = [
-        count([texts[place].terms + texts[place].marks for place in np.flatnonzero(parts == part)])
-        for part in range(PARTS)
-    ]
-    found = bursts(holders, len(texts), days, lambda _: 0.0)
-    return days, {term: burst for term, burst in found.items() if uneven(holders[term], parts) >= UNEVEN}
+def _discounted(
+    store: Store, window: Window, ranked: list[tuple[Rank, Cluster]]
+) -> list[tuple[Rank, Cluster]]:
+    """The ranks with what the texts of each leading cluster say; of a large one, an even sample of LOOKED_AT."""
+    looked_at = {
+        cluster.root: [
+            int(window.posts.seq[window.carriers[place][0]])
+            for place in cluster.texts[:: math.ceil(len(cluster.texts) / LOOKED_AT)]
+        ]
+        for of, cluster in ranked
+        if of.leads
+    }
+    visible = store.log.visible([seq for seqs in looked_at.values() for seq in seqs], window.as_of)
+    texts = {
+        root: [visible[seq].post.text for seq in seqs if seq in visible] for root, seqs in looked_at.items()
+    }
+    return [(discounted(of, texts[cluster.root]) if of.leads else of, cluster) for of, cluster in ranked]
 
 
 def stories(
-    store: Store,
-    as_of: int,
-    window: int,
-    *,
-    limit: int = 10,
-    about: str = "",
-    progress: Progress | None = None,
+    store: Store, as_of: int, window: int, *, limit: int = 10, about: str = "", only: Only = ANY
 ) -> list[Story]:
     """The leading stories of a window, best first; of a long list (`limit` above MOST_STORIES), the small ones too.
 
-    `about` is a query of search operators: only stories of which a quarter of the texts match it. Raises QueryError.
-    """
-    node = normalized(parse(about)) if about.strip() else None
-    found = detect(store, as_of, window, progress)
+    `about` is a query of search operators or a subject (about.py). Raises QueryError."""
+    wanted = about_of(about)
     kept: list[Story] = []
-    for ranked, cluster in found.ranked:
-        if len(kept) == limit:
-            break
-        if (limit > MOST_STORIES or ranked.leads) and _is_about(node, cluster, found):
-            story = describe(store, found, ranked, cluster)
-            if story:
-                kept.append(story)
-    found.baseline.close()
+    with detect(store, as_of, window, only) as found:
+        for ranked, cluster in found.ranked:
+            if len(kept) == limit:
+                break
+            if limit > MOST_STORIES or ranked.leads:
+                texts = found.read(cluster.texts)
+                if wanted.fits(texts, as_of) and (story := describe(found, ranked, cluster, texts)):
+                    kept.append(story)
     return _related(kept)
 
 
-def headlines(store: Store, as_of: int, window: int, *, limit: int, about: str = "") -> list[Picked]:
-    """The headlines of `stories`, as answers take them. Raises QueryError."""
-    node = normalized(parse(about)) if about.strip() else None
-    found = detect(store, as_of, window)
+def headlines(
+    store: Store, as_of: int, window: int, *, limit: int, about: Sequence[str] = (), only: Only = ANY
+) -> list[Picked]:
+    """The headlines of `stories`, as answers take them; each must fit all of `about`. Raises QueryError."""
+    wanted = [about_of(text) for text in about]
     picked: list[Picked] = []
-    for ranked, cluster in found.ranked:
-        if len(picked) < limit and ranked.leads and _is_about(node, cluster, found):
-            texts = [found.texts[place] for place in cluster.texts]
-            candidates = quotes.candidates(texts, cluster.weights, found.as_of, others(found, cluster))
-            picked += quotes.picked(quotes.key_points(candidates, 0), candidates)
-    found.baseline.close()
+    with detect(store, as_of, window, only) as found:
+        for ranked, cluster in found.ranked:
+            if len(picked) == limit or not ranked.leads:
+                break
+            texts = found.read(cluster.texts)
+            if all(one.fits(texts, as_of) for one in wanted):
+                candidates = quotes.candidates(texts, cluster.weights, as_of, others(found, cluster))
+                picked += quotes.picked(quotes.key_points(candidates, 0), candidates)
     return picked
 
 
-def _is_about(node: Node | None, cluster: Cluster, found: Found) -> bool:
-    if node is None:
-        return True
-    posts = [found.texts[place].posts[0] for place in cluster.texts]
-    matching = sum(matches(node, Candidate(version.post, version.at), found.as_of) for version in posts)
-    return matching >= max(1.0, ABOUT * len(posts))
-
-
-def describe(store: Store, found: Found, ranked: Rank, cluster: Cluster) -> Story | None:
-    """A cluster as a story; None where it holds no sentence fit to be quoted."""
-    texts = [found.texts[place] for place in cluster.texts]
-    candidates = quotes.candidates(texts, cluster.weights, found.as_of, others(found, cluster))
+def describe(
+    found: Found, ranked: Rank, cluster: Cluster, texts: Sequence[Text], id: str = ""
+) -> Story | None:
+    """A cluster as a story, of its visible texts; None where they hold no sentence fit to be quoted. `id`: where it is
+    known from another window."""
+    as_of = found.window.as_of
+    candidates = quotes.candidates(texts, cluster.weights, as_of, others(found, cluster))
     chosen = quotes.key_points(candidates, quotes.POINTS)
     if not chosen:
         return None
-    headline, *points = quotes.claims(chosen, candidates, store, found.as_of)
+    headline, *points = quotes.claims(chosen, candidates, found.store, as_of)
     posts = [version.post for text in texts for version in text.posts]
     times = sorted(version.at for text in texts for version in text.posts)
-    status, rate, acceleration = pace(times, found.since, found.as_of)
-    marks = Counter(mark for text in texts for mark in text.marks)
+    status, rate, acceleration = pace(times, found.window.since, as_of)
+    counted = Counter(mark for text in texts for mark in text.marks)
     return Story(
-        id=story_id(name := name_of(store, found, cluster), onset(name, found)),
+        id=id or id_of(found, cluster),
         headline=headline,
         summary=tuple(points),
         status=status,
         first_seen=times[0],
         last_seen=times[-1],
         posts=len(posts),
-        authors=ranked.sources,
+        authors=len({text.source for text in texts}),
+        volume=volume(times, found.window.since, as_of),
         rate=rate,
         acceleration=acceleration,
         languages=_counted(post.lang for post in posts),
         networks=_counted(post.network for post in posts),
-        tags=_often(marks, "#"),
+        tags=_often(counted, "#"),
         names=_names(cluster, texts),
-        links=_often(marks, "link:"),
+        links=_often(counted, "link:"),
+        since=found.window.since,
         terms=cluster.terms[: 2 * LISTED],
         post_ids=tuple(post.id for post in posts),
         related=(),
@@ -206,6 +211,12 @@ def pace(times: Sequence[int], since: int, as_of: int) -> tuple[Status, float, f
     return status, round(rate, 2), round(acceleration, 2)
 
 
+def volume(times: Sequence[int], since: int, as_of: int) -> tuple[int, ...]:
+    """How many of some times are in each of VOLUME equal parts from `since` to `as_of`."""
+    counts = Counter((at - since) * VOLUME // (as_of - since + 1) for at in times)
+    return tuple(counts[part] for part in range(VOLUME))
+
+
 def _names(cluster: Cluster, texts: Sequence[Text]) -> tuple[str, ...]:
     """The strongest pairs of words of a story, as its posts write them."""
     pairs = [term for term in cluster.terms if " " in term][:LISTED]
@@ -229,33 +240,40 @@ def _often(marks: Counter[str], kind: str) -> tuple[str, ...]:
     return tuple(mark.removeprefix("link:") for mark in kept[:LISTED])
 
 
-def name_of(store: Store, found: Found, cluster: Cluster) -> str:
+def name_of(found: Found, cluster: Cluster) -> str:
     """The term that names a story: of its most frequent words the one that fewest posts of the store hold.
 
     The strongest term changes as a story grows; this one seldom does."""
+    bursts = found.terms.bursts
     words = [term for term in cluster.terms if " " not in term] or [cluster.root]
-    most = max(found.bursts[word].found for word in words)
-    frequent = [word for word in words if found.bursts[word].found >= NAMING * most]
-    return min(frequent, key=lambda word: (store.doc_freq(word), word))
+    most = max(bursts[word].found for word in words)
+    frequent = [word for word in words if bursts[word].found >= NAMING * most]
+    return min(frequent, key=lambda word: (found.store.doc_freq(word), word))
 
 
 def onset(root: str, found: Found) -> int:
     """The day (from 1970) on which a term began to burst: the first day of the window with FEWEST texts of it, or an
     earlier one if it burst on each day between."""
-    days = Counter(found.texts[place].posts[0].at // DAY for place in found.holders[root])
+    window, burst = found.window, found.terms.bursts[root]
+    days = Counter((window.times[found.terms.holders[root]] // DAY).tolist())
     enough = [day for day in sorted(days) if days[day] >= FEWEST]
-    day = enough[0] if enough else min(days)
-    burst, size = found.bursts[root], max(1, len(found.texts))
-    while day > found.since // DAY - DAYS and is_burst(root, day - 1, burst.quiet / size, found.baseline):
+    day, size = enough[0] if enough else min(days), max(1, len(window.carriers))
+    while day > window.since // DAY - DAYS and is_burst(root, day - 1, burst.quiet / size, found.term_index):
         day -= 1
-    return day
+    return int(day)
 
 
-def is_burst(term: str, day: int, share: float, baseline: Baseline) -> bool:
+def is_burst(term: str, day: int, share: float, index: TermIndex) -> bool:
     """Whether a term burst on a whole day, where `share` of the texts of ordinary days hold it."""
-    counts = baseline.day(day)
+    counts = index.day(day)
     held = counts.held(term)
     return held >= FEWEST and held >= RATIO * share * counts.texts
+
+
+def id_of(found: Found, cluster: Cluster) -> str:
+    """The id of a cluster of a window."""
+    name = name_of(found, cluster)
+    return story_id(name, onset(name, found))
 
 
 def story_id(root: str, day: int) -> str:

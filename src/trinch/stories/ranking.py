@@ -8,15 +8,16 @@ which is low where posts share a fashionable word only.
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import NamedTuple
 
-from trinch.answers.spans import REPOST
+import numpy as np
+
 from trinch.posts.text import fold
-from trinch.stories.bursts import Burst
 from trinch.stories.clusters import Cluster
-from trinch.stories.texts import Text
+from trinch.stories.window import Bursting, Window
 
 BOUND = 0.25
 LEADS = 4.0
@@ -49,37 +50,38 @@ class Rank(NamedTuple):
         return self.score >= LEADS and self.sources >= SOURCES
 
 
-def rank(cluster: Cluster, texts: Sequence[Text], bursts: Mapping[str, Burst]) -> Rank:
-    """Rank a cluster of texts."""
-    mine = [texts[place] for place in cluster.texts]
-    sources = len({text.source for text in mine})
-    burst = bursts[cluster.root]
+def rank(cluster: Cluster, window: Window, terms: Bursting) -> Rank:
+    """Rank a cluster by the numbers of a window; what its texts say is not read yet (`discounted`)."""
+    first = window.first[cluster.texts]
+    sources = len(np.unique(window.posts.source[first]))
+    burst = terms.bursts[cluster.root]
     growth = max(1.0, burst.found / burst.expected)
-    bound = sum(len(cluster.weights.keys() & set(text.terms)) > 1 for text in mine) / len(mine)
-    reasons = _discounts(mine, sources)
+    held = Counter(place for term in cluster.weights for place in terms.holders[term])
+    bound = sum(held[place] > 1 for place in cluster.texts) / len(cluster.texts)
+    reasons = ("one_author",) * (sources == 1) + ("copied",) * _is_copied(cluster, window)
     score = sources * (1 - 1 / growth) * math.log(growth) * min(1.0, bound / BOUND) ** 2
     return Rank(score * factor(reasons), sources, reasons)
+
+
+def _is_copied(cluster: Cluster, window: Window) -> bool:
+    """Whether most posts of a story are copies that are not marked as reposts."""
+    copies = [place for text in cluster.texts for place in window.carriers[text][1:]]
+    unmarked = int((~window.posts.is_repost[copies]).sum()) if copies else 0
+    posts = len(copies) + len(cluster.texts)
+    return posts >= CAMPAIGN and unmarked >= COPIES * posts
+
+
+def discounted(ranked: Rank, texts: Sequence[str]) -> Rank:
+    """The rank of a story by what some of its texts say, too."""
+    folded = [fold(text) for text in texts]
+    reasons = tuple(
+        reason
+        for reason, (share, phrases) in _PHRASES.items()
+        if sum(any(phrase in text for phrase in phrases) for text in folded) >= share * max(1, len(folded))
+    )
+    return ranked._replace(score=ranked.score * factor(reasons), discounts=ranked.discounts + reasons)
 
 
 def factor(discounts: Sequence[str]) -> float:
     """What a score is multiplied by for these reasons."""
     return math.prod(float(_TABLE[reason]["factor"]) for reason in discounts)
-
-
-def _discounts(texts: Sequence[Text], sources: int) -> tuple[str, ...]:
-    found: list[str] = []
-    if sources == 1:
-        found.append("one_author")
-    posts = sum(len(text.posts) for text in texts)
-    copies = sum(
-        not (version.post.repost_of or REPOST.match(version.post.text))
-        for text in texts
-        for version in text.posts[1:]
-    )
-    if posts >= CAMPAIGN and copies >= COPIES * posts:
-        found.append("copied")
-    folded = [fold(text.posts[0].post.text) for text in texts]
-    for reason, (share, phrases) in _PHRASES.items():
-        if sum(any(phrase in text for phrase in phrases) for text in folded) >= share * len(texts):
-            found.append(reason)
-    return tuple(found)

@@ -14,6 +14,7 @@ from trinch.stories.baseline import DAY
 from trinch.stories.clusters import Cluster
 from trinch.stories.detect import Found, describe, detect, others, slug
 from trinch.stories.ranking import Rank
+from trinch.stories.texts import Text
 from trinch.stories.types import Development, Story
 
 DAYS = 3
@@ -36,14 +37,11 @@ def story(store: Store, id: str, as_of: int) -> tuple[Story, list[Development]] 
     if start is None or start > as_of:
         return None
     until = min(as_of, start + DAYS * DAY - 1)
-    found = detect(store, until, until - start + 1)
-    for ranked, cluster in _named(found, id[:-11]):
-        described = describe(store, found, ranked, cluster)
-        if described:
-            lines = _developments(store, found, cluster)
-            found.baseline.close()
-            return msgspec.structs.replace(described, id=id), lines
-    found.baseline.close()
+    with detect(store, until, until - start + 1) as found:
+        for ranked, cluster in _named(found, id[:-11]):
+            texts = found.read(cluster.texts)
+            if described := describe(found, ranked, cluster, texts):
+                return msgspec.structs.replace(described, id=id), developments(found, cluster, texts)
     return None
 
 
@@ -68,12 +66,14 @@ def _named(found: Found, name: str) -> list[tuple[Rank, Cluster]]:
     return [pair for weight, pair in named if weight > 0]
 
 
-def _developments(store: Store, found: Found, cluster: Cluster) -> list[Development]:
-    """In each part of the story's time the best sentence that says something new."""
-    texts = [found.texts[place] for place in cluster.texts]
-    candidates = quotes.candidates(texts, cluster.weights, found.as_of, others(found, cluster), READ)
+def developments(
+    found: Found, cluster: Cluster, texts: Sequence[Text], lines: int = LINES
+) -> list[Development]:
+    """In each of so many parts of the story's time the best sentence that says something new."""
+    as_of = found.window.as_of
+    candidates = quotes.candidates(texts, cluster.weights, as_of, others(found, cluster), READ)
     times = sorted(version.at for text in texts for version in text.posts)
-    part = max(SHORTEST, (times[-1] - times[0]) // LINES + 1)
+    part = max(SHORTEST, (times[-1] - times[0]) // lines + 1)
     chosen: list[QuoteCandidate] = []
     for start in range(times[0], times[-1] + 1, part):
         inside = (c for c in candidates if start <= c.source.first < start + part)
@@ -85,8 +85,8 @@ def _developments(store: Store, found: Found, cluster: Cluster) -> list[Developm
         Development(at=start, posts=_between(times, start, end), claim=claim)
         for start, end, claim in zip(
             starts,
-            [*starts[1:], found.as_of + 1],
-            quotes.claims(chosen, candidates, store, found.as_of),
+            [*starts[1:], as_of + 1],
+            quotes.claims(chosen, candidates, found.store, as_of),
             strict=True,
         )
     ]

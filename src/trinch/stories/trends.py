@@ -1,64 +1,59 @@
 """Trends: tags, words, names and links that are used more than on ordinary days, each with the story behind it."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
 
 from trinch.store.store import Store
-from trinch.stories.bursts import Burst, bursts
-from trinch.stories.detect import MOST_STORIES, Found, as_written, describe, detect
+from trinch.stories.bursts import Burst
+from trinch.stories.detect import MOST_STORIES, WRITTEN, Found, as_written, describe, detect
 from trinch.stories.ranking import factor
+from trinch.stories.term_index import ANY, Only
 from trinch.stories.types import Kind, Story, Trend
+from trinch.stories.window import bursting_marks
 
 BEHIND = 0.4
 """Share of the texts of a trend that must belong to a story for that to be the story behind it."""
 
 
 def trends(
-    store: Store, as_of: int, window: int, *, limit: int = 20, kind: Kind | None = None
+    store: Store, as_of: int, window: int, *, limit: int = 20, kind: Kind | None = None, only: Only = ANY
 ) -> list[Trend]:
     """What rose most in the last `window` microseconds before `as_of`; of each story, the strongest of each kind.
 
     What no happening is behind (no story, or a discounted one) ranks lower."""
-    found = detect(store, as_of, window)
-    story_of = {place: number for number, (_, cluster) in enumerate(found.ranked) for place in cluster.texts}
-    ranked: list[tuple[float, Trend, int]] = []
-    for trend, texts in _candidates(store, found, kind):
-        behind = Counter(story_of[place] for place in texts if place in story_of).most_common(1)
-        number = behind[0][0] if behind and behind[0][1] >= BEHIND * len(texts) else -1
-        leads = number >= 0 and found.ranked[number][0].leads
-        reasons = found.ranked[number][0].discounts if number >= 0 else ()
-        worth = trend.score * factor(reasons) * (1.0 if leads else UNEXPLAINED)
-        ranked.append(
-            (worth, msgspec.structs.replace(trend, score=round(worth, 2), discounts=reasons), number)
-        )
-    ranked.sort(key=lambda row: (-row[0], row[1].kind, row[1].text))
-    shown = _shown(store, found, ranked, limit)
-    found.baseline.close()
-    return shown
+    with detect(store, as_of, window, only) as found:
+        story_of = {place: n for n, (_, cluster) in enumerate(found.ranked) for place in cluster.texts}
+        ranked: list[tuple[float, Trend, int]] = []
+        for trend, texts in _candidates(found, kind):
+            behind = Counter(story_of[place] for place in texts if place in story_of).most_common(1)
+            number = behind[0][0] if behind and behind[0][1] >= BEHIND * len(texts) else -1
+            leads = number >= 0 and found.ranked[number][0].leads
+            reasons = found.ranked[number][0].discounts if number >= 0 else ()
+            worth = trend.score * factor(reasons) * (1.0 if leads else UNEXPLAINED)
+            shown = msgspec.structs.replace(trend, score=round(worth, 2), discounts=reasons)
+            ranked.append((worth, shown, number))
+        ranked.sort(key=lambda row: (-row[0], row[1].kind, row[1].text))
+        return _shown(found, ranked, limit)
 
 
 UNEXPLAINED = 0.2
 """What a trend counts for that no leading story is behind."""
 
 
-def _candidates(store: Store, found: Found, kind: Kind | None) -> Iterator[tuple[Trend, list[int]]]:
+def _candidates(found: Found, kind: Kind | None) -> Iterator[tuple[Trend, list[int]]]:
     """Everything that bursts, with the texts that hold it. The text of words is that of the index yet."""
-    for term, burst in found.bursts.items():
+    for term, burst in found.terms.bursts.items():
         of: Kind = "name" if " " in term else "word"
         if kind in (None, of):
-            yield _trend(of, term, burst), found.holders[term]
-    holders: defaultdict[str, list[int]] = defaultdict(list)
-    for place, text in enumerate(found.texts):
-        for mark in text.marks:
-            holders[mark].append(place)
-    size = max(1, store.num_posts)
-    marked = bursts(holders, len(found.texts), found.before, lambda mark: store.doc_freq(mark) / size)
-    for mark, burst in marked.items():
-        of = "tag" if mark[0] == "#" else "link"
-        if kind in (None, of):
-            yield _trend(of, mark.removeprefix("link:"), burst), holders[mark]
+            yield _trend(of, term, burst), found.terms.holders[term]
+    if kind in (None, "tag", "link"):
+        marked = bursting_marks(found.store.log, found.window)
+        for mark, burst in marked.bursts.items():
+            of = "tag" if mark[0] == "#" else "link"
+            if kind in (None, of):
+                yield _trend(of, mark.removeprefix("link:"), burst), marked.holders[mark]
 
 
 def _trend(kind: Kind, text: str, burst: Burst) -> Trend:
@@ -75,7 +70,7 @@ def _trend(kind: Kind, text: str, burst: Burst) -> Trend:
     )
 
 
-def _shown(store: Store, found: Found, ranked: list[tuple[float, Trend, int]], limit: int) -> list[Trend]:
+def _shown(found: Found, ranked: list[tuple[float, Trend, int]], limit: int) -> list[Trend]:
     """The first `limit`, at most one of a kind for each story, as people write them, with their stories."""
     stories: dict[int, Story | None] = {-1: None}
     taken: set[tuple[int, str]] = set()
@@ -87,9 +82,12 @@ def _shown(store: Store, found: Found, ranked: list[tuple[float, Trend, int]], l
             continue
         taken.add((number, trend.kind))
         if number not in stories and len(stories) <= MOST_STORIES:
-            stories[number] = describe(store, found, *found.ranked[number])
+            of, cluster = found.ranked[number]
+            stories[number] = describe(found, of, cluster, found.read(cluster.texts))
         story = stories.get(number)
-        text = as_written(trend.text, found.texts) if trend.kind in ("word", "name") else trend.text
+        text = trend.text
+        if trend.kind in ("word", "name"):
+            text = as_written(text, found.read(found.terms.holders[text][:WRITTEN]))
         behind = {"story": story.id, "headline": story.headline.text} if story else {}
         shown.append(msgspec.structs.replace(trend, text=text, **behind))
     return shown

@@ -26,6 +26,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     """Posts in the window, reposts and copies included."""
     authors: int
     """Independent sources: different known authors, and different texts by unknown ones."""
+    volume: tuple[int, ...]
+    """Posts in each of 24 equal parts of the window, oldest first."""
     rate: float
     """Posts an hour of late."""
     acceleration: float
@@ -35,6 +37,8 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...]
     names: tuple[str, ...]
     links: tuple[str, ...]
+    since: int
+    """Start of the window that it was found in."""
     terms: tuple[str, ...]
     """Its bursting terms as stems, strongest first; any of them may stand in the id."""
     post_ids: tuple[str, ...]

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from enum import Enum
 from functools import lru_cache
 from itertools import islice
 
@@ -38,33 +39,35 @@ def topical(text: str, lang: str) -> tuple[str, ...]:
 def _terms(found: Sequence[str]) -> Iterator[str]:
     before = ""
     for term in found:
-        kind = _kind(term)
-        if kind in (_WORD, _NAME_PART):
-            if kind == _WORD:
-                yield term
-            if before:
-                yield f"{before} {term}"
-            before = term
-        elif kind == _BREAK:
+        found_role = role(term)
+        if found_role is Role.BREAK:
             before = ""
+            continue
+        if found_role is Role.WORD:
+            yield term
+        if before:
+            yield f"{before} {term}"
+        before = term
 
 
-_WORD, _NAME_PART, _SKIP, _BREAK = range(4)
+class Role(Enum):
+    """What a term of a post can be in a story."""
+
+    WORD = 1
+    NAME_PART = 2
+    """Too short to count on its own; it counts as part of a pair."""
+    BREAK = 3
+    """It says nothing of what happened, and no pair reaches over it."""
 
 
 @lru_cache(maxsize=200_000)
-def _kind(term: str) -> int:
-    if term[0] in "#@$":
-        return _BREAK
-    if term in _EMPTY:
-        return _BREAK
-    if term[0].isdigit():
-        return _BREAK
+def role(term: str) -> Role:
+    """The role of a term of `posts.text.terms`."""
+    if term[0] in "#@$" or term[0].isdigit() or term in _EMPTY:
+        return Role.BREAK
     if not term.isalpha() and not any(map(str.isalpha, term)):
-        return _BREAK
-    if len(term) >= (3 if term.isascii() else 2):
-        return _WORD
-    return _NAME_PART
+        return Role.BREAK
+    return Role.WORD if len(term) >= (3 if term.isascii() else 2) else Role.NAME_PART
 
 
 _SCHEME = re.compile(r"^https?://(?:www\.)?|[/?#]+$", re.IGNORECASE)

@@ -16,6 +16,7 @@ import torch
 from trinch.model.grok import Grok
 from trinch.model.load import save
 from trinch.model.tokenizer import Tokenizer
+from trinch.posts.wire import UNREADABLE
 from trinch.training.checkpoint import Checkpoints, complete
 from trinch.training.data import IGNORE, Corpus, Report, prepare, redact_data
 from trinch.training.evaluate import bits_per_byte, held_out_batch, ngram_baselines
@@ -42,7 +43,9 @@ def prepare_corpus(settings: Settings, world: ProcessMesh, report: Report) -> Co
         if settings.data.path or not (folder / "data.json").exists():
             with PostSource(*of) as source:
                 # Noted first: entries that arrive meanwhile are applied when training starts.
-                following, position = source.log is not None, source.position
+                following, position = source.follows, source.position
+                if source.rejected:
+                    report(f"{len(source.rejected):,} pieces are no posts, the first: {source.rejected[0]}")
                 _prepared(settings, source, folder, report)
         noted = Path(settings.out) / "settings.json"
         if not noted.exists():  # so that `forget` finds the source; the loop writes the full settings later
@@ -128,7 +131,7 @@ def run_settings(run: Path) -> Settings:
     """The settings a run was made with. Raises SettingsError when the folder holds no run."""
     try:
         return msgspec.json.decode((run / "settings.json").read_bytes(), type=Settings)
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, *UNREADABLE) as error:
         raise SettingsError(f"{run} is not the folder of a run: {error}") from None
 
 

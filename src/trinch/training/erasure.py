@@ -111,7 +111,6 @@ def follow(
     """Read a store's log from a position on until `stop` is set, calling `redact` with the rows of each data
     whose posts may no longer be read. `level` is set when the end of the log is first reached."""
     log = source.log
-    assert log is not None, "a file has no log"
     places = {name: ColumnIndex(np.array(posts.spans()["place"])) for name, posts in data.items()}
     authors = {name: ColumnIndex(np.array(posts.spans()["author"])) for name, posts in data.items()}
     while not stop.is_set():

@@ -17,6 +17,7 @@ import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor
 
 from trinch.model.tokenizer import Tokenizer
+from trinch.posts.wire import UNREADABLE
 from trinch.training.batch_order import rows
 from trinch.training.data import IGNORE, Batch
 from trinch.training.data_selection import account_key
@@ -73,7 +74,7 @@ def read_lines(path: Path, kind: type[Line]) -> list[Line]:
         for number, line in enumerate(lines, 1):
             try:
                 out.append(decoder.decode(line))
-            except msgspec.MsgspecError as error:
+            except UNREADABLE as error:
                 raise SettingsError(f"{path}, line {number}: {error}") from None
     if not out:
         raise SettingsError(f"{path} is empty")

@@ -54,6 +54,9 @@ class Objective(Protocol):
 class NextToken:
     """The pre-training objective; its tally is nats."""
 
+    by_token = True
+    """The loss is a sum over tokens: it may be computed for a few of them at a time."""
+
     def __init__(self, z_loss: float) -> None:
         self.z_loss, self.denominator, self._nats = z_loss, 1.0, 0.0
 

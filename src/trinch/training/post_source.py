@@ -1,17 +1,19 @@
-"""Source of training posts: a store, or a file of posts; and which of them are still visible.
+"""Source of training posts: a store, or a file that can be ingested; and which of its posts are visible.
 
-Every post has a *place*: its position in the store's log, or its number in the file. A file is read when a run starts;
-a store is followed while it runs.
+Every post has a *place*, its position in the store's log. A file is ingested into a temporary store when a run starts,
+so that its edits and deletions count; a store is followed while the run goes on.
 """
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import msgspec
-
 from trinch.posts.schema import AccountGone, AccountHidden, Created, Deleted, Edited, Hidden, Post
+from trinch.sources import files
+from trinch.store.database import DATABASE
 from trinch.store.log import Entry, Log
+from trinch.store.writer import Writer
 from trinch.training.settings import SettingsError
 
 CHUNK = 5000
@@ -37,8 +39,7 @@ def parse_time(text: str) -> int | None:
 class PostSource:
     """A store or a file of posts, as it was at a cut-off. Raises SettingsError when there is none.
 
-    `path` is a store's folder, or a file of `Post` as JSON lines (of which those created by the cut-off are
-    given).
+    `path` is a store's folder, or a file in any format that `trinch ingest` reads.
     """
 
     def __init__(self, path: str, until: str = "") -> None:
@@ -49,27 +50,55 @@ class PostSource:
         self.path, self.until = Path(path), parse_time(until)
         if not self.path.exists():
             raise SettingsError(f"{path} does not exist; `trinch ingest FILE --data {path}` fills a store")
-        if self.path.is_dir() and not (self.path / "ocean.db").exists():
+        if self.path.is_dir() and not (self.path / DATABASE).exists():
             raise SettingsError(f"{path} holds no store; `trinch ingest FILE --data {path}` fills one")
-        self.log = None if self.path.is_file() else Log(self.path / "ocean.db")
+        self.follows = self.path.is_dir()
+        """Whether the posts come from a store, whose log goes on while a run reads it."""
+        self.rejected: list[str] = []
+        """Pieces of a file that are no posts: the place and the reason of each."""
+        self._temporary = None if self.follows else tempfile.TemporaryDirectory(prefix="trinch-")
+        try:
+            self.log = Log((self.path if self.follows else self._ingested()) / DATABASE)
+        except BaseException:
+            self._remove_temporary()
+            raise
 
     def __enter__(self) -> "PostSource":
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.log is not None:
-            self.log.close()
+        self.log.close()
+        self._remove_temporary()
+
+    def _ingested(self) -> Path:
+        """Folder of a temporary store with what the file holds. Raises SettingsError where it holds no posts."""
+        assert self._temporary is not None
+        folder = Path(self._temporary.name)
+        writer = Writer(folder)
+        try:
+            for item in files.events(self.path):
+                if isinstance(item, files.Reject):
+                    self.rejected.append(f"{item.file}, line {item.line}: {item.reason}")
+                else:
+                    writer.take(item)
+        finally:
+            totals = writer.close()
+        if not totals.accepted:
+            why = self.rejected[0] if self.rejected else "it is empty or of another kind"
+            raise SettingsError(f"{self.path} holds no posts that can be read ({why})")
+        return folder
+
+    def _remove_temporary(self) -> None:
+        if self._temporary is not None:
+            self._temporary.cleanup()
 
     @property
     def position(self) -> int:
-        """Last position of the log; 0 for a file."""
-        return 0 if self.log is None else self.log.last_seq
+        """Last position of the log."""
+        return self.log.last_seq
 
     def posts(self) -> Iterator[PlacedPost]:
         """Every post that is visible at the cut-off, in the order of ingestion."""
-        if self.log is None:
-            yield from self._lines()
-            return
         position = 0
         while entries := list(self.log.read(position, CHUNK)):
             seqs = [entry.seq for entry in entries if isinstance(entry.event, Created | Edited)]
@@ -77,37 +106,21 @@ class PostSource:
             position = entries[-1].seq
 
     def visible(self, places: Sequence[int]) -> Iterator[PlacedPost]:
-        """Those of the posts at these places that are still visible; of a file, whose lines may move, all."""
-        if self.log is None:
-            yield from self._lines()
-            return
+        """Those of the posts at these places that are still visible; of a file, whose lines may have moved, all."""
+        if not self.follows:
+            yield from self.posts()
+        else:
+            yield from self._at(places)
+
+    def _at(self, places: Sequence[int]) -> Iterator[PlacedPost]:
         for begin in range(0, len(places), CHUNK):
             versions = self.log.visible(places[begin : begin + CHUNK], self.until)
             yield from ((seq, version.post) for seq, version in versions.items())
 
     def named(self, ids: Sequence[str]) -> dict[str, PlacedPost]:
         """The newest visible version of each of these posts, by its id as given (bare, or `network:id`)."""
-        if self.log is None:
-            wanted = set(ids)
-            names = (
-                (name, line)
-                for line in self._lines()
-                for name in (line[1].id, f"{line[1].network}:{line[1].id}")
-            )
-            return {name: line for name, line in names if name in wanted}
-        found = {id: list(self.visible(self.log.seqs_of(id))) for id in dict.fromkeys(ids)}
+        found = {id: list(self._at(self.log.seqs_of(id))) for id in dict.fromkeys(ids)}
         return {id: max(versions, key=lambda v: v[0]) for id, versions in found.items() if versions}
-
-    def _lines(self) -> Iterator[PlacedPost]:
-        decoder = msgspec.json.Decoder(Post)
-        with open(self.path, "rb") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    post = decoder.decode(line)
-                except msgspec.MsgspecError as error:
-                    raise SettingsError(f"{self.path}, line {number}: {error}") from None
-                if self.until is None or (post.created_at is not None and post.created_at <= self.until):
-                    yield number, post
 
 
 def affected_posts(log: Log, entries: Sequence[Entry]) -> tuple[set[int], set[tuple[str, str]]]:

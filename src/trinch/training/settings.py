@@ -21,7 +21,7 @@ class Data(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Which posts are read, and how they become tokens (docs/training.md, "Data")."""
 
     path: str = ""
-    """The store's folder, or a file of posts as JSON lines."""
+    """The store's folder, or a file that `trinch ingest` reads."""
     until: str = ""
     """Cut-off, ISO 8601: the run sees what was visible then. Empty: everything ingested, as it is now."""
     held_out: float = 0.05

@@ -15,13 +15,14 @@ from torch.distributed.pipelining import PipelineStage, Schedule1F1B
 from torch.distributed.tensor import DTensor
 
 from trinch.model.grok import Grok
+from trinch.training.chunked_loss import chunked_loss
 from trinch.training.document_spans import EOS_TOKEN, PAD_TOKEN
 from trinch.training.parallel import ProcessMesh
 from trinch.training.settings import Settings, SettingsError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
-"""(logits [b, T, V], targets [b, T]) -> this micro-batch's part of the loss. It may keep a tally of its
-own."""
+"""(logits [b, T, V], targets [b, T]) -> this micro-batch's part of the loss. It may keep a tally of its own. One with
+`by_token` set is a sum over tokens, and is called with a chunk of the tokens at a time, b = 1."""
 
 
 class Engine:
@@ -67,7 +68,17 @@ class Engine:
                 # Gradients are reduced and sharded after each micro-batch, so that no process accumulates whole ones;
                 # only the sum over replicas waits for the last.
                 self.model.set_requires_all_reduce(part == self.parts - 1)
-            torch.autograd.backward(self.loss(self.model(x, **self._documents(x)), y))
+            torch.autograd.backward(self._loss(self.loss, x, y))
+
+    def _loss(self, loss: Loss, inputs: Tensor, targets: Tensor) -> Tensor:
+        """Loss of one micro-batch on a process that holds the whole model."""
+        if not getattr(loss, "by_token", False):
+            return loss(self.model(inputs, **self._documents(inputs)), targets)
+
+        def head(h: Tensor) -> Tensor:
+            return chunked_loss(h, self.model.head_weight, targets, self.model.logits, loss)
+
+        return self.model(inputs, head=head, **self._documents(inputs))
 
     def _documents(self, inputs: Tensor) -> dict[str, Any]:
         return {"documents": document_numbers(inputs)} if self._masked else {}
@@ -75,14 +86,20 @@ class Engine:
     @torch.no_grad()
     def evaluate(self, inputs: Tensor, targets: Tensor, loss: Loss) -> None:
         """Forward only, of one micro-batch [size, T]; `loss` is called where the logits come out."""
+        if self._schedule is None:
+            self._loss(loss, inputs, targets)
+        else:
+            self._evaluate_stage(inputs, targets, loss)
+        if isinstance(self.model, FSDPModule):
+            self.model.reshard()  # without a backward pass nothing else would do so
+
+    def _evaluate_stage(self, inputs: Tensor, targets: Tensor, loss: Loss) -> None:
         world, h = self.world, inputs
         group = world.dense.get_group("pipeline") if world.dense else None
         if not world.first:
             h = torch.empty(self._hidden, device=inputs.device)
             dist.recv(h, group=group, group_src=world.stage - 1)
         out = self.model(h, **self._documents(inputs))
-        if isinstance(self.model, FSDPModule):
-            self.model.reshard()  # without a backward pass nothing else would do so
         if world.last:
             loss(out, targets)
         else:

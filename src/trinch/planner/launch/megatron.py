@@ -23,7 +23,7 @@ def megatron(plan: Plan, saving: Saving) -> list[str]:
     model = plan.workload
     args = _model(model, plan.layout.tp) + _attention(model)
     if model.experts:
-        args += _experts(model)
+        args += _experts(model) + _dispatcher(plan.dispatcher)
     return args + _layout(plan) + _arithmetic(plan) + _run(plan) + _saving(plan, saving)
 
 
@@ -106,16 +106,27 @@ def _experts(model: Workload) -> list[str]:
         "--moe-grouped-gemm",
         "--moe-permute-fusion",
         "--moe-router-dtype fp32",
-        "--moe-token-dispatcher-type alltoall",
         "--moe-router-load-balancing-type aux_loss",
         f"--moe-aux-loss-coeff {BALANCE_LOSS}",
     ]
     if model.mla and model.router_bias:
         args += ["--moe-router-score-function sigmoid", "--moe-router-enable-expert-bias"]
+    if model.expert_groups:
+        args += [
+            f"--moe-router-num-groups {model.expert_groups}",
+            f"--moe-router-group-topk {model.routed_groups}",
+        ]
     beside = model.ffn if model.dense_residual else model.shared_ffn
     args += [f"--moe-shared-expert-intermediate-size {beside}"] if beside else []
     dense = model.layers - model.moe_layers
     return [*args, f'--moe-layer-freq "([0]*{dense}+[1]*{model.moe_layers})"'] if dense else args
+
+
+def _dispatcher(name: str) -> list[str]:
+    """All-to-all, or the fused kernels of DeepEP, as the plan was priced."""
+    if name == "deepep":
+        return ["--moe-token-dispatcher-type flex", "--moe-flex-dispatcher-backend deepep"]
+    return ["--moe-token-dispatcher-type alltoall"]
 
 
 def _layout(plan: Plan) -> list[str]:
@@ -216,6 +227,7 @@ def megatron_notes(plan: Plan, saving: Saving) -> list[str]:
         "The dense residual MLP is written as a shared expert: same matrices, same cost.": (
             model.dense_residual
         ),
+        "Experts in other nodes are reached by DeepEP: it must be installed.": plan.dispatcher == "deepep",
         "Copies in a peer's memory need the package nvidia-resiliency-ext.": saving.kind == "memory",
     }
     return [sentence for sentence, true in notes.items() if true]

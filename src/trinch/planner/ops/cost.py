@@ -46,7 +46,7 @@ def price(provider: str, gpu: str) -> Fact:
 def rent(provider: str, gpu: str, gpu_hours: float, usd_per_gpu_hour: float | None = None) -> Money:
     """Rent for `gpu_hours`, spares included by the caller; `usd_per_gpu_hour` overrides the table."""
     if usd_per_gpu_hour is not None:
-        if usd_per_gpu_hour <= 0:
+        if not 0 < usd_per_gpu_hour < 1e6:
             raise PlanError(f"a price of {usd_per_gpu_hour:g} USD per GPU-hour is not one: give, say, 2.40")
         given = usd_per_gpu_hour
         fact = Fact(f"{provider}.{gpu}", given, given, given, "USD per GPU-hour", "given", "", "verified")

@@ -43,6 +43,25 @@ class Options:
     trials: int = 500
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        limits = {
+            "interval_s": (0.0, 1e9),
+            "store_gbps": (0.0, 1e9),
+            "usd_per_gpu_hour": (0.0, 1e6),
+            "limit_mw": (0.0, 1e6),
+            "pue": (0.0, 100.0),
+            "seed": (-1, 2**63),
+            "trials": (9, 1_000_000),
+        }
+        for name, (low, high) in limits.items():
+            value = getattr(self, name)
+            if value is not None and not low < value <= high:
+                raise PlanError(
+                    f"{name.replace('_', ' ')} of {value:g}: give more than {low:g}, at most {high:g}"
+                )
+        if self.usd_per_kwh is not None and not 0 <= self.usd_per_kwh <= 1e3:
+            raise PlanError(f"electricity at {self.usd_per_kwh:g} USD per kWh: give 0 to 1000")
+
 
 @dataclass(frozen=True, slots=True)
 class Survival:

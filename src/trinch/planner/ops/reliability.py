@@ -156,14 +156,14 @@ def checkpoint(
     async   everyone waits for a copy to host memory; the store is written behind
     memory  a copy in a peer node's memory; survives one node, not several
 
-    The chosen interval is `interval_s`, or the optimum, no shorter than one write (only one is ever under
+    The store is sized to the cluster unless `store_gbps` is given. The chosen interval is `interval_s`, or the optimum, no shorter than one write (only one is ever under
     way), in whole steps of `step_s`. Raises PlanError for an unknown kind or a negative number."""
     facts = table("operations")
     if kind not in KINDS:
         raise PlanError(f"no checkpoint kind {kind!r}: {nearest(kind, KINDS)}")
     if min(total_bytes, n_gpus, mtbf_s, step_s) <= 0 or min(interval_s or 0, stall_s or 0) < 0:
         raise PlanError("a checkpoint needs positive bytes, GPUs, time between failures and step time")
-    write_s = total_bytes / ((store_gbps or facts["store_bandwidth_gbps"].value) * 1e9)
+    write_s = total_bytes / ((store_gbps or facts["store_gbps_per_gpu"].value * n_gpus) * 1e9)
     copy_s = total_bytes / n_gpus / (facts["snapshot_gbps_per_gpu"].value * 1e9)
     if kind == "sync":
         stall, lag = write_s, write_s

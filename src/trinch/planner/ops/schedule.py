@@ -18,6 +18,7 @@ from trinch.planner.perf.hardware import PlanError
 from trinch.planner.simulate.run_simulation import Floats, percentiles
 
 DAY = 86_400.0
+FIRST_YEAR, LAST_YEAR = 2000, 2200
 LONGEST = timedelta(days=36_500)
 
 
@@ -32,9 +33,12 @@ class Tranche:
 def parse_date(text: str) -> date:
     """A date as 2025-12-31. PlanError otherwise."""
     try:
-        return date.fromisoformat(text.strip())
+        found = date.fromisoformat(text.strip())
     except ValueError:
         raise PlanError(f"{text!r} is no date: write it as 2025-12-31") from None
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise PlanError(f"{text}: plans are made for {FIRST_YEAR} to {LAST_YEAR}")
+    return found
 
 
 def parse_count(text: str) -> int:

@@ -1,8 +1,9 @@
 """The result of a fit: coefficients and the widths of the bands; and how to price with them.
 
 data/calibration.csv is the shipped fit (written by `trinch plan calibrate`). A band is conformal: half its
-width, in logarithms, is the 80 % quantile of the errors on rows that the fit had not seen, one for models
-whose family the fit knew and a wider one for models it did not.
+width, in logarithms, is the 80 % quantile of the errors on rows that the fit had not seen, by kind of model, GPU
+generation and engine where eight rows exist, else by wider groups; one for models whose family the fit knew and
+another for models it did not.
 """
 
 import csv
@@ -30,7 +31,7 @@ GUESSED_LAYOUT = 0.25
 
 @dataclass(frozen=True)
 class Calibration:
-    """A fitted model: coefficients by name, log half-widths by `band_kind`, families it was fitted on."""
+    """A fitted model: coefficients by name, log half-widths by group, families it was fitted on."""
 
     coefficients: dict[str, float]
     bands: dict[str, float]
@@ -41,12 +42,13 @@ class Calibration:
         return step_parts(Cases.of(cases), at, self.coefficients)
 
     def half_width(self, case: Case, guessed: bool = False) -> float:
-        """Log half-width of the 80 % band of a case; wider for an unknown engine or a guessed layout."""
+        """Log half-width of the 80 % band of a case; wider for an engine that was not measured on such GPUs, or a
+        guessed layout."""
         seen = "seen" if family(case.workload) in self.families else "new"
-        kind = band_kind(case)
-        names = (f"{kind}:{case.engine.name}:{seen}", f"{kind}:{seen}", f"{kind}:new")
+        groups = band_groups(case)
+        names = [f"{group}:{seen}" for group in groups] + [f"{group}:new" for group in groups]
         width = next((self.bands[name] for name in names if name in self.bands), FALLBACK_BAND)
-        unknown = UNKNOWN_ENGINE if case.engine.name == "other" else 0.0
+        unknown = 0.0 if f"{groups[0]}:{seen}" in self.bands else UNKNOWN_ENGINE
         return math.hypot(width, unknown, GUESSED_LAYOUT if guessed else 0.0)
 
 
@@ -56,10 +58,12 @@ def family(work: Workload) -> str:
     return f"{work.hidden}x{work.heads}/{work.kv_heads}{experts}"
 
 
-def band_kind(case: Case) -> str:
-    """dense or moe, and Blackwell apart: what band widths are kept by."""
+def band_groups(case: Case) -> list[str]:
+    """The groups whose errors a band may come from, the nearest first: kind, GPU generation and engine; kind and
+    generation; kind (dense or moe)."""
     kind = "moe" if case.workload.experts else "dense"
-    return f"{kind}-blackwell" if case.machine.gpu.generation == "blackwell" else kind
+    near = f"{kind}:{case.machine.gpu.generation}"
+    return [f"{near}:{case.engine.name}", near, kind]
 
 
 @cache

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from trinch.planner.perf.calibration import COVERAGE, Calibration, band_kind, family
+from trinch.planner.perf.calibration import COVERAGE, Calibration, band_groups, family
 from trinch.planner.perf.hardware import PlanError, table
 from trinch.planner.perf.layout import Array, Layouts
 from trinch.planner.perf.model_inputs import Cases, engine_names
@@ -29,8 +29,10 @@ HUBER = 1.5
 ENGINE_SPREAD = 0.08
 YEAR_SPREAD = 0.05
 FOLDS = 5
-BAND_ROWS = 30
-"""An engine has a band of its own from this many rows."""
+BAND_ROWS = 8
+"""A group has a band of its own from this many rows."""
+BAND_FAMILIES = 3
+"""Families from which a group's band for unseen ones no longer has to be as wide as that around it."""
 SERIES_POWER = 0.4
 """A series of n alike rows (one family, source, GPU and precision) weighs n ** (1 - this), not n."""
 BLACKWELL_WEIGHT = 0.5
@@ -128,21 +130,37 @@ def calibrate(runs: Sequence[Run]) -> Calibration:
         raise PlanError(f"{len(known)} measured runs are too few to calibrate on: 50 are needed")
     new = cross_errors(known, by_family(known))
     seen = cross_errors(known, by_layout(known))
-    kinds = [band_kind(r.case) for r in known]
-    engines = [f"{kind}:{r.case.engine.name}" for kind, r in zip(kinds, known, strict=True)]
-    bands = {}
-    for groups, least in ((kinds, 1), (engines, BAND_ROWS)):
-        for group in sorted(set(groups)):
-            inside = np.array([one == group for one in groups])
-            if inside.sum() >= least:
-                bands[f"{group}:new"] = quantile(np.abs(new[inside]))
-                bands[f"{group}:seen"] = quantile(np.abs(seen[inside]))
-    return Calibration(fit(known), bands, frozenset(family(r.case.workload) for r in known))
+    return Calibration(fit(known), bands(known, new, seen), frozenset(family(r.case.workload) for r in known))
+
+
+def bands(runs: Sequence[Run], new: Array, seen: Array) -> dict[str, float]:
+    """Half-widths by group from log errors of the runs as members of a family the fit did not see (`new`) or
+    did (`seen`). The widest groups have one whatever their size.
+
+    A group of few families says little about the next one: its `new` width is no narrower than that of the group
+    around it."""
+    groups = [band_groups(r.case) for r in runs]
+    families = np.array([family(r.case.workload) for r in runs])
+    found: dict[str, float] = {}
+    for level in (2, 1, 0):
+        names = np.array([group[level] for group in groups])
+        around = {group[level]: group[min(level + 1, 2)] for group in groups}
+        for name in sorted(set(names.tolist())):
+            inside = names == name
+            if inside.sum() < (1 if level == 2 else BAND_ROWS):
+                continue
+            found[f"{name}:new"] = quantile(np.abs(new[inside]))
+            found[f"{name}:seen"] = quantile(np.abs(seen[inside]))
+            if len(set(families[inside].tolist())) < BAND_FAMILIES:
+                wider = found.get(f"{around[name]}:new", 0.0)
+                found[f"{name}:new"] = max(found[f"{name}:new"], wider)
+    return found
 
 
 def quantile(sizes: Array) -> float:
-    """The conformal quantile of n error sizes: the ceil(0.8 (n + 1))-th smallest."""
-    place = min(math.ceil(COVERAGE * (len(sizes) + 1)), len(sizes))
+    """The conformal quantile of n error sizes: the k-th smallest, which holds k / (n + 1) of new errors in
+    expectation, for the k nearest to 80 %."""
+    place = min(max(1, round(COVERAGE * (len(sizes) + 1))), len(sizes))
     return float(np.sort(sizes)[place - 1])
 
 

@@ -101,7 +101,8 @@ def from_hf(config: Config, name: str = "model") -> Workload:
 def model_type(config: Config, name: str) -> str:
     """The type in the table. Raises PlanError for one that is refused or unknown."""
     table = architectures()
-    names = [str(one) for one in config.get("architectures") or []]
+    listed = config.get("architectures")
+    names = [str(one) for one in listed] if isinstance(listed, list) else []
     kind = str(config.get("model_type") or _from_class(names))
     if any(one.startswith("Grok1") for one in names):
         kind = "grok"
@@ -133,13 +134,18 @@ def _refuse_shapes(config: Config, rules: Config, name: str, kind: str) -> None:
             raise PlanError(f"{name} ({kind}): {key} is not modelled")
 
 
+MOST = 10**12
+"""No count of a configuration is as large."""
+
+
 def _number(config: Config, what: str, name: str, default: int | None = None) -> int:
     """A whole number by any of its names. Raises PlanError if it is missing or no count."""
     for key in NAMES.get(what, (what,)):
         value = config.get(key)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value < 0:
+        whole = not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < MOST
+        if not whole or value != int(value):
             raise PlanError(f"{name}: {key} is {value!r}, and one whole number is needed for all layers")
         return int(value)
     if default is None:
@@ -272,7 +278,14 @@ def _expert_fields(config: Config, rules: Config, name: str, kind: str, layers: 
         "shared_ffn": shared,
         "moe_layers": moe_layers,
         "dense_residual": beside,
+        **_groups(config, name),
     }
+
+
+def _groups(config: Config, name: str) -> dict[str, int]:
+    """Groups of experts that limit routing, where there are several and not all may be used."""
+    groups, used = (_number(config, key, name, 0) for key in ("n_group", "topk_group"))
+    return {"expert_groups": groups, "routed_groups": used} if 0 < used < groups else {}
 
 
 def _moe_layers(config: Config, name: str, layers: int) -> int:

@@ -136,6 +136,10 @@ class Plan:
     """Bytes of a gradient in memory and on the network, as priced: 2 (bf16) or 4 (fp32)."""
     tp_overlap: bool = True
     """Whether tensor-parallel traffic was priced as overlapped with matrix products."""
+    engine: str = "megatron-bridge"
+    """The training framework whose speed was predicted."""
+    dispatcher: str = "alltoall"
+    """How tokens reach experts in other NVLink domains, as priced: see `model_inputs.DISPATCHERS`."""
 
     @property
     def tokens_per_step(self) -> int:
@@ -201,6 +205,8 @@ class Plan:
             "layout": asdict(self.layout),
             "label": self.layout.label(),
             "precision": self.precision,
+            "engine": self.engine,
+            "dispatcher": self.dispatcher,
             "n_gpus": self.n_gpus,
             "spare_gpus": self.spare_gpus,
             "nodes": self.nodes,

@@ -1,32 +1,43 @@
-"""Every layout of a model on a number of GPUs: enumerate, drop what does not fit, price the rest, choose.
+"""Every layout of a model on a number of GPUs: drop what does not fit, price the rest, choose.
 
-No sampling: the grid below is complete, and all of it that fits is priced by the same code that predicts a
-table. GPU counts need not be powers of two: data parallelism takes any width, what is left over are spares.
+No sampling: the grid of `layout_grid` is complete, and all of it that fits is priced by the same code that
+predicts a table. The default is the layout whose lower bound of speed is highest, so that a shape nobody has
+run must be clearly faster to be chosen.
 """
 
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from trinch.planner.perf.calibration import Calibration, band, shipped
+from trinch.planner.perf.critical_batch import critical_batch, extra_tokens
 from trinch.planner.perf.hardware import Machine, PlanError, table
 from trinch.planner.perf.layout import Array, Layout, Layouts, Plan, total
+from trinch.planner.perf.layout_grid import given_layout, layouts
 from trinch.planner.perf.memory import USABLE, memory_bytes, memory_parts
-from trinch.planner.perf.model_inputs import Case, Cases, engine
+from trinch.planner.perf.model_inputs import (
+    DEFAULT_DATE,
+    DEFAULT_ENGINE,
+    DISPATCHERS,
+    Case,
+    Cases,
+    known_engine,
+)
+from trinch.planner.perf.proven import UNPROVEN, unproven, unproven_axes
 from trinch.planner.perf.workload import Workload
 
-MICRO_BATCHES = (1, 2, 3, 4, 6, 8)
-WIDTHS = (1.0, 0.99, 0.98, 0.95, 0.9, 0.75, 0.5)
-"""Shares of the GPUs that are tried: all, a few spares, and smaller runs for the Pareto set."""
 TOKENS_PER_GPU = 1024
 """Default batch, in tokens a GPU: Llama 3 405B took 16 M tokens on 16,384 GPUs (arXiv 2407.21783 table 4)."""
 BATCH_RANGE = (4_000_000, 64_000_000)
-BATCH_SLACK = 0.15
-"""Without an exact batch, how far a layout may move it to come out even."""
+"""Tokens of a default step: the largest published ones (DeepSeek-V3) take 63 M."""
+IDLE = 0.01
+"""Share of the GPUs that may stay idle before a note says why."""
+PLATEAU = 12
+"""Shapes of the plateau that are listed."""
 PLANNED_IMBALANCE = 1.05
 """Load of the fullest GPU's experts over the mean: our allowance for real routing."""
 ROBUST_SPARES = 0.01
@@ -36,49 +47,72 @@ CHUNK = 8192
 
 @dataclass(frozen=True)
 class Search:
-    """What a search found: the plans, and how many layouts were priced in how long."""
+    """What a search found: the plans, and how many layouts were priced in how long.
+
+    `best` has the highest lower bound of speed, `fastest` the highest expected speed. `plateau` holds the
+    shapes that cannot be distinguished from the fastest (`plateau_size` of them), those with published runs first.
+    `asked` is the layout that was given, if one was.
+    """
 
     best: Plan
+    fastest: Plan
     cheapest: Plan
     robust: Plan | None
     runner_up: Plan | None
     runner_up_lost: str
+    plateau: list[Plan]
+    plateau_size: int
     pareto: list[Plan]
     published: list[tuple[Plan, str, str]]
+    asked: Plan | None
+    asked_lost: str
     notes: list[str]
     considered: int
     scored: int
     seconds: float
 
+    @property
+    def chosen(self) -> Plan:
+        """The layout that was given, or the best."""
+        return self.asked or self.best
+
     def as_dict(self) -> dict[str, object]:
         """Plain data for JSON."""
+
+        def behind(plan: Plan) -> float:
+            return _rate(self.best) / _rate(plan) - 1
+
         return {
             "layouts_considered": self.considered,
             "layouts_scored": self.scored,
             "seconds": self.seconds,
             "best": self.best.as_dict(),
+            "fastest": self.fastest.as_dict(),
             "cheapest": self.cheapest.as_dict(),
             "robust": self.robust.as_dict() if self.robust else None,
             "runner_up": self.runner_up.as_dict() if self.runner_up else None,
             "why": [self.runner_up_lost],
+            "plateau": [{"behind_best": behind(plan), **plan.as_dict()} for plan in self.plateau],
+            "plateau_size": self.plateau_size,
             "pareto": [plan.as_dict() for plan in self.pareto],
             "notes": self.notes,
             "published": [
-                {
-                    "source": source,
-                    "behind_best": _rate(self.best) / _rate(plan) - 1,
-                    "reason": why,
-                    **plan.as_dict(),
-                }
+                {"source": source, "behind_best": behind(plan), "reason": why, **plan.as_dict()}
                 for plan, source, why in self.published
             ],
+            "asked": None
+            if self.asked is None
+            else {"behind_best": behind(self.asked), "reason": self.asked_lost, **self.asked.as_dict()},
         }
 
 
-def default_batch(work: Workload, gpus: int) -> int:
-    """Sequences of a step when nobody says: 1024 tokens a GPU, between 4 M and 64 M tokens."""
-    tokens = min(max(gpus * TOKENS_PER_GPU, BATCH_RANGE[0]), BATCH_RANGE[1])
-    return max(1, tokens // work.seq_len)
+def default_batch(work: Workload, gpus: int, tokens: float = math.inf) -> int:
+    """Sequences of a step when nobody says: 1024 tokens a GPU, between 4 M and 64 M tokens, and no more than
+    the critical batch of a run of `tokens` tokens."""
+    least, most = BATCH_RANGE
+    if tokens < math.inf:
+        most = min(most, max(least, int(critical_batch(tokens))))
+    return max(1, min(max(gpus * TOKENS_PER_GPU, least), most) // work.seq_len)
 
 
 def search(
@@ -89,26 +123,44 @@ def search(
     precision: str = "bf16",
     batch: int | None = None,
     fit: Calibration | None = None,
+    *,
+    engine_name: str = DEFAULT_ENGINE,
+    date: float = DEFAULT_DATE,
+    max_vpp: int | None = None,
+    dispatcher: str = "",
+    layout: dict[str, int] | None = None,
 ) -> Search:
-    """Price every layout that fits. `batch` in sequences is met exactly if given.
+    """Price every layout that fits, and `layout` (of `parse_layout`) whether it fits or not.
 
-    PlanError if nothing fits (with the nearest that does), or the site or GPU cannot do what is asked.
-    """
+    `batch` in sequences is met exactly if given; `date` is the software's, in years; `max_vpp` bounds
+    interleaving; `dispatcher` is one of DISPATCHERS, by default the engine's. PlanError if nothing fits (with the nearest that does), or the site or GPU cannot do what is
+    asked."""
     started = time.perf_counter()
     fit = fit or shipped()
     _check(machine, gpus, tokens, precision)
-    case = Case(work, machine, precision, engine("megatron-bridge"), imbalance=PLANNED_IMBALANCE)
-    target = batch or default_batch(work, gpus)
-    grid = layouts(work, machine, gpus, target, exact=batch is not None)
+    if dispatcher not in ("", *DISPATCHERS):
+        raise PlanError(f"unknown dispatcher {dispatcher!r}: use {', '.join(DISPATCHERS)}")
+    software = known_engine(engine_name, date)
+    case = Case(work, machine, precision, software, date, imbalance=PLANNED_IMBALANCE, dispatcher=dispatcher)
+    target, exact = batch or default_batch(work, gpus, tokens), batch is not None
+    asked = None
+    if layout is not None:
+        cut = given_layout(work, machine, gpus, layout, target, exact)
+        asked = priced(case, [cut], gpus, tokens, fit)[0]
+        target = cut.global_batch
+    grid = layouts(work, machine, gpus, target, exact, max_vpp)
     on = Cases.of([case])
     memory = _by_chunks(grid, lambda part: memory_bytes(on, part))
     fitting = memory <= on.memory * USABLE
     good, memory = grid.take(fitting), memory[fitting]
     if not len(good):
-        raise PlanError(_nothing_fits(case, gpus, target, batch is not None, grid))
+        if asked is None:
+            raise PlanError(_nothing_fits(case, gpus, target, exact, grid))
+        good, memory = Layouts.of([asked.layout]), np.array([asked.memory_total_gb * 1e9])
     step = _by_chunks(good, lambda part: total(fit.price([case], part)))
     rate = good.global_batch * work.seq_len / step
-    order = np.argsort(-rate, kind="stable")
+    width = _widths(case, good, fit)
+    order = np.argsort(-rate * np.exp(-width), kind="stable")
 
     first = good[int(order[0])]
     whole = good.gpus >= first.gpus
@@ -119,24 +171,53 @@ def search(
     ]
     cost = good.gpus / rate
     cheap = int(np.lexsort((-rate, cost.round(15)))[0])
-    frontier = _pareto(np.stack([-rate, cost, memory]), order)
-    wanted = [int(order[0]), cheap, *second, *safe[:1].tolist(), *frontier]
+    quickest = int(np.argmax(rate))
+    flat, flat_size = _plateau(good, rate, width, fit.half_width(case), order)
+    frontier = _pareto(np.stack([-rate, cost, memory]), np.argsort(-rate, kind="stable"))
+    wanted = [int(order[0]), cheap, quickest, *second, *safe[:1].tolist(), *flat, *frontier]
     plans = dict(zip(wanted, priced(case, [good[i] for i in wanted], gpus, tokens, fit), strict=True))
     best = plans[wanted[0]]
     runner = plans[second[0]] if second else None
+    free_batch = not exact and asked is None
     return Search(
         best=best,
+        fastest=plans[quickest],
         cheapest=plans[cheap],
         robust=plans[int(safe[0])] if len(safe) else None,
         runner_up=runner,
         runner_up_lost=why_behind(runner, best) if runner else "no other layout fits",
+        plateau=[plans[i] for i in flat],
+        plateau_size=flat_size,
         pareto=[plans[i] for i in frontier],
-        published=_published(case, gpus, tokens, target, best, fit),
-        notes=_notes(machine, gpus),
+        published=_published(case, gpus, tokens, best, fit),
+        asked=asked,
+        asked_lost=why_behind(asked, best) + _overfull(asked) if asked else "",
+        notes=_notes(machine, gpus)
+        + _batch_notes(case, best, gpus, free_batch, fit)
+        + _unproven_note(case, asked or best),
         considered=len(grid),
         scored=len(good),
         seconds=time.perf_counter() - started,
     )
+
+
+def _widths(case: Case, at: Layouts, fit: Calibration) -> Array:
+    """Log half-width of the band of each layout: the case's, wider for what no published run had."""
+    beyond = unproven(at, bool(case.workload.experts), case.machine.gpu.nvlink_domain)
+    return np.asarray(np.hypot(fit.half_width(case), UNPROVEN * np.sqrt(beyond)))
+
+
+def _plateau(
+    grid: Layouts, rate: Array, width: Array, base: float, order: NDArray[np.intp]
+) -> tuple[list[int], int]:
+    """Places of the best layout of each shape within the band of the fastest, proven shapes first, and how
+    many such shapes there are."""
+    near = order[(rate >= rate.max() * math.exp(-base))[order]]
+    shape = np.stack([getattr(grid, name)[near] for name in ("tp", "pp", "vpp", "cp", "ep", "etp")])
+    _, first = np.unique(shape, axis=1, return_index=True)
+    each = near[np.sort(first)]
+    proven_first = each[np.argsort(width[each].round(9), kind="stable")]
+    return [int(i) for i in proven_first[:PLATEAU]], len(each)
 
 
 def priced(case: Case, chosen: Sequence[Layout], gpus: int, tokens: float, fit: Calibration) -> list[Plan]:
@@ -144,7 +225,7 @@ def priced(case: Case, chosen: Sequence[Layout], gpus: int, tokens: float, fit: 
     at, on = Layouts.of(chosen), Cases.of([case])
     parts = {name: np.broadcast_to(v, len(at)) for name, v in fit.price([case], at).items()}
     memory = {name: np.broadcast_to(v, len(at)) / 1e9 for name, v in memory_parts(on, at).items()}
-    width = fit.half_width(case)
+    widths = _widths(case, at, fit)
     plans = []
     for i, layout in enumerate(chosen):
         breakdown = {name: float(value[i]) for name, value in parts.items()}
@@ -159,83 +240,16 @@ def priced(case: Case, chosen: Sequence[Layout], gpus: int, tokens: float, fit: 
                 n_gpus=layout.gpus,
                 spare_gpus=gpus - layout.gpus,
                 step_time_s=step,
-                band_s=band(step, width),
+                band_s=band(step, float(widths[i])),
                 breakdown_s=breakdown,
                 memory_gb={name: float(value[i]) for name, value in memory.items()},
                 gradient_bytes=case.engine.gradient_bytes,
                 tp_overlap=case.engine.tp_overlap > 0,
+                engine=case.engine.name,
+                dispatcher=_dispatcher(case, layout),
             )
         )
     return plans
-
-
-def layouts(work: Workload, machine: Machine, gpus: int, target: int, exact: bool) -> Layouts:
-    """The whole grid: every combination that divides, before memory is looked at."""
-    domain = machine.gpu.nvlink_domain
-    tensor = [t for t in _powers(min(domain, gpus)) if work.heads % t == 0 and _shares(work.kv_heads, t)]
-    context = [
-        c for c in _powers(16) if c == 1 or (work.seq_len % (2 * c) == 0 and work.seq_len // c >= 2048)
-    ]
-    pipeline = [
-        (p, v)
-        for p in range(1, min(work.layers, 64) + 1)
-        for v in range(1, work.layers // p + 1 if p > 1 else 2)
-        if work.layers % (p * v) == 0 or (v * p > 1 and (work.layers + 2) % (p * v) == 0)
-    ]
-    expert = [e for e in range(1, work.experts + 1) if work.experts % e == 0] or [1]
-    axes = (
-        range(len(pipeline)),
-        tensor,
-        context,
-        expert,
-        (0, 1),
-        MICRO_BATCHES,
-        (1, 2, 3),
-        (0, 1, 2),
-        WIDTHS,
-    )
-    cut, t, c, e, split, m, z, r, w = (
-        axis.ravel() for axis in np.meshgrid(*(np.array(axis, float) for axis in axes), indexing="ij")
-    )
-    p, v = np.array(pipeline, float)[cut.astype(int)].T
-    useful = ((z == 1) | (p == 1)) & ((split == 0) | ((t > 1) & (work.experts > 0)))
-    t, p, v, c, e, m, z, r, w = (axis[useful] for axis in (t, p, v, c, e, m, z, r, w))
-    x = np.where(split[useful] > 0, t, 1.0)
-    fold = e * x / np.gcd((e * x).astype(int), (t * c).astype(int))
-    widest = np.floor(gpus * w / (t * p * c))
-    unit = m * np.where(v > 1, p, 1.0)
-    dp = _dividing(target, unit, fold, widest) if exact else np.floor(widest / fold) * fold
-    grid = Layouts(t, p, v, dp, c, e, x, m, np.full(len(t), float(target)), z, np.where(t > 1, 1.0, 0.0), r)
-    return _evened(grid.take(dp >= 1), target)
-
-
-def _dividing(target: int, unit: Array, fold: Array, widest: Array) -> Array:
-    """The largest data-parallel width that divides the batch exactly; 0 where there is none."""
-    dp = np.zeros_like(unit)
-    for width in (d for d in range(1, target + 1) if target % d == 0):
-        works = (width <= widest) & (target % (width * unit) == 0) & (width % fold == 0)
-        dp = np.where(works, float(width), dp)
-    return dp
-
-
-def _evened(grid: Layouts, target: int) -> Layouts:
-    """Give each layout a batch that comes out even; drop those whose batch strays too far, and duplicates."""
-    unit = grid.dp * grid.micro_batch * np.where(grid.vpp > 1, grid.pp, 1.0)
-    batch = np.maximum(np.rint(target / unit), 1.0) * unit
-    grid = replace(grid, global_batch=batch).take(np.abs(batch / target - 1) <= BATCH_SLACK)
-    key = np.zeros(len(grid))
-    for place, name in enumerate(Layout.__dataclass_fields__):
-        key += getattr(grid, name) * math.sqrt(2 + place)
-    _, first = np.unique(key, return_index=True)
-    return grid.take(np.sort(first))
-
-
-def _shares(kv_heads: int, tp: int) -> bool:
-    return kv_heads % tp == 0 or tp % kv_heads == 0
-
-
-def _powers(most: int) -> list[int]:
-    return [2**i for i in range(most.bit_length()) if 2**i <= most]
 
 
 def _by_chunks(grid: Layouts, number: Callable[[Layouts], Array]) -> Array:
@@ -265,6 +279,60 @@ def _notes(machine: Machine, gpus: int) -> list[str]:
         f"{gpus:,} GPUs are more than one fabric of {machine.pod_gpus:,} at {machine.site}: groups that "
         f"reach beyond it get 1/{machine.oversubscription:g} of the bandwidth ({machine.source})"
     ]
+
+
+def _dispatcher(case: Case, cut: Layout) -> str:
+    """The dispatcher in use: within an NVLink domain all are priced alike, and plain all-to-all is launched."""
+    far = case.workload.experts and cut.ep * cut.etp > case.machine.gpu.nvlink_domain
+    return case.sends_by() if far else "alltoall"
+
+
+def _batch_notes(case: Case, best: Plan, gpus: int, free: bool, fit: Calibration) -> list[str]:
+    """What the size of a step costs in data, and what leaves GPUs idle."""
+    size, tokens = best.tokens_per_step, best.tokens
+    notes = [
+        f"a step of {size / 1e6:,.1f} M tokens is {size / critical_batch(tokens):.0%} of the critical batch of "
+        f"this budget: about {extra_tokens(size, tokens):.0%} of the tokens are the price of steps that large"
+    ]
+    idle = best.spare_gpus / gpus
+    if idle <= IDLE:
+        return notes
+    wider = _filling(case, best, gpus, fit) if free else None
+    hint = "no layout of this batch is faster with more of them; another --batch may be"
+    if wider is not None:
+        larger = wider.global_batch * case.workload.seq_len
+        hint = (
+            f"steps are too small to share out; --batch {wider.global_batch} ({larger / 1e6:,.0f} M tokens) "
+            f"would fill {wider.gpus:,}, at the price of about {extra_tokens(larger, tokens):.0%} of the tokens"
+        )
+    return [*notes, f"{best.spare_gpus:,} of {gpus:,} GPUs ({idle:.1%}) stay idle: {hint}"]
+
+
+def _filling(case: Case, best: Plan, gpus: int, fit: Calibration) -> Layout | None:
+    """The fastest layout that uses more of the GPUs with a larger step, if there is one."""
+    work, on = case.workload, Cases.of([case])
+    grid = layouts(work, case.machine, gpus, max(1, gpus * TOKENS_PER_GPU // work.seq_len), exact=False)
+    grid = grid.take((grid.gpus > best.n_gpus) & (grid.global_batch > best.layout.global_batch))
+    grid = grid.take(_by_chunks(grid, lambda part: memory_bytes(on, part)) <= on.memory * USABLE)
+    if not len(grid):
+        return None
+    step = _by_chunks(grid, lambda part: total(fit.price([case], part)))
+    rate = grid.global_batch * work.seq_len / step
+    return grid[int(np.argmax(rate))] if rate.max() > _rate(best) else None
+
+
+def _unproven_note(case: Case, plan: Plan) -> list[str]:
+    """What the chosen layout has that no published run had."""
+    domain = case.machine.gpu.nvlink_domain
+    beyond = unproven_axes(Layouts.of([plan.layout]), bool(case.workload.experts), domain)
+    return [f"no published run has used {', '.join(beyond)}: the band is wider for it"] if beyond else []
+
+
+def _overfull(plan: Plan) -> str:
+    room = plan.machine.gpu.memory_gb * USABLE
+    if plan.memory_total_gb <= room:
+        return ""
+    return f"; by our count it needs {plan.memory_total_gb:.0f} GB of {room:.0f} and may not fit"
 
 
 def _nothing_fits(case: Case, gpus: int, target: int, exact: bool, grid: Layouts) -> str:
@@ -335,27 +403,19 @@ def _pareto(costs: Array, order: NDArray[np.intp], most: int = 24) -> list[int]:
 
 
 def _published(
-    case: Case, gpus: int, tokens: float, target: int, best: Plan, fit: Calibration
+    case: Case, gpus: int, tokens: float, best: Plan, fit: Calibration
 ) -> list[tuple[Plan, str, str]]:
-    """Layouts the makers or NVIDIA published for this model, at our GPU count, with what sets them back."""
+    """Layouts the makers or NVIDIA published for this model, at our GPU count and batch, with what sets them
+    back."""
     out = []
     for row in table("published_layouts.csv"):
         if row["model"] != case.workload.name or row["gpu"] not in case.machine.gpu.name:
             continue
         size = {name: int(row[name]) for name in ("tp", "pp", "vpp", "cp", "ep", "etp", "micro_batch")}
-        block = size["tp"] * size["pp"] * size["cp"]
-        unit = math.lcm(
-            1, size["ep"] * size["etp"] // math.gcd(size["ep"] * size["etp"], size["tp"] * size["cp"])
-        )
-        dp = gpus // block // unit * unit
-        if dp < 1:
+        try:
+            cut = given_layout(case.workload, case.machine, gpus, size, best.layout.global_batch, exact=False)
+        except PlanError:
             continue
-        step = dp * size["micro_batch"] * (size["pp"] if size["vpp"] > 1 else 1)
-        batch = max(1, round(target / step)) * step
-        layout = Layout(dp=dp, global_batch=batch, zero=1, sequence_parallel=int(size["tp"] > 1), **size)
-        plan = priced(case, [layout], gpus, tokens, fit)[0]
-        why = why_behind(plan, best)
-        if plan.memory_total_gb > case.machine.gpu.memory_gb * USABLE:
-            why += f"; by our count it needs {plan.memory_total_gb:.0f} GB and does not fit"
-        out.append((plan, row["source"], why))
+        plan = priced(case, [cut], gpus, tokens, fit)[0]
+        out.append((plan, row["source"], why_behind(plan, best) + _overfull(plan)))
     return out

@@ -35,8 +35,9 @@ def memory_parts(on: Cases, at: Layouts) -> dict[str, Array]:
     trained = 1 - on.frozen
     stage, logits = _activations(on, at)
     working = np.where((at.zero >= 3) & (at.pp == 1), 3 * 2 * dense / np.maximum(on.layers / at.pp, 1.0), 0.0)
+    bare = (on.sharded_master > 0) & (at.zero >= 3) & (at.pp == 1)
     parts = {
-        "weights": share(2.0, 3) + working,
+        "weights": np.where(bare, 0.0, share(2.0, 3)) + working,
         "gradients": share(1.0, 2) * on.gradient_bytes * trained,
         "optimizer": share(12.0, 1) * trained,
         "activations": stage,

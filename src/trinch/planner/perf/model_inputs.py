@@ -33,6 +33,14 @@ class Engine:
     gradient_bytes: float
     logit_bytes: float
     memory_slack: float
+    dispatcher: str = "alltoall"
+    sharded_master: bool = False
+    """Under ZeRO-3 the fp32 master is the parameter: bf16 copies exist only while a layer is gathered."""
+
+
+DISPATCHERS = ("alltoall", "node-limited", "deepep")
+"""How routed tokens reach their experts: every copy by itself; one copy a node; one copy a node by fused,
+partly overlapped kernels (DeepEP, HybridEP)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,8 @@ class Case:
 
     `frozen` weights are not trained themselves (adapters): no weight gradients, no optimizer state.
     `imbalance` is the load of the fullest GPU's experts over the mean (1: forced balance, as in benchmarks).
-    `dropping` experts have a fixed capacity and drop what is beyond it.
+    `dropping` experts have a fixed capacity and drop what is beyond it. `dispatcher` is one of DISPATCHERS, or
+    empty for the engine's own.
     """
 
     workload: Workload
@@ -52,6 +61,11 @@ class Case:
     frozen: bool = False
     imbalance: float = 1.0
     dropping: bool = False
+    dispatcher: str = ""
+
+    def sends_by(self) -> str:
+        """The dispatcher in use."""
+        return self.dispatcher or self.engine.dispatcher
 
 
 @cache
@@ -76,12 +90,23 @@ def engine(name: str = "", date: float = DEFAULT_DATE) -> Engine:
         gradient_bytes=float(row["gradient_bytes"]),
         logit_bytes=float(row["logit_bytes"]),
         memory_slack=float(row["memory_slack"]),
+        dispatcher=row["dispatcher"],
+        sharded_master=row["sharded_master"] == "1",
     )
 
 
 def engine_names() -> list[str]:
     """Every engine of the table."""
     return sorted({row["engine"] for row in _engines()})
+
+
+def known_engine(name: str, date: float = DEFAULT_DATE) -> Engine:
+    """The engine called `name`. Raises PlanError with the nearest name for one that is not in the table."""
+    found = engine(name, date)
+    if found.name == "other":
+        known = sorted({row["match"] for row in _engines()})
+        raise PlanError(f"unknown engine {name!r}: {nearest(name, known)}")
+    return found
 
 
 @cache
@@ -160,6 +185,11 @@ class Cases:
     frozen: Array
     imbalance: Array
     dropping: Array
+    sharded_master: Array
+    once_a_node: Array
+    fused_dispatch: Array
+    expert_groups: Array
+    routed_groups: Array
     engine: tuple[str, ...]
 
     @classmethod
@@ -234,4 +264,9 @@ def _numbers(case: Case) -> dict[str, float]:
         "frozen": case.frozen,
         "imbalance": case.imbalance,
         "dropping": case.dropping,
+        "sharded_master": case.engine.sharded_master,
+        "once_a_node": case.sends_by() != "alltoall",
+        "fused_dispatch": case.sends_by() == "deepep",
+        "expert_groups": w.expert_groups,
+        "routed_groups": w.routed_groups,
     }

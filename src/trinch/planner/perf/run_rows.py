@@ -15,7 +15,7 @@ from trinch.planner.perf.calibration import Calibration, band
 from trinch.planner.perf.hardware import Machine, PlanError
 from trinch.planner.perf.layout import RECOMPUTE, Layout, Layouts, total
 from trinch.planner.perf.memory import memory_bytes
-from trinch.planner.perf.model_inputs import DEFAULT_DATE, Case, Cases, Engine, engine
+from trinch.planner.perf.model_inputs import DEFAULT_DATE, DISPATCHERS, Case, Cases, Engine, engine
 from trinch.planner.perf.models import presets
 from trinch.planner.perf.workload import Workload
 
@@ -73,7 +73,8 @@ def understand(row: Row) -> Run:
     layout = _layout(row, machine, work, software, inferred)
     frozen = "lora" in row.get("model", "").lower()
     dropping = "tokendrop" in row.get("notes", "").lower()
-    case = Case(work, machine, precision, software, date, frozen, dropping=dropping)
+    sends = _dispatcher(row)
+    case = Case(work, machine, precision, software, date, frozen, dropping=dropping, dispatcher=sends)
     if not row.get("recompute"):
         layout = _least_recompute(case, layout, software)
         inferred.append("recompute")
@@ -118,9 +119,17 @@ def _machine(row: Row) -> Machine:
     return machine
 
 
-def _date(row: Row, inferred: list[str]) -> float:
-    """Software date in years: 25.04 is a release, 2024-12 a month, 2022-2024 a span."""
-    text = row.get("date", "")
+def _dispatcher(row: Row) -> str:
+    """The dispatcher of the column of that name, or as the notes say; empty for the engine's own."""
+    given = row.get("dispatcher", "").lower()
+    if given and given not in DISPATCHERS:
+        raise PlanError(f"dispatcher is {given!r}: use {', '.join(DISPATCHERS)}")
+    fused = re.search(r"deep-?ep|hybrid-?ep", row.get("notes", ""), re.IGNORECASE)
+    return given or ("deepep" if fused else "")
+
+
+def software_date(text: str) -> float | None:
+    """Software date in years: 25.04 is a release, 2024-12 a month, 2022-2024 a span; None for anything else."""
     years = [int(y) for y in re.findall(r"\b(20\d\d)\b", text)]
     release = re.match(r"(\d\d)\.(\d\d)", text)
     month = re.match(r"(20\d\d)-(0[1-9]|1[0-2])\b", text)
@@ -128,10 +137,15 @@ def _date(row: Row, inferred: list[str]) -> float:
         return 2000 + int(release[1]) + (int(release[2]) - 0.5) / 12
     if month:
         return int(month[1]) + (int(month[2]) - 0.5) / 12
-    if years:
-        return sum(years) / len(years) + 0.5
-    inferred.append("date")
-    return DEFAULT_DATE
+    return sum(years) / len(years) + 0.5 if years else None
+
+
+def _date(row: Row, inferred: list[str]) -> float:
+    found = software_date(row.get("date", ""))
+    if found is None:
+        inferred.append("date")
+        return DEFAULT_DATE
+    return found
 
 
 def _workload(row: Row, inferred: list[str]) -> Workload:

@@ -21,23 +21,50 @@ BATCHES = np.unique(np.round(2 ** np.arange(0, 10.01, 0.125)))
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What is asked: requests a second, tokens in and out of each, and the latency promised (ms)."""
+    """What is asked: requests a second, tokens in and out of each, and the latency promised (ms).
+
+    `reuse` is the share of a prompt that is in the cache already. `draft` tokens are proposed before each step and
+    each is accepted with probability `acceptance` (speculative decoding)."""
 
     requests_per_s: float
     prompt: int
     answer: int
     ttft_ms: float = 2000.0
     tpot_ms: float = 50.0
+    reuse: float = 0.0
+    draft: int = 0
+    acceptance: float = 0.8
 
     def __post_init__(self) -> None:
-        for name, value in asdict(self).items():
-            if not value > 0:
+        for name in ("requests_per_s", "prompt", "answer", "ttft_ms", "tpot_ms"):
+            value = getattr(self, name)
+            if not 0 < value < 1e12:
                 raise PlanError(f"{name.replace('_', ' ')} must be above zero, not {value:g}")
+        if not 0 <= self.reuse < 1:
+            raise PlanError(
+                f"reuse is the share of a prompt that is cached, from 0 to below 1, not {self.reuse:g}"
+            )
+        if not 0 <= self.draft <= 16:
+            raise PlanError(f"{self.draft} draft tokens: give 0 to 16")
+        if not 0 < self.acceptance < 1:
+            raise PlanError(f"acceptance is a probability between 0 and 1, not {self.acceptance:g}")
+
+    @property
+    def accepted(self) -> float:
+        """Expected tokens of one step: the first rejected draft token is replaced (arXiv 2211.17192 equation 1)."""
+        return (1 - self.acceptance ** (self.draft + 1)) / (1 - self.acceptance) if self.draft else 1.0
+
+    @property
+    def read(self) -> float:
+        """Tokens of a prompt that must be read."""
+        return max(1.0, self.prompt * (1 - self.reuse))
 
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One way to serve the demand. Times in milliseconds; `batch` sequences decode together on a replica."""
+    """One way to serve the demand. Times in milliseconds; `batch` sequences decode together on a replica.
+
+    With `ep` > 1 a replica is `ep` GPUs that share the experts and keep `batch` sequences each."""
 
     mode: str
     precision: str
@@ -53,6 +80,8 @@ class Served:
     requests_per_s_max: float
     memory_gb: float
     usd_per_million_tokens: float | None
+    ep: int = 1
+    prefill_ep: int = 1
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -85,13 +114,27 @@ def replica_gb(
 
 
 def decode_s(
-    model: Workload, gpu: Gpu, tp: int, pp: int, batch: Floats, context: float, precision: str, kv: float
+    model: Workload,
+    gpu: Gpu,
+    tp: int,
+    pp: int,
+    batch: Floats,
+    context: float,
+    precision: str,
+    kv: float,
+    draft: int = 0,
 ) -> Floats:
-    """Seconds of one decode step of `batch` sequences. With pipeline stages each stage holds 1/pp of the
+    """Seconds of one decode step of `batch` sequences, which proposes and checks `draft` tokens of each. With pipeline stages each stage holds 1/pp of the
     batch, and a token passes all stages."""
     each = np.maximum(1.0, batch / pp)
-    one = forward_s(model, gpu, tp, each, np.ones_like(each), np.full_like(each, context), precision, kv)
-    return np.asarray(one)
+    new, before = np.full_like(each, 1.0 + draft), np.full_like(each, context)
+    one = forward_s(model, gpu, tp, each, new, before, precision, kv)
+    return np.asarray(one * drafting(model, draft))
+
+
+def drafting(model: Workload, draft: int) -> float:
+    """Time of a step with the proposal of `draft` tokens over that without: each runs about one layer."""
+    return 1 + draft / model.layers
 
 
 def options(
@@ -125,11 +168,14 @@ def options(
             continue
         batch, memory = BATCHES[fits], memory[fits]
         context = demand.prompt + demand.answer / 2
-        step = decode_s(model, gpu, tp, pp, batch, context, precision, kv_bytes)
+        step = (
+            decode_s(model, gpu, tp, pp, batch, context, precision, kv_bytes, demand.draft) / demand.accepted
+        )
         # What a decode step shares with a prompt read in the same pass: weights, launches, reductions.
-        shared = decode_s(model, gpu, tp, pp, batch, 0.0, precision, kv_bytes)
+        shared = decode_s(model, gpu, tp, pp, batch, 0.0, precision, kv_bytes, demand.draft) / demand.accepted
         one = np.array(1.0)
-        prefill = float(forward_s(model, gpu, tp, one, one * demand.prompt, one * 0, precision, kv_bytes))
+        cached = demand.prompt - demand.read
+        prefill = float(forward_s(model, gpu, tp, one, one * demand.read, one * cached, precision, kv_bytes))
         for mode in ("mixed", "split"):
             served = _serve(mode, demand, batch, step, prefill, shared, load, pp)
             ttft, tpot, per_replica, decoders, prefillers = served

@@ -58,11 +58,14 @@ def forward_s(
     precision: str = "bf16",
     kv_bytes: float = 2.0,
     efficiency: Efficiency | None = None,
+    ep: int = 1,
+    imbalance: float = 1.0,
 ) -> Floats:
     """Seconds to push `new` tokens of each of `batch` sequences, each after `context` cached tokens, through
     the model on `tp` GPUs of one NVLink domain.
 
-    PlanError for a precision the GPU does not have."""
+    With `ep` > 1 every one of `ep` GPUs has a batch of its own and its share of the experts, the fullest
+    `imbalance` times the mean; the traffic between them is not included. PlanError for a precision the GPU does not have."""
     if precision not in WEIGHT_BYTES:
         raise PlanError(f"unknown serving precision {precision!r}: use {', '.join(WEIGHT_BYTES)}")
     eff = efficiency or Efficiency.of(gpu.generation)
@@ -97,13 +100,13 @@ def forward_s(
     mlp = gemm(model.mlp_weights(model.ffn), tokens) * (model.dense_mlp_layers / model.layers)
     if model.moe_layers:
         touched = (
-            model.experts * -np.expm1(tokens * np.log1p(-model.top_k / model.experts))
+            model.experts * -np.expm1(tokens * ep * np.log1p(-model.top_k / model.experts)) / ep
             if (model.top_k < model.experts)
-            else np.full_like(tokens, model.experts)
+            else np.full_like(tokens, model.experts / ep)
         )
         wide = model.moe_ffn / tp  # narrow experts fill fewer tiles of the matrix units
         experts = _roof(
-            2 * tokens * model.top_k * model.expert_weights() / tp,
+            2 * tokens * imbalance * model.top_k * model.expert_weights() / tp,
             eff.moe_gemm * wide / (wide + eff.moe_width) * (dense / eff.gemm) * peak,
             touched * model.expert_weights() * weight / tp,
             eff.moe_bandwidth * hbm,
@@ -123,6 +126,6 @@ def forward_s(
 
 
 def weight_gb(model: Workload, precision: str) -> float:
-    """Weights of the whole model in GB; tables stay bf16, as SGLang and vLLM keep them."""
+    """Weights of the whole model in GB; tables stay bf16, as SGLang keeps them."""
     tables = model.hidden * model.vocab * (1 if model.tied else 2)
     return ((model.parameters() - tables) * WEIGHT_BYTES[precision] + tables * 2) / 1e9

@@ -219,12 +219,32 @@ def _expert_comm(on: Cases, at: Layouts, c: Coefficients, routed: Array, full: A
     """Dispatch and combine, forward and backward, and the gathering inside expert-tensor groups."""
     size = routed * on.hidden * ACTIVATION
     nodes = np.maximum(at.ep / collectives.per_node(on, at.ep, at.etp), 1.0)
-    copies = np.minimum(on.top_k, nodes) / np.maximum(on.top_k, 1.0)
+    reached = distinct_nodes(nodes, on.top_k, on.expert_groups, on.routed_groups)
+    copies = np.where(on.once_a_node > 0, reached / np.maximum(on.top_k, 1.0), 1.0)
     near = np.asarray(at.ep * at.etp <= on.domain)
     swap = collectives.all_to_all(on, at.ep, at.etp, size * np.where(near, 1.0, copies))
     inner = collectives.gather(on, at.etp, np.ones_like(at.etp), size * at.etp)
-    shown = np.where(near, c["ep_near"], c["ep_far"]) * np.where(on.ep_overlap > 0, EXPERT_COMM_SHOWN, 1.0)
+    far = np.where(on.fused_dispatch > 0, c["ep_far_fused"], c["ep_far"])
+    shown = np.where(near, c["ep_near"], far) * np.where(on.ep_overlap > 0, EXPERT_COMM_SHOWN, 1.0)
     return np.asarray((swap * shown + inner) * (4 + full))
+
+
+def distinct_nodes(nodes: Array, top_k: Array, groups: Array, used: Array) -> Array:
+    """Expected number of different nodes among the `top_k` experts of a token, drawn evenly over `nodes` nodes.
+
+    A router that draws them from `used` of `groups` groups, laid out in order over the nodes (DeepSeek-V3), reaches
+    fewer: a node without any of the drawn groups is left out. Every drawn group is taken as used."""
+    free = nodes * (1 - (1 - 1 / nodes) ** top_k)
+    if not np.any(groups):
+        return np.asarray(free)
+    each = np.maximum(groups / nodes, 1.0)  # groups of a node; a group may span nodes
+    missed = np.ones_like(free * groups)
+    for drawn in range(int(np.max(used))):
+        left = np.maximum(groups - each - drawn, 0.0) / np.maximum(groups - drawn, 1.0)
+        missed = missed * np.where(drawn < used, left, 1.0)
+    spans = np.maximum(nodes / np.maximum(groups, 1.0), 1.0)  # nodes of a group
+    limited = np.minimum(nodes, np.maximum(groups, 1.0)) * (1 - missed) * spans
+    return np.asarray(np.where(groups > 0, np.minimum(free, limited), free))
 
 
 def _context_comm(on: Cases, at: Layouts, c: Coefficients, tokens: Array, attention: Array) -> Array:
@@ -246,12 +266,26 @@ def _head_time(on: Cases, at: Layouts, c: Coefficients) -> Array:
 
 
 def _slowest_stage(on: Cases, at: Layouts, layer: Array, tail: Array) -> Array:
-    """The stage everyone waits for: one with a layer more than the mean, or the last one with the head."""
+    """The stage everyone waits for: one with a layer more than the mean, or the last one with the head.
+
+    Where neither the layers nor the layers and two divide by the chunks, layers are placed so that the last stage,
+    which has the head, gets as many as suit it (as DeepSeek-V3 and NVIDIA's recipes of it do)."""
     chunks = at.pp * at.vpp
     spare = (on.layers % chunks != 0) & ((on.layers + 2) % chunks == 0)
     most = np.where(spare, (on.layers + 2) / at.pp, np.ceil(on.layers / at.pp))
     last = np.where(spare, most - 1, np.where(on.layers % at.pp == 0, most, np.floor(on.layers / at.pp)))
-    return np.maximum(most * layer, last * layer + tail)
+    even = np.maximum(most * layer, last * layer + tail)
+    free = ~spare & (on.layers % at.pp != 0)
+    if not np.any(free):
+        return np.asarray(even)
+    suits = ((on.layers * layer + tail) / at.pp - tail) / layer
+
+    def slowest(kept: Array) -> Array:
+        others = np.ceil((on.layers - kept) / np.maximum(at.pp - 1, 1.0))
+        return np.maximum(others * layer, kept * layer + tail)
+
+    low = np.clip(np.floor(suits), 0.0, last)
+    return np.where(free, np.minimum(slowest(low), slowest(np.minimum(low + 1, last))), even)
 
 
 def _pipeline_comm(on: Cases, at: Layouts, c: Coefficients) -> Array:

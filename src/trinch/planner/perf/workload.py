@@ -53,6 +53,9 @@ class Workload:
     mtp_layers: int = 0
     activation: str = "silu"
     rope_theta: float = 10_000.0
+    expert_groups: int = 0
+    routed_groups: int = 0
+    """A token may use experts of `routed_groups` of `expert_groups` groups (DeepSeek-V3: 4 of 8); 0: no limit."""
     extra: int = 0
     """Parameters in vectors that no other field describes; see `hf_config`."""
 

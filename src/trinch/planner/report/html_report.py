@@ -13,7 +13,8 @@ from trinch.planner.ops import reliability as rel
 from trinch.planner.perf.hardware import PlanError
 from trinch.planner.perf.layout import Plan
 from trinch.planner.report import charts
-from trinch.planner.report.report_text import WAYS, Data, duration, number, short, tone, words
+from trinch.planner.report.plan_text import INPUTS
+from trinch.planner.report.report_text import WAYS, Data, duration, money, number, short, tone, words
 
 CONTENTS = (
     ("layout", "Layout"),
@@ -22,6 +23,7 @@ CONTENTS = (
     ("calendar", "Calendar"),
     ("power", "Power"),
     ("cost", "Cost"),
+    ("whatif", "What if"),
     ("order", "Order and launch"),
     ("assumptions", "Assumptions"),
 )
@@ -52,6 +54,8 @@ def render(plan: Plan, sections: Data, search: Data) -> str:
         "contents": CONTENTS,
         "failures": sections["failures"],
         "order": sections["order"],
+        "what_if": [_what_if(row) for row in sections["tornado"]],
+        "ownership": [_ownership(row) for row in sections["ownership"]],
         "assumptions": sections["assumptions"],
         "pareto": _pareto(search),
         "ways": list(WAYS.values()),
@@ -71,6 +75,24 @@ def _scales(fail: Data) -> list[Data]:
         shares = [(f"{row['ettr'][way]:.1%}", tone(row["ettr"][way])) for way in WAYS]
         found.append({"gpus": row["gpus"], "every": duration(row["mtbf_minutes"] / 1440), "shares": shares})
     return found
+
+
+def _what_if(row: Data) -> Data:
+    """A row of the tornado for people."""
+    cost = f"{money(min(row['usd']))} to {money(max(row['usd']))}" if any(row["usd"]) else "-"
+    days = f"{min(row['days']):,.1f} to {max(row['days']):,.1f}"
+    ends = {name: short(row[name]) for name in ("low", "base", "high")}
+    return {"name": INPUTS[row["input"]], "days": days, "cost": cost, **ends}
+
+
+def _ownership(row: Data) -> Data:
+    """A way to pay for people."""
+    return {
+        "how": row["how"],
+        "usd": money(row["usd"]),
+        "range": f"{money(row['low'])} to {money(row['high'])}",
+        "hourly": f"${row['usd_per_gpu_hour']:.2f}",
+    }
 
 
 def _charts(plan: Plan, sections: Data, search: Data) -> dict[str, str]:

@@ -13,6 +13,7 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.connection_limits import LimitedConnection
 from trinch.server.http.errors import Problem
+from trinch.service.alerts import alert_counts, remove_alerts_of
 from trinch.store.source_state import read_states
 from trinch.store.writer import BEHIND
 
@@ -24,7 +25,9 @@ class NewKey(msgspec.Struct, forbid_unknown_fields=True):
     """Body of POST /v1/keys."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-    scopes: Annotated[list[Literal["read", "ingest", "admin"]], msgspec.Meta(min_length=1, max_length=3)]
+    scopes: Annotated[
+        list[Literal["read", "ingest", "alerts", "admin"]], msgspec.Meta(min_length=1, max_length=4)
+    ]
 
 
 async def health(_: Request) -> Response:
@@ -65,6 +68,7 @@ def _gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], float]]:
     yield from state.model_use.gauges()
     for child in state.children:
         yield "trinch_child_restarts_total", {"name": child.name}, child.restarts
+    yield from _alert_gauges(state)
     for source in read_states(state.data):
         labels = {"source": source.name}
         yield "trinch_source_accepted_total", labels, source.accepted
@@ -78,6 +82,21 @@ def _gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], float]]:
         yield f"trinch_{name}", {}, live.get(name, 0)
     if live.get("lag_seconds") is not None:
         yield "trinch_lag_seconds", {}, live["lag_seconds"]
+
+
+def _alert_gauges(state: AppState) -> Iterator[tuple[str, Mapping[str, str], float]]:
+    counts = alert_counts(state.data)
+    if not counts:
+        return
+    saved, position = counts.pop("saved"), counts.pop("position")
+    yield "trinch_alerts", {}, saved
+    yield "trinch_alerts_behind", {}, max(0, state.live.newest_seq - position) if saved else 0
+    yield "trinch_alert_deliveries_pending", {}, counts.pop("pending")
+    for name in ("matched", "fired", "overflowed"):
+        yield f"trinch_alert_{name}_total", {}, counts.pop(name, 0)
+    for name, number in counts.items():
+        channel, _, result = name.partition(" ")
+        yield "trinch_alert_deliveries_total", {"channel": channel, "result": result}, number
 
 
 async def keys(request: Request) -> Response:
@@ -95,7 +114,8 @@ async def revoke(request: Request) -> Response:
     state, id = state_of(request), request.path_params["id"]
     if not state.keys.revoke(id):
         raise Problem(404, "no key with this id", param="id", code="not_found")
-    state.audit.write(event="key revoked", key=id)
+    removed = await asyncio.to_thread(remove_alerts_of, state.data, id)
+    state.audit.write(event="key revoked", key=id, alerts=removed)
     return Response(status_code=204)
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trinch.llm.interface import Setting
 from trinch.posts.wire import repair_surrogates
+from trinch.server.app_state import AppState
+from trinch.server.http.access import ACCESS
 from trinch.server.http.codec import MAX_BODY
-from trinch.server.workers.worker_pool import WorkerPool
 
 if TYPE_CHECKING:
     from mcp.server import MCPServer
@@ -18,11 +18,8 @@ if TYPE_CHECKING:
 class McpEndpoint:
     """ASGI application whose tools run in these pools. `run` must be running while it answers requests."""
 
-    def __init__(
-        self, search_pool: WorkerPool, answer_pool: WorkerPool, language_model: Setting | None
-    ) -> None:
-        self._pools = search_pool, answer_pool
-        self._language_model = language_model
+    def __init__(self, state: AppState) -> None:
+        self._state = state
         self._requested = asyncio.Event()
         self._started: asyncio.Future[ASGIApp] | None = None
 
@@ -47,9 +44,11 @@ class McpEndpoint:
         await app(_with_accept(scope), _repaired(receive) if scope["method"] == "POST" else receive, send)
 
     def _server(self) -> "MCPServer[Any]":
-        from trinch.server import mcp
+        from trinch.server import mcp, mcp_alerts
 
-        return mcp.server(*self._pools, self._language_model)
+        made = mcp.server(self._state.search_pool, self._state.answer_pool, self._state.language_model)
+        mcp_alerts.add_tools(made, self._state, ACCESS.get)
+        return made
 
 
 def _with_accept(scope: Scope) -> Scope:

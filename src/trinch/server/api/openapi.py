@@ -9,9 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 import trinch
-from trinch.server.api import admin, stories, upload, v1
+from trinch.alerts.types import AlertSettings
+from trinch.server.api import admin, alerts, export, live_search, stories, upload, v1
 from trinch.server.http import codec
 from trinch.server.openai import chat_completions, responses
+from trinch.service.export import MEDIA_TYPES
 
 _ERROR = {
     "type": "object",
@@ -55,7 +57,8 @@ def _object(*required: str) -> dict[str, Any]:
     return {"type": "object", "required": list(required)}
 
 
-_STREAM = "text/event-stream"
+_STREAM, _ATOM = "text/event-stream", "application/atom+xml"
+_ALERT = _object("id", "name", "query", "trigger", "window", "webhook", "email", "owner", "created")
 _TOTAL = {
     "type": ["object", "null"],
     "properties": {"posts": {"type": "integer"}, "exact": {"type": "boolean"}},
@@ -70,6 +73,7 @@ _SEARCH = _object("query", "as_of", "took_ms", "hits", "next", "total", "partial
     }
 }
 
+# Streams that never end (/v1/live, /v1/alerts/events) are left out: clients made from this document would wait for them.
 # method, path, summary, query type, body type, status, schema of the response, its other media types
 _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]] = [
     ("get", "/v1/search", "Find posts", v1.Search, None, 200, _SEARCH, []),
@@ -77,9 +81,19 @@ _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]
     ("get", "/v1/ask", "Answer a question", v1.Ask, None, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("post", "/v1/ask", "Answer a question", None, v1.Ask, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("get", "/v1/evidence", "Count the posts about a question", v1.Evidence, None, 200, _object("posts", "authors", "volume"), []),
-    ("get", "/v1/stories", "What is happening", stories.Stories, None, 200, _object("as_of", "window", "about", "stories", "took_ms"), []),
+    ("get", "/v1/stories", "What is happening", stories.Stories, None, 200, _object("as_of", "window", "about", "lang", "network", "stories", "partial", "took_ms"), []),
     ("get", "/v1/stories/{id}", "One story with its timeline", stories.StoryAsOf, None, 200, _object("id", "headline", "citations", "summary", "timeline"), []),
-    ("get", "/v1/trends", "What is used more than on ordinary days", stories.Trends, None, 200, _object("as_of", "window", "trends", "took_ms"), []),
+    ("get", "/v1/trends", "What is used more than on ordinary days", stories.Trends, None, 200, _object("as_of", "window", "lang", "network", "trends", "partial", "took_ms"), []),
+    ("get", "/v1/briefs", "What happened since a time, by topic", stories.Briefs, None, 200, _object("as_of", "since", "topics", "ended", "partial", "took_ms"), []),
+    ("get", "/v1/live/search", "The posts that match, as they arrive", live_search.LiveSearch, None, 200, {}, [_STREAM]),
+    ("get", "/v1/export", "The posts that match, as a file", export.Export, None, 200, {}, list(MEDIA_TYPES.values())),
+    ("get", "/v1/alerts", "List alerts", None, None, 200, _object("alerts"), []),
+    ("post", "/v1/alerts", "Add an alert", None, AlertSettings, 201, _ALERT, []),
+    ("get", "/v1/alerts/{id}", "One alert with its last firings", None, None, 200, _ALERT, []),
+    ("delete", "/v1/alerts/{id}", "Remove an alert", None, None, 204, {}, []),
+    ("post", "/v1/alerts/{id}/test", "Test an alert", None, None, 200, _object("alert", "posts", "deliveries"), []),
+    ("get", "/v1/alerts/{id}/feed", "The posts of an alert as Atom", None, None, 200, {}, [_ATOM]),
+    ("get", "/v1/feed", "A search or a story as Atom", alerts.Feed, None, 200, {}, [_ATOM]),
     ("get", "/v1/posts/{key}", "Get a post", v1.Fetch, None, 200, {"$ref": "#/components/schemas/Post"}, []),
     ("post", "/v1/visible", "Which posts are still visible", None, v1.Visible, 200, _object("visible"), []),
     ("get", "/v1/stats", "Statistics of the store", None, None, 200, _object("events", "posts", "languages", "days"), []),

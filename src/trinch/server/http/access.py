@@ -11,9 +11,12 @@ key, and the cookie counts only for requests from our own page. Headers that pro
 come from this machine: it needs a key.
 """
 
+import base64
+import contextlib
 import hashlib
 import secrets
 from collections.abc import Iterable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -26,13 +29,13 @@ from trinch.server.http.errors import Problem
 from trinch.server.http.keys import SCOPES, Keys
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
-OPEN_PATHS = ("/healthz", "/readyz")
-"""Need no scope. Nor do the page, which without `read` holds no post (`web/page.py`), and its `/static/` files."""
+OPEN_PATHS = ("/healthz", "/readyz", "/embed", "/embed/watch")
+"""Need no scope; the last two need a signed address (`web/embed.py`). Nor do the views of the page, which without `read` hold no post (`web/page.py`), and `/static/`."""
 
 MIN_TOKEN = 16
 """Characters of a start-up token that is set by hand."""
 
-_NEEDED_SCOPES = (("/v1/ingest", "ingest"), ("/v1/keys", "admin"))
+_NEEDED_SCOPES = (("/v1/ingest", "ingest"), ("/v1/alerts", "alerts"), ("/v1/keys", "admin"))
 _PROXY_HEADERS = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 _TOKEN_PARAMETER = "token"
 
@@ -62,6 +65,10 @@ class Access(NamedTuple):
     by_token: bool = False
 
 
+ACCESS: ContextVar[Access] = ContextVar("access", default=Access())  # noqa: B039 - a NamedTuple does not change
+"""What the request being served is allowed. Set by the middleware."""
+
+
 @dataclass(slots=True)
 class AccessControl:
     """The rules of one server and its keys."""
@@ -83,7 +90,7 @@ class AccessControl:
         if _is_preflight(scope, headers, self.rules.origins):
             return Access()
         path = scope["path"]
-        if not (path == "/" or path in OPEN_PATHS or path.startswith("/static/")):
+        if not (is_view(path) or path in OPEN_PATHS or path.startswith("/static/")):
             needed = next((name for start, name in _NEEDED_SCOPES if path.startswith(start)), "read")
             if not access.scopes:
                 raise Problem(401, self._how_to_authenticate(), code="missing_api_key")
@@ -111,8 +118,7 @@ class AccessControl:
 
     def _access(self, scope: Scope, headers: Headers) -> Access:
         """The scopes of a request. Raises Problem for a credential that is not known."""
-        scheme, _, given = headers.get("authorization", "").partition(" ")
-        given = given.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        given = _credential(headers)
         key = self.keys.find(given) if given else None
         if key:
             return Access(key.grants, key.id)
@@ -166,6 +172,11 @@ def access_rules(
     return AccessRules(token, hosts, frozenset(origins), rate, unix_socket and not require_keys)
 
 
+def is_view(path: str) -> bool:
+    """Whether a path is a view of the page."""
+    return path in ("/", "/search", "/live") or path.startswith("/story/")
+
+
 def is_loopback(host: str) -> bool:
     """Whether an address to listen on can be reached from this machine alone."""
     return host == "localhost" or host == "::1" or host.startswith("127.")
@@ -193,7 +204,7 @@ def _refuse_cross_site(scope: Scope, headers: Headers, origins: frozenset[str]) 
     if headers.get("sec-fetch-site", "") != "cross-site" or headers.get("origin", "") in origins:
         return
     is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-    if is_link and scope["method"] == "GET" and scope["path"] == "/":
+    if (is_link and scope["method"] == "GET" and is_view(scope["path"])) or scope["path"] == "/embed":
         return
     raise Problem(403, "requests from other web sites need a key", code="cross_site")
 
@@ -232,6 +243,17 @@ def _host_name(host: str) -> str:
     """A Host header without its port, lower-case."""
     name, colon, port = host.lower().rpartition(":")
     return name if colon and port.isdecimal() and not name.endswith(":") else host.lower()
+
+
+def _credential(headers: Headers) -> str:
+    """The key of a request. Readers of feeds send it as the password of Basic authentication (RFC 7617)."""
+    scheme, _, given = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    if scheme.lower() == "basic":
+        with contextlib.suppress(ValueError):
+            return base64.b64decode(given.strip(), validate=True).decode().partition(":")[2]
+    return headers.get("x-api-key", "")
 
 
 def _hash(text: str) -> bytes:

@@ -15,9 +15,11 @@ from pathlib import Path
 import msgspec
 
 from trinch.posts.times import iso, now
+from trinch.posts.wire import UNREADABLE
 
-SCOPES = ("read", "ingest", "admin")
-"""`read`: search, ask, MCP, metrics. `ingest`: send posts. `admin`: both, and keys over HTTP."""
+SCOPES = ("read", "ingest", "alerts", "admin")
+"""`read`: search, ask, MCP, metrics. `ingest`: send posts. `alerts`: add and read alerts. `admin`: all, and keys over
+HTTP."""
 
 
 class Key(msgspec.Struct, frozen=True):
@@ -54,7 +56,7 @@ class Keys:
         if stamp != self._stamp:
             try:
                 keys = msgspec.json.decode(self._path.read_bytes(), type=list[Key])
-            except msgspec.DecodeError as error:
+            except UNREADABLE as error:
                 raise ValueError(
                     f"{self._path} is damaged ({error}): restore it, or remove it and make new keys"
                 ) from None

@@ -31,6 +31,13 @@ NAMES = {
     "trinch_model_sentences_total": "Its sentences, by `result`: `written` (shown; of these `repaired` at the second attempt), `dropped`.",
     "trinch_model_errors_total": "Answers at which the language model failed, by `code`.",
     "trinch_model_limited_total": "Answers made without it because their key had used up its tokens of the day.",
+    "trinch_alerts": "Saved alerts.",
+    "trinch_alerts_behind": "Acknowledged events that were not matched against the alerts yet.",
+    "trinch_alert_matched_total": "Posts that an alert matched, counted for each alert.",
+    "trinch_alert_fired_total": "Times that an alert fired.",
+    "trinch_alert_overflowed_total": "Firings dropped because more than 10,000 of their alert waited to be delivered.",
+    "trinch_alert_deliveries_total": "Attempts to deliver, by `channel` (`webhook`, `email`) and `result`: `delivered`, `retried`, `failed` (for good), `dropped` (its posts were deleted meanwhile).",
+    "trinch_alert_deliveries_pending": "Deliveries that are open now.",
     "trinch_child_restarts_total": "Restarts of a child process, by its name.",
 }
 """Every metric and its meaning."""

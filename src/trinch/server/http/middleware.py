@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from trinch.server.http.access import Access, AccessControl, token_from_query, without_token
+from trinch.server.http.access import ACCESS, Access, AccessControl, token_from_query, without_token
 from trinch.server.http.audit import Audit
 from trinch.server.http.errors import Problem
 from trinch.server.http.metrics import Metrics
@@ -93,6 +93,7 @@ class Middleware:
             raise Problem(431, f"more than {MAX_HEADERS} headers", code="too_many_headers")
         access = self.control.authorize(scope, headers)
         scope.setdefault("state", {}).update(scopes=access.scopes, key=access.key)
+        ACCESS.set(access)
         CLIENT.set(access.key or (scope["client"][0] if scope.get("client") else ""))
         if access.key:
             self._take_rate_token(access.key)

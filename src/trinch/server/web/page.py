@@ -1,18 +1,17 @@
-"""The web page: `/` with its answer rendered on the server, the static files, and the events of deleted posts.
+"""The web page: its views, its static files, a summary of the store, and the events of deleted posts.
 
-The page shows what the API returns; its script sends further questions to `/v1/ask`. Without the scope `read` the page
-holds no post; its script then asks for a key. Posts are hostile input: the templates escape everything, and the
-Content-Security-Policy lets nothing run or load but our own files.
+`/embed` is one answer for a frame of another site. `/` is what is happening now, or with `?q=` the answer to a question, rendered here; `/search`, `/live` and
+`/story/{id}` are filled by their scripts from the API. Without the scope `read` no view holds a post; its script then
+asks for a key. Posts are hostile input: the templates escape everything, and the Content-Security-Policy lets nothing
+run or load but our own files.
 """
 
-import asyncio
 import re
-import time
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
-from urllib.parse import urlencode, urlsplit
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -28,11 +27,12 @@ from trinch.server.api import v1
 from trinch.server.app_state import state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
+from trinch.server.web import template_functions
 from trinch.server.web.deletion_watch import DeletionWatch
+from trinch.server.web.embed import Embedded, EmbedKey
+from trinch.server.web.summary import CachedSummary
 from trinch.server.web.translations import LANGUAGES, Translations, preferred
 from trinch.service.conversation import CONTEXT
-from trinch.service.search import search
-from trinch.store.store import Store
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -42,31 +42,33 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+EMBED_HEADERS = {
+    "Content-Security-Policy": HEADERS["Content-Security-Policy"].replace(
+        "frame-ancestors 'none'", "frame-ancestors *"
+    ),
+    "Cross-Origin-Resource-Policy": "cross-origin",
+}
+"""Of `/embed`: other sites may show it in a frame."""
+
 MAX_QUESTION = 2000
 """Characters of a question."""
 
-SUMMARY_SECONDS = 15.0
-"""Time for which the summary of the store is cached."""
-
 _STATIC = Path(__file__).parent / "static"
-_DAY = 86_400
+_YEAR = 365 * 86_400
 
 
-class StoreSummary(NamedTuple):
-    """What the page shows of the store before a question: its time span and suggestions."""
-
-    first: int
-    """Seconds since 1970, the first midnight."""
-    last: int
-    """Seconds since 1970, at most now; the same as `first` when the store is empty."""
-    tags: list[str]
-    """Hashtags of at least three visible posts, as their authors write them."""
-
-
-class Visible(msgspec.Struct, forbid_unknown_fields=True):
+class Watched(msgspec.Struct, forbid_unknown_fields=True):
     """Body of /page/watch."""
 
     keys: Annotated[list[Annotated[str, msgspec.Meta(max_length=1000)]], msgspec.Meta(max_length=500)]
+
+
+class Embed(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of /page/embed."""
+
+    question: v1.Question
+    as_of: str
+    earlier: v1.Earlier = []
 
 
 class _Static(StaticFiles):
@@ -88,8 +90,7 @@ class Page:
     def __init__(self) -> None:
         self._translations = {lang: Translations(lang) for lang in LANGUAGES}
         self._watch = DeletionWatch()
-        self._summary: tuple[float, StoreSummary] | None = None
-        self._lock = asyncio.Lock()
+        self._summary = CachedSummary()
         self._env = Environment(
             loader=PackageLoader("trinch.server.web"),
             autoescape=True,
@@ -98,57 +99,115 @@ class Page:
             lstrip_blocks=True,
         )
         self._env.globals |= {
-            "split_marked": split_marked,
-            "quoted_spans": quoted_spans,
-            "web_url": web_url,
-            "host_name": host_name,
+            name: getattr(template_functions, name)
+            for name in ("split_marked", "quoted_spans", "web_url", "host_name")
         }
 
-    async def index(self, request: Request) -> Response:
-        """The page; with `?q=` it holds the answer. `as_of` is a time or seconds since 1970."""
+    async def home(self, request: Request) -> Response:
+        """What is happening now; with `?q=` the answer, in which `earlier` may be repeated."""
         given = request.query_params
         question, earlier = given.get("q", "").strip()[:MAX_QUESTION], given.getlist("earlier")[-CONTEXT:]
-        readable = "read" in getattr(request.state, "scopes", ())
-        status, answer, problem = 200, None, ""
-        summary = await self._cached_summary(request)
-        as_of, until = None, given.get("as_of", "")
+        if not question:
+            return self._render(request, "now")
+        status, answer, problem, as_of = 200, None, "", None
         try:
-            as_of = _as_of(until, summary)
-            if question and readable:
+            as_of = _as_of(given.get("as_of", ""))
+            if "read" in getattr(request.state, "scopes", ()):
                 asked = v1.parse_question(question, earlier=earlier, where="", as_of=as_of)
                 state = state_of(request)
                 answer = await answering.answer(state, asked, getattr(request.state, "key", None))
         except Problem as error:
             status, problem = error.status, error.message
+        return self._render(
+            request,
+            "ask",
+            status,
+            title=question,
+            earlier=earlier,
+            as_of=iso(as_of) or "",
+            answer=answer,
+            answer_json=codec.encode(answer).decode() if answer else "",
+            problem=problem,
+        )
+
+    async def search(self, request: Request) -> Response:
+        return self._render(request, "search", title=request.query_params.get("q", ""))
+
+    async def live(self, request: Request) -> Response:
+        return self._render(request, "live", title=request.query_params.get("q", ""))
+
+    async def story(self, request: Request) -> Response:
+        return self._render(request, "story", story=request.path_params["id"])
+
+    def _render(self, request: Request, view: str, status: int = 200, **values: Any) -> Response:
+        """One view in the language and theme of the reader. No view waits for a query of the store but an answer."""
+        given = request.query_params
         lang = given.get("lang") or request.cookies.get("lang") or ""
         if lang not in LANGUAGES:
             lang = preferred(request.headers.get("accept-language", ""))
         other = next(name for name in LANGUAGES if name != lang)
         kept = [(k, v) for k, v in given.multi_items() if k != "lang"]
-        html = self._env.get_template("page.html").render(
-            t=self._translations[lang],
-            other=other,
-            other_href="/?" + urlencode([*kept, ("lang", other)]),
-            theme=request.cookies["theme"] if request.cookies.get("theme") in ("dark", "light") else "",
-            question=question,
-            earlier=earlier,
-            as_of=iso(as_of) or "",
-            at=as_of // 1_000_000 if as_of is not None else summary.last,
-            summary=summary,
-            tags=summary.tags if readable and not question else [],
-            answer=answer,
-            answer_json=codec.encode(answer).decode() if answer else "",
-            problem=problem,
-        )
+        theme = request.cookies.get("theme", "")
+        shown = {
+            "t": self._translations[lang],
+            "view": view,
+            "modules": modules(view),
+            "other": other,
+            "other_href": f"{request.url.path}?" + urlencode([*kept, ("lang", other)]),
+            "theme": theme if theme in ("dark", "light") else "",
+            "question": given.get("q", "").strip()[:MAX_QUESTION],
+            "as_of": given.get("as_of", ""),
+            "title": "",
+            "styles": (),
+        }
+        html = self._env.get_template(f"{view}.html").render(**(shown | values))
         headers = HEADERS | {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
         response = HTMLResponse(html, status, headers)
         if given.get("lang") in LANGUAGES:
-            response.set_cookie("lang", lang, max_age=365 * _DAY, samesite="lax", httponly=True)
+            response.set_cookie("lang", lang, max_age=_YEAR, samesite="lax", httponly=True)
         return response
+
+    async def summary(self, request: Request) -> Response:
+        """The summary of the store, and whether this server has alerts."""
+        found = await self._summary.get(state_of(request).search_pool)
+        alerts = any(getattr(route, "path", "") == "/v1/alerts" for route in request.app.routes)
+        return codec.Json(found | {"alerts": alerts}, headers={"Cache-Control": "no-store"})
 
     async def watch(self, request: Request) -> Response:
         """Server-sent events `gone`: the keys of posts that are no longer visible."""
-        given = await codec.read_body(request, Visible)
+        given = await codec.read_body(request, Watched)
+        return codec.EventStream(self._gone(request, given.keys))
+
+    async def sign_embed(self, request: Request) -> Response:
+        """The address of an answer for a frame of another site: `{path}`."""
+        given = await codec.read_body(request, Embed)
+        v1.parse_as_of(given.as_of)
+        shown = Embedded(given.question, tuple(given.earlier), given.as_of)
+        return codec.Json({"path": EmbedKey(state_of(request).data).address(shown)})
+
+    async def embed(self, request: Request) -> Response:
+        """The answer of a signed address, made anew."""
+        shown, state = _embedded(request), state_of(request)
+        asked = v1.parse_question(
+            shown.question, earlier=list(shown.earlier), where="", as_of=v1.parse_as_of(shown.as_of)
+        )
+        answer = await answering.answer(state, asked, None)
+        response = self._render(
+            request,
+            "embed",
+            title=shown.question,
+            earlier=list(shown.earlier),
+            answer=answer,
+            answer_json=codec.encode(answer).decode(),
+        )
+        for name, value in EMBED_HEADERS.items():
+            response.headers[name] = value
+        return response
+
+    async def embed_watch(self, request: Request) -> Response:
+        """`watch` for the posts of a signed address."""
+        _embedded(request)
+        given = await codec.read_body(request, Watched)
         return codec.EventStream(self._gone(request, given.keys))
 
     async def _gone(self, request: Request, keys: list[str]) -> AsyncIterator[bytes]:
@@ -159,81 +218,48 @@ class Page:
         except Problem as problem:
             yield codec.sse_event(problem.body, "error")
 
-    async def _cached_summary(self, request: Request) -> StoreSummary:
-        async with self._lock:  # one query for all requests at once
-            if self._summary is None or time.monotonic() - self._summary[0] > SUMMARY_SECONDS:
-                try:
-                    self._summary = time.monotonic(), await state_of(request).search_pool.run(_store_summary)
-                except Problem:  # too busy: the summary before, or a page without the time slider
-                    now = int(time.time())
-                    return self._summary[1] if self._summary else StoreSummary(now, now, [])
-            return self._summary[1]
-
 
 def routes() -> list[BaseRoute]:
     """The page and its files."""
     page = Page()
     return [
-        Route("/", page.index),
+        Route("/", page.home),
+        Route("/search", page.search),
+        Route("/live", page.live),
+        Route("/story/{id:path}", page.story),
+        Route("/page/summary", page.summary),
         Route("/page/watch", page.watch, methods=["POST"]),
+        Route("/page/embed", page.sign_embed, methods=["POST"]),
+        Route("/embed", page.embed),
+        Route("/embed/watch", page.embed_watch, methods=["POST"]),
         Mount("/static", _Static(directory=_STATIC)),
     ]
 
 
-def _as_of(text: str, summary: StoreSummary) -> int | None:
-    """The `as_of` of a link or of the time slider, whose right end means now. Raises Problem."""
-    if re.fullmatch(r"\d{1,12}", text):
-        return None if int(text) >= summary.last else int(text) * 1_000_000
-    return v1.parse_as_of(text) if text else None
+@cache
+def modules(view: str) -> tuple[str, ...]:
+    """The script of a view and all modules that it imports, to be fetched at once."""
+    found, waiting = [], [view]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.append(name)
+            text = (_STATIC / f"{name}.js").read_text()
+            waiting += re.findall(r'^(?:import|export) .*?from "\./(\w+)\.js";$', text, re.MULTILINE)
+    return tuple(found)
 
 
-def _store_summary(store: Store) -> StoreSummary:
-    days = list(store.days())
-    now = int(time.time())
-    if not days:
-        return StoreSummary(now, now, [])
-    first, last = (
-        int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) for day in (days[0], days[-1])
-    )
-    return StoreSummary(first, max(first + 1, min(last + _DAY, now)), _tags(store))
+def _embedded(request: Request) -> Embedded:
+    """What a signed address shows. Raises Problem where the signature is not ours."""
+    given = request.query_params
+    shown = Embedded(given.get("q", ""), tuple(given.getlist("earlier")), given.get("as_of", ""))
+    if not EmbedKey(state_of(request).data).is_signed(shown, given.get("signature", "")):
+        raise Problem(403, "this address was not made by this server, or was revoked", code="bad_signature")
+    return shown
 
 
-def _tags(store: Store) -> list[str]:
-    """The most frequent tags. The index may still count deleted posts: a tag needs three visible ones."""
-    tags = []
-    for tag in store.index.common_tags(6):
-        texts = [hit.post.text for hit in search(store, tag, limit=3, sort="latest").hits]
-        found = re.search(re.escape(tag) + r"\b", texts[0], re.IGNORECASE) if len(texts) == 3 else None
-        if found:
-            tags.append(found.group())
-    return tags[:3]
-
-
-def quoted_spans(answer: dict[str, Any], n: int) -> list[tuple[int, int]]:
-    """The spans (start, end) that an answer quotes from its source number `n`."""
-    cited = [citation for claim in answer["claims"] for citation in claim["citations"]]
-    return [(citation["start"], citation["end"]) for citation in cited if citation["n"] == n]
-
-
-def split_marked(text: str, spans: list[tuple[int, int]]) -> list[tuple[bool, str]]:
-    """A text in pieces, each with whether it is quoted. Overlapping spans are merged."""
-    pieces, at = [], 0
-    for start, end in sorted(spans):
-        if end > at:
-            pieces += [(False, text[at : max(at, start)]), (True, text[max(at, start) : end])]
-            at = end
-    return [(quoted, piece) for quoted, piece in [*pieces, (False, text[at:])] if piece]
-
-
-def web_url(url: Any) -> str:
-    """The address if it is http or https, else an empty string: a post may hold `javascript:` links."""
-    try:
-        parts = urlsplit(url or "")
-    except ValueError:
-        return ""
-    return str(url) if parts.scheme in ("http", "https") and parts.hostname else ""
-
-
-def host_name(url: str) -> str:
-    """The host name of an address, to show."""
-    return urlsplit(url).hostname or ""
+def _as_of(text: str) -> int | None:
+    """The `as_of` of an address: a time, or seconds since 1970. Raises Problem."""
+    if re.fullmatch(r"\d{5,12}", text):
+        return int(text) * 1_000_000
+    return v1.parse_as_of(text)

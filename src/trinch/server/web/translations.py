@@ -3,11 +3,14 @@
 Reads `static/i18n/*.json`, the same files that the script in the browser reads.
 """
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from typing import Any
 
 import msgspec
+
+from trinch.store.query import parse_time
 
 LANGUAGES = ("en", "fr")
 
@@ -34,11 +37,29 @@ class Translations:
         at = datetime.fromisoformat(when).astimezone(UTC)
         return f"{at.day} {self._table['months'][at.month - 1]} {at.year}, {at:%H:%M} UTC"
 
+    def date_or(self, when: str, otherwise: str) -> str:
+        """The date of a time that a reader gave; the text `otherwise` where there is none or it cannot be read."""
+        moment = _read(when)
+        return self.date(moment.isoformat()) if moment else self(otherwise)
+
+    def local_time(self, when: str) -> str:
+        """A time that a reader gave, UTC, as the value of an <input type="datetime-local">; empty for none."""
+        moment = _read(when)
+        return f"{moment:%Y-%m-%dT%H:%M}" if moment else ""
+
     def _is_one(self, n: object) -> bool:
         return n == 1 or (self.lang == "fr" and n == 0)
 
     def _format(self, value: object) -> str:
         return f"{value:,}".replace(",", self._table["thousands"]) if isinstance(value, int) else str(value)
+
+
+def _read(when: str) -> datetime | None:
+    try:
+        seconds = int(when) * 1_000_000 if re.fullmatch(r"\d{5,12}", when) else parse_time(when)
+        return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=seconds)
+    except (ValueError, OverflowError):
+        return None
 
 
 def preferred(header: str) -> str:

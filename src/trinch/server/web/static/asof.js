@@ -1,73 +1,78 @@
-/** The time slider "as of": from the first day of the store to its last; its right end is now. */
+/** The as-of time of a view: any date and minute, UTC; empty is now. */
 
 import { $, h } from "./dom.js";
-import { date, day, iso, t } from "./i18n.js";
-
-const STEPS = [60, 300, 600, 1800, 3600, 3 * 3600, 6 * 3600, 86400];
-const SETTLE = 350; // milliseconds without a move before the question is asked again
+import { date, iso, t } from "./i18n.js";
+import { summary } from "./summary.js";
 
 const box = $("asof");
-const slider = $("moment");
-let last = 0;
-let exact = null; // a time given to the second, until the slider is moved
+const input = $("asof-time");
+const HOUR = 3_600_000;
+const STEPS = [["minus_day", -24 * HOUR], ["minus_hour", -HOUR], ["plus_hour", HOUR], ["plus_day", 24 * HOUR]];
+
+let exact = null; // the time of the address, to the second, until another is chosen
+let onChosen = () => {};
+
+const given = new URLSearchParams(location.search).get("as_of")?.trim();
+if (given) {
+  const when = /^\d{5,12}$/.test(given) ? new Date(given * 1000) : new Date(/T.*(Z|[+-]\d\d:?\d\d)$/.test(given) ? given : `${given}${given.includes("T") ? "" : "T00:00"}Z`);
+  if (!Number.isNaN(when.valueOf())) exact = iso(when);
+}
 
 /** The chosen time, RFC 3339; null is now. */
-export const chosenTime = () => exact ?? (!slider || +slider.value >= last ? null : iso(slider.value * 1000));
+export const chosenTime = () => exact ?? (input?.value ? iso(`${input.value}:00Z`) : null);
 
-function showTime() {
-  const text = chosenTime() ? date(chosenTime()) : t("latest");
-  $("moment-text").textContent = text;
-  slider.setAttribute("aria-valuetext", text);
+function show() {
+  const time = chosenTime();
+  $("asof-text").textContent = time ? date(time) : t("latest");
+  box.classList.toggle("past", time !== null);
 }
 
-/** Starts the slider; `moved` is called when it has come to rest at another time. */
-export function initSlider(moved) {
-  if (!slider) return;
-  const [from, to] = [+slider.min, +slider.max];
-  last = to;
-  const step = STEPS.find((size) => (to - from) / size <= 400) ?? 7 * 86400;
-  exact = box.dataset.asOf || null;
-  slider.max = from + Math.ceil((to - from) / step) * step; // a whole number of steps, so that the end can be reached
-  slider.step = step;
-  slider.removeAttribute("name"); // from here on the script sends the time
-  slider.value = exact ? Date.parse(exact) / 1000 : slider.max;
-  showTime();
-  ticks(from, +slider.max);
-  let timer = 0;
-  slider.addEventListener("input", () => {
-    exact = null;
-    showTime();
-    clearTimeout(timer);
-    timer = setTimeout(moved, SETTLE);
+function choose(when) {
+  exact = null;
+  input.value = when === null ? "" : iso(when).slice(0, 16);
+  show();
+  onChosen();
+}
+
+/** Chooses a time, in milliseconds since 1970. */
+export const pickTime = (when) => choose(Math.min(when, Date.now()));
+
+/** Starts the control; `chosen` is called when another time was chosen. */
+export function initTime(chosen) {
+  onChosen = chosen;
+  if (!box) return;
+  show();
+  input.addEventListener("change", () => choose(input.value ? `${input.value}:00Z` : null));
+  input.form.addEventListener("submit", () => {
+    input.disabled = !input.value; // an address without an empty as_of
+    setTimeout(() => (input.disabled = false));
   });
+  document.addEventListener("click", (event) => box.contains(event.target) || (box.open = false));
+  box.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !box.open) return;
+    box.open = false;
+    box.querySelector("summary").focus();
+  });
+  box.addEventListener("toggle", () => box.open && fill(), { once: true });
 }
 
-/** Draws the number of posts about the question over time above the slider, up to the as-of time. */
-export function drawVolume({ volume, bucket_seconds: width }) {
-  if (!slider) return;
-  const [from, to] = [+slider.min, +slider.max];
-  const share = (seconds) => (seconds / (to - from)) * 100;
-  const most = Math.max(...volume.map((bar) => bar.posts));
-  box.classList.toggle("drawn", volume.length > 0);
-  $("volume").replaceChildren(...volume.filter((bar) => bar.posts).map((bar) => {
-    const column = h("i");
-    column.style.left = `${share(Date.parse(bar.start) / 1000 - from)}%`;
-    column.style.width = `max(2px, calc(${share(width)}% - 1px))`;
-    column.style.height = `${Math.max(4, (bar.posts / most) * 100)}%`;
-    return column;
-  }));
-}
-
-/** Removes the drawing. */
-export const clearVolume = () => drawVolume({ volume: [], bucket_seconds: 0 });
-
-/** A mark for each day, or for as many as there is room for. */
-function ticks(from, to) {
-  const days = Math.ceil((to - from) / 86400);
-  const every = Math.max(1, Math.ceil(days / 6));
-  for (let i = 0; i < days; i += every) {
-    const tick = h("span", {}, day((from + i * 86400) * 1000));
-    tick.style.left = `${((i * 86400) / (to - from)) * 100}%`;
-    $("ticks").append(tick);
-  }
+/** The steps, and the years of the store where there are several. */
+async function fill() {
+  const button = (label, when) => {
+    const made = h("button", { type: "button" }, label);
+    made.addEventListener("click", () => choose(when()));
+    return made;
+  };
+  const { first, newest } = await summary().catch(() => ({}));
+  $("asof-steps").hidden = false;
+  $("asof-steps").replaceChildren(
+    ...STEPS.map(([name, by]) => button(t(name), () => Math.min(Date.parse(chosenTime() ?? newest ?? new Date()) + by, Date.now()))),
+    ...(newest ? [button(t("newest_post"), () => Date.parse(newest) + 60_000)] : []),
+    button(t("latest"), () => null),
+  );
+  if (!first) return;
+  input.min = `${first.slice(0, 10)}T00:00`;
+  const [from, to] = [+first.slice(0, 4), +newest.slice(0, 4)];
+  if (to > from) $("asof-years").replaceChildren(h("span", { class: "note" }, t("end_of")),
+    ...Array.from({ length: to - from }, (_, i) => button(String(from + i), () => `${from + i}-12-31T23:59:00Z`)));
 }

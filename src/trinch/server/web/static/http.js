@@ -52,6 +52,9 @@ function askForKey() {
 /** The JSON response of a path; with a body, of a POST. */
 export const json = async (path, options) => (await send(path, options)).json();
 
+/** The response of a path as a file. */
+export const blob = async (path) => (await send(path, { accept: "*/*" })).blob();
+
 /** The events {name, data} of a stream, until it ends. */
 export async function* events(path, options) {
   const response = await send(path, { ...options, accept: "text/event-stream" });
@@ -78,9 +81,10 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 /**
  * Keeps a stream open while the page is visible, and reopens it when it breaks. Hidden tabs close theirs: browsers
- * allow an origin six connections in all tabs. `handle` gets each event. Returns a function that ends it.
+ * allow an origin six connections in all tabs. `handle` gets each event; `opened` is called before each attempt and
+ * `broken` with the error that ended one. Returns a function that ends it.
  */
-export function keepOpen(path, body, handle) {
+export function keepOpen(path, body, handle, { opened = () => {}, broken = () => {} } = {}) {
   let control = new AbortController();
   let ended = false;
   const onVisibility = () => {
@@ -94,13 +98,14 @@ export function keepOpen(path, body, handle) {
         continue;
       }
       control = new AbortController();
+      opened();
       try {
         for await (const event of events(path, { body, signal: control.signal, quiet: true })) {
           wait = 500;
           if (!ended) handle(event);
         }
-      } catch {
-        // The stream broke or the page is hidden: the loop tries again.
+      } catch (error) {
+        if (!ended && !document.hidden) broken(error); // the loop tries again
       }
       if (!ended && !document.hidden) await pause(wait);
       wait = Math.min(wait * 2, 15_000);

@@ -35,6 +35,16 @@ export const day = (when) => {
 /** `17 March 2026, 23:00 UTC`; "undated" for null. */
 export const date = (when) => when === null ? t("undated") : `${day(when)} ${new Date(when).getUTCFullYear()}, ${clock(when)} UTC`;
 
+const relative = new Intl.RelativeTimeFormat(lang, { numeric: "auto" });
+
+/** A time of the last day as "5 minutes ago", any other as its date. */
+export function ago(when) {
+  const seconds = (Date.now() - new Date(when)) / 1000;
+  if (seconds < 0 || seconds >= 86400) return date(when);
+  const [unit, size] = seconds < 60 ? ["second", 1] : seconds < 3600 ? ["minute", 60] : ["hour", 3600];
+  return relative.format(-Math.floor(seconds / size), unit);
+}
+
 /** A number of seconds as text: "hour", "3 hours". */
 export function duration(seconds) {
   for (const [unit, size] of [["days", 86400], ["hours", 3600], ["minutes", 60]]) {

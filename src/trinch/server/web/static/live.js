@@ -1,50 +1,107 @@
-/** The live view: rate, lag, languages and sources of ingest, with the last minute of the rate as a line. */
+/** Live: posts as they arrive for a search, with pause, a limit of posts a second, and the pace of the last minute. */
 
 import { $, h, svg } from "./dom.js";
-import { language, number, t } from "./i18n.js";
 import { keepOpen } from "./http.js";
+import { number, t } from "./i18n.js";
+import { postEntry } from "./post.js";
+import { announce, start } from "./shell.js";
+import { watch } from "./watch.js";
 
+const MOST = 200; // posts on the page
 const MINUTE = 60;
-const LANGUAGES = 6;
-const rates = [];
+const feed = $("feed");
+const q = new URLSearchParams(location.search).get("q")?.trim() ?? "";
 
-/** Follows `/v1/live` while the page is visible. */
-export function live() {
-  keepOpen("/v1/live", undefined, ({ data }) => show(data));
-  const box = $("live");
-  document.addEventListener("click", (event) => box.contains(event.target) || (box.open = false));
-  box.addEventListener("keydown", (event) => event.key === "Escape" && (box.open = false));
+let paused = false;
+let held = []; // posts that wait for a click, newest last
+let seen = { matched: 0, skipped: 0 }; // of this page, over reconnections
+let before = { matched: 0, skipped: 0 };
+let end = () => {};
+const pace = Array(MINUTE).fill(0);
+
+/** The reader looks at older posts: new ones must not move them. */
+const reading = () => paused || window.scrollY > feed.offsetTop || feed.contains(document.activeElement);
+
+function insert(posts) {
+  feed.querySelector(".notice")?.remove();
+  feed.prepend(...posts.toReversed().map((post) => {
+    const entry = postEntry(post);
+    entry.classList.add("arrived");
+    return entry;
+  }));
+  while (feed.childElementCount > MOST) feed.lastElementChild.remove();
+  watch([...feed.querySelectorAll(".entry")].map((entry) => entry.dataset.key), drop);
 }
 
-function show(now) {
-  const ingesting = now.events_per_second > 0;
-  rates.push(now.events_per_second);
-  if (rates.length > MINUTE) rates.shift();
-  $("live").hidden = false;
-  $("live").classList.toggle("on", ingesting);
-  $("ticker").textContent = ingesting
-    ? `${t("live_on")} · ${number(now.events_per_second)} / s`
-    : `${t("live_off")} · ${t("n_posts", { n: now.posts })}`;
-  if (!$("live").open) return;
-  const gauge = (value, name) => h("div", {}, h("dt", {}, name), h("dd", {}, value));
-  const shown = Object.entries(now.languages ?? {}).slice(0, LANGUAGES);
-  const total = Object.values(now.languages ?? {}).reduce((sum, n) => sum + n, 0);
-  $("gauges").replaceChildren(
-    h("dl", {}, gauge(number(now.events_per_second), t("rate")), gauge(now.lag_seconds === null ? "–" : number(now.lag_seconds), t("lag")),
-      gauge(number(now.posts), t("held")), gauge(number(now.behind), t("behind"))),
-    line(now.events_per_second),
-    ...(total ? [h("h2", {}, t("languages")), h("ul", { class: "languages" }, ...shown.map(([code, n]) => {
-      const bar = h("i", {});
-      bar.style.width = `${(n / total) * 100}%`;
-      return h("li", {}, h("span", {}, language(code)), bar, h("b", {}, `${Math.round((n / total) * 100)} %`));
-    }))] : []),
-    ...(now.sources.length ? [h("h2", {}, t("streams")), h("ul", {}, ...now.sources.map((one) => h("li", {}, `${one.name} · ${one.state}`)))] : []),
-  );
+function arrive(post) {
+  held.push(post);
+  held = held.slice(-MOST);
+  if (!reading()) release();
+  else showHeld();
 }
 
-function line(rate) {
-  const top = Math.max(1, ...rates);
-  const points = rates.map((value, i) => `${(i / (MINUTE - 1)) * 240},${38 - (value / top) * 36}`).join(" ");
-  return svg("svg", { class: "spark", viewBox: "0 0 240 40", preserveAspectRatio: "none", role: "img", "aria-label": t("rate_text", { n: rate }) },
-    svg("polyline", { points }));
+function release() {
+  insert(held.splice(0));
+  showHeld();
 }
+
+function showHeld() {
+  $("fresh").hidden = held.length === 0;
+  $("fresh").textContent = t("n_waiting", { n: held.length });
+}
+
+function drop(keys) {
+  held = held.filter((post) => !keys.includes(post.key));
+  for (const entry of feed.querySelectorAll(".entry")) if (keys.includes(entry.dataset.key)) entry.replaceWith(h("p", { class: "entry note" }, t("deleted_note")));
+  showHeld();
+}
+
+function state(data) {
+  pace[MINUTE - 1] += Math.max(0, data.matched - before.matched);
+  for (const name of ["matched", "skipped"]) seen[name] += Math.max(0, data[name] - before[name]);
+  before = data;
+  $("live-state").textContent = t("live_state", { matched: t("n_posts", { n: seen.matched }) })
+    + (seen.skipped ? ` · ${t("live_skipped", { posts: t("n_posts", { n: seen.skipped }) })}` : "");
+  if (!feed.childElementCount) feed.append(h("p", { class: "notice" }, h("span", { class: "waiting" }, t("live_waiting")), ...data.hints.map((hint) => h("span", {}, hint))));
+}
+
+function drawPace() {
+  const top = Math.max(1, ...pace);
+  $("pace").replaceChildren(svg("svg", { class: "spark", viewBox: "0 0 240 40", preserveAspectRatio: "none", role: "img", "aria-label": t("pace_text", { n: number(Math.max(...pace)) }) },
+    svg("polyline", { points: pace.map((n, i) => `${(i / (MINUTE - 1)) * 240},${38 - (n / top) * 36}`).join(" ") })));
+  pace.push(0);
+  pace.shift();
+}
+
+function connect() {
+  end();
+  end = keepOpen(`/v1/live/search?${new URLSearchParams({ q, limit: $("speed").value })}`, undefined, ({ name, data }) => {
+    if (name === "post") arrive(data);
+    else if (name === "status") state(data);
+  }, {
+    opened: () => (before = { matched: 0, skipped: 0 }),
+    broken: (error) => ($("live-state").textContent = error?.code === "bad_query" ? t("failed", { reason: error.message }) : t("reconnecting")),
+  });
+}
+
+$("pause").addEventListener("click", () => {
+  paused = !paused;
+  $("pause").setAttribute("aria-pressed", paused);
+  $("pause").textContent = t(paused ? "resume" : "pause");
+  announce(t(paused ? "pause" : "resume"));
+  if (!paused) release();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "p" && !event.target.closest("input, select") && !event.ctrlKey && !event.metaKey) $("pause").click();
+});
+$("fresh").addEventListener("click", () => {
+  release();
+  window.scrollTo({ top: 0 });
+});
+$("speed").addEventListener("change", connect);
+$("to-search").href = `/search?${new URLSearchParams({ q, sort: "latest" })}`;
+$("q").required = false;
+
+start();
+connect();
+setInterval(drawPace, 1000);

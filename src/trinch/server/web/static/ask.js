@@ -1,14 +1,14 @@
-/** The page: questions, follow-ups, navigation, the theme. */
+/** Ask: questions, follow-ups, the as-of time, and what becomes of answers when posts are deleted. */
 
 import { View } from "./answer.js";
-import { chosenTime, clearVolume, drawVolume, initSlider } from "./asof.js";
+import { chosenTime, pickTime } from "./asof.js";
 import { citations, close } from "./cite.js";
 import { $ } from "./dom.js";
-import { address, history as initHistory, remember } from "./history.js";
-import { live } from "./live.js";
-import { watch } from "./watch.js";
+import { address, remember } from "./history.js";
 import { events, json } from "./http.js";
 import { t } from "./i18n.js";
+import { announce, start } from "./shell.js";
+import { watch } from "./watch.js";
 
 const LOOK_BACK = 10; // questions of a conversation that the server reads
 const SHOWN = 20; // answers of a conversation that stay on the page
@@ -16,8 +16,6 @@ const SHOWN = 20; // answers of a conversation that stay on the page
 let views = [];
 let running = new AbortController();
 let at = location.search;
-
-const announce = (text) => ($("status").textContent = text);
 
 function gone(keys) {
   const touched = views.map((view) => view.drop(keys)).some(Boolean);
@@ -37,11 +35,10 @@ const watchAll = () => watch(views.flatMap((view) => [...view.sources.keys()]), 
 async function ask(question, earlier, asOf, place = 0, push = true) {
   running.abort();
   const control = (running = new AbortController());
-  const view = new View(question, earlier, asOf);
+  const view = new View(question, earlier, asOf, { follow: place > 0 });
   close();
   views = [...views.slice(0, place), view].slice(-SHOWN);
   $("answers").replaceChildren(...views.map((one) => one.element));
-  document.body.className = "asked";
   document.title = `${question} · ${t("title")}`;
   $("followup").hidden = true;
   if (push) window.history.pushState(null, "", address(question, earlier, asOf));
@@ -70,20 +67,18 @@ async function settle(view, answer) {
   remember(view.question, view.earlier, view.asOf);
   watchAll();
   $("followup").hidden = !answered();
-  announce(`${t(`outcome_${answer.outcome}`)}. ${t("n_sentences", { n: answer.claims.length })}, ${t("n_sources", { n: answer.sources.length })}.`);
-  if (!answer.claims.length) return clearVolume();
+  announce(`${t(`outcome_${answer.outcome}`)}. ${t("n_claims", { n: answer.claims.length })}, ${t("n_sources", { n: answer.sources.length })}.`);
+  if (!answer.claims.length) return;
   const query = new URLSearchParams({ question: view.question, as_of: answer.as_of });
   for (const one of view.earlier) query.append("earlier", one);
   try {
-    const found = await json(`/v1/evidence?${query}`);
-    view.showEvidence(found);
-    if (found.posts && view === views.at(-1)) drawVolume(found);
+    view.showEvidence(await json(`/v1/evidence?${query}`), pickTime);
   } catch {
     // The answer is shown without its counts.
   }
 }
 
-/** Asks the last question again, as of the time on the slider. */
+/** Asks the last question again, as of the chosen time. */
 function again() {
   const view = views.at(-1);
   if (view) ask(view.question, view.earlier, chosenTime(), views.length - 1);
@@ -93,7 +88,6 @@ function again() {
 function begin() {
   const given = new URLSearchParams(location.search);
   const question = given.get("q")?.trim();
-  if (!question) return;
   const shown = document.querySelector("article[data-answer]");
   if (!shown) {
     if (!document.querySelector("#answers .problem")) ask(question, given.getAll("earlier"), chosenTime(), 0, false);
@@ -105,23 +99,10 @@ function begin() {
   shown.replaceWith(view.element);
 }
 
-function theme() {
-  const dark = () => (document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-  const button = $("theme");
-  const label = () => (button.textContent = t(dark() ? "light" : "dark"));
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    const next = dark() ? "light" : "dark";
-    document.documentElement.dataset.theme = next;
-    document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
-    label();
-  });
-  label();
-}
-
 const typed = (input) => input.value.trim();
 
-$("ask").addEventListener("submit", (event) => {
+$("box").addEventListener("submit", (event) => {
+  if (event.submitter?.formAction.endsWith("/search")) return;
   event.preventDefault();
   if (typed($("q"))) ask(typed($("q")), [], chosenTime());
 });
@@ -136,8 +117,5 @@ $("answers").addEventListener("click", (event) => event.target.closest(".again")
 window.addEventListener("popstate", () => location.search !== at && location.reload());
 
 citations($("answers"), gone);
-initSlider(again);
-theme();
-initHistory();
+start({ moved: again });
 begin();
-live();

@@ -1,0 +1,80 @@
+"""`trinch plan simulate`: one training step event by event, undisturbed and with faults."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from trinch.cli.plan_options import usage
+
+
+@click.command()
+@click.option("--model", required=True, help="A preset such as grok-1, or a Hugging Face config.json.")
+@click.option("--gpus", required=True, help="How many GPUs: 16384 or 16k.")
+@click.option("--gpu", default="h100", show_default=True, help="a100, h100, h200, b200, gb200, ...")
+@click.option("--site", help="oci, colossus, superpod, meta-24k; by default the GPU maker's network.")
+@click.option("--precision", default="bf16", show_default=True, help="bf16, fp8, mxfp8 or nvfp4.")
+@click.option("--batch", type=click.IntRange(min=1), help="Sequences per step.")
+@click.option("--layout", help='The layout, "TP8 PP16 VPP4 CP2"; by default the best.')
+@click.option("--slow-nodes", default=0, show_default=True, help="Nodes that are slow.")
+@click.option("--slow-by", default=1.2, show_default=True, help="How many times as long a slow node takes.")
+@click.option("--flaps", default=0, show_default=True, help="Nodes whose network cards carry half.")
+@click.option("--lost-leaves", default=0, show_default=True, help="Pods of 32 nodes that lost a leaf switch.")
+@click.option("--lost-spines", default=0, show_default=True, help="Uplinks that every leaf has lost.")
+@click.option("--routing", default="adaptive", show_default=True, help="adaptive, or ecmp: flows are hashed.")
+@click.option("--oversubscription", type=float, help="Bandwidth below the leaves over that above.")
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="Of the hash and of which nodes are faulty.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def simulate(
+    model: str,
+    gpus: str,
+    gpu: str,
+    site: str | None,
+    precision: str,
+    batch: int | None,
+    layout: str | None,
+    as_json: bool,
+    **faults: Any,
+) -> None:
+    """Simulate a training step on the network: what faults, collisions and oversubscription cost.
+
+    \b
+    Example:
+      trinch plan simulate --model llama-3-405b --gpus 16384 --slow-nodes 1 --routing ecmp
+    """
+    from trinch.planner.perf.hardware import machine
+    from trinch.planner.perf.layout_grid import parse_layout
+    from trinch.planner.perf.layout_search import search
+    from trinch.planner.perf.models import workload
+    from trinch.planner.quantities import gpu_count
+    from trinch.planner.simulate.step_simulation import Faults, closed_form_s, simulate_step
+
+    with usage():
+        cut = parse_layout(layout) if layout is not None else None
+        on = machine(gpu, site)
+        plan = search(workload(model), on, gpu_count(gpus), 1e13, precision, batch, layout=cut).chosen
+        healthy, faulty = (
+            simulate_step(plan, Faults(seed=faults["seed"])),
+            simulate_step(plan, Faults(**faults)),
+        )
+    cost = faulty.step_s / healthy.step_s - 1
+    if as_json:
+        found = {"undisturbed": asdict(healthy), "disturbed": asdict(faulty), "cost": cost}
+        click.echo(json.dumps(found | {"closed_form_s": closed_form_s(plan), "plan": plan.as_dict()}))
+        return
+    off = healthy.step_s / closed_form_s(plan) - 1
+    click.echo(f"{model} on {plan.n_gpus:,} {plan.machine.gpu.name}, {plan.layout.label()}")
+    click.echo(f"  undisturbed {healthy.step_s:.3f} s, {off:+.1%} against the closed form")
+    click.echo(f"  as given    {faulty.step_s:.3f} s, {cost:+.1%}")
+    click.echo(
+        f"  network     the slowest send gets {faulty.send_rate_share['p0']:.0%} of a card, the slowest ring "
+        f"{faulty.ring_rate_share['p0']:.0%}; {faulty.replicas_late:.1%} of the replicas are late"
+    )
+    click.echo(f"  simulated   {faulty.events:,} events a run")

@@ -1,0 +1,179 @@
+"""The grid of layouts that a search prices, and one layout written by hand ("TP8 PP16 VPP8 DP128").
+
+GPU counts need not be powers of two: data parallelism takes any width, what is left over are spares.
+"""
+
+import math
+import re
+from dataclasses import replace
+
+import numpy as np
+
+from trinch.planner.perf.hardware import Machine, PlanError
+from trinch.planner.perf.layout import RECOMPUTE, Array, Layout, Layouts
+from trinch.planner.perf.workload import Workload
+
+MICRO_BATCHES = (1, 2, 3, 4, 6, 8)
+WIDTHS = (1.0, 0.99, 0.98, 0.95, 0.9, 0.75, 0.5)
+"""Shares of the GPUs that are tried: all, a few spares, and smaller runs for the Pareto set."""
+BATCH_SLACK = 0.15
+"""Without an exact batch, how far a layout may move it to come out even."""
+MAX_PP = 64
+
+
+def layouts(
+    work: Workload, machine: Machine, gpus: int, target: int, exact: bool, max_vpp: int | None = None
+) -> Layouts:
+    """The whole grid: every combination that divides, before memory is looked at."""
+    domain = machine.gpu.nvlink_domain
+    tensor = [t for t in _powers(min(domain, gpus)) if work.heads % t == 0 and _shares(work.kv_heads, t)]
+    context = [
+        c for c in _powers(16) if c == 1 or (work.seq_len % (2 * c) == 0 and work.seq_len // c >= 2048)
+    ]
+    pipeline = [
+        (p, v)
+        for p in range(1, min(work.layers, MAX_PP) + 1)
+        for v in range(1, min(work.layers // p, max_vpp or work.layers) + 1 if p > 1 else 2)
+        if work.layers % (p * v) == 0 or (v * p > 1 and (work.layers + 2) % (p * v) == 0)
+    ]
+    expert = [e for e in range(1, work.experts + 1) if work.experts % e == 0] or [1]
+    axes = (
+        range(len(pipeline)),
+        tensor,
+        context,
+        expert,
+        (0, 1),
+        MICRO_BATCHES,
+        (1, 2, 3),
+        (0, 1, 2),
+        WIDTHS,
+    )
+    cut, t, c, e, split, m, z, r, w = (
+        axis.ravel() for axis in np.meshgrid(*(np.array(axis, float) for axis in axes), indexing="ij")
+    )
+    p, v = np.array(pipeline, float)[cut.astype(int)].T
+    useful = ((z == 1) | (p == 1)) & ((split == 0) | ((t > 1) & (work.experts > 0)))
+    t, p, v, c, e, m, z, r, w = (axis[useful] for axis in (t, p, v, c, e, m, z, r, w))
+    x = np.where(split[useful] > 0, t, 1.0)
+    fold = e * x / np.gcd((e * x).astype(int), (t * c).astype(int))
+    widest = np.floor(gpus * w / (t * p * c))
+    unit = m * np.where(v > 1, p, 1.0)
+    dp = _dividing(target, unit, fold, widest) if exact else np.floor(widest / fold) * fold
+    grid = Layouts(t, p, v, dp, c, e, x, m, np.full(len(t), float(target)), z, np.where(t > 1, 1.0, 0.0), r)
+    return _evened(grid.take(dp >= 1), target)
+
+
+def _dividing(target: int, unit: Array, fold: Array, widest: Array) -> Array:
+    """The largest data-parallel width that divides the batch exactly; 0 where there is none."""
+    dp = np.zeros_like(unit)
+    for width in (d for d in range(1, target + 1) if target % d == 0):
+        works = (width <= widest) & (target % (width * unit) == 0) & (width % fold == 0)
+        dp = np.where(works, float(width), dp)
+    return dp
+
+
+def _evened(grid: Layouts, target: int) -> Layouts:
+    """Give each layout a batch that comes out even; drop those whose batch strays too far, and duplicates."""
+    unit = grid.dp * grid.micro_batch * np.where(grid.vpp > 1, grid.pp, 1.0)
+    batch = np.maximum(np.rint(target / unit), 1.0) * unit
+    grid = replace(grid, global_batch=batch).take(np.abs(batch / target - 1) <= BATCH_SLACK)
+    key = np.zeros(len(grid))
+    for place, name in enumerate(Layout.__dataclass_fields__):
+        key += getattr(grid, name) * math.sqrt(2 + place)
+    _, first = np.unique(key, return_index=True)
+    return grid.take(np.sort(first))
+
+
+def _shares(kv_heads: int, tp: int) -> bool:
+    return kv_heads % tp == 0 or tp % kv_heads == 0
+
+
+def _powers(most: int) -> list[int]:
+    return [2**i for i in range(most.bit_length()) if 2**i <= most]
+
+
+_WORD = re.compile(r"(TP|PP|VPP|CP|DP|EP|ETP|MB|ZERO-?|RECOMPUTE=)(\w+)", re.IGNORECASE)
+_FIELDS = {"MB": "micro_batch", "ZERO": "zero", "RECOMPUTE": "recompute"}
+
+
+def parse_layout(text: str) -> dict[str, int]:
+    """Fields of a Layout from words such as "TP8 PP16 VPP8 DP128 mb1 ZeRO-1 recompute=full".
+
+    Raises PlanError for a word that is none, a size of 0, or a size given twice."""
+    found: dict[str, int] = {}
+    for word in re.split(r"[\s,;]+", text.strip()):
+        match = _WORD.fullmatch(word)
+        if match is None:
+            raise PlanError(
+                f"{word!r} is no part of a layout: write for example 'TP8 PP16 VPP8 DP128 mb1 ZeRO-1'"
+            )
+        key = match[1].upper().rstrip("-=")
+        name = _FIELDS.get(key, key.lower())
+        if name in found:
+            raise PlanError(f"the layout gives {key} twice")
+        found[name] = _size(key, match[2])
+    return found
+
+
+def _size(key: str, text: str) -> int:
+    if key == "RECOMPUTE":
+        if text.lower() not in RECOMPUTE:
+            raise PlanError(f"recompute={text}: use {', '.join(RECOMPUTE)}")
+        return RECOMPUTE.index(text.lower())
+    value = int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else -1
+    if value < (0 if key == "ZERO" else 1) or (key == "ZERO" and value > 3):
+        raise PlanError(
+            f"{key}{text} is not possible: {'ZeRO-0 to ZeRO-3' if key == 'ZERO' else 'a whole number from 1'}"
+        )
+    return value
+
+
+def given_layout(
+    work: Workload, machine: Machine, gpus: int, fields: dict[str, int], target: int, exact: bool
+) -> Layout:
+    """The layout of `fields` on at most `gpus` GPUs, with as many replicas as fit unless DP is given.
+
+    Layers need not divide by the stages. Raises PlanError where the model or the GPUs cannot be cut so."""
+    tp, pp, vpp, cp = (fields.get(name, 1) for name in ("tp", "pp", "vpp", "cp"))
+    ep, etp, micro = (fields.get(name, 1) for name in ("ep", "etp", "micro_batch"))
+    checks = {
+        f"{work.heads} heads do not divide by TP{tp}": work.heads % tp == 0 and _shares(work.kv_heads, tp),
+        f"TP{tp} leaves the NVLink domain of {machine.gpu.nvlink_domain} GPUs": tp
+        <= machine.gpu.nvlink_domain,
+        f"{work.layers} layers are too few for PP{pp} x VPP{vpp}": work.layers + 2 >= pp * vpp,
+        f"VPP{vpp} needs pipeline stages: give PP": vpp == 1 or pp > 1,
+        f"{work.seq_len:,} tokens do not divide over CP{cp}": cp == 1 or work.seq_len % (2 * cp) == 0,
+        f"{work.name} has no experts for EP{ep} ETP{etp}": bool(work.experts) or ep == etp == 1,
+        f"{work.experts} experts do not divide by EP{ep}": not work.experts or work.experts % ep == 0,
+        f"ETP{etp} does not divide the experts' width": not work.experts or work.moe_ffn % etp == 0,
+    }
+    for problem, holds in checks.items():
+        if not holds:
+            raise PlanError(problem)
+    block = tp * pp * cp
+    fold = ep * etp // math.gcd(ep * etp, tp * cp)
+    dp = fields.get("dp", gpus // block // fold * fold)
+    if dp < 1 or block * dp > gpus:
+        raise PlanError(f"the layout needs {block * max(dp, fold):,} GPUs, and there are {gpus:,}")
+    if dp % fold:
+        raise PlanError(f"EP{ep} x ETP{etp} does not divide TP x CP x DP = {tp * cp * dp:,}")
+    unit = dp * micro
+    even = unit * (pp if vpp > 1 else 1)
+    batch = target if exact else max(1, round(target / even)) * even
+    if batch % unit:
+        near = max(1, round(target / even)) * even
+        raise PlanError(f"--batch {target} is no multiple of {unit} = DP x micro-batch: try {near}")
+    return Layout(
+        tp=tp,
+        pp=pp,
+        vpp=vpp,
+        dp=dp,
+        cp=cp,
+        ep=ep,
+        etp=etp,
+        micro_batch=micro,
+        global_batch=batch,
+        zero=fields.get("zero", 1),
+        sequence_parallel=int(tp > 1),
+        recompute=fields.get("recompute", 0),
+    )

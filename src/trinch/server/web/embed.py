@@ -1,0 +1,59 @@
+"""Answers in frames of other sites: an address that shows exactly one answer, to whoever holds it.
+
+The address holds the question, its as-of time and a signature over both by a key of this store (`embed.key`). It needs
+no other credential, so that it works in a frame of another site. The answer is made anew at each visit, as of the same
+time: a post that was deleted since is not in it. Removing `embed.key` ends all such addresses.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlencode
+
+KEY = "embed.key"
+
+
+class Embedded(NamedTuple):
+    """What one such address shows."""
+
+    question: str
+    earlier: tuple[str, ...]
+    as_of: str
+    """RFC 3339."""
+
+
+class EmbedKey:
+    """The signing key of a store, made at the first use."""
+
+    def __init__(self, data: Path) -> None:
+        self._path = data / KEY
+
+    def address(self, shown: Embedded) -> str:
+        """The signed path of an answer."""
+        query = [
+            ("q", shown.question),
+            *(("earlier", text) for text in shown.earlier),
+            ("as_of", shown.as_of),
+        ]
+        return f"/embed?{urlencode([*query, ('signature', self._sign(shown))])}"
+
+    def is_signed(self, shown: Embedded, signature: str) -> bool:
+        return self._path.exists() and secrets.compare_digest(
+            self._sign(shown).encode(), signature.encode(errors="replace")
+        )
+
+    def _sign(self, shown: Embedded) -> str:
+        parts = "\0".join((shown.question, *shown.earlier, shown.as_of)).encode(errors="replace")
+        return hmac.new(self._read(), parts, hashlib.sha256).hexdigest()
+
+    def _read(self) -> bytes:
+        try:
+            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return self._path.read_bytes()
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+        return self._path.read_bytes()
