@@ -6,12 +6,14 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import pytest
 
 from trinch.posts import schema as ev
 from trinch.posts.schema import Post
+from trinch.store.bodies import plain
 from trinch.store.database import SCHEMA_VERSION, StoreError
 from trinch.store.log import Log
 from trinch.store.maintenance import backup, check, rebuild, repair, restore
@@ -159,8 +161,8 @@ def test_very_many_random_corruptions(original: Path, tmp_path: Path) -> None:
 
 def test_a_damaged_log_gives_back_every_event_that_can_be_read(data: Path) -> None:
     content = bytearray((data / "ocean.db").read_bytes())
-    place = content.index(b"the ferry 7 is late")
-    content[place] ^= 1
+    (body,) = sqlite3.connect(data / "ocean.db").execute("SELECT body FROM events WHERE seq = 8").fetchone()
+    content[content.index(body) + len(body) // 2] ^= 1
     (data / "ocean.db").write_bytes(content)
     assert "event 8 is damaged" in check(data).problems[0].what
     assert repair(data).repaired
@@ -234,6 +236,8 @@ def test_data_of_release_0_1_0_is_upgraded(tmp_path: Path) -> None:
     script = (Path(__file__).parent / "schema_0_1_0.sql").read_text()
     db = sqlite3.connect(tmp_path / "ocean.db")
     db.executescript(script)
+    db.execute("UPDATE events SET body = CAST(body AS BLOB)")  # as the release wrote them
+    db.commit()
     db.close()
     log = Log(tmp_path / "ocean.db")
     assert [version.post.text for version in log.visible([1, 2, 3]).values()] == ["shown"]
@@ -255,3 +259,29 @@ def test_a_damaged_store_is_an_error_for_people(data: Path, verb: list[str]) -> 
     assert done.returncode == 1
     assert b"check --repair" in done.stderr
     assert b"Traceback" not in done.stderr
+
+
+def test_data_of_format_2_is_read_as_it_is_and_counted(data: Path) -> None:
+    """Format 2 has the bodies as JSON and no table of numbers."""
+    wanted = found(data)
+    log = Log(data / "ocean.db")
+    numbers = log.num_posts_by("lang")
+    log.close()
+    db = sqlite3.connect(data / "ocean.db")
+    for seq, body in db.execute("SELECT seq, body FROM events WHERE body IS NOT NULL").fetchall():
+        db.execute(
+            "UPDATE events SET body = ?, crc = ? WHERE seq = ?", (plain(body), zlib.crc32(plain(body)), seq)
+        )
+    db.execute("DROP TABLE tallies")
+    db.execute("PRAGMA user_version = 2")
+    db.commit()
+    db.close()
+    assert found(data) == wanted
+    assert check(data).problems == []
+    log = Log(data / "ocean.db")
+    assert log.num_posts_by("lang") == numbers == {"en": NUMBER - 1}
+    assert log.append([created(0)]).duplicates == 1
+    log.append([ev.Deleted(at=NOON, network="x", id="id7")])
+    assert log.num_posts_by("lang") == {"en": NUMBER - 2}
+    log.close()
+    assert found(data) == wanted - {"id7"}

@@ -45,6 +45,11 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
+def bodies(store: Store, word: str) -> list[bytes]:
+    """What the log stores of the posts that a search for a word finds."""
+    return store.log.stored_bodies([hit.seq for hit in store.search(word, limit=1000)])
+
+
 def found(store: Store) -> dict[str, int]:
     return {word: len(store.search(word, limit=1000)) for word in ("oldmarker", "newmarker")}
 
@@ -57,9 +62,12 @@ def apply_rules(store: Store, *rules: Rule, hidden_days: float = 30) -> None:
 
 
 def test_days(store: Store) -> None:
+    old = bodies(store, "oldmarker")
+    assert len(old) == 40
+    assert files_with(store.data, "oldmarker", *old)
     apply_rules(store, Rule(days=30))
     assert found(store) == {"oldmarker": 0, "newmarker": 40}
-    assert files_with(store.data, "oldmarker") == []
+    assert files_with(store.data, "oldmarker", *old) == []
     assert store.doc_freq("oldmark") == 0
     assert len([*store.log.read(0)]) == 42, (
         "40 posts, their counts, and the removal: old parts fall off whole"
@@ -114,7 +122,7 @@ def test_what_was_hidden_for_longer_than_the_limit_is_erased_and_stays_hidden(st
     store.ingest([ev.AccountHidden(at=now(), network="x", author_id="a-ann", reason="protected")])
     store.ingest([ev.Hidden(at=now(), network="bluesky", id="id1", reason="withheld")])
     apply_rules(store)
-    assert files_with(store.data, "oldmarker"), "hidden just now"
+    assert store.log.stored_bodies(store.log.seqs_of("x:id0")), "hidden just now"
     store.log._db.execute("UPDATE commits SET at = at - ?", (31 * DAY,))
     store.ingest([ev.AccountHidden(at=now(), network="bluesky", author_id="a-ann", reason="suspended")])
     apply_rules(store)
@@ -133,6 +141,7 @@ def test_a_running_indexer_removes_and_erases_within_a_day_over_restarts(store: 
     writer.reject(Rejected("f", 1, "broken", b'{"id": "id101", "text": "half of a deleted post"'))
     writer.reject(Rejected("f", 2, "broken", b'{"id": "id1010"'))
     writer.close()
+    stored = store.log.stored_bodies(store.log.seqs_of("bluesky:id101"))
     store.ingest([ev.Deleted(at=now(), network="bluesky", id="id101")])
     (store.data / "text" / "purged").write_text(f"0 {now() - 19 * 3600 * 1_000_000}")
     with indexer.running(store.data):
@@ -142,7 +151,7 @@ def test_a_running_indexer_removes_and_erases_within_a_day_over_restarts(store: 
     with indexer.running(store.data) as process:
         _wait_until_purged(store.data, process)
     assert found(store) == {"oldmarker": 0, "newmarker": 39}
-    assert files_with(store.data, "newmarker 101") == []
+    assert files_with(store.data, "newmarker 101", *stored) == []
     lines = (store.data / "rejected.jsonl").read_text().splitlines()
     assert [json.loads(line)["line"] for line in lines] == [2]
 

@@ -1,16 +1,17 @@
 """Near-copies: reposts by hand, copy-paste, cut or decorated quotations of the same text.
 
-Owns the *sketch* of a text, a few short tokens that copies share and other texts do not. Put into a text
-index as terms they make copies findable by a term query, without any state here; `similar` then compares
-the candidates exactly. Knows neither the index nor how texts are cut into terms: `terms` are folded word
-tokens in the order of the text, `#tags`, `@users`, `$cash` and emoji among them, links left out.
+Owns two ways to find candidates, which `similar` then compares exactly. `probes` are the runs of words by which an
+index of all posts is asked for copies of one. The *sketch* of a text is a few short tokens that copies share and other
+texts do not, for one pass over posts without an index. Knows neither the index nor how texts are cut into terms:
+`terms` are folded word tokens in the order of the text, `#tags`, `@users`, `$cash` and emoji among them, links left
+out; then its tags and tickers again, with their sign.
 
 The sketch is a bottom-k sample, as in Broder, "On the resemblance and containment of documents" (1997),
 but of words: the few with the smallest hashes are anchors, and each token is an anchor with the words that
 follow it. One more token encodes the way the text begins, which survives being cut.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from itertools import pairwise
 
@@ -20,6 +21,8 @@ OPENING = 6
 """Words of the beginning that make one token."""
 SAMPLE = 4
 """Anchors, each making one token with the three words behind it."""
+RUN, RUNS = 3, 6
+"""Words of a run by which copies are looked for in an index, and how many runs."""
 PART = 0.5
 """A text that has less than this share of the other's words is a part of it, not a copy."""
 COPY = 0.7
@@ -154,6 +157,27 @@ def sketch(terms: Sequence[str]) -> tuple[str, ...]:
         opening = 3 * opening + word
     found.append(f"{opening & _TOKEN:07x}")
     return tuple(found)
+
+
+def probes(terms: Sequence[str], df: Callable[[str], int]) -> list[tuple[str, ...]]:
+    """The runs of RUN terms by which near-copies of a text are found in an index, at most RUNS of them: the first, and
+    those with the rarest words, apart from each other as far as there are enough. Of a text of fewer than SHORT content
+    words one run, all of these words; none of a text without. `df` is the number of texts that contain a term."""
+    words = [term for term in terms if _hash(term)]
+    if len(words) < SHORT:
+        return [tuple(words)] if words else []
+    running = [term for term in terms if term[0] not in "#$" or len(term) == 1]
+    runs = [tuple(running[start : start + RUN]) for start in range(len(running) - RUN + 1)]
+    starts = [start for start, run in enumerate(runs) if all(map(_hash, run))] or list(range(len(runs)))
+    if not starts:
+        return [tuple(running)]
+    rarity = {start: min(map(df, runs[start])) for start in starts}
+    chosen = starts[:1]
+    for apart in (RUN, 1):
+        for start in sorted(starts, key=rarity.__getitem__):
+            if len(chosen) < RUNS and all(abs(start - other) >= apart for other in chosen):
+                chosen.append(start)
+    return [runs[start] for start in chosen]
 
 
 def similar(a: Sequence[str], b: Sequence[str]) -> float:

@@ -195,24 +195,41 @@ def _split(text: str) -> list[str]:
     return [(token if token.isalnum() else _tidy(token))[:MAX_TOKEN] for token in found if token]
 
 
+_EDGES = ".,!?:;\"'()[]*/<>"
+"""Signs that belong to no token where they stand before or behind a word."""
+
+
+def _plain_word(chunk: str) -> str:
+    """The token of a chunk that is one ASCII word between signs, as most are; "" for any other chunk."""
+    word = chunk.strip(_EDGES)
+    if chunk.isascii() and word.isalnum() and (token := word.lower()[:MAX_TOKEN]) != "www":
+        return token
+    return ""  # "www." begins a link
+
+
 class _Remembered(dict[str, tuple[str, ...]]):
     """A chunk of text without white space -> what `read` makes of it; no token reaches over white space.
 
-    Most chunks of a stream were seen before. Emptied when full, since a stream's words never end.
+    Most chunks of a stream were seen before. When full, what was not used since it was last full is forgotten: a
+    stream's words never end.
     """
 
-    ROOM = 100_000
+    ROOM = 75_000
     LONGEST = 24
 
     def __init__(self, read: Callable[[str], Iterable[str]]) -> None:
         self._read = read
+        self._older: dict[str, tuple[str, ...]] = {}
 
     def __missing__(self, chunk: str) -> tuple[str, ...]:
-        if chunk.startswith(("https://", "http://")) and _LINK(chunk):
-            return ()
-        found = tuple(self._read(chunk))
+        found = self._older.get(chunk)
+        if found is None:
+            if chunk.startswith(("https://", "http://")) and _LINK(chunk):
+                return ()
+            found = tuple(self._read(chunk))
         if len(chunk) <= self.LONGEST:
             if len(self) >= self.ROOM:
+                self._older = dict(self)
                 self.clear()
             self[chunk] = found
         return found
@@ -256,9 +273,11 @@ _TAGS = re.compile(rf"[#＃]({_IN_TAG}+)")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[0-9])(?=[A-Za-z])|_")
 
 
-def _words(text: str) -> tuple[list[str], list[str]]:
-    """Tokens with tags and cashtags as plain words in their place, and those tags with their sign."""
-    words = tokens(text)
+def _words(text: str, split: Callable[[str], list[str]] = tokens) -> tuple[list[str], list[str]]:
+    """Tokens with tags and cashtags as plain words in their place, and those tags with their sign.
+
+    `split` cuts into tokens: `_split` where the caller remembers the result itself."""
+    words = split(text)
     signed = [token for token in words if token[0] in "#$" and len(token) > 1]
     if not signed:
         return words, signed
@@ -283,20 +302,24 @@ def terms(text: str, lang: str) -> list[str]:
     chunks = text.split()
     found = list(chain.from_iterable(map(_plain(lang if lang in STEMMED else "").__getitem__, chunks)))
     if "#" in text or "$" in text or "＃" in text:
-        found += chain.from_iterable(map(_signed.__getitem__, chunks))
+        found += chain.from_iterable(map(_signed.__getitem__, [one for one in chunks if not one.isalnum()]))
     return found
 
 
 @lru_cache(maxsize=len(STEMMED) + 1)
 def _plain(lang: str) -> _Remembered:
     """Chunk -> its terms in a language that is stemmed, tags as words; `""`: not stemmed."""
-    if not lang:
-        return _Remembered(lambda chunk: _words(chunk)[0])
-    stems = _stems(lang)
-    return _Remembered(lambda chunk: map(stems.__getitem__, _words(chunk)[0]))
+    stems = _stems(lang) if lang else None
+
+    def read(chunk: str) -> Iterable[str]:
+        word = _plain_word(chunk)
+        words = [word] if word else _words(chunk, _split)[0]
+        return words if stems is None else map(stems.__getitem__, words)
+
+    return _Remembered(read)
 
 
-_signed = _Remembered(lambda chunk: _words(chunk)[1])
+_signed = _Remembered(lambda chunk: [] if _plain_word(chunk) else _words(chunk, _split)[1])
 
 
 def _languages(word: str) -> Sequence[str]:

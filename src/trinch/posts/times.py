@@ -8,6 +8,7 @@ import re
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from trinch.posts import written_times
 
@@ -96,6 +97,7 @@ _UNITS = ((10**11, 1_000_000), (10**14, 1_000), (10**17, 1))
 """(first number too large for the unit, microseconds of the unit): seconds until 5138, milliseconds, microseconds."""
 
 
+@lru_cache(4096, typed=True)  # a stream has many posts of one second
 def parse(written: str | float) -> int:
     """A time in any form that posts are handed around with: RFC 3339 with or without seconds, time or offset, X's
     v1.1 form, RFC 822, dates with a month in words or the day first, and Unix time in seconds, milli-, micro- or

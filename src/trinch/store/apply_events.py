@@ -17,9 +17,10 @@ from zlib import crc32
 import msgspec
 
 from trinch.posts import schema as ev
-from trinch.store import families
+from trinch.store import bodies, families
 from trinch.store.counts import COUNTS, Counts, CountTable, level_changed
 from trinch.store.sql import select_in
+from trinch.store.tallies import Tallies
 
 _encode = msgspec.json.Encoder().encode
 
@@ -38,11 +39,15 @@ class EventApplier:
         self.next_seq = next_seq
         self.accepted = self.duplicates = self.deleted = self.ignored = 0
         self._counts = CountTable(db)
+        self._tallies = Tallies(db)
         self._known: dict[str, int | None] = {}
         """Keys of posts in the store → position of the newest version, None if deleted."""
         self._alias: dict[str, str] = {}
         self._new_events: list[tuple[int, int, bytes, str | None, int]] = []
         self._new_posts: dict[str, int] = {}
+        self._reactions: set[str] = set()
+        """Records of reactions of this batch that were seen before."""
+        self._new_reactions: list[tuple[str, str, str]] = []
         self._gone: dict[str, int] = {}
         """Accounts that are gone → posts from before this time are refused."""
         self._handlers: dict[type, Callable[[Any], str]] = {
@@ -68,17 +73,23 @@ class EventApplier:
             outcome = handlers[type(event)](event)
             setattr(self, outcome, getattr(self, outcome) + 1)
         self._flush()
+        self._tallies.flush()
 
     def _preload(self, events: Sequence[ev.Event]) -> None:
         """Read what the frequent kinds need, once for the whole batch."""
         keys = [key_of(e.network, e.post.id) for e in events if type(e) is ev.Created]
+        reacted = [e for e in events if type(e) is ev.Reacted]
         counted = [key_of(e.network, e.id) for e in events if type(e) is ev.CountsChanged]
+        counted += dict.fromkeys(key_of(e.network, e.id) for e in reacted)
         self._known = dict(select_in(self._db, "SELECT key, seq FROM posts WHERE key", [*keys, *counted]))
         for alias, root in select_in(self._db, "SELECT key, root FROM aliases WHERE key", [*keys, *counted]):
             self._alias[alias] = root
             self._known[alias] = self._known[root] = families.newest(self._db, root)
         roots = {self._alias.get(key, key) for key in counted}
         self._counts.load({root: seq for root in roots if (seq := self._known.get(root))})
+        records = [key_of(e.network, e.record) for e in reacted]
+        rows = select_in(self._db, "SELECT record FROM reactions WHERE record", records)
+        self._reactions = {record for (record,) in rows}
         if self._db.execute("SELECT 1 FROM accounts_gone LIMIT 1").fetchone():
             posts = (e for e in events if isinstance(e, ev.Created | ev.Edited))
             authors = list({key_of(e.network, e.post.author_id) for e in posts})
@@ -93,14 +104,22 @@ class EventApplier:
         """Write what was collected to the tables."""
         self._db.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", self._new_posts.items())
         self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", self._new_events)
+        self._flush_reactions()
         self._counts.flush()
         self._new_posts.clear()
         self._new_events.clear()
 
+    def _flush_reactions(self) -> None:
+        sql = "INSERT INTO reactions (record, key, what) VALUES (?, ?, ?)"
+        self._db.executemany(sql, self._new_reactions)
+        self._new_reactions.clear()
+
     def _write(self, event: ev.Event, refs: Sequence[int] = ()) -> int:
         """Append an event to the log; a time in the future counts as now. Returns its position."""
         seq, at = self.next_seq, self._time(event)
-        body = _encode(event)
+        body = bodies.encode(event)
+        if isinstance(event, ev.Created | ev.Edited):
+            self._tallies.add(event.post, at)
         self._new_events.append((seq, at, body, _encode(refs).decode() if refs else None, crc32(body)))
         self.next_seq += 1
         return seq
@@ -221,6 +240,8 @@ class EventApplier:
         for key in families.merge(self._db, root, keys):
             self._counts.forget(key)
         seqs = families.positions(self._db, [root])
+        for version in families.versions(self._db, root):
+            self._tallies.add(version.post, version.at, -1)
         self._db.executemany(
             "UPDATE events SET body = NULL, crc = NULL WHERE seq = ?", [(seq,) for seq in seqs]
         )
@@ -311,16 +332,19 @@ class EventApplier:
         return self._set_counts(event, root, newest, before, after)
 
     def _reacted(self, event: ev.Reacted) -> str:
-        root = self._root(event.network, event.id)
-        newest = families.newest(self._db, root)
+        key, record = key_of(event.network, event.id), key_of(event.network, event.record)
+        root = self._alias.get(key, key)
+        newest = self._known.get(root)
         if newest is None:
             return "ignored"
-        sql = "INSERT OR IGNORE INTO reactions (record, key, what) VALUES (?, ?, ?)"
-        if self._db.execute(sql, (key_of(event.network, event.record), root, event.what)).rowcount == 0:
+        if record in self._reactions:
             return "duplicates"
+        self._reactions.add(record)
+        self._new_reactions.append((record, root, event.what))
         return self._count_reaction(event, root, newest, event.what, 1)
 
     def _unreacted(self, event: ev.Unreacted) -> str:
+        self._flush_reactions()
         record = key_of(event.network, event.record)
         row = self._db.execute(
             "SELECT key, what, undone FROM reactions WHERE record = ?", (record,)

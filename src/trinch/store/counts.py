@@ -11,6 +11,7 @@ from typing import TypeAlias
 import msgspec
 
 from trinch.posts.schema import Post
+from trinch.store import bodies
 from trinch.store.sql import select_in
 
 COUNTS = ("likes", "reposts", "replies", "quotes")
@@ -63,7 +64,7 @@ class CountTable:
         plain = {seq: key for key, seq in newest.items() if key not in self._current}
         for seq, body in select_in(self._db, "SELECT seq, body FROM events WHERE seq", list(plain)):
             if body is not None:
-                self._current[plain[seq]] = counts_of(_decode(body).post), 0
+                self._current[plain[seq]] = counts_of(_decode(bodies.plain(body)).post), 0
 
     def add_post(self, root: str, post: Post) -> None:
         """Remember a post of this transaction, which may not be in the table `events` yet."""
@@ -79,7 +80,7 @@ class CountTable:
         if row:
             return dict(zip(COUNTS, row[1:], strict=True)), row[0]
         (body,) = self._db.execute("SELECT body FROM events WHERE seq = ?", (newest,)).fetchone()
-        return (counts_of(_decode(body).post) if body is not None else dict.fromkeys(COUNTS)), 0
+        return (counts_of(_decode(bodies.plain(body)).post) if body is not None else dict.fromkeys(COUNTS)), 0
 
     def set(self, root: str, counts: Counts, at: int) -> None:
         """Replace the counts of a post."""

@@ -10,12 +10,14 @@ from importlib.resources import files
 from pathlib import Path
 
 from trinch.errors import TrinchError
+from trinch.store import tallies
 
 DATABASE = "ocean.db"
 """File name of the log inside the folder of a store."""
 
-SCHEMA_VERSION = 2
-"""Stored as PRAGMA user_version. Release 0.1.0 wrote 0; its tables are those of version 1."""
+SCHEMA_VERSION = 3
+"""Stored as PRAGMA user_version. Release 0.1.0 wrote 0; its tables are those of version 1. Version 2 has no table
+`tallies` and no compressed bodies (see `bodies.py`); what it stored is read as it is."""
 
 _SCHEMA = files("trinch.store").joinpath("schema.sql").read_text()
 _UPGRADE = files("trinch.store").joinpath("upgrade_1_to_2.sql").read_text()
@@ -118,12 +120,14 @@ def _create_or_upgrade(db: sqlite3.Connection) -> None:
     """One transaction, so that two processes that open a new store together make one identity."""
     db.execute("BEGIN IMMEDIATE")
     try:
-        if _version(db) < SCHEMA_VERSION:
+        if (version := _version(db)) < SCHEMA_VERSION:
             tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            for script in ([_UPGRADE] if "events" in tables else []) + [_SCHEMA]:
+            for script in ([_UPGRADE] if "events" in tables and version < 2 else []) + [_SCHEMA]:
                 for statement in _statements(script):
                     db.execute(statement)
             db.execute("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", (uuid.uuid4().hex,))
+            if "events" in tables:
+                tallies.count_all(db)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.execute("COMMIT")
     except BaseException:

@@ -50,6 +50,7 @@ def erase(
         keys = {(network, bare): None} if bare and network in store.log.networks() else {}
     certificate.ids = [key_of(*key) for key in keys]
     certificate.versions = len(found)
+    stored = store.log.stored_bodies([version.seq for version in found])
     if dry_run:
         return certificate
     store.log.append([Deleted(at=now(), network=network, id=one) for network, one in keys])
@@ -57,7 +58,7 @@ def erase(
         store.log.erase_handles({key_of(v.post.network, v.post.author_id) for v in found})
     certificate.rejected_lines = _erase_rejected(store.data / REJECTED, id, author, query, found)
     purge(store, [version.seq for version in found] or None)  # none: perhaps an earlier run was cut short
-    _verify(certificate, store.data, [version.post for version in found])
+    _verify(certificate, store.data, [version.post for version in found], stored)
     certificate.seconds = round(time.monotonic() - started, 3)
     keep(store.data, _without_request_text(certificate))
     return certificate
@@ -123,9 +124,10 @@ def _erase_rejected(path: Path, id: str, author: str, query: str, found: Sequenc
     return rejects.erase_lines(path, concerns)
 
 
-def _verify(certificate: Certificate, folder: Path, posts: Iterable[Post]) -> None:
-    """Search every file of the folder for the texts of the erased posts."""
+def _verify(certificate: Certificate, folder: Path, posts: Iterable[Post], stored: Iterable[bytes]) -> None:
+    """Search every file of the folder for the texts of the erased posts, and for their bodies as the log `stored` them."""
     needles = [needle for post in posts if (needle := msgspec.json.encode(post.text)[1:-1])]
+    needles += stored
     for file in sorted(path for path in folder.rglob("*") if path.is_file()):
         content = file.read_bytes()
         certificate.files_searched += 1

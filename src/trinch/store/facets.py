@@ -25,77 +25,68 @@ _LINKS = 20
 
 def facets(post: Post) -> list[str]:
     """Terms `field:value` of a post, lower-case."""
-    return [
-        f"net:{post.network}",
-        f"lang:{post.lang}",
-        *_people(post),
-        *_references(post),
-        *_kinds(post),
-        *_links(post),
-        *_text_kinds(post),
-        *_counts(post),
-        *(["is:undated"] if post.created_at is None else []),
-    ]
-
-
-def _people(post: Post) -> Iterator[str]:
-    for name in (post.author, post.author_id):
-        if name:
-            yield f"from:{name.lower()}"
-    if post.reply_to_author:
-        yield f"to:{post.reply_to_author.lower()}"
-    if post.author_verified:
-        yield "is:verified"
-
-
-def _references(post: Post) -> Iterator[str]:
-    if post.conversation_id and post.conversation_id != post.id:
-        yield f"conversation:{post.conversation_id.lower()}"
-    if post.quote_of:
-        yield f"quoted:{post.quote_of.lower()}"
-        yield "is:quote"
-    if post.reply_to:
-        yield "is:reply"
-        if post.reply_to_author.lower() in {post.author.lower(), post.author_id.lower()} - {""}:
-            yield "is:self_thread"
-    if post.repost_of:
-        yield "is:retweet"
-
-
-def _kinds(post: Post) -> Iterator[str]:
+    found = [f"net:{post.network}", f"lang:{post.lang}"]
+    _add_people(found, post)
+    _add_references(found, post)
     if not post.sensitive:
-        yield "is:safe"
-    for kind in set(post.media):
-        yield {"image": "is:images", "video": "is:videos", "gif": "is:videos"}.get(kind, f"is:{kind}")
+        found.append("is:safe")
     if post.media:
-        yield "is:media"
-
-
-def _links(post: Post) -> Iterator[str]:
+        found += [_KINDS.get(kind) or f"is:{kind}" for kind in dict.fromkeys(post.media)]
+        found.append("is:media")
     if post.urls or "http" in post.text:
-        yield "is:links"
+        found.append("is:links")
         for url in post.urls[:_LINKS]:
-            for term in url_terms(url):
-                yield f"url:{term}"
-
-
-def _text_kinds(post: Post) -> Iterator[str]:
-    if post.tags or "#" in post.text:
-        yield "is:hashtags"
-    if "$" in post.text:
-        yield "is:cashtags"
-    if post.mentions or "@" in post.text or "＠" in post.text:
-        yield "is:mentions"
-        for name in mentions(post):
-            yield f"mention:{name.lower()}"
-
-
-def _counts(post: Post) -> Iterator[str]:
-    for count, value in (("likes", post.likes), ("reposts", post.reposts), ("replies", post.replies)):
-        for level in range((value or 0).bit_length()):
-            yield f"{count}:{level}"
+            found += [f"url:{term}" for term in url_terms(url)]
+    _add_text_kinds(found, post)
     if post.likes or post.reposts or post.replies:
-        yield "is:engagement"
+        _add_counts(found, post)
+    if post.created_at is None:
+        found.append("is:undated")
+    return found
+
+
+_KINDS = {"image": "is:images", "video": "is:videos", "gif": "is:videos"}
+
+
+def _add_people(found: list[str], post: Post) -> None:
+    if post.author:
+        found.append(f"from:{post.author.lower()}")
+    if post.author_id:
+        found.append(f"from:{post.author_id.lower()}")
+    if post.reply_to_author:
+        found.append(f"to:{post.reply_to_author.lower()}")
+    if post.author_verified:
+        found.append("is:verified")
+
+
+def _add_references(found: list[str], post: Post) -> None:
+    if post.conversation_id and post.conversation_id != post.id:
+        found.append(f"conversation:{post.conversation_id.lower()}")
+    if post.quote_of:
+        found += [f"quoted:{post.quote_of.lower()}", "is:quote"]
+    if post.reply_to:
+        found.append("is:reply")
+        if post.reply_to_author.lower() in {post.author.lower(), post.author_id.lower()} - {""}:
+            found.append("is:self_thread")
+    if post.repost_of:
+        found.append("is:retweet")
+
+
+def _add_text_kinds(found: list[str], post: Post) -> None:
+    text = post.text
+    if post.tags or "#" in text:
+        found.append("is:hashtags")
+    if "$" in text:
+        found.append("is:cashtags")
+    if post.mentions or "@" in text or "＠" in text:
+        found.append("is:mentions")
+        found += [f"mention:{name}" for name in mentions(post)]
+
+
+def _add_counts(found: list[str], post: Post) -> None:
+    for count, value in (("likes", post.likes), ("reposts", post.reposts), ("replies", post.replies)):
+        found += [f"{count}:{level}" for level in range((value or 0).bit_length())]
+    found.append("is:engagement")
 
 
 def mentions(post: Post) -> set[str]:

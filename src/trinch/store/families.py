@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import msgspec
-
 from trinch.posts.schema import Created, Edited, Post
+from trinch.store import bodies
 from trinch.store.sql import select_in
-
-_decode = msgspec.json.Decoder(Created | Edited).decode
 
 
 class StoredVersion(NamedTuple):
@@ -68,7 +65,8 @@ def positions(db: sqlite3.Connection, roots: Sequence[str]) -> list[int]:
 def versions(db: sqlite3.Connection, root: str) -> list[StoredVersion]:
     """The versions of a post whose text is still stored."""
     rows = select_in(db, "SELECT seq, at, body FROM events WHERE seq", positions(db, [root]))
-    return [StoredVersion(seq, at, _decode(body)) for seq, at, body in rows if body is not None]
+    events = [(seq, at, bodies.decode(body)) for seq, at, body in rows if body is not None]
+    return [StoredVersion(seq, at, event) for seq, at, event in events if isinstance(event, Created | Edited)]
 
 
 def set_versions(db: sqlite3.Connection, root: str, found: Sequence[StoredVersion]) -> None:

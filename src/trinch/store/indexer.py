@@ -29,8 +29,15 @@ from trinch.store.parent import on_parent_end
 from trinch.store.rejects import REJECTED
 from trinch.store.text_index import INDEX, TextIndex
 
-BATCH = 4000
-"""Log entries between two commits at most: limits the age of what is not yet searchable under load."""
+BATCH = 1000
+"""Log entries applied between two looks at the clock."""
+
+COMMIT_AFTER = 0.4
+"""Seconds between two commits under load: what is acknowledged must be searchable within one. Each commit costs the
+same whatever it holds, so fewer are cheaper."""
+
+SPARSE = 20
+"""Fewer new entries than this are committed at once: the stream is slow, or has ended."""
 
 IDLE = 0.02
 """Seconds between two looks at a quiet log."""
@@ -55,13 +62,20 @@ class IndexerStopped(TrinchError, ChildProcessError):
 
 
 def step(log: Log, index: TextIndex, position: int) -> int:
-    """Apply and commit the next batch behind a position; the new position."""
-    entries = list(log.read(position, BATCH))
-    if not entries:
-        return position
-    index.apply(_with_erased(log, index, entries), log.versions)
-    index.commit(entries[-1].seq)
-    return entries[-1].seq
+    """Apply what is behind a position, for COMMIT_AFTER seconds at most, and commit it; the new position."""
+    started, applied = time.monotonic(), position
+    while entries := list(log.read(applied, BATCH)):
+        if applied != position and any(isinstance(entry.event, AccountGone) for entry in entries):
+            index.commit(applied)  # posts of the account are looked up in what is committed
+        index.apply(_with_erased(log, index, entries), log.versions)
+        applied = entries[-1].seq
+        if len(entries) < SPARSE or time.monotonic() - started > COMMIT_AFTER:
+            break
+        if len(entries) < BATCH:
+            time.sleep(IDLE)
+    if applied != position:
+        index.commit(applied)
+    return applied
 
 
 def _with_erased(log: Log, index: TextIndex, entries: list[Entry]) -> list[Entry]:
@@ -177,8 +191,14 @@ def _is_round_due(data: Path) -> bool:
     try:
         return now() - int(path.read_text().split()[1]) > PURGE_EVERY
     except (FileNotFoundError, ValueError, IndexError):
-        path.write_text(f"0 {now()}")  # a new index has nothing to purge
+        _note_round(path, 0)  # a new index has nothing to purge
         return False
+
+
+def _note_round(path: Path, position: int) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.write_text(f"{position} {now()}")
+    temporary.replace(path)
 
 
 def _purge(log: Log, index: TextIndex, data: Path, position: int) -> int:
@@ -219,7 +239,7 @@ def _purge_all(log: Log, index: TextIndex, data: Path, position: int) -> int:
     before = int(path.read_text().split()[0]) if path.exists() else 0
     rejects.erase_ids(data / REJECTED, lambda: log.deleted_after(before))
     log.checkpoint()
-    path.write_text(f"{position} {now()}")
+    _note_round(path, position)
     (data / INDEX / _TAKEN).unlink(missing_ok=True)
     return position
 

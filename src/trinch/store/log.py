@@ -16,13 +16,10 @@ import msgspec
 
 from trinch.posts.schema import AccountGone, Created, Deleted, Edited, Event, Post
 from trinch.posts.times import now
-from trinch.store import database, families
+from trinch.store import bodies, database, families, tallies
 from trinch.store.apply_events import EventApplier, key_of
 from trinch.store.counts import COUNTS
 from trinch.store.sql import select_in
-
-_decode = msgspec.json.Decoder(Event).decode
-_NEW_POST = b'{"kind":"created"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +88,23 @@ class Log:
             applier.accepted, applier.duplicates, applier.ignored, applier.deleted, applier.next_seq - 1
         )
 
+    def stored_bodies(self, seqs: Sequence[int]) -> list[bytes]:
+        """The bodies at some positions, byte for byte as they are in the file."""
+        rows = select_in(self._db, "SELECT body FROM events WHERE body IS NOT NULL AND seq", seqs)
+        return [body for (body,) in rows]
+
     def erase_posts_of(self, network: str, author_id: str, seqs: Sequence[int]) -> list[int]:
         """Erase the bodies at those of these positions that hold a post of an account.
 
         Returns the positions that are now empty."""
         empty: list[int] = []
-        with self._transaction():
-            for seq, body in select_in(self._db, "SELECT seq, body FROM events WHERE seq", seqs):
-                event = None if body is None else _decode(body)
+        with self._counted_transaction() as counted:
+            for seq, at, body in select_in(self._db, "SELECT seq, at, body FROM events WHERE seq", seqs):
+                event = None if body is None else bodies.decode(body)
                 if isinstance(event, Created | Edited):
                     if (event.network, event.post.author_id) != (network, author_id):
                         continue
+                    counted.add(event.post, at, -1)
                     self._db.execute("UPDATE events SET body = NULL, crc = NULL WHERE seq = ?", (seq,))
                 empty.append(seq)
         return empty
@@ -120,8 +123,10 @@ class Log:
         """Remove versions of posts at some positions from the log and the state tables, without barring their ids.
 
         An entry without an event that refers to them tells the consumers of the log. Returns how many there were."""
-        with self._transaction():
+        with self._counted_transaction() as counted:
             found = self._stored(seqs)
+            for version in found.values():
+                counted.add(version.post, version.at, -1)
             roots, _ = self._names(found)
             for seq, root in roots.items():
                 self._db.execute("DELETE FROM events WHERE seq = ?", (seq,))
@@ -169,7 +174,20 @@ class Log:
                 self._db.execute("ROLLBACK")
             raise
 
+    @contextmanager
+    def _counted_transaction(self) -> Iterator[tallies.Tallies]:
+        """A transaction that erases posts, with the numbers that it changes."""
+        with self._transaction():
+            counted = tallies.Tallies(self._db)
+            yield counted
+            counted.flush()
+
     # ------------------------------------------------------------------ reading
+
+    def num_posts_by(self, dimension: str) -> dict[str, int]:
+        """Stored versions of posts by `network` or `lang`, most frequent first, or by `day`, in order (ISO 8601; "":
+        undated)."""
+        return tallies.read(self._db, dimension)
 
     @property
     def bytes_used(self) -> int:
@@ -221,7 +239,7 @@ class Log:
             "SELECT body FROM events WHERE seq > ? AND (substr(body, 1, ?) = ? OR substr(body, 1, ?) = ?)",
             (seq, *(value for kind in kinds for value in (len(kind), kind))),
         )
-        events = [_decode(body) for (body,) in rows]
+        events = [bodies.decode(body) for (body,) in rows]
         return {e.id for e in events if isinstance(e, Deleted)} | {
             e.author_id for e in events if isinstance(e, AccountGone)
         }
@@ -250,8 +268,8 @@ class Log:
             "SELECT seq, at, body, refs FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit)
         )
         for seq, at, body, refs in rows:
-            left_out = body is None or (wanted and body.startswith(_NEW_POST) and not wanted(seq, at))
-            event = None if left_out else _decode(body)
+            left_out = body is None or (wanted and not wanted(seq, at) and bodies.is_new_post(body))
+            event = None if left_out else bodies.decode(body)
             yield Entry(seq, at, event, tuple(msgspec.json.decode(refs)) if refs else ())
 
     def networks(self) -> list[str]:
@@ -365,7 +383,7 @@ class Log:
     def _stored(self, seqs: Sequence[int]) -> dict[int, Version]:
         found: dict[int, Version] = {}
         for seq, at, body in select_in(self._db, "SELECT seq, at, body FROM events WHERE seq", seqs):
-            event = None if body is None else _decode(body)
+            event = None if body is None else bodies.decode(body)
             if isinstance(event, Created | Edited):
                 found[seq] = Version(seq, at, event.post)
         return found

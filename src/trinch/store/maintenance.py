@@ -14,7 +14,7 @@ import msgspec
 from trinch.posts.schema import Created, Deleted, Edited, Event
 from trinch.posts.times import now
 from trinch.posts.wire import UNREADABLE
-from trinch.store import indexer
+from trinch.store import bodies, indexer
 from trinch.store.database import DATABASE, SCHEMA_VERSION, StoreError
 from trinch.store.log import Log
 from trinch.store.rejects import REJECTED
@@ -22,8 +22,6 @@ from trinch.store.text_index import FORMAT, INDEX, TextIndex, read_owner, read_p
 
 _FOOTER_MAGIC = 1337
 """Last four bytes of every tantivy file (tantivy, src/directory/footer.rs); before them the footer's length."""
-
-_decode = msgspec.json.Decoder(Event).decode
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -96,11 +94,8 @@ def _check_log(db: sqlite3.Connection, report: Report, version: int) -> str:
         if body is None:
             report.erased += 1
             continue
-        try:
-            event = _decode(body)
-        except (*UNREADABLE, TypeError):
-            event = None
-        if event is None or (crc is not None and crc != zlib.crc32(body)):
+        event = _event(body) if crc is None or crc == zlib.crc32(body) else None
+        if event is None:
             report.problems.append(Problem(DATABASE, f"event {seq} is damaged", _REPAIR))
         report.posts += isinstance(event, Created | Edited)
     if version < 2:
@@ -109,6 +104,14 @@ def _check_log(db: sqlite3.Connection, report: Report, version: int) -> str:
     if row is None:
         report.problems.append(Problem(DATABASE, "its identity is missing", _REPAIR))
     return row[0] if row else ""
+
+
+def _event(body: bytes) -> Event | None:
+    """The event of a stored body; None where it is damaged."""
+    try:
+        return bodies.decode(body)
+    except (bodies.DamagedBody, TypeError):
+        return None
 
 
 def _check_index(folder: Path, identity: str, last: int, report: Report) -> None:
@@ -226,10 +229,10 @@ def _recover_log(path: Path) -> tuple[Path, int]:
         log.append(list(_deleted_ids(db)))  # first, so that nothing deleted comes back
         batch: list[Event] = []
         for body in _readable_bodies(db, kept.stat().st_size):
-            try:
-                batch.append(_decode(body))
-            except (*UNREADABLE, TypeError):
+            event = _event(body)
+            if event is None:
                 continue
+            batch.append(event)
             recovered += 1
             if len(batch) >= 1000:
                 log.append(batch)

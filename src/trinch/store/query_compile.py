@@ -4,13 +4,13 @@ The candidates may include posts that do not match, never the other way round: `
 expected in negation normal form (`query.normalized`), so that only leaves are negated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import tantivy
 from tantivy import FieldType, Occur, Query
 
-from trinch.posts.near_duplicates import sketch
+from trinch.posts.near_duplicates import probes
 from trinch.posts.text import STEMMED, phrase_terms, query_terms, stem, tokens
 from trinch.posts.times import EARLIEST
 from trinch.store.facets import level_terms, wanted_url_terms
@@ -124,9 +124,13 @@ class QueryCompiler:
         """Posts with any of these index terms; the score is the sum of the weights of those they have."""
         return any_of([Query.const_score_query(self._term(term), weight) for term, weight in weights.items()])
 
-    def like(self, terms: Sequence[str]) -> Query:
-        """Posts whose sketch shares a term with the sketch of these terms: candidates for near-copies."""
-        return any_of([self.facet(term) for term in sketch(terms)])
+    def like(self, terms: Sequence[str], df: Callable[[str], int]) -> Query:
+        """Candidates for near-copies of a text of these terms: posts that share a rare run of its words, those that
+        share most first. `df` is the number of posts that contain a term."""
+        runs = probes(terms, df)
+        if len(runs) == 1:  # a short text: its words, wherever they are
+            return all_of([self._term(term) for term in runs[0]]) or Query.empty_query()
+        return any_of([Query.phrase_query(self._schema, "text", list(run)) for run in runs])
 
     def _containing(self, word: str) -> Query:
         """Exactly the posts that match a word: they contain the form that it has in their language."""

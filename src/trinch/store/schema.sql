@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS meta (
 CREATE TABLE IF NOT EXISTS events (
     seq  INTEGER PRIMARY KEY,
     at   INTEGER NOT NULL,          -- when it happened, UTC microseconds
-    body BLOB,                      -- the event as JSON; NULL once erased
+    body BLOB,                      -- the event, see bodies.py; NULL once erased
     refs TEXT,                      -- positions of the posts it erases or whose counts it changes, JSON list
     crc  INTEGER                    -- CRC-32 of the body; NULL for events of release 0.1.0
 );
@@ -106,4 +106,12 @@ CREATE TABLE IF NOT EXISTS reactions (
 CREATE TABLE IF NOT EXISTS cursors (
     source TEXT PRIMARY KEY,
     cursor TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- Numbers of stored posts by network, language and day (see tallies.py).
+CREATE TABLE IF NOT EXISTS tallies (
+    dimension TEXT NOT NULL,
+    value     TEXT NOT NULL,
+    posts     INTEGER NOT NULL,
+    PRIMARY KEY (dimension, value)
 ) WITHOUT ROWID;

@@ -1,6 +1,7 @@
 """Statistics of a store: posts by network, language and day, how far each index is behind, sizes on disk.
 
-Counts come from the text index, so they are of posts that are searchable.
+Counts are those that the log keeps, of all stored versions of posts, hidden or not; they take the same time in a store
+of any size.
 """
 
 from pathlib import Path
@@ -13,6 +14,7 @@ from trinch.store.database import DATABASE
 from trinch.store.rejects import REJECTED
 from trinch.store.source_state import SourceState, read_states
 from trinch.store.store import Store
+from trinch.store.tallies import UNDATED_DAY
 from trinch.store.text_index import INDEX
 
 
@@ -49,10 +51,10 @@ def stats(store: Store) -> Stats:
     return Stats(
         events=last,
         posts=index.count(),
-        networks=index.breakdown("net"),
-        languages=index.breakdown("lang"),
-        days=index.days(),
-        undated=index.breakdown("is").get("undated", 0),
+        networks=store.log.num_posts_by("network"),
+        languages=store.log.num_posts_by("lang"),
+        days=store.days(),
+        undated=store.log.num_posts_by("day").get(UNDATED_DAY, 0),
         cursors=store.log.cursors(),
         sources=read_states(store.data),
         indexes=[IndexState("text", index.count(), max(0, last - position))],

@@ -24,6 +24,7 @@ from trinch.store.log import Appended, Log, Version
 from trinch.store.query import And, Has, Node, Not, normalized, parse, wanted_words
 from trinch.store.query_compile import all_of
 from trinch.store.query_eval import Candidate, matches
+from trinch.store.tallies import UNDATED_DAY
 from trinch.store.text_index import INDEX, Found, TextIndex
 from trinch.store.writer import Writer
 
@@ -175,7 +176,7 @@ class Store:
     def copies(self, hit: HasTerms, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
         """Reposts and near-copies of a post in the whole store, itself among them."""
         with self.budget.measured():
-            found = self.index.search(self.index.queries.like(hit.terms), limit)
+            found = self.index.search(self.index.queries.like(hit.terms, self.doc_freq), limit)
             return [
                 other
                 for other in self.matching(And(()), found, as_of, now())
@@ -200,6 +201,12 @@ class Store:
     def num_posts(self) -> int:
         """Number of searchable posts."""
         return self.index.count()
+
+    def days(self) -> dict[str, int]:
+        """Stored versions of posts by UTC day (ISO 8601), oldest first, without undated ones."""
+        days = self.log.num_posts_by("day")
+        days.pop(UNDATED_DAY, None)
+        return days
 
     def doc_freq(self, term: str) -> int:
         """Number of posts that contain a term of `posts.text.terms`."""

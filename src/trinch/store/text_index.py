@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
-from datetime import date, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -20,9 +19,7 @@ import tantivy
 from tantivy import Query
 
 from trinch.posts import schema as ev
-from trinch.posts.near_duplicates import sketch
 from trinch.posts.text import terms
-from trinch.posts.times import EARLIEST
 from trinch.store.database import StoreError
 from trinch.store.facets import facets
 from trinch.store.log import Entry, Version
@@ -33,7 +30,7 @@ from trinch.store.query_eval import number_of, time_of
 HEAP = 128_000_000
 """Bytes tantivy may use before it writes a segment by itself."""
 
-FORMAT = 3
+FORMAT = 4
 """Version of the schema below and of the files beside it; an index of another one is built again."""
 
 INDEX = "text"
@@ -63,20 +60,18 @@ def _schema() -> tantivy.Schema:
 
 
 @lru_cache(maxsize=20_000)  # reposts have the same text again and again
-def _analyzed(text: str, lang: str) -> tuple[str, str]:
-    """The terms of a text, and of its sketch."""
-    words = terms(text, lang)
-    return " ".join(words), " ".join(sketch(words))
+def _analyzed(text: str, lang: str) -> str:
+    """The terms of a text."""
+    return " ".join(terms(text, lang))
 
 
 def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
-    """A post as tantivy indexes it, with its attached texts. The sketch of its text is among the facets: near-copies share a term."""
-    words, copies = _analyzed(post.text, post.lang)
+    """A post as tantivy indexes it, with its attached texts."""
     made = tantivy.Document()
-    made.add_text("text", words)
+    made.add_text("text", _analyzed(post.text, post.lang))
     for attached in post.attached:  # values of their own: no phrase reaches over two
         made.add_text("text", " ".join(terms(attached.text, post.lang)))
-    made.add_text("facets", " ".join([*facets(post), copies]))
+    made.add_text("facets", " ".join(facets(post)))
     made.add_integer("seq", seq)
     made.add_integer("at", time_of(post, at))
     if (number := number_of(post)) is not None:
@@ -180,6 +175,8 @@ class TextIndex:
         self._stamp: tuple[int, int] | None = None
         self._doc_freqs: dict[str, int] = {}
         self._writer: tantivy.IndexWriter | None = None
+        self._uncommitted: set[int] = set()
+        """Positions of the documents added since the last commit."""
 
     def _open(self, path: Path) -> tantivy.Index:
         """Raises ValueError for an index that cannot be used."""
@@ -264,12 +261,12 @@ class TextIndex:
     def apply(self, entries: Iterable[Entry], current: Callable[[list[int]], dict[int, Version]]) -> None:
         """Apply log entries, in order. `current` returns the present state of posts, hidden or not, by position."""
         writer = self._open_writer()
-        counted, added, erased = set[int](), set[int](), list[int]()
+        counted, erased = set[int](), list[int]()
         for entry in entries:
             match entry.event:
                 case ev.Created(post=post) | ev.Edited(post=post):
                     writer.add_document(document(entry.seq, entry.at, post))
-                    added.add(entry.seq)
+                    self._uncommitted.add(entry.seq)
                     counted.update(entry.refs)
                 case ev.Deleted() | ev.AccountGone() | None:  # None: erased, or a removal by retention
                     for seq in entry.refs:
@@ -283,10 +280,10 @@ class TextIndex:
             writer.delete_documents_by_term("seq", version.seq)
             writer.add_document(document(*version))
         if erased:
-            self._mark_erased(erased, added)
+            self._mark_erased(erased)
 
-    def _mark_erased(self, erased: Iterable[int], added: Collection[int]) -> None:
-        """Note the segments of documents whose deletion is about to be committed; `added` are in no segment yet."""
+    def _mark_erased(self, erased: Iterable[int]) -> None:
+        """Note the segments of documents whose deletion is about to be committed."""
         searcher, ids = self._searcher_and_segments()
         places: dict[int, str | None] = {}
         for seq in erased:
@@ -294,7 +291,7 @@ class TextIndex:
             hits = searcher.search(query, limit=1, count=False).hits
             if hits:
                 places[seq] = ids[hits[0][1].segment_ord]
-            elif seq in added:
+            elif seq in self._uncommitted:  # in no segment yet
                 places[seq] = None
         if places:
             self._marks.add(places, ids)
@@ -310,6 +307,7 @@ class TextIndex:
     def commit(self, position: int) -> None:
         """Make what was applied durable and visible, then note how far the log is consumed."""
         self._open_writer().commit()
+        self._uncommitted.clear()
         self._replace_file("position", str(position))
 
     def clear(self) -> None:
@@ -423,27 +421,10 @@ class TextIndex:
             self._doc_freqs[term] = searcher.doc_freq("text", term)
         return self._doc_freqs[term]
 
-    def breakdown(self, field: str) -> dict[str, int]:
-        """Documents by value of a facet, most frequent first."""
-        found = self._searcher().terms_with_prefix("facets", f"{field}:", Query.all_query())
-        pairs = sorted(found, key=lambda pair: (-pair[1], pair[0]))
-        return {term.split(":", 1)[1]: count for term, count in pairs if count}
-
     def common_tags(self, limit: int) -> list[str]:
         """The most frequent hashtags, with their sign."""
         found = self._searcher().terms_with_prefix("text", "#", Query.all_query())
         return [term for term, _ in sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]]
-
-    def days(self) -> dict[str, int]:
-        """Documents by UTC day, oldest first, without undated ones."""
-        day = 86_400_000_000
-        wanted = {"days": {"histogram": {"field": "at", "interval": day, "min_doc_count": 1}}}
-        buckets = self._searcher().aggregate(self.queries.posted(EARLIEST, None), wanted)["days"]["buckets"]
-        start = date(1970, 1, 1)
-        return {
-            (start + timedelta(days=round(bucket["key"] / day))).isoformat(): int(bucket["doc_count"])
-            for bucket in buckets
-        }
 
     def positions_of_author(self, network: str, author_id: str, seq: int) -> list[int]:
         """Positions before `seq` of posts that an author may have written: all of that id's, and those of anybody

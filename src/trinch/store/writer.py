@@ -7,6 +7,7 @@ Files, live sources, uploads and `Store.ingest` all use it.
 import base64
 import subprocess
 import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -24,9 +25,12 @@ from trinch.store.text_index import INDEX, read_position
 GROUP = 1000
 """Events acknowledged together at most."""
 
-BEHIND = 6000
-"""How many acknowledged events the index may be behind before ingestion pauses. At the rates measured in
-docs/benchmarks.md this is about half a second: what is acknowledged stays searchable within one."""
+BEHIND = 0.4
+"""Seconds that the oldest acknowledged event may wait for the index before ingestion pauses. With the index's own
+`COMMIT_AFTER`, what is acknowledged stays searchable within a second at whatever rate the machine allows."""
+
+PAUSE = 0.02
+"""Seconds between two looks at an index that is behind: each costs a reading of its position."""
 
 REJECTED_LIMIT = 256_000_000
 """Bytes of malformed input kept; beyond it only the count grows."""
@@ -74,6 +78,8 @@ class Writer:
         self._indexer = indexer
         self._group: list[Event] = []
         self._cursors: dict[str, str] = {}
+        self._unindexed: deque[tuple[int, float]] = deque()
+        """Last position of each acknowledged group that may not be searchable yet, and when it was acknowledged."""
         self._started = time.monotonic()
         self.totals = Totals()
         self.last_seq = self._log.last_seq
@@ -132,10 +138,17 @@ class Writer:
         return done
 
     def _wait_for_index(self) -> None:
-        while self._indexer and self.last_seq - read_position(self._data / INDEX) > BEHIND:
-            if self._indexer.poll() is not None:
-                break
-            time.sleep(0.005)
+        if self._indexer is None:
+            return
+        self._unindexed.append((self.last_seq, time.monotonic()))
+        while self._is_index_behind() and self._indexer.poll() is None:
+            time.sleep(PAUSE)
+
+    def _is_index_behind(self) -> bool:
+        position = read_position(self._data / INDEX)
+        while self._unindexed and self._unindexed[0][0] <= position:
+            self._unindexed.popleft()
+        return bool(self._unindexed) and time.monotonic() - self._unindexed[0][1] > BEHIND
 
     def close(self) -> Totals:
         """Acknowledge the rest; the final totals."""

@@ -31,15 +31,14 @@ class CachedSummary:
 
 def summarize(store: Store) -> dict[str, Any]:
     """The summary now. `first` is the first day, `newest` the time of the newest post; null in an empty store."""
-    index = store.index
-    days = index.days()
+    days = store.days()
     newest = search(store, "", limit=1, sort="latest").hits
     return {
-        "posts": index.count(),
+        "posts": store.num_posts,
         "first": f"{min(days)}T00:00:00Z" if days else None,
         "newest": iso(newest[0].at) if newest else None,
-        "networks": index.breakdown("net"),
-        "languages": index.breakdown("lang"),
+        "networks": store.log.num_posts_by("network"),
+        "languages": store.log.num_posts_by("lang"),
         "tags": _tags(store),
     }
 
