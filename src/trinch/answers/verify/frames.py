@@ -291,9 +291,7 @@ def caused(aligned: Alignment, clause: int, found: Evidence) -> str:
     return "no cited post states that cause"
 
 
-_NUMBERED = re.compile(
-    r"\bas many as\b|\b(?:in|at|after) all\b|\ball (?:two|three|four|\d+)\b|\bof all\b"
-)
+_NUMBERED = re.compile(r"\bas many as\b|\b(?:in|at|after) all\b|\ball (?:two|three|four|\d+)\b|\bof all\b")
 """Where a word of extent only says what is counted."""
 
 
