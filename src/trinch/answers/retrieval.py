@@ -252,7 +252,9 @@ def gather(
     suffices, likely = _suffice(question, anchors, search.read), dict[tuple[str, str], float]()
     if reader and reader.judges_evidence and _asks(question):
         named, readings, chance = _judged(question, hits, search.read, reader)
-        if chance < (ENOUGH if suffices else ALONE):
+        # A count needs a number that posts state: its own rules look for that.
+        least = ALONE if not suffices else 0.0 if question.kind == "count" else ENOUGH
+        if chance < least:
             return NOTHING
         if not suffices:  # the reader finds an answer in other words than the question's
             likely = {
