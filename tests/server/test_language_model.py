@@ -220,6 +220,7 @@ def test_a_model_that_cannot_be_is_wrong_usage(sample_data: Path, options: list[
 
 
 def test_the_limit_of_the_day_holds_for_mcp_too() -> None:
+    pytest.importorskip("mcp", reason="needs the package mcp")
     from trinch.llm.interface import Setting
     from trinch.server import mcp
 

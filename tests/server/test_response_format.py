@@ -1,5 +1,6 @@
 """`response_format` on both of OpenAI's APIs: JSON in the typed shape, and by a schema that a language model fills in."""
 
+import importlib.util
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ import pytest
 from tests.llm.fake import Server
 from tests.server.running import Running
 
+needs_jsonschema = pytest.mark.skipif(
+    importlib.util.find_spec("jsonschema") is None, reason="needs the package jsonschema"
+)
 QUESTION, AS_OF = "What happened in Port Esker?", "2026-03-18T20:00:00Z"
 SCHEMA = {
     "type": "object",
@@ -63,6 +67,7 @@ def by_schema(schema: Any) -> dict[str, Any]:
     return {"type": "json_schema", "json_schema": {"name": "event", "schema": schema, "strict": True}}
 
 
+@needs_jsonschema
 def test_an_object_of_the_clients_schema_is_filled_in_verified_and_repaired(http: httpx.Client) -> None:
     asked.clear()
     answer = chat(http, by_schema(SCHEMA))
@@ -73,6 +78,7 @@ def test_an_object_of_the_clients_schema_is_filled_in_verified_and_repaired(http
     assert "dead: no cited post gives the number 900" in asked[1]
 
 
+@needs_jsonschema
 def test_what_the_posts_do_not_support_is_an_error_and_never_shown(http: httpx.Client) -> None:
     asked[:] = ["lies"]
     answer = chat(http, by_schema(SCHEMA))
@@ -90,6 +96,7 @@ def test_json_without_a_schema_is_the_typed_answer(http: httpx.Client) -> None:
     assert answer["claims"][0]["sources"][0].startswith("http")
 
 
+@needs_jsonschema
 def test_responses_takes_the_schema_beside_the_type(http: httpx.Client) -> None:
     asked.clear()
     wanted = {"type": "json_schema", "name": "event", "schema": SCHEMA}

@@ -25,6 +25,13 @@ class Lookups(Protocol):
     def seqs_of(self, id: str) -> list[int]: ...
 
 
+_HOUR = 3_600_000_000
+_AGES = tuple(_HOUR * hours for hours in (2, 12, 72, 720))
+"""Microseconds of age at which posts that score the same are distinguished."""
+_NEWER = 1e-4
+"""Less than any difference in score that matters."""
+
+
 class QueryCompiler:
     """Makes tantivy queries for one schema."""
 
@@ -102,6 +109,16 @@ class QueryCompiler:
         return Query.const_score_query(
             Query.range_query(self._schema, "at", FieldType.Integer, first, last), 0.0
         )
+
+    def newer_first(self, query: Query, moment: int) -> Query:
+        """The same posts; of those that score the same, newer ones come first, as seen from a time."""
+        recent = [
+            Query.const_score_query(
+                Query.range_query(self._schema, "at", FieldType.Integer, moment - age, moment), _NEWER
+            )
+            for age in _AGES
+        ]
+        return Query.boolean_query([(Occur.Must, query), *((Occur.Should, part) for part in recent)])
 
     def _numbered(self, first: int | None, last: int | None) -> Query:
         """Posts whose id is a number in a range, both ends included."""

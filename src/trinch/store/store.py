@@ -17,6 +17,7 @@ from trinch.posts.near_duplicates import COPY, similar
 from trinch.posts.schema import Created, Edited, Event, Post
 from trinch.posts.text import tokens
 from trinch.posts.times import now
+from trinch.posts.times import parse as parse_time
 from trinch.store import indexer, scoring
 from trinch.store.budget import Budget
 from trinch.store.database import DATABASE
@@ -160,9 +161,11 @@ class Store:
         limits = [queries.compile(node, moment, self.log)]
         limits += [queries.posted(None, as_of)] if as_of is not None else []
 
+        newest = self._newest(moment)
+
         def candidates(weights: dict[str, float], depth: int) -> list[Hit]:
             query = all_of([queries.weighted(weights), *(part for part in limits if part is not None)])
-            found = self.index.search(query or Query.all_query(), depth)
+            found = self.index.search(queries.newer_first(query or Query.all_query(), newest), depth)
             return self.matching(node, found, as_of, moment)
 
         with self.budget.measured() as budget:
@@ -201,6 +204,12 @@ class Store:
     def num_posts(self) -> int:
         """Number of searchable posts."""
         return self.index.count()
+
+    def _newest(self, moment: int) -> int:
+        """A time before which all posts are that were visible at `moment`: then, or the end of the newest day."""
+        days = self.days()
+        end = parse_time(max(days)) + 24 * 3600 * 1_000_000 if days else moment
+        return min(moment, end)
 
     def days(self) -> dict[str, int]:
         """Stored versions of posts by UTC day (ISO 8601), oldest first, without undated ones."""
