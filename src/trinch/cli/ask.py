@@ -9,6 +9,7 @@ from trinch.cli import console
 from trinch.cli.options import (
     ModelOptions,
     as_of_option,
+    catch_up_terms,
     data_option,
     filter_options,
     json_option,
@@ -48,7 +49,7 @@ def ask(
       trinch ask "and how many were hurt?" --earlier "what happened at the harbour"
       trinch ask "what happened at the harbour" --model http://127.0.0.1:8080/v1
     """
-    from trinch.service.ask import QuestionError, answer, interpret
+    from trinch.service.ask import QuestionError, answer, interpret, needs_stories
     from trinch.service.serialize import answer_json
     from trinch.store.query import QueryError
 
@@ -58,6 +59,8 @@ def ask(
     except (QuestionError, QueryError) as error:
         console.fail(str(error), 2)
     store = open_store(data, as_json)
+    if needs_stories(store, request):
+        catch_up_terms(store, as_json)
     if as_json:
         shown = answer_json(store, request, language_model)
         console.print_json(shown)

@@ -150,6 +150,14 @@ def require_store(data: Path) -> None:
         )
 
 
+def catch_up_terms(store: "Store", quiet: bool) -> None:
+    """Bring the index of terms, of which stories are made, up to date."""
+    from trinch.service.stories import catch_up
+
+    with console.status("indexing words", not quiet and sys.stderr.isatty()) as show:
+        catch_up(store, lambda position, last: show(f"{position:,} of {last:,}"))
+
+
 def open_store(data: Path, quiet: bool) -> "Store":
     """The store in a folder, with everything indexed that no other process is indexing."""
     require_store(data)

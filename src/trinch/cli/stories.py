@@ -1,6 +1,5 @@
 """`trinch stories`, `story`, `trends`: what is happening, before it is asked for."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trinch.cli import console
-from trinch.cli.options import as_of_option, data_option, json_option, open_store
+from trinch.cli.options import as_of_option, catch_up_terms, data_option, json_option, open_store
 
 if TYPE_CHECKING:
     from trinch.store.store import Store
@@ -28,11 +27,8 @@ network_option = click.option(
 
 def open_terms(data: Path, quiet: bool) -> "Store":
     """The store in a folder, with everything indexed, its terms too."""
-    from trinch.service.stories import catch_up
-
     store = open_store(data, quiet)
-    with console.status("indexing words", not quiet and sys.stderr.isatty()) as show:
-        catch_up(store, lambda position, last: show(f"{position:,} of {last:,}"))
+    catch_up_terms(store, quiet)
     return store
 
 

@@ -16,6 +16,7 @@ from trinch.answers.types import Hit as Found
 from trinch.answers.writing import Wishes, Writing
 from trinch.errors import TrinchError
 from trinch.llm.interface import Setting
+from trinch.posts.times import now
 from trinch.service.conversation import CONTEXT, follow_up
 from trinch.service.language_model import open_model
 from trinch.service.limits import answer_budget
@@ -71,6 +72,12 @@ def interpret(
     joined = " ".join(f"({part})" for part in (where.strip(), inside) if part)
     parse(joined)
     return AskRequest(text, follow_up(before, bare), joined, as_of, tuple(before), style.strip()[:MAX_STYLE])
+
+
+def needs_stories(store: Store, request: AskRequest) -> bool:
+    """Whether a request is for trends or a brief, which need the index of terms (`service.stories.catch_up`)."""
+    moment = now() if request.as_of is None else request.as_of
+    return requests.interpret(request.question, moment, store).task in ("trends", "brief")
 
 
 def answer(store: Store, request: AskRequest, language_model: Setting | None = None) -> Answer:

@@ -79,6 +79,8 @@ class Session:
         Raises QuestionError for an empty question, QueryError for operators that cannot be parsed.
         """
         request = ask.interpret(question, earlier=earlier, where=where, as_of=micros(as_of), style=style)
+        if ask.needs_stories(self._store, request):
+            catch_up(self._store)
         return ask.answer(self._store, request, Setting(model, model_name) if model else None)
 
     def search(
