@@ -20,6 +20,7 @@ from typing import Any
 from trinch.answers.render import as_json
 from trinch.posts.times import iso
 from trinch.service.ask import answer, interpret
+from trinch.service.stories import catch_up
 from trinch.store.query import parse_time
 from trinch.store.store import Store
 
@@ -84,6 +85,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write judged answers as JSON lines")
     options = parser.parse_args()
     score, store = scorer(options.cases), Store.open(options.data)
+    catch_up(store)  # the index of terms, of which stories are made
     cases = [
         case
         for case in score.lines(options.cases / "natural" / "dev.jsonl")
