@@ -225,7 +225,7 @@ def test_x_search_is_honoured(client: Any) -> None:
     for bad in (
         {"allowed_x_handles": ["a"], "excluded_x_handles": ["b"]},
         {"allowed_x_handles": ["a) OR (b"]},
-        {"from_date": "yesterday"},
+        {"from_date": "the other day"},
     ):
         with pytest.raises(openai.BadRequestError):
             ask(**bad)
