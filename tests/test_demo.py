@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 NEXT = "Continue with:"
 
 
@@ -16,8 +18,13 @@ def demo(folder: Path) -> str:
     return done.stdout
 
 
-def test_the_demo_ingests_asks_and_prints_what_to_run_next(tmp_path: Path) -> None:
-    shown = demo(tmp_path)
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the demo prints, over a folder with a name that a shell would split."""
+    return demo(tmp_path_factory.mktemp("demo") / "a demo's folder")
+
+
+def test_the_demo_ingests_asks_and_prints_what_to_run_next(shown: str) -> None:
     answers = shown.split("$ trinch ask ")
     assert len(answers) == 6
     first, early, late, french, none = answers[1:]
@@ -37,9 +44,8 @@ def test_the_demo_ingests_asks_and_prints_what_to_run_next(tmp_path: Path) -> No
     assert " search " in shown.split(NEXT)[1]
 
 
-def test_the_commands_that_the_demo_prints_work_as_printed(tmp_path: Path) -> None:
-    folder = tmp_path / "a demo's folder"
-    lines = [line.strip() for line in demo(folder).split(NEXT)[1].splitlines() if line.strip()]
+def test_the_commands_that_the_demo_prints_work_as_printed(shown: str) -> None:
+    lines = [line.strip() for line in shown.split(NEXT)[1].splitlines() if line.strip()]
     assert [line.split(" -m trinch.cli.main ")[1].split()[0] for line in lines] == [
         "ask",
         "search",
@@ -50,14 +56,12 @@ def test_the_commands_that_the_demo_prints_work_as_printed(tmp_path: Path) -> No
         assert subprocess.run(["sh", "-c", line], capture_output=True).returncode == 0
 
 
-def test_the_same_sample_gives_the_same_answers(tmp_path: Path) -> None:
-    one, other = demo(tmp_path / "a"), demo(tmp_path / "b")
-    assert one.split(NEXT)[0] == other.split(NEXT)[0]
+def test_the_same_sample_gives_the_same_answers(shown: str, tmp_path: Path) -> None:
+    assert shown.split(NEXT)[0] == demo(tmp_path / "b").split(NEXT)[0]
 
 
-def test_the_readme_shows_what_the_demo_says(tmp_path: Path) -> None:
+def test_the_readme_shows_what_the_demo_says(shown: str) -> None:
     readme = (Path(__file__).parents[1] / "README.md").read_text()
-    shown = demo(tmp_path)
     transcript = readme.split("```\n$ trinch ask ")[1].split("```")[0]
     for asked in transcript.split("$ trinch ask "):
         assert asked.strip() in shown
