@@ -149,10 +149,13 @@ class Store:
         limit: int = 100,
         as_of: int | None = None,
         where: str | Node = "",
+        newest_first: bool = True,
     ) -> Hits:
         """Posts ranked by how well they match a free text; any of its words may be missing.
 
-        `where` restricts by operators (`from:`, `lang:`, `since:` …). Raises QueryError for a bad `where`.
+        `where` restricts by operators (`from:`, `lang:`, `since:` …). Of the many posts with the same words the newest
+        are looked at, unless `newest_first` is off: then whichever the index holds first. Raises QueryError for a bad
+        `where`.
         """
         node = normalized(parse(where) if isinstance(where, str) else where)
         moment = now() if as_of is None else as_of
@@ -165,7 +168,8 @@ class Store:
 
         def candidates(weights: dict[str, float], depth: int) -> list[Hit]:
             query = all_of([queries.weighted(weights), *(part for part in limits if part is not None)])
-            found = self.index.search(queries.newer_first(query or Query.all_query(), newest), depth)
+            query = query or Query.all_query()
+            found = self.index.search(queries.newer_first(query, newest) if newest_first else query, depth)
             return self.matching(node, found, as_of, moment)
 
         with self.budget.measured() as budget:

@@ -28,7 +28,9 @@ def run_batch(store: Store, queries: Path, run: Path, limit: int, as_of: int | N
     wanted = list(_read(queries))
     with run.open("w") as file:
         for query, moment in wanted:
-            hits = store.retrieve(query.text, limit=limit, as_of=as_of if moment is None else moment)
+            # By relevance alone: to prefer the newest costs .009 of P@30 on TREC 2012.
+            found_at = as_of if moment is None else moment
+            hits = store.retrieve(query.text, limit=limit, as_of=found_at, newest_first=False)
             score = math.inf
             for rank, hit in enumerate(hits, 1):
                 score = min(hit.score, score - 1e-6)  # evaluators sort ties anew, so there are none
