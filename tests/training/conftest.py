@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from tests.needs_torch import MISSING, SkippedModule
+from trinch.posts.jsonl import dump_post
 from trinch.posts.schema import Post
 
 
@@ -84,7 +84,7 @@ def posts() -> list[Post]:
 @pytest.fixture(scope="session")
 def posts_file(posts: list[Post], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("posts") / "posts.jsonl"
-    path.write_bytes(b"".join(msgspec.json.encode(post) + b"\n" for post in posts))
+    path.write_bytes(b"".join(dump_post(post, post.created_at) + b"\n" for post in posts))
     return path
 
 

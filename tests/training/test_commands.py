@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from trinch.cli.train import train
+from trinch.posts.jsonl import dump_post
 from trinch.training.actions import run_settings
 from trinch.training.data import Corpus
 
@@ -89,7 +89,9 @@ def test_what_was_erased_meanwhile_is_struck_out_at_the_next_start(posts_file: P
 
 def test_another_source_strikes_nothing_out(posts_file: Path, tmp_path: Path) -> None:
     run, others = tmp_path / "run", tmp_path / "others.jsonl"
-    others.write_bytes(b"".join(msgspec.json.encode(post) + b"\n" for post in made_up_posts(100, seed=8)))
+    others.write_bytes(
+        b"".join(dump_post(post, post.created_at) + b"\n" for post in made_up_posts(100, seed=8))
+    )
     arguments = ["--out", str(run), "--batch", "4", "--sequence", "16", "--steps", "1", "--data"]
     done = CliRunner().invoke(train, [*arguments, str(posts_file)], catch_exceptions=False)
     assert done.exit_code == 0, done.output

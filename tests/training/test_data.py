@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from trinch.posts.jsonl import dump_post
 from trinch.posts.schema import Post
 from trinch.training.data import IGNORE, SPAN, Corpus, prepare, redact_data
 from trinch.training.data_selection import DataSelector, Selection
@@ -140,7 +141,7 @@ def test_an_erased_post_is_struck_out_and_nothing_else_moves(posts: list[Post], 
 
     def source(now: list[Post]) -> PostSource:
         file = tmp_path / "posts.jsonl"
-        file.write_bytes(b"".join(msgspec.json.encode(p) + b"\n" for p in now if p.id not in gone))
+        file.write_bytes(b"".join(dump_post(p, p.created_at) + b"\n" for p in now if p.id not in gone))
         return PostSource(str(file))
 
     assert redact_data(folder, source(posts)) == 2
@@ -167,7 +168,7 @@ def test_a_kill_half_way_through_striking_out_is_made_good(posts: list[Post], tm
     tokens = np.memmap(folder / "train.bin", Corpus(folder, 32).train.tokens.dtype, "r+")
     tokens[start : start + length // 2] = 0  # so far it came; the table does not know yet
     tokens.flush()
-    file.write_bytes(b"".join(msgspec.json.encode(p) + b"\n" for i, p in enumerate(posts) if i != place))
+    file.write_bytes(b"".join(dump_post(p, p.created_at) + b"\n" for i, p in enumerate(posts) if i != place))
     assert redact_data(folder, PostSource(str(file))) == 1
     assert not Corpus(folder, 32).train.tokens[start : start + length].any()
     assert redact_data(folder, PostSource(str(file))) == 0
@@ -197,7 +198,7 @@ def test_a_tokenizer_may_be_given(data: Path, tmp_path: Path) -> None:
 
 def test_the_cut_off_and_bad_lines(tmp_path: Path, posts: list[Post]) -> None:
     file = tmp_path / "posts.jsonl"
-    file.write_bytes(b"".join(msgspec.json.encode(post) + b"\n" for post in posts[:100]))
+    file.write_bytes(b"".join(dump_post(post, post.created_at) + b"\n" for post in posts[:100]))
     cut = "2023-11-14T22:30:00Z"
     before = [post.text for _, post in PostSource(str(file), cut).posts()]
     assert before == [post.text for post in posts[:100] if post.created_at <= 1_700_001_000 * SECOND]
