@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,14 @@ def test_the_dockerfile() -> None:
 def test_the_compose_file() -> None:
     yaml = pytest.importorskip("yaml")
     pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
-    command = ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(DEPLOY / "compose.yaml")]
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        str(DEPLOY / "compose.yaml"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     service = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]["trinch"]
@@ -104,7 +112,14 @@ def test_the_dashboard_of_grafana() -> None:
 )
 def test_the_workflows_of_github(path: Path) -> None:
     pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
-    command = ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", str(path)]
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.github-workflows",
+        str(path),
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
