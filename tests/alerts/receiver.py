@@ -1,5 +1,6 @@
 """A receiver of webhooks for tests, and a process that runs the alerts of a store."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -48,14 +49,18 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers["content-length"]))
+                length = int(self.headers["content-length"])
+                raw = self.rfile.read(length)
+                if len(raw) < length:
+                    return  # the sender was killed on the way
                 one = Received(self.headers["webhook-id"], dict(self.headers.items()), raw)
                 receiver.received.append(one)
                 status, headers = answer(one)
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
+                with contextlib.suppress(ConnectionError):  # the sender was killed meanwhile
+                    self.send_response(status)
+                    for name, value in headers.items():
+                        self.send_header(name, value)
+                    self.end_headers()
 
             def log_message(self, *_: Any) -> None:
                 pass
