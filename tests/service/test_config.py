@@ -152,6 +152,7 @@ def test_every_key_is_documented() -> None:
         ("data = ", "trinch.toml"),
         ("[server]\ntoken = 'abc'", "TRINCH_TOKEN"),
         ("[[sources]]\nsource = 'wss://user:word@relay.example'", "credentials"),
+        ("[alerts]\nsmtp = 'smtp://user:word@mail.example:587'", "alerts.smtp"),
         ("[[sources]]\nsource = 'wss://user:${NOT_SET}@relay.example'", "NOT_SET"),
         ("[[sources]]\nsource = 'x:search?query=a b'", "space"),
         ("[[sources]]\nsource = 'jetstream'\nrules = ['a']", "rules"),

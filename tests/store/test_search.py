@@ -296,6 +296,23 @@ def test_retrieval_needs_not_every_word(store: Store) -> None:
     assert [hit.post.id for hit in store.retrieve("storm harbour", where="from:bob")] == ["2"]
 
 
+@pytest.mark.parametrize("step", [1, -1, 7], ids=["oldest first", "newest first", "mixed"])
+def test_of_posts_with_the_same_words_the_newest_are_retrieved(tmp_path: Path, step: int) -> None:
+    """More than are looked at, in whatever order they came; also long after the newest of them."""
+    number = 1200
+    order = [i * step % number for i in range(number)]
+    store = ingested(tmp_path, [created(str(i), f"flood {i}", NOON + i * 30 * MINUTE) for i in order])
+    assert sorted(order) == list(range(number))
+    for as_of in (None, NOON + number * 30 * MINUTE):
+        found = {int(hit.post.id) for hit in store.retrieve("flood", limit=40, as_of=as_of)}
+        assert min(found) >= number - 144, "of the last three days"
+    past = {int(hit.post.id) for hit in store.retrieve("flood", limit=40, as_of=NOON + 600 * 30 * MINUTE)}
+    assert 600 - 144 <= min(past) <= max(past) <= 600
+    if step == 1:
+        unsorted = store.retrieve("flood", limit=40, newest_first=False)
+        assert number - 1 not in {int(hit.post.id) for hit in unsorted}, "by the order of the index alone"
+
+
 def test_copies_of_a_post_are_found(store: Store) -> None:
     original = store.get("1")
     assert original

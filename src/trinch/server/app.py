@@ -65,6 +65,10 @@ def build(
         data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS, reserve=1
     )
     answer_pool = _answer_pool(data, language_model)
+    sources = [
+        Child(without_credentials(url), "trinch.server.workers.source_process", [str(data)], secret=url)
+        for url in listen
+    ]
     children = [
         Child("indexer", "trinch.store.indexer", [str(data)]),
         Child("stories", "trinch.stories.counter", [str(data)]),
@@ -73,15 +77,12 @@ def build(
             "trinch.service.alert_worker",
             [str(data), *(["private"] if alert_rules.allow_private else [])],
         ),
-    ]
-    children += [
-        Child(without_credentials(url), "trinch.server.workers.source_process", [str(data)], secret=url)
-        for url in listen
+        *sources,
     ]
     live = LiveStats(
         data,
         search_pool,
-        lambda: [{"name": c.name, "state": c.state} for c in children[3:]],
+        lambda: [{"name": c.name, "state": c.state} for c in sources],
     )
     state = AppState(
         data=data,

@@ -7,6 +7,7 @@ Uses the official `mcp` package, an optional extra: over standard input and outp
 
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, NamedTuple
@@ -223,6 +224,11 @@ def stdio(data: Path) -> None:
     lines = os.fdopen(os.dup(0), "rb")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # no child process reads what is meant for us
     sys.stdin = io.TextIOWrapper(io.BufferedReader(_RepairedLines(lines)), encoding="utf-8")
+    counting = subprocess.Popen(  # ends with its standard input; ours is the protocol's
+        [sys.executable, "-m", "trinch.stories.counter", str(data)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
     made = server(search_pool, answer_pool)
     mcp_alerts.add_tools(made, _Local(data, search_pool), lambda: Access(frozenset(SCOPES)))
     try:
@@ -230,3 +236,4 @@ def stdio(data: Path) -> None:
     finally:
         search_pool.close()
         answer_pool.close()
+        counting.communicate()

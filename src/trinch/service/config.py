@@ -165,9 +165,11 @@ def _check_secrets(raw: Config) -> None:
     for key in keys():
         if key.is_secret and _at(raw, key.name) is not None:
             raise ConfigError(f"{key.name}: put a secret into the environment, as {key.variable}")
-    for source in raw.sources or ():
-        if has_credentials(source.source) and "${" not in source.source:
-            raise ConfigError("sources: an address with credentials; write them as ${NAME}")
+    addresses = [("sources", source.source) for source in raw.sources or ()]
+    addresses += [("alerts.smtp", raw.alerts.smtp)] if raw.alerts.smtp else []
+    for name, address in addresses:
+        if has_credentials(address) and "${" not in address:
+            raise ConfigError(f"{name}: an address with credentials; write them as ${{NAME}}")
 
 
 def _at(config: Config, name: str) -> Any:

@@ -5,10 +5,13 @@ no other credential, so that it works in a frame of another site. The answer is 
 time: a post that was deleted since is not in it. Removing `embed.key` ends all such addresses.
 """
 
+import contextlib
 import hashlib
 import hmac
+import json
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlencode
@@ -46,14 +49,17 @@ class EmbedKey:
         )
 
     def _sign(self, shown: Embedded) -> str:
-        parts = "\0".join((shown.question, *shown.earlier, shown.as_of)).encode(errors="replace")
-        return hmac.new(self._read(), parts, hashlib.sha256).hexdigest()
+        return hmac.new(self._read(), json.dumps(shown).encode(), hashlib.sha256).hexdigest()
 
     def _read(self) -> bytes:
-        try:
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return self._path.read_bytes()
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
+        """The key. It appears whole or not at all: with an empty one, on a full disk, anybody could sign."""
+        if not self._path.exists():
+            descriptor, written = tempfile.mkstemp(dir=self._path.parent, prefix=f"{KEY}.")  # of mode 0600
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(secrets.token_bytes(32))
+                with contextlib.suppress(FileExistsError):  # another process was quicker
+                    os.link(written, self._path)
+            finally:
+                os.unlink(written)
         return self._path.read_bytes()
