@@ -129,7 +129,9 @@ def judged(
             print(f"\n== {case['id']} {case['turns']} -> {given['outcome']} useful={row['useful']}")
             print(given.get("headline") or "")
             for claim in given["claims"]:
-                print(f"  - {claim.get('label') or ''} {claim['text']}  [{claim['as_of'][:16]}]")
+                print(
+                    f"  - {claim['label'] or claim['attribution']} {claim['text']}  [{claim['as_of'][:16]}]"
+                )
     if options.out:
         options.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return rows, cpu

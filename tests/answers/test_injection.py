@@ -61,7 +61,7 @@ def quoted(given: Answer) -> list[str]:
     """What an answer says of hostile posts: each claim that rests on one, under its label or the headline."""
     lead = given.headline if len(given.claims) == 1 else ""
     return [
-        f"{claim.label or lead} {claim.text}".strip()
+        f"{claim.attribution or claim.label or lead} {claim.text}".strip()
         for claim in given.claims
         if any(citation.id.startswith("attack") for citation in claim.citations[:1])
     ]
@@ -100,7 +100,7 @@ def test_a_claim_of_one_unknown_author_is_never_stated_flat(texts: list[str]) ->
         assert flat(given) == [], request
         assert "900" not in given.headline, request
         for claim in given.claims:  # what is said and what is counted agree
-            assert not claim.label.startswith(("One author", "Un seul auteur")) or claim.authors == 1
+            assert not claim.attribution or claim.authors == 1
 
 
 def test_what_many_repeat_is_not_said_to_be_of_one_author() -> None:
@@ -110,9 +110,9 @@ def test_what_many_repeat_is_not_said_to_be_of_one_author() -> None:
         for n in range(6)
     ]
     original = post("original", "2031-05-02T20:29:00+00:00", text, "harbour1")
-    for copies, labels in ((reposts, {""}), ([], {"One author says:"})):
+    for copies, labels in ((reposts, {""}), ([], {"One author says"})):
         given = answer(FakeCorpus([*FERRY, *NOISE, original, *copies]), REQUESTS[3], AS_OF)
-        assert {claim.label for claim in given.claims if "pier is closed" in claim.text} == labels
+        assert {claim.attribution for claim in given.claims if "pier is closed" in claim.text} == labels
 
 
 @pytest.mark.parametrize("text", [*later.ORDERS, *later.CLAIMS], ids=lambda text: text[:24])

@@ -110,6 +110,7 @@ def test_offsets_are_of_the_sentence_in_the_text() -> None:
     claim = {
         "text": "a [b] 🦉",
         "label": "",
+        "attribution": "",
         "citations": [citation, citation | {"n": 2, "url": "https://e.example/(x)"}],
     }
     piece = piece_of(claim, 10, "http://here", linked=True)

@@ -53,14 +53,14 @@ REQUESTS = [
 assert len(REQUESTS) == 23
 
 Seen = tuple[str, str, list[str], list[tuple[str, str, int, int, list[tuple[str, int, int]]]]]
-"""Outcome, headline, ids of the nearest posts; and of each claim: label, text, authors, posts, and of each citation
+"""Outcome, headline, ids of the nearest posts; and of each claim: label and attribution, text, authors, posts, and of each citation
 post, start and end."""
 
 
 def seen(answer: dict[str, Any]) -> Seen:
     claims = [
         (
-            claim["label"],
+            f"{claim['label']}: {claim['attribution']}",
             claim["text"],
             claim["authors"],
             claim["posts"],
@@ -87,7 +87,7 @@ def by_python(data: Path, request: Request) -> Seen:
         given = t.ask(request.question, where=request.where, earlier=request.earlier, as_of=request.as_of)
     claims = [
         (
-            claim.label,
+            f"{claim.label}: {claim.attribution}",
             claim.text,
             claim.authors,
             claim.posts,

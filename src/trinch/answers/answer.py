@@ -152,8 +152,7 @@ def _attributed(picked: Picked, carrying: Sequence[Hit], request: Request) -> Pi
     topic = frozenset().union(*(term.forms for term in request.question.terms))
     if request.task in ("opinions", "said_by", "trends", "brief") or not is_singular(picked, carrying, topic):
         return picked
-    label = f"{picked.label} {lexicon.frame(request.lang, 'one_author')}".strip()
-    return picked._replace(label=label, agreeing=[])
+    return picked._replace(attribution=lexicon.frame(request.lang, "one_author"), agreeing=[])
 
 
 def _empty(request: Request, moment: int, outcome: str, headline: str, answer: str = "") -> Answer:
@@ -276,9 +275,9 @@ def _refused(request: Request, store: Corpus, moment: int) -> Answer:
     if unknown:
         headline = lexicon.frame(lang, "missing", missing=", ".join(unknown))
     else:
-        headline = lexicon.frame(
-            lang, "missing_together", topic=" + ".join(t.text for t in terms if t.needed) or request.topic
-        )
+        needed = [term.text for term in terms if term.needed]
+        together = needed if len(needed) > 1 else [term.text for term in terms]
+        headline = lexicon.frame(lang, "missing_together", topic=" + ".join(together))
     known = [term for term in terms if term.role == "name" and _known(term, store)]
     hits = store.retrieve(" ".join(term.text for term in terms), limit=NEAREST * 5, as_of=moment)
     near = [group for group in collapse(hits) if group.first <= moment][:NEAREST]

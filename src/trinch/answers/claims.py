@@ -34,6 +34,7 @@ class Picked(NamedTuple):
     candidate: QuoteCandidate
     agreeing: list[tuple[PostGroup, int, int]]
     label: str = ""
+    attribution: str = ""
 
 
 def cited(post: Hit, copies: int) -> CitedPost:
@@ -100,7 +101,7 @@ def claim(
     sources: list[CitedPost],
 ) -> Claim:
     """A claim with its citations. `carrying` are the `carriers` of what is quoted, which are counted."""
-    candidate, agreeing, label = picked
+    candidate, agreeing, label, attribution = picked
     copies = {(h.post.network, h.post.id) for h in carrying}
     first = weighing.original(candidate.source, candidate.text, carrying)
     start = first.best.post.text.find(candidate.text)
@@ -136,4 +137,5 @@ def claim(
         posts=len(everywhere | {(first.best.post.network, first.best.post.id)}),
         citations=tuple(shown),
         label=label,
+        attribution=attribution,
     )

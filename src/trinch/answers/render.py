@@ -61,7 +61,7 @@ def minute(at: int) -> str:
 
 
 def _label(claim: Claim) -> str:
-    return f"{clean(claim.label)}: " if claim.label else ""
+    return "".join(f"{clean(part)}: " for part in (claim.label, claim.attribution) if part)
 
 
 def _weight(claim: Claim) -> str:

@@ -86,6 +86,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     written: bool = False
     label: str = ""
     """Which part of the answer it belongs to, in the language of the answer: a side of a comparison, a position."""
+    attribution: str = ""
+    """That one author alone says it, in the language of the answer; empty where others do too."""
 
 
 class CitedPost(msgspec.Struct, frozen=True, kw_only=True):

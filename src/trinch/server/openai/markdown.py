@@ -45,7 +45,7 @@ class Piece(NamedTuple):
 def piece_of(claim: dict[str, Any], at: int, base: str, linked: bool = False) -> Piece:
     """One claim as the piece that begins at offset `at` of the text."""
     before = "\n\n" if at else ""
-    before += f"{escape_markdown(claim['label'])}: " if claim["label"] else ""
+    before += "".join(f"{escape_markdown(claim[part])}: " for part in ("label", "attribution") if claim[part])
     sentence = escape_markdown(claim["text"])
     start = at + len(before)
     marks, cited = [], []

@@ -16,7 +16,7 @@ export function asText({ question, answer, claims, sources }) {
   return [
     question, "",
     ...(answer.headline ? [answer.headline] : []),
-    ...claims.map((claim) => `${claim.label ? `${claim.label}: ` : ""}${claim.text} ${claim.citations.map((one) => `[${one.n}]`).join("")}`), "",
+    ...claims.map((claim) => `${[claim.label, claim.attribution, claim.text].filter(Boolean).join(": ")} ${claim.citations.map((one) => `[${one.n}]`).join("")}`), "",
     ...[...sources.values()].filter((source) => keys.has(source.key)).map((source) => `[${source.n}] ${by(source.author)}, ${date(source.created_at)}${source.url ? ` ${source.url}` : ""}`),
     t("as_of_time", { time: date(answer.as_of) }),
   ].join("\n");

@@ -55,7 +55,9 @@ export class View {
       "data-key": citation.key, "data-start": citation.start, "data-end": citation.end,
     }, String(citation.n)));
     return h(tag, { class: lead ? "claim lead" : "claim", "data-key": claim.citations[0].key, "data-entry": "" },
-      h("p", { class: "said", dir: "auto" }, labelled && claim.label && h("b", { class: "label" }, claim.label), labelled && claim.label && " ", claim.text),
+      h("p", { class: "said", dir: "auto" }, 
+        labelled && claim.label && h("b", { class: "label" }, claim.label), labelled && claim.label && " ",
+        claim.attribution && h("b", { class: "label" }, `${claim.attribution}:`), claim.attribution && " ", claim.text),
       h("div", { class: "meta" }, h("div", { class: "cites" }, ...cites),
         claim.as_of ? h("time", { datetime: claim.as_of }, date(claim.as_of)) : h("span", { class: "badge" }, t("undated")),
         h("span", {}, t("n_authors", { n: claim.authors })), h("span", {}, t("n_posts", { n: claim.posts })),
