@@ -49,6 +49,32 @@ def test_a_list_has_the_wanted_length() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "topic", "limit"),
+    [
+        ("summarise the Port Halden ferry accident in 5 bullet points", "Port Halden ferry accident", 5),
+        ("résume l'accident de Port Halden en 3 points", "accident de Port Halden", 3),
+        ("fasse den Unfall von Port Halden in fünf Punkten zusammen", "Unfall von Port Halden", 5),
+        ("resume el accidente de Port Halden en 4 puntos", "accidente de Port Halden", 4),
+        ("opinions on the Xbox One", "Xbox One", 0),  # a number that ends a name
+        ("How did the Slayer guitarist die?", "Slayer guitarist die", 0),  # an article in German
+    ],
+)
+def test_a_topic_is_without_the_words_of_its_form(text: str, topic: str, limit: int) -> None:
+    read = interpret(text, us("2031-05-03T12:00:00+00:00"), FakeCorpus([*FERRY, *NOISE]))
+    assert (read.topic.removeprefix("l'"), read.limit) == (topic, limit)
+
+
+def test_words_that_no_post_connects_are_all_named() -> None:
+    texts = ["We won at last", "The moon is full tonight", "Cricket on the green this afternoon"]
+    corpus = FakeCorpus(
+        [post(f"p{n}", f"2031-05-0{n + 1}T10:00:00+00:00", text, f"a{n}") for n, text in enumerate(texts)]
+    )
+    given = answer(corpus, "who won the moon cricket", us("2031-05-09T00:00:00+00:00"))
+    assert given.outcome == "not_enough_evidence"
+    assert all(word in given.headline for word in ("won", "moon", "cricket")), given.headline
+
+
+@pytest.mark.parametrize(
     ("text", "kind"),
     [
         ("hi", "greeting"),

@@ -267,8 +267,6 @@ def _topic(text: str, cues: dict[str, tuple[re.Pattern[str], ...]], task: Task, 
             kept.append(word.strip(',;:!?¿¡"“”.') if word.strip(',;:!?¿¡"“”.') else word)
     while kept and all(part in lexicon.ANY_STOPWORD for part in tokens(kept[0])):
         kept.pop(0)
-    while kept and all(part in lexicon.ANY_STOPWORD for part in tokens(kept[-1])):
-        kept.pop()  # "the earthquake in 5 points" leaves "the earthquake in"
     return " ".join(kept)
 
 
