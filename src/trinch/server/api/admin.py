@@ -41,8 +41,9 @@ async def ready(request: Request) -> Response:
     reasons = [
         f"{child.name}: {child.state}"
         for child in state.children
-        if child.name == "indexer" and not child.running
+        if child.name in ("indexer", "partitions") and not child.running
     ]
+    reasons += state.live.current.get("missing", [])
     if not state.live.current:
         reasons.append("no search was answered yet")
     elif asyncio.get_running_loop().time() - state.live.searched_at > SEARCH_SECONDS:
