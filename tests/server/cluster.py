@@ -21,7 +21,7 @@ class Process:
     def __init__(self, folder: Path, name: str, *arguments: str, env: dict[str, str] | None = None) -> None:
         self._arguments, self._env = arguments, env or {}
         self._log = folder / f"{name}.log"
-        self._port, self.process = 0, None
+        self._port, self._begin, self.process = 0, 0, None
 
     process: subprocess.Popen[bytes] | None
 
@@ -35,13 +35,18 @@ class Process:
                 env=os.environ | {"COLUMNS": "200", "TRINCH_TOKEN": TOKEN} | self._env,
                 start_new_session=True,
             )
+        self._begin = begin
         if wait:
-            eventually(lambda: self._address(begin), self.output)
+            self.wait()
 
-    def _address(self, begin: int) -> bool:
+    def wait(self) -> None:
+        """Wait until it accepts connections."""
+        eventually(self._has_started, self.output)
+
+    def _has_started(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, self.output()
-        found = re.search(rb"http://\S+?:(\d+)", self._log.read_bytes()[begin:])
+        found = re.search(rb"http://\S+?:(\d+)", self._log.read_bytes()[self._begin :])
         if found:
             self._port = int(found[1])
         return bool(found)

@@ -194,6 +194,7 @@ AnyCall: TypeAlias = (
 )
 _decode = msgspec.msgpack.Decoder(AnyCall).decode
 encode = msgspec.msgpack.Encoder().encode
+decode_reply = msgspec.msgpack.Decoder(Reply).decode
 
 
 def answer_call(store: Store, request: bytes) -> bytes:

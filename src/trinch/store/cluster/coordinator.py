@@ -60,7 +60,9 @@ class Cluster(Store):
         self.data, self.budget = data, Budget()
         self._nodes = [NodeClient(address) for address in nodes]
         self._threads = ThreadPoolExecutor(len(self._nodes), "nodes")
-        self._missing: list[str] = []
+        self._silent: dict[int, str] = {}
+        self._held: dict[int, frozenset[int]] = {}
+        """By node: why it does not answer, or the partitions that it holds."""
         self._doc_freqs: dict[str, int] = {}
         self.log = ClusterLog(self)
 
@@ -98,12 +100,13 @@ class Cluster(Store):
         self._check([reply for _, reply in answered], whole=len(requests) == len(self._nodes))
         self.budget.spend(max((reply.cpu_ms for _, reply in answered), default=0.0))
         self.budget.is_used_up |= any(reply.partial for _, reply in answered)
-        self._missing = [
-            f"the node {self._nodes[n].address} does not answer ({reply}): its posts are left out"
-            for (n, _), reply in zip(requests, replies, strict=True)
-            if not isinstance(reply, calls.Reply)
-        ] + self._without_node([reply for _, reply in answered], replies)
-        self.budget.is_used_up |= bool(self._missing)
+        for (n, _), reply in zip(requests, replies, strict=True):
+            if isinstance(reply, str):
+                self._silent[n] = reply
+            else:
+                self._silent.pop(n, None)
+                self._held[n] = frozenset(reply.partitions)
+        self.budget.is_used_up |= bool(self.missing())
         decode = msgspec.msgpack.Decoder(kind).decode
         return [(n, decode(reply.result)) for n, reply in answered]
 
@@ -127,15 +130,16 @@ class Cluster(Store):
                 f"partitions {written(twice)} are held by more than one node: stop all but one of them"
             )
 
-    def _without_node(self, answered: Sequence[calls.Reply], replies: Sequence[object]) -> list[str]:
-        """What to say where all nodes answer, but do not hold all partitions."""
-        lacking = set(range(PARTITIONS)).difference(*(reply.partitions for reply in answered))
-        if not lacking or len(answered) < len(replies) or len(replies) < len(self._nodes):
-            return []
-        return [f"no node holds the partitions {written(lacking)}: their posts are left out"]
-
     def missing(self) -> list[str]:
-        return list(self._missing)
+        """The nodes that did not answer last, and the partitions that no node holds, each in a sentence."""
+        silent = [
+            f"the node {self._nodes[n].address} does not answer ({reason}): its posts are left out"
+            for n, reason in sorted(self._silent.items())
+        ]
+        lacking = set(range(PARTITIONS)).difference(*self._held.values())
+        if silent or not lacking or len(self._held) < len(self._nodes):
+            return silent
+        return [f"no node holds the partitions {written(lacking)}: their posts are left out"]
 
     # ------------------------------------------------------------------ numbers
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trinch.errors import TrinchError
-from trinch.store.cluster.calls import Reply
+from trinch.store.cluster.calls import Reply, decode_reply
 
 PATH = "/v1/node"
 CONNECT_SECONDS, ANSWER_SECONDS = 2.0, 15.0
@@ -19,8 +19,6 @@ PAUSE = 1.0
 
 TOKEN = "TRINCH_TOKEN"
 """Environment variable with the token that the nodes were started with, or one of their keys."""
-
-_decode = msgspec.msgpack.Decoder(Reply).decode
 
 
 class NodeAddressError(TrinchError, ValueError):
@@ -83,7 +81,7 @@ class NodeClient:
             raise
         if response.status != 200:
             raise OSError(f"status {response.status}: {body[:200].decode(errors='replace')}")
-        return _decode(body)
+        return decode_reply(body)
 
     def _open(self) -> http.client.HTTPConnection:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection

@@ -20,8 +20,8 @@ PARTITIONS = 64
 PARTITIONS_FILE = "partitions.json"
 """File in the folder of a node's store: the partitions that it holds, a JSON list."""
 
-_NEW_ID_FOR_EDIT = frozenset(("x",))
-"""Networks that give each edit an id of its own: there an id alone does not say which post it is."""
+_ONE_ID = frozenset(("bluesky", "mastodon"))
+"""Networks where a post keeps its id when it is edited. On others, as on X, an id alone does not say which post it is."""
 
 
 class PartitionError(TrinchError, ValueError):
@@ -35,7 +35,7 @@ def partition_of(event: Event) -> int | None:
             return _partition(event.network, post.id)
         case Edited(post=post, replaces=older):
             return _partition(event.network, older[0] if older else post.id)
-        case CountsChanged(id=id) | Reacted(id=id) if event.network not in _NEW_ID_FOR_EDIT:
+        case CountsChanged(id=id) | Reacted(id=id) if event.network in _ONE_ID:
             return _partition(event.network, id)
         case _:
             return None

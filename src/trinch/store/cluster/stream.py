@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 import zstandard
 
-from trinch.posts.schema import Deleted, Event
+from trinch.posts.schema import AccountGone, Event
 from trinch.sources.address import without_credentials
 from trinch.store.cluster.partitions import partition_of
 from trinch.store.database import StoreError
@@ -43,21 +43,27 @@ def subjects(partitions: Collection[int]) -> list[str]:
 def phases(events: Sequence[Event]) -> list[dict[str, list[Event]]]:
     """Events by subject, in groups: a group must be stored before the next one is sent.
 
-    Within a group order does not matter. Events for all partitions stay in order with those before and after them,
-    except deletions, which have the same effect at any place: they come last."""
+    Posts, in order, come before the events for all partitions, in order. What such an event does to a post does not
+    depend on which of the two comes first, or the event needs the post: so nothing changes by that. The end of an
+    account is the exception: it takes the posts before it, and no post after it is sent before it."""
     groups: list[dict[str, list[Event]]] = []
-    deletions: list[Event] = []
+    routed: dict[str, list[Event]] = {}
+    for_all: list[Event] = []
+
+    def finish() -> None:
+        groups.extend(group for group in (dict(routed), {ALL: list(for_all)} if for_all else {}) if group)
+        routed.clear()
+        for_all.clear()
+
     for event in events:
-        if isinstance(event, Deleted):
-            deletions.append(event)
-            continue
         partition = partition_of(event)
-        subject = ALL if partition is None else subject_of(partition)
-        if not groups or (ALL in groups[-1]) != (subject == ALL):
-            groups.append({})
-        groups[-1].setdefault(subject, []).append(event)
-    if deletions:
-        groups.append({ALL: deletions})
+        if partition is None:
+            for_all.append(event)
+        else:
+            routed.setdefault(subject_of(partition), []).append(event)
+        if isinstance(event, AccountGone):
+            finish()
+    finish()
     return groups
 
 
