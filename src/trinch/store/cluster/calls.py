@@ -17,7 +17,7 @@ from trinch.store.log import Version
 from trinch.store.query import And, Has, Node, Not, normalized, parse
 from trinch.store.query_compile import all_of
 from trinch.store.stats import Stats, stats
-from trinch.store.store import Hit, Store
+from trinch.store.store import MAX_CANDIDATES, Hit, Store
 
 Result = TypeVar("Result")
 
@@ -235,7 +235,7 @@ def newest_matches(store: Store, node: Node, asked: NewestMatches) -> tuple[list
             hits += store.matching(node, fresh, asked.as_of, asked.moment)
             hits = sorted((hit for hit in hits if behind is None or order(hit) > behind), key=order)
             is_complete = len(hits) > asked.limit and found[-1].at < hits[asked.limit].at
-            if is_complete or len(found) < depth or depth >= pages.MAX_CANDIDATES or budget.check():
+            if is_complete or len(found) < depth or depth >= MAX_CANDIDATES or budget.check():
                 break
             depth *= 4
         if budget.is_used_up and hits:  # of the last time there may be more

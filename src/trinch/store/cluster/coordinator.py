@@ -26,11 +26,11 @@ from trinch.store.budget import Budget
 from trinch.store.cluster import calls
 from trinch.store.cluster.node_client import NodeClient, NodeUnavailable
 from trinch.store.cluster.partitions import PARTITIONS, written
-from trinch.store.log import Entry, Log, Version
+from trinch.store.log import Log, Version
 from trinch.store.pages import CursorError, Page
 from trinch.store.query import normalized, parse, wanted_words
 from trinch.store.stats import IndexState, Stats, stats
-from trinch.store.store import HasTerms, Hit, Hits, Store, ranked
+from trinch.store.store import MAX_CANDIDATES, HasTerms, Hit, Hits, Store, ranked
 from trinch.store.tallies import UNDATED_DAY
 
 Result = TypeVar("Result")
@@ -294,10 +294,9 @@ class ClusterLog(Log):
     def cursors(self) -> dict[str, str]:
         return {}
 
-    def read(
-        self, after: int, limit: int = 5000, wanted: Callable[[int, int], bool] | None = None
-    ) -> Iterator[Entry]:
-        """Raises ClusterError: each node has a log of its own."""
+    @property
+    def _db(self) -> Any:
+        """Raises ClusterError: whatever else is asked of a log needs one file."""
         raise ClusterError(
             "stories, trends, briefs and alerts are not available over several nodes: run them on a single store"
         )
@@ -403,7 +402,7 @@ def _read(cursor: str, check: int, nodes: int) -> _Position:
         position = msgspec.msgpack.decode(raw, type=_Position)
     except (ValueError, msgspec.MsgspecError):
         raise CursorError("this cursor cannot be read: pass `next` of the page before as it is") from None
-    within = 0 < position.block <= pages.MAX_CANDIDATES and position.passed >= 0
+    within = 0 < position.block <= MAX_CANDIDATES and position.passed >= 0
     if position.search != check or len(position.cut) != nodes or not within:
         raise CursorError(
             "this cursor is of another search: query, filter, order, time and nodes must stay the same"
