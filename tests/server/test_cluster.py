@@ -155,7 +155,8 @@ def test_a_coordinator_serves_the_cluster_over_http(running: Running) -> None:
             partly = client.get("/v1/search", params=found).json()
             assert partly["partial"]
             assert any(running.nodes[0].url in hint for hint in partly["hints"])
-            assert running.nodes[0].url in client.get("/readyz").text
+            eventually(lambda: running.nodes[0].url in client.get("/readyz").text)
+            assert client.get("/readyz").status_code == 200
             running.nodes[0].start()
             eventually(lambda: not client.get("/v1/search", params=found).json()["partial"])
             serving.kill()

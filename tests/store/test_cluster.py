@@ -140,7 +140,13 @@ def test_partitions_are_read_as_they_are_written(partitions: set[int]) -> None:
     assert parse_partitions(written(partitions)) == partitions
 
 
-@pytest.mark.parametrize("text", ["", "64", "5-3", "a", "0-", "-1", "1,,2"])
+@pytest.mark.parametrize("parts", [1, 2, 3, 7, 64])
+def test_shares_are_all_partitions_once(parts: int) -> None:
+    shares = [parse_partitions(f"{part}/{parts}") for part in range(parts)]
+    assert sorted(one for share in shares for one in share) == list(range(PARTITIONS))
+
+
+@pytest.mark.parametrize("text", ["3/3", "0/65", "1/0", "", "64", "5-3", "a", "0-", "-1", "1,,2"])
 def test_what_names_no_partitions_is_refused(text: str) -> None:
     with pytest.raises(PartitionError, match="write a range"):
         parse_partitions(text)

@@ -12,7 +12,7 @@ from trinch.cli.options import data_option
 @click.command()
 @click.option(
     "--partitions", "wanted", required=True, metavar="RANGE", envvar="TRINCH_PARTITIONS",
-    help="Which of the 64 partitions this node holds, such as 0-31 or 0-15,40; also TRINCH_PARTITIONS.",
+    help="Which of the 64 partitions this node holds, such as 0-31, 0-15,40, or 0/3 for the first of three shares; also TRINCH_PARTITIONS.",
 )  # fmt: skip
 @click.option(
     "--log", "address", metavar="ADDRESS",

@@ -1,4 +1,4 @@
-"""What a coordinator asks of a node: one struct for each request, with the work it stands for on the node's store.
+"""What a coordinator asks of a node: one struct for each request, with what it does on the node's store.
 
 A node answers for the partitions that it holds. Requests and replies are MessagePack; both sides share these types.
 """

@@ -46,14 +46,18 @@ def _partition(network: str, id: str) -> int:
 
 
 def parse_partitions(text: str) -> frozenset[int]:
-    """Partitions as typed: `0-31`, `7`, `0-3,8`. Raises PartitionError."""
+    """Partitions as typed: `0-31`, `7`, `0-3,8`, or `1/3`: the second of three equal parts. Raises PartitionError."""
+    if share := re.fullmatch(r"(\d{1,2})/([1-9]\d?)", text.strip()):
+        part, parts = int(share[1]), int(share[2])
+        if part < parts <= PARTITIONS:
+            return frozenset(range(part * PARTITIONS // parts, (part + 1) * PARTITIONS // parts))
     found: set[int] = set()
     for part in text.replace(" ", "").split(","):
         numbers = re.fullmatch(r"(\d{1,2})(?:-(\d{1,2}))?", part)
         first, last = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (1, 0)
         if not first <= last < PARTITIONS:
             raise PartitionError(
-                f"{text!r} names no partitions: write a range of 0-{PARTITIONS - 1}, such as 0-31, or several with commas"
+                f"{text!r} names no partitions: write a range of 0-{PARTITIONS - 1}, such as 0-31, several with commas, or a share such as 0/3"
             )
         found.update(range(first, last + 1))
     return frozenset(found)
