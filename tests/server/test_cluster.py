@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -203,11 +204,10 @@ def test_a_partition_moves_with_its_folder(running: Running) -> None:
     """A node is stopped, its folder copied, and a node on the copy goes on behind what the folder holds."""
     before = running.ids()
     running.log.append([created(90_000 + n) for n in range(50)])
-    running.nodes[1].kill()
+    running.nodes[1].stop()
     running.log.append([created(91_000 + n) for n in range(50)])
-    wanted = sorted([*before, *(str(90_000 + n) for n in range(50)), *(str(91_000 + n) for n in range(50))])
-    source = running.folder / "node-1"
-    source.rename(running.folder / "moved")
+    wanted = sorted([*before, *(str(first + n) for first in (90_000, 91_000) for n in range(50))])
+    shutil.copytree(running.folder / "node-1", running.folder / "moved")
     moved = node(running.folder, "moved", "32-63", running.broker.address)
     moved.start()
     store = open_cluster(running.folder, [running.nodes[0], moved])
@@ -217,5 +217,4 @@ def test_a_partition_moves_with_its_folder(running: Running) -> None:
     finally:
         store.close()
         moved.kill()
-        (running.folder / "moved").rename(source)
         running.nodes[1].start()

@@ -68,7 +68,7 @@ def fill(folder: Path, events: Sequence[ev.Event], partitions: str) -> Path:
 
 @pytest.fixture(scope="module")
 def events() -> list[ev.Event]:
-    return list(sample())
+    return list(sample())[-1600:]
 
 
 @pytest.fixture(scope="module")
@@ -179,10 +179,7 @@ def test_each_partition_gets_its_events_in_order(steps: list[tuple[str, int]]) -
 
 # --------------------------------------------------------------------------------------- searching
 
-QUERIES = [
-    "harbour", "the", "flood OR fire", "harbour -rain", '"the harbour"', "lang:ja", "from:quaywatch", "filter:links the",
-    "-filter:retweets", "#harbour", "min_faves:3", "",
-]  # fmt: skip
+QUERIES = ["harbour", "the", "harbour OR rain -#storm", "lang:ja", "min_faves:3 filter:links", ""]  # fmt: skip
 
 
 @pytest.mark.parametrize("sort", ["relevance", "latest"])
@@ -212,10 +209,10 @@ def test_the_ranking_does_not_depend_on_the_number_of_nodes(
         Cluster(tmp_path, [str(fill(tmp_path / f"{len(parts)}-{part}", posts, part)) for part in parts])
         for parts in sizes
     ]
-    for query in ("the", "the OR rain", "lang:en", ""):
+    for query in ("the OR rain", ""):
         for sort in ("relevance", "latest"):
-            one, many = (search(store, query, sort=sort, limit=250).hits for store in clusters)
-            assert len(one) == 250
+            one, many = (search(store, query, sort=sort, limit=210).hits for store in clusters)
+            assert len(one) == 210
             assert [hit.post for hit in many] == [hit.post for hit in one], query
             assert [hit.score for hit in many] == pytest.approx([hit.score for hit in one], abs=1e-9)
     for store in clusters:

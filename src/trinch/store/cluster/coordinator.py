@@ -38,6 +38,9 @@ Result = TypeVar("Result")
 VARIABLE = "TRINCH_NODES"
 """Environment variable: addresses of the nodes, with spaces between."""
 
+TAGS = 500
+"""Tags of each node that are counted to find the most frequent ones of all."""
+
 _NODE_SHIFT = 48
 """A position in the cluster is that in the log of a node, with the number of the node above."""
 
@@ -177,7 +180,7 @@ class Cluster(Store):
     def common_tags(self, limit: int) -> list[str]:
         """The most frequent hashtags, with their sign."""
         counted = Counter[str]()
-        for found in self.summaries(tags=limit * 8):
+        for found in self.summaries(tags=max(TAGS, limit)):
             counted.update(found.tags)
         return sorted(counted, key=lambda tag: (-counted[tag], tag))[:limit]
 
