@@ -149,8 +149,7 @@ class Summary(Call["NodeSummary"], frozen=True, tag=True):
     """How many of its most frequent tags are counted."""
 
     def run(self, store: Store) -> "NodeSummary":
-        tags = {tag: store.doc_freq(tag) for tag in store.index.common_tags(self.tags)} if self.tags else {}
-        return NodeSummary(stats(store), tags)
+        return NodeSummary(stats(store), store.index.tag_counts(self.tags) if self.tags else {})
 
 
 class Positions(Call[list[int]], frozen=True, tag=True):
