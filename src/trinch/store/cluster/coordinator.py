@@ -95,21 +95,17 @@ class Cluster(Store):
         left = self.budget.milliseconds_left
         requests = [(n, calls.encode(msgspec.structs.replace(call, budget_ms=left))) for n, call in wanted]
         replies = list(self._threads.map(lambda one: self._reply(*one), requests))
-        answered = [
-            (n, reply)
-            for (n, _), reply in zip(requests, replies, strict=True)
-            if isinstance(reply, calls.Reply)
-        ]
-        self._check([reply for _, reply in answered], whole=len(requests) == len(self._nodes))
-        self.budget.spend(max((reply.cpu_ms for _, reply in answered), default=0.0))
-        self.budget.is_used_up |= any(reply.partial for _, reply in answered)
+        answered: list[tuple[int, calls.Reply]] = []
         for (n, _), reply in zip(requests, replies, strict=True):
             if isinstance(reply, str):
                 self._silent[n] = reply
             else:
                 self._silent.pop(n, None)
                 self._held[n] = frozenset(reply.partitions)
-        self.budget.is_used_up |= bool(self.missing())
+                answered.append((n, reply))
+        self._check([reply for _, reply in answered])
+        self.budget.spend(max((reply.cpu_ms for _, reply in answered), default=0.0))
+        self.budget.is_used_up |= any(reply.partial for _, reply in answered) or bool(self.missing())
         decode = msgspec.msgpack.Decoder(kind).decode
         return [(n, decode(reply.result)) for n, reply in answered]
 
@@ -119,13 +115,11 @@ class Cluster(Store):
         except NodeUnavailable as error:
             return str(error)
 
-    def _check(self, answered: Sequence[calls.Reply], whole: bool) -> None:
-        if not answered and whole:
+    def _check(self, answered: Sequence[calls.Reply]) -> None:
+        """Raises ClusterError for a cluster that cannot answer, or would answer twice."""
+        if len(self._silent) == len(self._nodes):
             raise ClusterError(
-                "no node answers: "
-                + "; ".join(node.address for node in self._nodes)
-                + ". Are they running, and is"
-                " TRINCH_TOKEN the same everywhere?"
+                "no node answers: " + "; ".join(self.missing()) + ". Is TRINCH_TOKEN the same everywhere?"
             )
         held = Counter(one for reply in answered for one in reply.partitions)
         if twice := [one for one, times in held.items() if times > 1]:
@@ -298,7 +292,7 @@ class ClusterLog(Log):
         return {}
 
     @property
-    def _db(self) -> Any:
+    def _db(self) -> Any:  # type: ignore[override]  # there is none to set
         """Raises ClusterError: whatever else is asked of a log needs one file."""
         raise ClusterError(
             "stories, trends, briefs and alerts are not available over several nodes: run them on a single store"

@@ -57,8 +57,8 @@ class NodeClient:
         try:
             try:
                 return self._exchange(request)
-            except (OSError, http.client.HTTPException):
-                if not is_kept:
+            except (OSError, http.client.HTTPException) as error:
+                if not is_kept or isinstance(error, TimeoutError):
                     raise
                 return self._exchange(request)  # the node closed a connection that was kept open
         except (OSError, http.client.HTTPException, msgspec.MsgspecError) as error:

@@ -48,9 +48,9 @@ def _partition(network: str, id: str) -> int:
 def parse_partitions(text: str) -> frozenset[int]:
     """Partitions as typed: `0-31`, `7`, `0-3,8`, or `1/3`: the second of three equal parts. Raises PartitionError."""
     if share := re.fullmatch(r"(\d{1,2})/([1-9]\d?)", text.strip()):
-        part, parts = int(share[1]), int(share[2])
-        if part < parts <= PARTITIONS:
-            return frozenset(range(part * PARTITIONS // parts, (part + 1) * PARTITIONS // parts))
+        number, parts = int(share[1]), int(share[2])
+        if number < parts <= PARTITIONS:
+            return frozenset(range(number * PARTITIONS // parts, (number + 1) * PARTITIONS // parts))
     found: set[int] = set()
     for part in text.replace(" ", "").split(","):
         numbers = re.fullmatch(r"(\d{1,2})(?:-(\d{1,2}))?", part)
