@@ -54,12 +54,20 @@ def workload(name: str, seq_len: int | None = None) -> Workload:
     if name.endswith(".json") or Path(name).exists():
         found = from_config(Path(name))
     else:
-        key = name.strip().lower().replace("_", "-").replace("llama-3.1", "llama-3")
-        if key not in presets():
-            raise PlanError(
-                f"unknown model {name!r}: {nearest(key, presets())}, or give a config.json or its folder"
-            )
-        found = presets()[key]
+        found = preset(name)
+    return at_length(found, seq_len)
+
+
+def preset(name: str) -> Workload:
+    """A preset by name. Raises PlanError with the nearest one."""
+    key = name.strip().lower().replace("_", "-").replace("llama-3.1", "llama-3")
+    if key not in presets():
+        raise PlanError(f"unknown model {name!r}: {nearest(key, presets())}, or give a config.json")
+    return presets()[key]
+
+
+def at_length(found: Workload, seq_len: int | None) -> Workload:
+    """A model at another sequence length, if one is given. Raises PlanError for none."""
     if seq_len is not None and seq_len <= 0:
         raise PlanError(f"sequence length {seq_len} is not positive")
     return found if seq_len is None else found.at(seq_len)
