@@ -15,12 +15,12 @@ from trinch.planner.perf.layout import RECOMPUTE, Layouts, Plan, total
 from trinch.planner.perf.layout_grid import widest_layouts
 from trinch.planner.perf.layout_search import (
     PLANNED_IMBALANCE,
+    band_widths,
     by_chunks,
     check,
     default_batch,
     nothing_fits,
     priced,
-    band_widths,
 )
 from trinch.planner.perf.memory import USABLE, memory_bytes
 from trinch.planner.perf.model_inputs import DEFAULT_DATE, DEFAULT_ENGINE, Case, Cases, known_engine

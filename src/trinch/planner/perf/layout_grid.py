@@ -84,20 +84,28 @@ def _cuts(
     fold = e * x / np.gcd((e * x).astype(int), (t * c).astype(int))
     widest = np.floor(gpus * np.array(WIDTHS) / (t * p * c)[:, None])
     unit = m * np.where(v > 1, p, 1.0)
-    if exact:
-        dp = _dividing(target, unit, fold, widest)
-    else:
-        dp = np.floor(widest / fold[:, None]) * fold[:, None]
+    free = np.floor(widest / fold[:, None]) * fold[:, None]
+    dp = _dividing(target, unit, fold, widest) if exact else free
     step = dp * unit[:, None]
     batch = np.maximum(np.rint(target / np.maximum(step, 1.0)), 1.0) * step
     possible = (dp >= 1) & (np.abs(batch / target - 1) <= BATCH_SLACK)
     possible[:, 1:] &= dp[:, 1:] != dp[:, :-1]
-    s = np.where(t > 1, 1.0, 0.0)
 
     def at(row: Index, width: Index) -> Layouts:
-        columns = (one[row] for one in (t, p, v))
-        rest = (one[row] for one in (c, e, x, m))
-        return Layouts(*columns, dp[row, width], *rest, batch[row, width], z[row], s[row], np.zeros(len(row)))
+        return Layouts(
+            tp=t[row],
+            pp=p[row],
+            vpp=v[row],
+            dp=dp[row, width],
+            cp=c[row],
+            ep=e[row],
+            etp=x[row],
+            micro_batch=m[row],
+            global_batch=batch[row, width],
+            zero=z[row],
+            sequence_parallel=np.where(t > 1, 1.0, 0.0)[row],
+            recompute=np.zeros(len(row)),
+        )
 
     return at, possible
 

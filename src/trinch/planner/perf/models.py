@@ -51,11 +51,8 @@ def of_grok(name: str, config: GrokConfig, seq_len: int = 8192) -> Workload:
 
 def workload(name: str, seq_len: int | None = None) -> Workload:
     """A preset by name, or the path of a Hugging Face config.json or its folder; PlanError names the nearest preset."""
-    if name.endswith(".json") or Path(name).exists():
-        found = from_config(Path(name))
-    else:
-        found = preset(name)
-    return at_length(found, seq_len)
+    path = Path(name)
+    return at_length(from_config(path) if name.endswith(".json") or path.exists() else preset(name), seq_len)
 
 
 def preset(name: str) -> Workload:

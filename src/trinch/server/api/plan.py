@@ -69,50 +69,50 @@ def _shape(**fields: Any) -> dict[str, Any]:
     return {"type": "object", "required": list(fields), "properties": fields}
 
 
-_NUMBER, _TEXT = {"type": "number"}, {"type": "string"}
+def _each(shape: dict[str, Any], names: str) -> dict[str, Any]:
+    """The same shape for each of the names."""
+    return {name: shape for name in names.split()}  # noqa: C420 - a copy of the reference, never changed
+
+
+_NUMBER, _TEXT, _WHOLE = {"type": "number"}, {"type": "string"}, {"type": "integer"}
 _MAYBE = {"type": ["number", "null"]}
+_NUMBERS = {"type": "object", "additionalProperties": _NUMBER}
 _BAND = _shape(p10=_NUMBER, p50=_NUMBER, p90=_NUMBER)
 _PAIR = {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2}
 
 SCHEMA: dict[str, Any] = _shape(
     plan=_shape(
-        **dict.fromkeys(("model", "gpu", "site", "label", "precision", "engine", "dispatcher"), _TEXT),
-        layout={"type": "object", "additionalProperties": {"type": "integer"}},
-        **dict.fromkeys(("n_gpus", "spare_gpus", "nodes", "tokens_per_step"), {"type": "integer"}),
-        **dict.fromkeys(
-            (
-                "step_time_s", "mfu", "tflops_per_gpu", "tokens_per_s_per_gpu", "memory_gb", "memory_limit_gb",
-                "nic_gbits", "steps", "days",
-            ),
-            _NUMBER,
-        ),
-        **dict.fromkeys(("band_s", "mfu_band"), _PAIR),
-        **dict.fromkeys(("breakdown_s", "memory_parts_gb"), {"type": "object", "additionalProperties": _NUMBER}),
+        layout={"type": "object", "additionalProperties": _WHOLE},
         unproven={"type": "array", "items": _TEXT},
+        **_each(_TEXT, "model gpu site label precision engine dispatcher"),
+        **_each(_WHOLE, "n_gpus spare_gpus nodes tokens_per_step"),
+        **_each(_NUMBER, "step_time_s mfu tflops_per_gpu tokens_per_s_per_gpu memory_gb memory_limit_gb"),
+        **_each(_NUMBER, "nic_gbits steps days"),
+        **_each(_PAIR, "band_s mfu_band"),
+        **_each(_NUMBERS, "breakdown_s memory_parts_gb"),
     ),
     model={"type": "object"},
     tokens=_NUMBER,
-    batch=_shape(sequences=_NUMBER, of_critical=_NUMBER, extra_tokens=_NUMBER),
+    batch=_shape(**_each(_NUMBER, "sequences of_critical extra_tokens")),
     idle_share=_NUMBER,
     days=_BAND,
     failures=_shape(
-        fleet=_TEXT, mtbf_hours=_NUMBER, interruptions=_NUMBER, ettr=_BAND, checkpoint=_TEXT, interval_s=_NUMBER,
-        interval_steps=_NUMBER, restart=_TEXT,
+        ettr=_BAND,
+        **_each(_TEXT, "fleet checkpoint restart"),
+        **_each(_NUMBER, "mtbf_hours interruptions interval_s interval_steps"),
     ),
     power=_shape(
-        **dict.fromkeys(
-            ("site_mw", "site_low_mw", "site_high_mw", "peak_mw", "provision_mw", "energy_mwh", "carbon_tonnes", "pue"),
-            _NUMBER,
-        ),
-        limit_mw=_MAYBE,
-        gpus_within_limit=_MAYBE,
         fits={"type": "boolean"},
+        **_each(
+            _NUMBER, "site_mw site_low_mw site_high_mw peak_mw provision_mw energy_mwh carbon_tonnes pue"
+        ),
+        **_each(_MAYBE, "limit_mw gpus_within_limit"),
     ),
     cost=_shape(
         gpu_hours=_NUMBER,
-        ways={"type": "array", "items": _shape(how=_TEXT, usd=_NUMBER, low=_NUMBER, high=_NUMBER)},
+        ways={"type": "array", "items": _shape(how=_TEXT, **_each(_NUMBER, "usd low high"))},
     ),
-)  # fmt: skip
+)
 """JSON schema of the response; what the fields mean is in docs/api.md."""
 
 routes = [
