@@ -1,15 +1,20 @@
 """Stores that earlier versions wrote open in this one; tests/upgrades/README.md says which commit wrote each."""
 
+import re
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 import trinch
+from trinch.cli.main import main
 from trinch.posts.times import parse
 from trinch.store.maintenance import check
 
-FOLDER = Path(__file__).parent / "upgrades"
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "tests" / "upgrades"
 NAMES = sorted(path.name.removesuffix(".tar.xz") for path in FOLDER.glob("*.tar.xz"))
 AS_OF = "2026-03-17T18:20:00Z"
 POSTS = 432
@@ -58,3 +63,20 @@ def test_alerts_of_an_old_store_are_kept(name: str, tmp_path: Path) -> None:
         assert t.alerts.show(alert["id"])["firings"] == []
         added = t.alerts.add("flood")
         assert [one["id"] for one in t.alerts.list()] == [alert["id"], added["id"]]
+
+
+def test_every_name_of_release_0_1_0_is_still_accepted() -> None:
+    """Commands, options and environment variables. To rename one, keep the old name as a hidden one that warns with
+    the new name (click's `deprecated="use --new"`), and leave this list as it is."""
+    now = {"trinch", "trinch --version"}
+    for path, command in every_command(main, "trinch"):
+        now |= {path, *(f"{path} {name}" for option in command.params for name in option.opts)}
+    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
+    now |= set(re.findall(r"\bTRINCH_[A-Z_]+\b", source))
+    assert set((FOLDER / "names-0.1.0.txt").read_text().splitlines()) - now == set()
+
+
+def every_command(command: click.Command, path: str) -> Iterator[tuple[str, click.Command]]:
+    yield path, command
+    for name, below in command.commands.items() if isinstance(command, click.Group) else ():
+        yield from every_command(below, f"{path} {name}")
