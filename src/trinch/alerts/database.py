@@ -29,7 +29,7 @@ KEPT_FIRINGS = 1000
 MOST_WAITING = 10_000
 """Firings of one alert that may wait to be delivered; beyond, the oldest are dropped and counted."""
 
-_SCHEMA = files("trinch.alerts").joinpath("schema.sql").read_text()
+_SCHEMA = files("trinch.alerts").joinpath("schema.sql").read_text("utf-8")
 _alert, _firing = msgspec.json.Decoder(Alert).decode, msgspec.json.Decoder(Firing).decode
 
 
