@@ -8,7 +8,7 @@ import multiprocessing
 import os
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 WINDOWS = sys.platform == "win32"
 
@@ -51,7 +51,7 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def start_method() -> str:
+def start_method() -> Literal["forkserver", "spawn"]:
     """How worker processes start: from a fork server where there is one, else by spawning."""
     return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
