@@ -230,7 +230,8 @@ def switch_off(db: sqlite3.Connection, id: str, channel: Channel) -> None:
     """Deliver an alert by a channel no more; within a transaction."""
     found = alert(db, id)
     if found:
-        changed = msgspec.structs.replace(found, **{channel: ""})
+        field = channel if channel in ("webhook", "email") else "channel"
+        changed = msgspec.structs.replace(found, **{field: ""})
         db.execute(
             "UPDATE alerts SET body = ?, revision = ? WHERE id = ?",
             (msgspec.json.encode(changed), _next_revision(db), id),
