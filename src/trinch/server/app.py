@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from trinch.llm.interface import Setting
 from trinch.server.answering import ModelUse
-from trinch.server.api import admin, alerts, export, live_search, openapi, stories, upload, v1
+from trinch.server.api import admin, alerts, export, live_search, openapi, plan, stories, upload, v1
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.api.mcp_endpoint import McpEndpoint
 from trinch.server.app_state import AppState
@@ -46,8 +46,8 @@ MODEL_PROCESSES = 4
 ANSWER_NICENESS = 5
 """Niceness of the workers for answers: a search takes milliseconds, an answer up to a second."""
 
-SEARCH_CPU_SECONDS, ANSWER_CPU_SECONDS = 2.0, 10.0
-"""CPU time after which the worker process of a search or an answer is ended. The store returns a partial result long
+SEARCH_CPU_SECONDS, ANSWER_CPU_SECONDS, PLAN_CPU_SECONDS = 2.0, 10.0, 3.0
+"""CPU time after which the worker process of a search, an answer or a plan is ended. The store returns a partial result long
 before; this limit holds for whatever does not."""
 
 
@@ -89,6 +89,7 @@ def build(
         search_pool=search_pool,
         answer_pool=answer_pool,
         ingest_pool=WorkerPool(data, 1, queue_size=50),
+        plan_pool=WorkerPool(data, 1, queue_size=50, nice=ANSWER_NICENESS, cpu_seconds=PLAN_CPU_SECONDS),
         live=live,
         keys=Keys(data),
         audit=Audit(data),
@@ -103,6 +104,7 @@ def build(
         *stories.routes,
         *live_search.routes,
         *export.routes,
+        *plan.routes,
         *alerts.routes,
         *chat_completions.routes,
         *responses.routes,
@@ -127,7 +129,7 @@ def build(
         for child in children:
             child.stop()
         await asyncio.gather(*supervised)
-        for pool in (search_pool, answer_pool, state.ingest_pool):
+        for pool in (search_pool, answer_pool, state.ingest_pool, state.plan_pool):
             pool.close()
         state.audit.close()
 
