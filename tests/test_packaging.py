@@ -107,6 +107,46 @@ def test_an_example_package_adds_a_reader(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("tool", ["uv", "pipx"])
+def test_the_wheel_is_a_tool_of_uv_and_pipx_from_a_clean_cache(tool: str, tmp_path: Path) -> None:
+    """Needs a package index for the dependencies."""
+    pytest.importorskip("build", reason="build is not installed")
+    pytest.importorskip(tool, reason=f"{tool} is not installed")
+    run(sys.executable, "-m", "build", "--wheel", "--outdir", tmp_path / "dist", ROOT, folder=tmp_path)
+    (wheel,) = (tmp_path / "dist").glob("trinch-*.whl")
+    own = (
+        "UV_CACHE_DIR",
+        "UV_TOOL_DIR",
+        "UV_TOOL_BIN_DIR",
+        "PIPX_HOME",
+        "PIPX_BIN_DIR",
+        "PIP_CACHE_DIR",
+        "HOME",
+    )
+    environment = {name: str(tmp_path / name.lower()) for name in own}
+    if tool == "uv":
+        trinch = [
+            sys.executable,
+            "-m",
+            "uv",
+            "tool",
+            "run",
+            "--python",
+            sys.executable,
+            "--from",
+            wheel,
+            "trinch",
+        ]
+    else:
+        run(sys.executable, "-m", "pipx", "install", wheel, folder=tmp_path, **environment)
+        trinch = [tmp_path / "pipx_bin_dir" / "trinch"]
+    assert "trinch, version 0." in run(*trinch, "--version", folder=tmp_path, **environment)
+    (tmp_path / "posts.csv").write_text("id,text,created_at\n1,Ferry docks,2026-05-01T10:00Z\n")
+    run(*trinch, "ingest", "--strict", "posts.csv", "--data", "store", folder=tmp_path, **environment)
+    assert "Ferry docks" in run(*trinch, "search", "ferry", "--data", "store", folder=tmp_path, **environment)
+
+
+@pytest.mark.long
 def test_the_wheel_and_the_examples_in_a_clean_environment(tmp_path: Path) -> None:
     """Needs a package index for the dependencies."""
     pytest.importorskip("build", reason="build is not installed")
