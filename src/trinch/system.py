@@ -8,7 +8,10 @@ import multiprocessing
 import os
 import sys
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from multiprocessing.context import ForkServerContext, SpawnContext
 
 WINDOWS = sys.platform == "win32"
 
@@ -51,9 +54,11 @@ def sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def start_method() -> Literal["forkserver", "spawn"]:
+def process_context() -> "ForkServerContext | SpawnContext":
     """How worker processes start: from a fork server where there is one, else by spawning."""
-    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("forkserver")
+    return multiprocessing.get_context("spawn")
 
 
 def raise_file_limit(wanted: int) -> int:

@@ -27,7 +27,7 @@ from trinch.server.workers.cpu_limit import EXIT_CODES, cpu_limit
 from trinch.server.workers.fair_queue import CLIENT, FairQueue, Rejected
 from trinch.store.cluster.coordinator import open_store
 from trinch.store.store import Store
-from trinch.system import lower_priority, start_method
+from trinch.system import lower_priority, process_context
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -44,7 +44,7 @@ CACHE_SECONDS = 30.0
 LARGE_CACHE = 1000
 """Entries of a cache that holds texts; smaller ones hold settings and tables."""
 
-_CONTEXT = multiprocessing.get_context(start_method())
+_CONTEXT = process_context()
 # Forked from a process that has imported these: quick to start, and their memory is shared.
 _CONTEXT.set_forkserver_preload(["trinch.service.serialize", "trinch.service.volume", "trinch.store.writer"])
 
