@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trinch.alerts import database, engine, mail, webhook
+from trinch.alerts import channels, database, engine, mail, webhook
 from trinch.alerts.notification import as_text, firing_json
 from trinch.alerts.types import Alert, AlertSettings, checked
 from trinch.posts.times import iso, now
@@ -128,10 +128,12 @@ async def send_test(data: Path, id: str, owner: str | None, allow_private: bool)
         if channel == "webhook":
             raw = msgspec.json.encode(body)
             result = await webhook.send(alert.webhook, alert.secret, key, raw, allow_private)
-        else:
+        elif channel == "email":
             subject, text = as_text(body)
             work = partial(mail.send, mail.mail_server(), alert.email, key, subject, text)
             result = await asyncio.to_thread(work)
+        else:
+            result = await asyncio.to_thread(channels.send, alert.channel, key, body)
         results.append({"channel": channel, "delivered": result.delivered, "note": result.note})
     return results
 

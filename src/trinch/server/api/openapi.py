@@ -58,7 +58,9 @@ def _object(*required: str) -> dict[str, Any]:
 
 
 _STREAM, _ATOM = "text/event-stream", "application/atom+xml"
-_ALERT = _object("id", "name", "query", "trigger", "window", "webhook", "email", "owner", "created")
+_ALERT = _object(
+    "id", "name", "query", "trigger", "window", "webhook", "email", "channel", "owner", "created"
+)
 _TOTAL = {
     "type": ["object", "null"],
     "properties": {"posts": {"type": "integer"}, "exact": {"type": "boolean"}},

@@ -249,7 +249,7 @@ def modules(view: str) -> tuple[str, ...]:
         name = waiting.pop()
         if name not in found:
             found.append(name)
-            text = (_STATIC / f"{name}.js").read_text()
+            text = (_STATIC / f"{name}.js").read_text("utf-8")
             waiting += re.findall(r'^(?:import|export) .*?from "\./(\w+)\.js";$', text, re.MULTILINE)
     return tuple(found)
 
