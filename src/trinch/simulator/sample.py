@@ -34,6 +34,8 @@ def _at(text: str) -> int:
 
 
 BEGINS, ENDS = _at("2026-03-17T07:00"), _at("2026-03-18T20:00")
+BANG = _at("2026-03-17T14:07")
+"""When the accident happens."""
 
 
 class Question(msgspec.Struct, frozen=True):
