@@ -136,6 +136,15 @@ class Page:
     async def live(self, request: Request) -> Response:
         return self._render(request, "live", title=request.query_params.get("q", ""))
 
+    async def alerts(self, request: Request) -> Response:
+        return self._render(request, "alerts")
+
+    async def brief(self, request: Request) -> Response:
+        return self._render(request, "brief")
+
+    async def places(self, request: Request) -> Response:
+        return self._render(request, "places", title=request.query_params.get("q", ""))
+
     async def story(self, request: Request) -> Response:
         return self._render(request, "story", story=request.path_params["id"])
 
@@ -227,6 +236,9 @@ def routes() -> list[BaseRoute]:
         Route("/search", page.search),
         Route("/live", page.live),
         Route("/story/{id:path}", page.story),
+        Route("/alerts", page.alerts),
+        Route("/brief", page.brief),
+        Route("/places", page.places),
         Route("/page/summary", page.summary),
         Route("/page/watch", page.watch, methods=["POST"]),
         Route("/page/embed", page.sign_embed, methods=["POST"]),

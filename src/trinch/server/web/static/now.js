@@ -8,14 +8,13 @@ import { gauges, onIngest } from "./ingest.js";
 import { postEntry } from "./post.js";
 import { announce, here, start } from "./shell.js";
 import { discounts, keysOf, points, searchPath, sources, sparkline, status, storyPath } from "./storyparts.js";
-import { summary } from "./summary.js";
+import { endOf, summary } from "./summary.js";
 import { watch } from "./watch.js";
 
 const STORIES = 9;
 const TRENDS = 12;
 const EVERY = 60_000; // milliseconds between two updates
 const SOON = 4_000; // the same while old posts arrive
-const DAY = 86_400_000;
 const SETTLE = 16_000; // after the first post: the summary of the store is cached for 15 s
 const TRIES = 12; // while the server counts the words of earlier days
 
@@ -149,9 +148,10 @@ async function load() {
   try {
     const store = await summary(empty);
     empty = !store.posts;
-    if (!chosenTime() && store.newest && Date.now() - Date.parse(store.newest) > DAY) {
+    const end = chosenTime() ? null : endOf(store);
+    if (end) {
       ended = true;
-      showEnd(Date.parse(store.newest));
+      showEnd(end);
     }
     const stories = store.posts ? (await patiently(`/v1/stories?${query(STORIES)}`)).stories : [];
     if (stories.length) draw(stories);
