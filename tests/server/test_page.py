@@ -53,7 +53,16 @@ def test_nothing_may_run_or_load_but_our_own_files(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("path", "script"),
-    [("/", "now"), ("/search?q=x", "search"), ("/live", "live"), ("/places", "places"), ("/brief", "brief"), ("/alerts", "alerts"), ("/story/x", "story"), ("/?q=x", "ask")],
+    [
+        ("/", "now"),
+        ("/search?q=x", "search"),
+        ("/live", "live"),
+        ("/places", "places"),
+        ("/brief", "brief"),
+        ("/alerts", "alerts"),
+        ("/story/x", "story"),
+        ("/?q=x", "ask"),
+    ],
 )
 def test_no_view_has_inline_script_or_style(http: httpx.Client, path: str, script: str) -> None:
     page = http.get(path).text

@@ -42,7 +42,9 @@ def _post(data: Path, id: str, text: str) -> None:
 
 
 def _options(page: Any) -> list[str]:
-    return [field.get_attribute("name") for field in page.locator("#add label:visible :is(input, select)").all()]
+    return [
+        field.get_attribute("name") for field in page.locator("#add label:visible :is(input, select)").all()
+    ]
 
 
 def test_an_alert_is_added_tested_fires_and_is_removed(tab: Opener, own: Running) -> None:

@@ -195,7 +195,10 @@ def _show_alert(store: "Store") -> None:
     match_now(store)
     alerts = Alerts(store)
     out = console.out()
-    out.print("[bold green]$ trinch alerts add filter:verified --topic 'Port Esker' --trigger denial[/]", soft_wrap=True)
+    out.print(
+        "[bold green]$ trinch alerts add filter:verified --topic 'Port Esker' --trigger denial[/]",
+        soft_wrap=True,
+    )
     for alert in alerts.list():
         shown = alerts.show(alert["id"])
         posts = [post for firing in reversed(shown["firings"] if shown else []) for post in firing["posts"]]
