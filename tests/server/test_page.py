@@ -94,7 +94,12 @@ def test_every_file_the_page_names_is_there(http: httpx.Client) -> None:
     named = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
     static = Path(str(files("trinch.server.web"))) / "static"
     held = {f"/static/{path.relative_to(static)}" for path in static.rglob("*.*")}
-    assert held - named == {"/static/embed.js", "/static/i18n/en.json", "/static/i18n/fr.json"}
+    assert held - named == {
+        "/static/embed.js",
+        "/static/i18n/en.json",
+        "/static/i18n/fr.json",
+        "/static/world.json",
+    }
     assert named <= held
     assert all(http.get(path).status_code == 200 for path in named)
     assert http.get("/static/../page.py").status_code == 404

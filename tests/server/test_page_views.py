@@ -303,6 +303,7 @@ def test_a_story_that_is_not_there(tab: Opener) -> None:
         (STORY, ".timeline li"),
         ("/brief?topic=Port+Esker", "#brief article"),
         ("/alerts", "#new[open]"),
+        ("/places", "#map a"),
     ],
 )
 def test_every_view_on_a_phone_in_french_and_dark(tab: Opener, path: str, ready: str) -> None:
