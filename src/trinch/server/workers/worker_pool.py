@@ -50,8 +50,9 @@ _CONTEXT.set_forkserver_preload(["trinch.service.serialize", "trinch.service.vol
 class WorkerPool:
     """At most `processes` workers over the store in `data`, started when needed; at most `queue_size` tasks wait.
 
-    Clients take turns (`fair_queue.py`); `reserve` more processes are never all given to one client. `nice` is added to the niceness of the processes. `cpu_seconds` is the limit of a task; without one a task is never
-    stopped, not even when its client hangs up.
+    Clients take turns (`fair_queue.py`); `reserve` more processes are never all given to one client. `nice` is added
+    to the niceness of the processes. `cpu_seconds` is the limit of a task; without one a task is never stopped, not
+    even when its client hangs up.
     """
 
     def __init__(
@@ -165,11 +166,13 @@ class WorkerPool:
     def _release(self, worker: "_Worker", client: str) -> None:
         self.busy -= 1
         self._active.discard(worker)
-        if worker.alive and not self._closed:
-            self._idle.append(worker)
-        else:
-            worker.close()
-        self._queue.release(client)
+        try:
+            if worker.alive and not self._closed:
+                self._idle.append(worker)
+            else:
+                worker.close()
+        finally:
+            self._queue.release(client)
 
     def close(self) -> None:
         """Accept no more tasks. Idle workers end; so do those at work, unless the pool has no CPU limit."""
