@@ -1,5 +1,7 @@
 """Alerts and briefs on the page, in a real Chromium."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -123,6 +125,49 @@ def test_every_trigger_shows_its_own_settings_and_errors_are_explained(tab: Open
     assert "whsec_" not in page.locator("#alerts").inner_text()
     assert own.client().delete(f"/v1/alerts/{saved['id']}").status_code == 204
     one.complaints[:] = [text for text in one.complaints if "400" not in text]
+
+
+@pytest.mark.long
+def test_the_demo_ends_with_a_page_on_which_the_sample_unfolds(browser: Any, tmp_path: Path) -> None:
+    """Stories, trends, a fired alert, a live post and an answer appear while it is played; Ctrl-C ends it."""
+    command = [
+        sys.executable,
+        "-m",
+        "trinch.cli.main",
+        "demo",
+        "--offline",
+        "--serve",
+        "--data",
+        str(tmp_path),
+    ]
+    environment = os.environ | {"NO_COLOR": "1", "COLUMNS": "200"}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    try:
+        assert process.stdout is not None
+        address = next(line.strip() for line in process.stdout if line.startswith("http://127.0.0.1"))
+        page = browser.new_context().new_page()
+        page.set_default_timeout(240_000)
+        page.goto(address)
+        base = address.split("/?")[0]
+        page.wait_for_selector(".story:has-text('Esker')")
+        before = page.locator("#then").inner_text()
+        page.wait_for_selector(".trends a")
+        while page.locator("#then").inner_text() == before:
+            page.wait_for_timeout(200)
+        assert page.url == f"{base}/", "it unfolds without a reload"
+        page.goto(f"{base}/live?q=Esker")
+        page.wait_for_selector("#feed .entry")
+        page.goto(f"{base}/alerts")
+        page.wait_for_selector("#feed .entry h2:has-text('Dead: ')")
+        page.goto(f"{base}/?q=How+many+people+died+in+the+Port+Esker+explosion%3F")
+        page.wait_for_selector("article.answer .claim")
+        page.goto(f"{base}/brief?topic=Port+Esker&since=24h")
+        page.wait_for_selector("#brief article")
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 0
 
 
 @pytest.mark.long
