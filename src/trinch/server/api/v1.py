@@ -150,9 +150,12 @@ async def run_search(pool: WorkerPool, given: Search) -> dict[str, Any]:
 
 async def places(request: Request) -> Response:
     given = codec.read_query(request, Places)
-    options = {"where": given.where, "as_of": parse_as_of(given.as_of), "limit": given.limit, "limited": True}
+    as_of = parse_as_of(given.as_of)
     try:
-        return codec.Json(await state_of(request).answer_pool.run(places_json, given.q, **options))
+        found = await state_of(request).answer_pool.run(
+            places_json, given.q, given.where, as_of, given.limit, limited=True
+        )
+        return codec.Json(found)
     except QueryError as error:
         raise Problem(400, str(error), param="q", code="bad_query") from None
 
