@@ -117,6 +117,15 @@ def test_a_plain_ask_is_answered_without_a_script(http: httpx.Client) -> None:
     assert "18 March 2026, 20:00 UTC" in page
 
 
+def test_the_frame_is_sent_before_the_answer_is_made(server: Running) -> None:
+    with httpx.stream("GET", f"{server.url}/", params=ASKED, headers=AUTH, timeout=60) as response:
+        parts = response.iter_text()
+        first = next(parts)
+        assert 'id="q"' in first
+        assert "<article" not in first
+        assert "<article" in "".join(parts)
+
+
 @pytest.mark.parametrize(
     "as_of", ["1773766800", "2026-03-17T17:00", "2026-03-17T17:00:00Z", "2026-03-17T19:00:00+02:00"]
 )
