@@ -27,7 +27,7 @@ from trinch.simulator.sample import QUESTIONS, UNANSWERABLE
 from trinch.store.store import Store
 from trinch.stories.types import Status
 
-VIEWS = ("/", "/search", "/live", "/places", "/brief", "/alerts", "/story/esker-2026-03-17")
+VIEWS = ("/", "/search", "/live", "/places", "/brief", "/alerts", "/plan", "/story/esker-2026-03-17")
 ASKED = {"q": QUESTIONS[3].text, "as_of": "2026-03-18T20:00:00Z"}
 
 
@@ -60,6 +60,7 @@ def test_nothing_may_run_or_load_but_our_own_files(http: httpx.Client) -> None:
         ("/places", "places"),
         ("/brief", "brief"),
         ("/alerts", "alerts"),
+        ("/plan", "plan"),
         ("/story/x", "story"),
         ("/?q=x", "ask"),
     ],
@@ -76,7 +77,7 @@ def test_the_scripts_are_small_and_all_used() -> None:
     static = Path(str(files("trinch.server.web"))) / "static"
     scripts = {path.stem: path.stat().st_size for path in static.glob("*.js")}
     assert sum(scripts.values()) < 150_000
-    views = ("now", "search", "live", "places", "brief", "alerts", "story", "ask", "embed")
+    views = ("now", "search", "live", "places", "brief", "alerts", "plan", "story", "ask", "embed")
     used = {name for view in views for name in modules(view)}
     assert used == scripts.keys()
 

@@ -172,7 +172,7 @@ def access_rules(
     return AccessRules(token, hosts, frozenset(origins), rate, unix_socket and not require_keys)
 
 
-VIEWS = frozenset(["/", "/search", "/live", "/places", "/brief", "/alerts"])
+VIEWS = frozenset(["/", "/search", "/live", "/places", "/brief", "/alerts", "/plan"])
 """Views of the page, besides stories."""
 
 
