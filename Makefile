@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
-demo: $(INSTALLED) ## ingest the live Bluesky stream (or the bundled sample) and ask three questions
+demo: $(INSTALLED) ## ingest the live Bluesky stream (or the bundled sample), ask questions; in a terminal, serve the page
 	@$(BIN)/trinch demo
 
 test: $(INSTALLED) ## run the test suite

@@ -272,6 +272,9 @@ class TextIndex:
                     erased += entry.refs
                 case ev.CountsChanged() | ev.Reacted() | ev.Unreacted():
                     counted.update(entry.refs)
+                case ev.PlacesErased():
+                    counted.update(entry.refs)
+                    erased += entry.refs
                 case _:
                     pass  # hiding and restoring concern the log alone
         for version in current(sorted(counted)).values():
