@@ -30,7 +30,17 @@ def test_rates_match_their_sources() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["fleets", "fleet_exposure", "operations", "domains", "power", "prices", "ownership", "carbon", "serving"],
+    [
+        "fleets",
+        "fleet_exposure",
+        "operations",
+        "domains",
+        "power",
+        "prices",
+        "ownership",
+        "carbon",
+        "serving",
+    ],
 )
 def test_every_number_carries_source_date_and_mark(name: str) -> None:
     for fact in table(name).values():

@@ -34,10 +34,10 @@ from trinch.cli.plan_options import usage
 @click.option("--days", type=float, help="Also simulate so many days of the run, with failures and repairs.")
 @click.option("--spares", type=int, help="Spare nodes of the run; by default those that the layout leaves.")
 @click.option("--repair-hours", type=float, help="Mean time that a node is out; by default 72.")
-@click.option("--single-nodes", is_flag=True, help="Leave out failures of racks, switches, power and cooling.")
 @click.option(
-    "--fleet", default="llama-3", show_default=True, help="Failure rates: llama-3, rsc-1, rsc-2."
+    "--single-nodes", is_flag=True, help="Leave out failures of racks, switches, power and cooling."
 )
+@click.option("--fleet", default="llama-3", show_default=True, help="Failure rates: llama-3, rsc-1, rsc-2.")
 @click.option("--mtbf-hours", type=float, help="GPU-hours between interruptions, instead of the fleet's.")
 @click.option("--checkpoint", default="", help="sync, async or memory; by default the plan's.")
 @click.option("--trials", default=300, show_default=True, help="Number of simulated runs.")

@@ -43,7 +43,11 @@ class RunDays:
 
 
 def run_days(
-    plan: Plan, days: float, options: Options, spare_nodes: int | None = None, repair_hours: float | None = None
+    plan: Plan,
+    days: float,
+    options: Options,
+    spare_nodes: int | None = None,
+    repair_hours: float | None = None,
 ) -> RunDays:
     """Simulate `days` days; spares are the plan's unless given, repairs take the table's time unless given.
 

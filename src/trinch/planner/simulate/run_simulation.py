@@ -97,7 +97,9 @@ def simulate(
     shares = np.array([cause.share for cause in fleet.causes])
     swap = np.array([cause.swap for cause in fleet.causes])
     repair = _Repair(fleet, recovery, trials)
-    wide = np.array([cause.scope in ("network", "domain") for cause in fleet.causes]) & (ckpt.kind == "memory")
+    wide = np.array([cause.scope in ("network", "domain") for cause in fleet.causes]) & (
+        ckpt.kind == "memory"
+    )
     silent = np.array([cause.seen_as == "silent" for cause in fleet.causes])
     seen = {"crash": recovery.detect_crash_s, "hang": recovery.detect_hang_s, "silent": 0.0}
     detect = np.array([seen[cause.seen_as] for cause in fleet.causes])
@@ -160,9 +162,7 @@ def simulate(
         wait = np.where(failed, out_of_spares, 0.0)
         running &= ~finish & (wall < end)
     by_cause = {cause.name: float(n) / trials for cause, n in zip(fleet.causes, tally, strict=True)}
-    return Outcome(
-        wall, safe, stall, lost, down, waiting, shrunk, interruptions, swaps, by_cause, most_out
-    )
+    return Outcome(wall, safe, stall, lost, down, waiting, shrunk, interruptions, swaps, by_cause, most_out)
 
 
 class _Repair:
@@ -171,7 +171,9 @@ class _Repair:
     def __init__(self, fleet: Fleet, recovery: Recovery, trials: int) -> None:
         kinds = [(cause.nodes, cause.repair_s or recovery.repair_s) for cause in fleet.causes]
         listed = sorted(set(kinds))
-        self._nodes, self._seconds = (np.array(column, float)[:, None] for column in zip(*listed, strict=True))
+        self._nodes, self._seconds = (
+            np.array(column, float)[:, None] for column in zip(*listed, strict=True)
+        )
         self._place = np.array([listed.index(kind) for kind in kinds])
         self._events = np.zeros((len(listed), trials), dtype=np.int64)
         self._trials = np.arange(trials)
@@ -182,7 +184,11 @@ class _Repair:
         return np.asarray(np.sum(self._nodes * self._events, axis=0), dtype=np.float64)
 
     def advance(
-        self, rng: np.random.Generator, spent: Floats, kind: npt.NDArray[np.intp], taken: npt.NDArray[np.bool_]
+        self,
+        rng: np.random.Generator,
+        spent: Floats,
+        kind: npt.NDArray[np.intp],
+        taken: npt.NDArray[np.bool_],
     ) -> Floats:
         """Let `spent` seconds pass, then take out what the failures of `kind` hit where `taken`: how many nodes."""
         self._events -= rng.binomial(self._events, -np.expm1(-spent / self._seconds))
