@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from trinch.llm.interface import Setting
 from trinch.server.answering import ModelUse
-from trinch.server.api import admin, alerts, export, live_search, openapi, plan, stories, upload, v1
+from trinch.server.api import admin, alerts, export, live_search, node, openapi, plan, stories, upload, v1
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.api.mcp_endpoint import McpEndpoint
 from trinch.server.app_state import AppState
@@ -33,6 +33,8 @@ from trinch.server.workers.supervisor import Child
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service.alerts import DEFAULT_RULES, AlertRules
 from trinch.sources.address import without_credentials
+from trinch.store.cluster import coordinator
+from trinch.store.cluster.coordinator import ClusterError
 
 log = logging.getLogger("trinch.server")
 
@@ -58,9 +60,11 @@ def build(
     language_model: Setting | None = None,
     tokens_per_day: int = 0,
     alert_rules: AlertRules = DEFAULT_RULES,
+    node_log: str = "",
 ) -> tuple[Middleware, AppState]:
     """The application over the store in `data` and its state. It ingests from the sources in `listen`;
-    `language_model`, if set, writes answers, at most `tokens_per_day` for each key (0: no limit)."""
+    `language_model`, if set, writes answers, at most `tokens_per_day` for each key (0: no limit). With `node_log` it is a
+    node, which reads its partitions from that NATS server."""
     search_pool = WorkerPool(
         data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS, reserve=1
     )
@@ -69,16 +73,7 @@ def build(
         Child(without_credentials(url), "trinch.server.workers.source_process", [str(data)], secret=url)
         for url in listen
     ]
-    children = [
-        Child("indexer", "trinch.store.indexer", [str(data)]),
-        Child("stories", "trinch.stories.counter", [str(data)]),
-        Child(
-            "alerts",
-            "trinch.service.alert_worker",
-            [str(data), *(["private"] if alert_rules.allow_private else [])],
-        ),
-        *sources,
-    ]
+    children = [*_consumers(data, alert_rules, node_log), *sources]
     live = LiveStats(
         data,
         search_pool,
@@ -109,6 +104,7 @@ def build(
         *chat_completions.routes,
         *responses.routes,
         *upload.routes,
+        *node.routes,
         *admin.routes,
         *openapi.routes,
         *page.routes(),
@@ -136,7 +132,12 @@ def build(
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={Problem: _problem, HTTPException: _http, Exception: _unexpected},
+        exception_handlers={
+            Problem: _problem,
+            HTTPException: _http,
+            ClusterError: _cluster,
+            Exception: _unexpected,
+        },
     )
     app.state.trinch = state
     paths = {route.endpoint: route.path for route in routes if isinstance(route, Route)}
@@ -149,6 +150,22 @@ def build(
 
     control = AccessControl(rules, state.keys)
     return Middleware(app, control, state.audit, state.metrics, route_of), state
+
+
+def _consumers(data: Path, alert_rules: AlertRules, node_log: str) -> list[Child]:
+    """The processes that read the log of this machine; a coordinator has none, and a node reads its partitions beside."""
+    if os.environ.get(coordinator.VARIABLE):
+        return []
+    indexer = Child("indexer", "trinch.store.indexer", [str(data)])
+    if node_log:
+        partitions = "trinch.server.workers.partition_process"
+        return [indexer, Child("partitions", partitions, [str(data)], secret=node_log)]
+    private = ["private"] if alert_rules.allow_private else []
+    return [
+        indexer,
+        Child("stories", "trinch.stories.counter", [str(data)]),
+        Child("alerts", "trinch.service.alert_worker", [str(data), *private]),
+    ]
 
 
 def _answer_pool(data: Path, language_model: Setting | None) -> WorkerPool:
@@ -166,6 +183,10 @@ async def _no_mcp(_: Request) -> Response:
 async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return error.response()
+
+
+async def _cluster(_: Request, error: Exception) -> Response:
+    return Problem(501, str(error), code="not_on_cluster").response()
 
 
 async def _http(request: Request, error: Exception) -> Response:

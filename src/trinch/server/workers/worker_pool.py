@@ -25,6 +25,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from trinch.server.http.errors import Problem
 from trinch.server.workers.fair_queue import CLIENT, FairQueue, Rejected
+from trinch.store.cluster.coordinator import open_store
 from trinch.store.store import Store
 
 P = ParamSpec("P")
@@ -320,7 +321,7 @@ def _exit_with_server() -> None:
 
 @lru_cache(1)
 def _store(data: Path) -> Store:
-    return Store.open(data)
+    return open_store(data)
 
 
 def _run(data: Path, task: bytes, cpu_seconds: float | None, pipe: Connection) -> tuple[bool, Any]:
