@@ -149,7 +149,11 @@ def main() -> None:
 
 def accuracy(runs: list[Run], unseen: np.ndarray) -> None:
     """Errors by kind and GPU generation and of each family of experts; coverage of the bands by group."""
-    print("each family predicted by a fit that saw no row of it\n" + " " * 52 + " rows    MAPE  median   worst    bias")
+    print(
+        "each family predicted by a fit that saw no row of it\n"
+        + " " * 52
+        + " rows    MAPE  median   worst    bias"
+    )
     groups: dict[str, list[int]] = {}
     for i, run in enumerate(runs):
         kind = "experts" if run.case.workload.experts else "dense"
