@@ -15,12 +15,13 @@ from trinch.answers import lexicon, story_requests
 from trinch.answers.claims import Picked, carriers, cited, claim, is_singular
 from trinch.answers.compose import Draft, age_note, compose, material
 from trinch.answers.evidence import collapse
+from trinch.answers.names import is_lower, recased
 from trinch.answers.question import Term, understand
 from trinch.answers.quote_check import checked
 from trinch.answers.reading import PostReader, kindred
 from trinch.answers.render import minute
 from trinch.answers.request import Request, Task, interpret
-from trinch.answers.retrieval import LIMIT, gather
+from trinch.answers.retrieval import LIMIT, MEASURE_WORDS, gather
 from trinch.answers.story_requests import StoryFilter
 from trinch.answers.types import Answer, CitedPost, Claim, Corpus, Hit
 from trinch.posts.text import fold, tokens
@@ -91,11 +92,43 @@ def answer(
     """
     started = time.perf_counter()
     moment = now() if as_of is None else as_of
-    request = interpret(question, moment, store, author)
-    drafted, retrieved = _answered(request, store, moment, stories or NoStories())
+    once = SearchedOnce(store)
+    request = _with_names(interpret(question, moment, once, author), once, moment, author)
+    drafted, retrieved = _answered(request, once, moment, stories or NoStories())
     took = round((time.perf_counter() - started) * 1000, 1)
     whole = checked(_within(drafted, request.max_words), retrieved, took)
     return _partial(whole, request.lang) if is_cut_short() else whole
+
+
+class SearchedOnce:
+    """A corpus that makes each search once for an answer."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+        self._found: dict[tuple[str, int, int | None, str], Sequence[Hit]] = {}
+        self.num_posts, self.doc_freq, self.copies = corpus.num_posts, corpus.doc_freq, corpus.copies
+
+    def retrieve(self, text: str, *, limit: int, as_of: int | None = None, where: str = "") -> Sequence[Hit]:
+        """As the corpus itself."""
+        key = text, limit, as_of, where
+        if key not in self._found:
+            self._found[key] = self._corpus.retrieve(text, limit=limit, as_of=as_of, where=where)
+        return self._found[key]
+
+
+def _with_names(request: Request, store: Corpus, moment: int, author: str) -> Request:
+    """A request typed in lower case, read again with a capital for what posts write as a name."""
+    if (
+        request.task in ("chat", "trends", "brief")
+        or not request.question.terms
+        or not is_lower(request.text)
+    ):
+        return request
+    sought = " ".join(term.text for term in request.question.terms)
+    text = recased(request.text, store.retrieve(sought, limit=LIMIT, as_of=moment))
+    if text == request.text:
+        return request
+    return interpret(text, moment, store, author)._replace(text=request.text)
 
 
 def _partial(given: Answer, lang: str) -> Answer:
@@ -107,6 +140,7 @@ def _partial(given: Answer, lang: str) -> Answer:
 
 _BESIDE = {
     "explain": "because cause caused reason blamed investigators",
+    "who": "identified named suspect accused charged arrested winner",
     "verify": "false fake hoax rumour denied not true confirmed",
 }
 """Words looked for beside the names of the topic, by task."""
@@ -176,7 +210,7 @@ def _drafted(request: Request, store: Corpus, moment: int, limit: int = LIMIT) -
             named = f"{request.author} {request.topic}"
             request = request._replace(task="question", author="", question=understand(named, moment, store))
     reader = PostReader(request)
-    beside = " ".join(kindred(request.members)) if request.members else _BESIDE.get(request.task, "")
+    beside = _beside(request)
     evidence = gather(request.question, store, moment, where, beside, reader, limit)
     if not evidence.enough:
         return Draft([], "", "not_enough_evidence")
@@ -184,6 +218,24 @@ def _drafted(request: Request, store: Corpus, moment: int, limit: int = LIMIT) -
     draft = compose(read)
     note = age_note(read, [picked.candidate.source for picked in draft.picked])
     return draft._replace(headline=f"{note} {draft.headline}".strip())
+
+
+def _beside(request: Request) -> str:
+    """Words that posts with the answer are likely to hold beside the names of the topic."""
+    question = request.question
+    if request.members:
+        return " ".join(kindred(request.members))
+    if question.kind == "count":
+        kind = lexicon.LANGUAGES["en"]["parts"].get(question.part, "")
+        return f"{MEASURE_WORDS.get(question.measure, '')} {kind}".strip()
+    if request.task == "question" and (question.kind == "who" or "person" in request.wants):
+        return _BESIDE["who"]
+    opposites = sorted(
+        {other for term in question.terms for other in lexicon.OPPOSITES.get(term.text, ())}
+        if request.task == "verify"
+        else ()
+    )
+    return " ".join((_BESIDE.get(request.task, ""), *opposites)).strip()
 
 
 def _trending(request: Request, as_of: int, stories: StorySource) -> Draft:

@@ -59,6 +59,8 @@ ANY_STOPWORD = frozenset().union(*STOPWORDS.values())
 
 OVERVIEW = _merged("words", "overview")
 """Words that ask for the state of things; nothing that a post must hold."""
+NOISE = _merged("words", "noise")
+"""Laughter and filler of a chat ("lol"), which says nothing about what is asked."""
 NEWEST = _merged("words", "newest")
 """Words that ask for the newest state above all."""
 COUNT_CUES = _cues("count")
@@ -73,6 +75,19 @@ TAKES_NEXT = _merged("words", "takes_next")
 """Measure words that may precede their number ("toll hits 912"); the rest follow it."""
 TAKES_OBJECT = _merged("words", "takes_object")
 """Measure words that always take the number behind them ("kills", "toll")."""
+
+PARTS: dict[str, frozenset[str]] = _merged_keys("parts")
+"""Kinds of people that may be counted by themselves ("7 children"): such a number is part of a toll, not the toll."""
+PART_OF = {word: part for part, members in PARTS.items() for word in members}
+
+OPPOSITES: dict[str, frozenset[str]] = {
+    word: words(other)
+    for lang in COMPLETE
+    for pair in LANGUAGES[lang]["opposites"].values()
+    for own, other in (pair, reversed(pair))
+    for word in words(own)
+}
+"""For a word that a claim may turn on, the words of its opposite ("passed": rejected, failed)."""
 
 CONCEPTS: dict[str, frozenset[str]] = _merged_keys("concepts")
 """Words that name the same kind of event across languages; any of them matches a word of its row."""
@@ -130,13 +145,14 @@ ENDED = _merged("words", "ended")
 ABBREVIATIONS = _merged("words", "abbreviations")
 """Words whose full stop ends no sentence."""
 
-POSITIVE = _merged("opinion_words", "positive")
-NEGATIVE = _merged("opinion_words", "negative")
 CAUSE = _merged("opinion_words", "cause")
 """Signs that a sentence gives a reason."""
 JOKES = _merged("opinion_words", "jokes")
 ADDRESSES_ASSISTANTS = _merged("opinion_words", "addresses_assistants")
 """Signs that a post gives orders to a program that reads it; two of them, or one and an imperative of its kind."""
+
+SHORTHAND: dict[str, dict[str, str]] = {lang: LANGUAGES[lang]["shorthand"] for lang in COMPLETE}
+"""By language, what people type for short ("ppl") and the words it means."""
 
 PHRASES: dict[str, str] = {
     phrase: word for lang in COMPLETE for phrase, word in LANGUAGES[lang]["phrases"].items()

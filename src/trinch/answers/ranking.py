@@ -32,6 +32,8 @@ ALIKE = 0.4
 _RUN = re.compile(r"\b[A-ZÀ-Þ][\w'’.-]*(?: [A-ZÀ-Þ][\w'’.-]*)+")
 LEAST = 0.3
 """What is left of the score of a span that, by the reader, does not say what is asked."""
+PERSONLESS = 0.4
+"""What is left of the score of a span that names nobody where somebody is asked for."""
 UNNAMED = 0.35
 """What is left of the score of a span whose post does not hold a full name of the topic."""
 SPOKEN = 0.2
@@ -127,6 +129,7 @@ def _names(
 
 
 _MAGNITUDE = re.compile(r"\b\d[.,]\d\b")
+_RESULT = re.compile(r"(?<![\d-])\d{1,3} ?[-–] ?\d{1,3}(?![\d-])")
 _PLACED = re.compile(r"(?i)(?<!\w)(?:in|at|near|off|a|en|près|cerca|bei|presso|perto)(?!\w)")
 
 
@@ -136,15 +139,47 @@ def _cue(request: Request, text: str, names: dict[str, float]) -> float:
     value = 1.0
     if request.question.kind == "who" or "person" in request.wants:
         value *= 0.7 + max((names.get(word, 0.0) for word in held), default=0.0)
+        value *= 1.0 if holds_person(text, frozenset(tokens(fold(request.text)))) else PERSONLESS
     if "time" in request.wants and any(c.isdigit() for c in text):
         value *= 1.2
     if "place" in request.wants and _PLACED.search(text):
         value *= 1.2
     if "magnitude" in request.wants:
         value *= 2.0 if _MAGNITUDE.search(text) else 0.4
+    if "result" in request.wants:
+        value *= 2.0 if _RESULT.search(text) or not held.isdisjoint(lexicon.CONCEPTS["win"]) else 0.5
     if request.task == "explain" or "manner" in request.wants:
-        value *= 0.4 + 0.6 * min(len(held & lexicon.CAUSE), 3)
+        own = frozenset(tokens(fold(request.text)))  # "fire" gives no reason where a fire is asked about
+        value *= 0.4 + 0.6 * min(len((held & lexicon.CAUSE) - own), 3)
     return value
+
+
+_PERSON = re.compile(
+    r"(?<!\b[Ii]n )(?<!\b[Aa]t )(?<!\bof )(?<!\bfrom )(?<!\bnear )(?<!['’]s )(?<![\w@#])[A-ZÀ-Þ][\w'’-]+(?: [A-ZÀ-Þ][\w'’.-]*){1,3}"
+)
+_TITLED = 0.6
+
+
+def holds_person(text: str, aside: frozenset[str]) -> bool:
+    """Whether a text names somebody: two to four words with a capital in a row, none of them a place, a common word of
+    reports or among `aside`. Of a headline, all of whose words have one, it may."""
+    said = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 3]
+    if said and sum(word[0].isupper() for word in said) >= _TITLED * len(said):
+        return True
+    return any(
+        all(word not in aside and word not in _NO_PERSON for word in tokens(fold(run)))
+        for run in _PERSON.findall(text)
+    )
+
+
+_NO_PERSON = (
+    lexicon.ANY_STOPWORD
+    | lexicon.ANY_CONCEPT
+    | lexicon.REPORTING
+    | lexicon.POINTERS
+    | frozenset(lexicon.PLACE_OF)
+    | frozenset(["white", "house", "state", "national", "international", "university", "marathon", "street"])
+)
 
 
 class Scored(NamedTuple):
