@@ -18,7 +18,7 @@ from trinch.answers.evidence import collapse
 from trinch.answers.names import is_lower, recased
 from trinch.answers.question import Term, understand
 from trinch.answers.quote_check import checked
-from trinch.answers.reading import PostReader, kindred
+from trinch.answers.reading import PostReader, members
 from trinch.answers.render import minute
 from trinch.answers.request import Request, Task, interpret
 from trinch.answers.retrieval import LIMIT, MEASURE_WORDS, gather
@@ -209,6 +209,9 @@ def _drafted(request: Request, store: Corpus, moment: int, limit: int = LIMIT) -
         if not handle:
             named = f"{request.author} {request.topic}"
             request = request._replace(task="question", author="", question=understand(named, moment, store))
+    if request.members and not lexicon.DIED.isdisjoint(tokens(fold(request.topic))):
+        words = lexicon.LANGUAGES[request.question.lang]["words"]["died"].split()
+        where = f"({' OR '.join(words)})"
     reader = PostReader(request)
     beside = _beside(request)
     evidence = gather(request.question, store, moment, where, beside, reader, limit)
@@ -224,7 +227,7 @@ def _beside(request: Request) -> str:
     """Words that posts with the answer are likely to hold beside the names of the topic."""
     question = request.question
     if request.members:
-        return " ".join(kindred(request.members))
+        return " ".join(members(request.members))
     if question.kind == "count":
         kind = lexicon.LANGUAGES["en"]["parts"].get(question.part, "")
         return f"{MEASURE_WORDS.get(question.measure, '')} {kind}".strip()
@@ -327,15 +330,15 @@ def _refused(request: Request, store: Corpus, moment: int) -> Answer:
     if unknown:
         headline = lexicon.frame(lang, "missing", missing=", ".join(unknown))
     else:
-        needed = [term.text for term in terms if term.needed]
-        together = needed if len(needed) > 1 else [term.text for term in terms]
+        together = [_as_typed(term.text, request.topic) for term in terms if term.text not in _MEASURED]
         headline = lexicon.frame(lang, "missing_together", topic=" + ".join(together))
     known = [term for term in terms if term.role == "name" and _known(term, store)]
     hits = store.retrieve(" ".join(term.text for term in terms), limit=NEAREST * 5, as_of=moment)
     near = [group for group in collapse(hits) if group.first <= moment][:NEAREST]
     if near and known:
-        name = min(known, key=lambda term: (term.weight, term.text)).text
-        wording = lexicon.frame(lang, "wording", topic=_as_typed(name, request.text))
+        named = _whole_name(known, request.topic)
+        place = all(word in lexicon.PLACE_OF for word in tokens(fold(named)))
+        wording = lexicon.frame(lang, "wording" if place else "wording_about", topic=named)
         headline += " " + lexicon.frame(lang, "try_wording", wording=wording)
     refused = _empty(request, moment, "not_enough_evidence", headline)
     return msgspec.structs.replace(
@@ -347,8 +350,30 @@ def _known(term: Term, store: Corpus) -> bool:
     return any(store.doc_freq(form) for form in term.forms)
 
 
+_MEASURED = frozenset().union(*lexicon.MEASURES.values())
+
+
+def _whole_name(known: Sequence[Term], topic: str) -> str:
+    """The most frequent of some names, with the names beside it in the topic ("Pope Francis")."""
+    best = min(known, key=lambda term: (term.weight, term.text)).text
+    words = [word.strip(_SIGNS) for word in topic.split()]
+    names = [any(term.text in tokens(fold(word)) for term in known) for word in words]
+    at = next((n for n, word in enumerate(words) if best in tokens(fold(word))), -1)
+    if at < 0 or best in lexicon.PLACE_OF:
+        return _as_typed(best, topic)
+    start, end = at, at + 1
+    while start and names[start - 1]:
+        start -= 1
+    while end < len(words) and names[end]:
+        end += 1
+    return " ".join(words[start:end])
+
+
+_SIGNS = '?!.,;:¿¡"“”'
+
+
 def _as_typed(word: str, text: str) -> str:
-    return next((typed.strip("?!.,;:¿¡") for typed in text.split() if word in tokens(typed)), word)
+    return next((typed.strip(_SIGNS) for typed in text.split() if word in tokens(typed)), word)
 
 
 def _within(drafted: Answer, max_words: int) -> Answer:

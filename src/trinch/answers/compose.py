@@ -16,7 +16,7 @@ from trinch.answers.count_timeline import QUIET, CountState, Report, agrees
 from trinch.answers.counts import counted, course
 from trinch.answers.evidence import PostGroup
 from trinch.answers.question import Question
-from trinch.answers.ranking import DAY, Scored, full_names, pick, score
+from trinch.answers.ranking import DAY, Scored, full_names, pick, reports_death, score
 from trinch.answers.reading import PostReader, akin_to
 from trinch.answers.render import minute
 from trinch.answers.request import Request
@@ -62,6 +62,9 @@ _ROLE = re.compile(
 """Marks that chat templates set between the parts of a conversation."""
 
 
+_PRICE = re.compile(r"[$€£] ?\d|\d ?[€£]|\d+ ?% off\b")
+
+
 class Draft(NamedTuple):
     picked: list[Picked]
     headline: str
@@ -98,8 +101,7 @@ def material(
     """Read the evidence into candidates, reports of counts and scores."""
     found = [c for c in candidates(request.question, evidence, reader) if not gives_orders(c)]
     if request.members:
-        kindred = akin_to(request.members)
-        found = [c for c in found if c.share >= HOLDS and not kindred.isdisjoint(c.terms)]
+        found = _members(request, found)
     if not (request.question.period or request.task in ("said_by", "timeline")):
         found = newest_happening(found)
     reported = reports(request.question, evidence, found)
@@ -116,6 +118,23 @@ def material(
         score(request, found, curves, weight_of),
         reader,
     )
+
+
+def _members(request: Request, found: Sequence[QuoteCandidate]) -> list[QuoteCandidate]:
+    """The spans that name one of the kind listed; where deaths are listed, that report one of somebody by name."""
+    kindred = akin_to(request.members)
+    of_kind = [c for c in found if not kindred.isdisjoint(c.source.best.terms)]
+    if lexicon.DIED.isdisjoint(tokens(fold(request.topic))):
+        return [c for c in of_kind if c.share >= HOLDS and not kindred.isdisjoint(c.terms)]
+    aside = frozenset(tokens(fold(request.text)))
+    return [
+        c
+        for c in of_kind
+        if not lexicon.DIED.isdisjoint(said := tokens(fold(c.text)))
+        and lexicon.CONDITIONAL.isdisjoint(said)
+        and lexicon.FEARED.isdisjoint(said)
+        and reports_death(c.text, aside)
+    ]
 
 
 def gives_orders(candidate: QuoteCandidate) -> bool:
@@ -329,7 +348,8 @@ def _list(m: Material) -> Draft:
         places = [m.found.index(p.candidate) for p in picked]
         more = pick(m.scored, m.size() - len(picked), chosen=places, worth=0.0)
         picked = [*picked, *(Picked(m.found[i], agreeing(m.found[i], m.found)) for i in more)]
-    return Draft(picked, m.frame("list", topic=m.topic), summary.outcome)
+    named = m.frame("listed", members=m.request.members.capitalize()) if m.request.members else ""
+    return Draft(picked, named or m.frame("list", topic=m.topic), summary.outcome)
 
 
 def _timeline(m: Material) -> Draft:
@@ -386,7 +406,7 @@ def _latest(m: Material) -> Draft:
 
 
 def _sides(texts: Sequence[str]) -> list[int]:
-    """For each text 1 for praise, -1 for blame, 0 where neither is clear: half-hearted, asked, quoted or in jest."""
+    """For each text 1 for praise, -1 for blame, 0 where neither is clear: half-hearted, asked, in jest, in mourning or an offer."""
     jests = [
         not lexicon.JOKES.isdisjoint(tokens(text)) or text.rstrip("\"”'").endswith("?") for text in texts
     ]
@@ -425,10 +445,10 @@ def _opinions(m: Material) -> Draft:
 
 
 def _explain(m: Material) -> Draft:
-    """The spans that give a reason; any on the topic only where fewer than two do."""
+    """The spans that give a reason; any on the topic only where none does."""
     own = frozenset(tokens(fold(m.request.text)))
     causal = [i for i, c in enumerate(m.found) if (lexicon.CAUSE - own).intersection(tokens(c.text))]
-    chosen = [m.found[i] for i in pick(m.scored, m.size(), among=causal if len(causal) > 1 else None)]
+    chosen = [m.found[i] for i in pick(m.scored, m.size(), among=causal or None)]
     if not chosen:
         return Draft([], "", "not_enough_evidence")
     against = _against(m, chosen)

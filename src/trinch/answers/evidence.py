@@ -124,7 +124,7 @@ def collapse(hits: Sequence[Hit]) -> list[PostGroup]:
     begun = (broken[:, None] | broken[None, :]) & (smaller >= 5) & (shared >= SAME * smaller) & ~linked
     for i, j in np.argwhere(np.triu(begun, 1)).tolist():
         less, more = (i, j) if sizes[i] <= sizes[j] else (j, i)
-        linked[i, j] = linked[j, i] = digits[less] <= digits[more]
+        linked[i, j] = linked[j, i] = cut[less] and digits[less] <= digits[more]
     by_id = {(hit.post.network, hit.post.id): i for i, hit in enumerate(ordered)}
     for i, hit in enumerate(ordered):
         original = by_id.get((hit.post.network, hit.post.repost_of)) if hit.post.repost_of else None

@@ -61,6 +61,12 @@ OVERVIEW = _merged("words", "overview")
 """Words that ask for the state of things; nothing that a post must hold."""
 NOISE = _merged("words", "noise")
 """Laughter and filler of a chat ("lol"), which says nothing about what is asked."""
+REACTIONS = _merged("words", "reactions")
+"""Words for how people take a thing ("why is everyone sad about it"): posts that give the reason need not hold them."""
+DIED = _merged("words", "died")
+"""Words that report a death, not those that may only speak of dying."""
+MOURNING = _merged("words", "mourning")
+"""Signs that a text is sad about a loss, which is no blame of who was lost."""
 NEWEST = _merged("words", "newest")
 """Words that ask for the newest state above all."""
 COUNT_CUES = _cues("count")
@@ -153,6 +159,13 @@ ADDRESSES_ASSISTANTS = _merged("opinion_words", "addresses_assistants")
 
 SHORTHAND: dict[str, dict[str, str]] = {lang: LANGUAGES[lang]["shorthand"] for lang in COMPLETE}
 """By language, what people type for short ("ppl") and the words it means."""
+
+MEMBERS: dict[str, tuple[str, ...]] = {
+    name: tuple(kind["members"].split())
+    for kind in _read("kinds_of_people.toml").values()
+    for name in kind["named"].split()
+}
+"""For the name of a kind of people ("musicians"), what its members are called in reports ("guitarist")."""
 
 PHRASES: dict[str, str] = {
     phrase: word for lang in COMPLETE for phrase, word in LANGUAGES[lang]["phrases"].items()

@@ -163,6 +163,8 @@ _TITLED = 0.6
 def holds_person(text: str, aside: frozenset[str]) -> bool:
     """Whether a text names somebody: two to four words with a capital in a row, none of them a place, a common word of
     reports or among `aside`. Of a headline, all of whose words have one, it may."""
+    if not aside.isdisjoint(lexicon.DIED) and any(word in lexicon.PART_OF for word in tokens(fold(text))):
+        return True  # "an officer was killed" says who died
     said = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 3]
     if said and sum(word[0].isupper() for word in said) >= _TITLED * len(said):
         return True
@@ -170,6 +172,40 @@ def holds_person(text: str, aside: frozenset[str]) -> bool:
         all(word not in aside and word not in _NO_PERSON for word in tokens(fold(run)))
         for run in _PERSON.findall(text)
     )
+
+
+_DIED = "|".join(
+    sorted(
+        lexicon.DIED
+        - {"passed", "passes", "killed", "murdered", "death", "muerte", "tod", "deces", "fallecimiento"}
+    )
+)
+_DEATH = re.compile(
+    rf"(?i:\b(?:has |have |just )?(?:(?:{_DIED})(?!\s+or\b)|pass(?:ed|es) away|found dead)\b)"
+)
+_OF = re.compile(r"(?i:\b(?:rip|r\.i\.p\.?|death of|farewell,?)[\s:,]+)$")
+_NAME = re.compile(r"(?<![\w@#])[A-ZÀ-Þ][\w'’-]+(?: [A-ZÀ-Þ][\w'’.-]*){0,3}")
+NEAR = 90
+"""Characters between a name and the word that reports a death."""
+
+
+def reports_death(text: str, aside: frozenset[str]) -> bool:
+    """Whether a text reports that somebody named in it died: a name in front of the verb ("Jeff Hanneman of Slayer died
+    today"), or behind "RIP"."""
+    for found in _NAME.finditer(text):
+        words = [word for word in found[0].split() if not word.isupper()]
+        last = bool(words) and not lexicon.DIED.isdisjoint(tokens(fold(words[-1])))
+        words = [word for word in tokens(fold(" ".join(words))) if word not in lexicon.DIED]
+        if not words or any(word in aside or word in _NO_PERSON for word in words):
+            continue
+        behind = text[found.end() : found.end() + NEAR]
+        verb = _DEATH.search(behind)
+        near = verb is not None and not re.search(r"[.!?]\s", behind[: verb.start()])
+        if last or (near and verb and (len(words) > 1 or verb.start() < 3)):
+            return True
+        if len(words) > 1 and (_OF.search(text[: found.start()]) or found[0].upper().startswith("RIP ")):
+            return True
+    return False
 
 
 _NO_PERSON = (
@@ -285,10 +321,13 @@ def _form(
 
 def _is_chatter(request: Request, candidate: QuoteCandidate, echoed: float) -> bool:
     """What hardly anybody else says, and is no report, is chatter about the name."""
-    if request.question.kind != "overview" or request.task in ("opinions", "said_by"):
+    if request.members or request.task not in ("summary", "list", "timeline", "latest", "changes"):
         return False
+    own = frozenset(tokens(fold(request.topic))) if request.question.kind != "overview" else frozenset()
     return echoed < ECHO and not any(
-        word in lexicon.REPORTING or word in lexicon.ANY_CONCEPT for word in tokens(candidate.text)
+        word in lexicon.REPORTING or word in lexicon.ANY_CONCEPT
+        for word in tokens(candidate.text)
+        if word.lstrip("#") not in own
     )
 
 

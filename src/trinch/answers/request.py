@@ -184,7 +184,11 @@ def _of_names(question: Question) -> Question:
     """A question whose names and events count for more than its common words, where it has any."""
     if not any(term.needed for term in question.terms):
         return question
-    terms = [t if t.needed else t._replace(weight=_ASIDE * t.weight, role="aside") for t in question.terms]
+    terms = [
+        t if t.needed else t._replace(weight=_ASIDE * t.weight, role="aside")
+        for t in question.terms
+        if t.needed or t.text not in lexicon.REACTIONS
+    ]
     return question._replace(terms=tuple(terms))
 
 

@@ -292,6 +292,8 @@ def _aside_met(question: Question, anchors: Sequence[PostGroup], read: Reader) -
     aside = [term for term in question.terms if term.role == "aside"]
     if not aside or any(read.holds(term, anchor.best) for term in aside for anchor in anchors):
         return True
+    if not any(anchor.best.post.lang == question.lang for anchor in anchors):
+        return True  # posts in another language say it in other words
     kin = frozenset(form for term in aside for word in kindred(term.text) for form in query_terms(word))
     return any(not kin.isdisjoint(anchor.best.terms) for anchor in anchors)
 
