@@ -1,7 +1,7 @@
 """Whole answers through the public door, over an invented ferry accident."""
 
-import re
 import itertools
+import re
 
 import pytest
 

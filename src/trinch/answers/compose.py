@@ -406,14 +406,19 @@ def _latest(m: Material) -> Draft:
 
 
 def _sides(texts: Sequence[str]) -> list[int]:
-    """For each text 1 for praise, -1 for blame, 0 where neither is clear: half-hearted, asked, in jest, in mourning or an offer."""
-    jests = [
-        not lexicon.JOKES.isdisjoint(tokens(text)) or text.rstrip("\"”'").endswith("?") for text in texts
-    ]
+    """For each text 1 for praise, -1 for blame, 0 where neither is clear: half-hearted, asked, in jest, in mourning or
+    an offer."""
     return [
-        0 if jest else 1 if praise >= CLEAR else -1 if blame >= CLEAR else 0
-        for (blame, _, praise), jest in zip(tones(texts).tolist(), jests, strict=True)
+        0 if _is_aside(text) else 1 if praise >= CLEAR else -1 if blame >= CLEAR else 0
+        for text, (blame, _, praise) in zip(texts, tones(texts).tolist(), strict=True)
     ]
+
+
+def _is_aside(text: str) -> bool:
+    """Whether the tone of a text says nothing of what its writer thinks of the topic."""
+    said = tokens(fold(text))
+    jest = not lexicon.JOKES.isdisjoint(said) or not lexicon.MOURNING.isdisjoint(said)
+    return jest or text.rstrip("\"”'").endswith("?") or bool(_PRICE.search(text))
 
 
 def _without_topic(m: Material, text: str) -> str:

@@ -132,7 +132,9 @@ def _part(words: list[_Word], here: int) -> str:
         near = (lexicon.PART_OF.get(word.folded, "") for word in words[here + 2 : here + 6])
         return next(filter(None, near), "")
     for word in words[here + 1 : here + 4]:
-        if word.folded[0] in _BREAKS or value_of(word.folded) is not None or word.folded in lexicon.PEOPLE:
+        if word.folded[0] in _BREAKS | {","} or value_of(word.folded) is not None:
+            break  # "reached 420, police say"
+        if word.folded in lexicon.PEOPLE:
             break
         if part := lexicon.PART_OF.get(word.folded.lstrip("#"), ""):
             return part

@@ -185,9 +185,9 @@ def _of_names(question: Question) -> Question:
     if not any(term.needed for term in question.terms):
         return question
     terms = [
-        t if t.needed else t._replace(weight=_ASIDE * t.weight, role="aside")
+        t if t.needed or t.role == "part" else t._replace(weight=_ASIDE * t.weight, role="aside")
         for t in question.terms
-        if t.needed or t.text not in lexicon.REACTIONS
+        if t.needed or t.role == "part" or t.text not in lexicon.REACTIONS
     ]
     return question._replace(terms=tuple(terms))
 
