@@ -106,14 +106,22 @@ class SearchedOnce:
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus
         self._found: dict[tuple[str, int, int | None, str], Sequence[Hit]] = {}
-        self.num_posts, self.doc_freq, self.copies = corpus.num_posts, corpus.doc_freq, corpus.copies
+        self.num_posts, self.doc_freq = corpus.num_posts, corpus.doc_freq
 
-    def retrieve(self, text: str, *, limit: int, as_of: int | None = None, where: str = "") -> Sequence[Hit]:
+    def retrieve(self, text: str, *, limit: int, as_of: int | None, where: str = "") -> Sequence[Hit]:
         """As the corpus itself."""
         key = text, limit, as_of, where
         if key not in self._found:
             self._found[key] = self._corpus.retrieve(text, limit=limit, as_of=as_of, where=where)
         return self._found[key]
+
+    def search(self, query: str, *, limit: int, sort: str, as_of: int | None) -> Sequence[Hit]:
+        """As the corpus itself."""
+        return self._corpus.search(query, limit=limit, sort=sort, as_of=as_of)
+
+    def copies(self, hit: Hit, *, as_of: int | None) -> Sequence[Hit]:
+        """As the corpus itself."""
+        return self._corpus.copies(hit, as_of=as_of)
 
 
 def _with_names(request: Request, store: Corpus, moment: int, author: str) -> Request:

@@ -93,8 +93,10 @@ def load_tone(folder: Path = DATA) -> tuple[Tone, WordTable]:
     """The network of a folder, the package's own by default, with the table of its words; loaded once."""
     with np.load(folder / TONE, allow_pickle=False) as held:
         negating = tuple(held["negating"].tobytes().decode().split())
-        weights = [held[name].astype(np.float32) for name in Tone._fields[:-1]]
-    return Tone(*weights, negating), load_table(folder / WORDS)
+        hidden, hidden_bias, output, output_bias = (
+            held[name].astype(np.float32) for name in Tone._fields[:-1]
+        )
+    return Tone(hidden, hidden_bias, output, output_bias, negating), load_table(folder / WORDS)
 
 
 def tones(texts: Sequence[str]) -> Floats:
