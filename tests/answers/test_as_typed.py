@@ -51,6 +51,7 @@ def test_shorthand_is_spelled_out(typed: str, meant: str) -> None:
         ("Aurelia vs Belmora, what was the final score", "question"),
         ("which ferry killed more people, Aurelia or Belmora", "comparison"),
         ("Aurelia highlights", "summary"),
+        ("why does everyone hate the Aurelia", "explain"),
     ],
 )
 def test_the_task_is_read_as_typed(text: str, task: str) -> None:
@@ -69,6 +70,7 @@ def test_a_name_typed_without_capitals_is_written_as_posts_write_it() -> None:
         "We saw Mira Kolt at the market, the singer bought bread",
     )
     assert recased("why did mira kolt leave the band", store.hits) == "why did Mira Kolt leave the band"
+    assert recased("why did mira koltenberg leave", store.hits) == "why did Mira Koltenberg leave"
 
 
 @pytest.mark.parametrize(
@@ -202,6 +204,7 @@ def test_a_list_of_dead_musicians_holds_no_other_deaths_and_no_titles() -> None:
 def test_who_is_answered_by_a_name() -> None:
     aside = frozenset(["who", "won", "the", "race"])
     assert holds_person("after a long fight Ada Brandt crossed the line first", aside)
+    assert holds_person("today King Wilmar took the crown in the old town hall", aside | {"king"})
     assert not holds_person("the race was run in Port Halden on a rainy day", aside)
 
 

@@ -46,6 +46,8 @@ CLEAR = 0.75
 """Probability from which on the tone of a sentence is praise or blame: of held-out posts 88 % are then rightly sided."""
 NAMED = 0.35
 """Share of the topic that a sentence must hold itself for its tone to be one towards the topic."""
+SHORT = 4
+"""Words from which on a sentence, the topic aside, has a tone."""
 CLEAR_POSTS = 5
 """Posts with a clear opinion from which on their shares are given."""
 OLD = 7 * DAY
@@ -418,7 +420,7 @@ def _is_aside(text: str) -> bool:
     """Whether the tone of a text says nothing of what its writer thinks of the topic."""
     said = tokens(fold(text))
     jest = not lexicon.JOKES.isdisjoint(said) or not lexicon.MOURNING.isdisjoint(said)
-    return jest or text.rstrip("\"”'").endswith("?") or bool(_PRICE.search(text))
+    return len(said) < SHORT or jest or text.rstrip("\"”'").endswith("?") or bool(_PRICE.search(text))
 
 
 def _without_topic(m: Material, text: str) -> str:
@@ -452,7 +454,7 @@ def _opinions(m: Material) -> Draft:
 def _explain(m: Material) -> Draft:
     """The spans that give a reason; any on the topic only where none does."""
     own = frozenset(tokens(fold(m.request.text)))
-    causal = [i for i, c in enumerate(m.found) if (lexicon.CAUSE - own).intersection(tokens(c.text))]
+    causal = [i for i, c in enumerate(m.found) if (lexicon.CAUSE - own).intersection(tokens(c.text)[1:])]
     chosen = [m.found[i] for i in pick(m.scored, m.size(), among=causal or None)]
     if not chosen:
         return Draft([], "", "not_enough_evidence")

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from trinch.answers import lexicon
 from trinch.answers.types import Hit
 from trinch.posts.text import fold, tokens
+from trinch.reader import load
 
 FEWEST = 3
 """Posts that must write a word with a capital inside a sentence."""
@@ -40,9 +41,26 @@ def recased(text: str, hits: Iterable[Hit]) -> str:
             held[word] += 1
             named[word] += inside[word][0].isupper()
     names = {word for word in wanted if named[word] >= FEWEST and named[word] >= MOSTLY * held[word]}
+    names |= _beside(text, names)
     return " ".join(
         _capital(word) if names.intersection(tokens(fold(word))) else word for word in text.split()
     )
+
+
+def _beside(text: str, names: set[str]) -> set[str]:
+    """The words next to a name that are no frequent words of a language: the other half of it, which few posts hold."""
+    words = [tokens(fold(word)) for word in text.split()]
+    known = load()
+    return {
+        word
+        for n, parts in enumerate(words)
+        for word in parts
+        if not names.isdisjoint([*words[max(0, n - 1)], *words[min(len(words) - 1, n + 1)]])
+        and len(word) > 3
+        and word.isalpha()
+        and word not in _COMMON
+        and not known.knows(word)
+    }
 
 
 _COMMON = lexicon.ANY_STOPWORD | lexicon.ANY_CONCEPT | frozenset().union(*lexicon.MEASURES.values())

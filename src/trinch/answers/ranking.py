@@ -161,17 +161,15 @@ _TITLED = 0.6
 
 
 def holds_person(text: str, aside: frozenset[str]) -> bool:
-    """Whether a text names somebody: two to four words with a capital in a row, none of them a place, a common word of
-    reports or among `aside`. Of a headline, all of whose words have one, it may."""
+    """Whether a text names somebody: two to four words with a capital in a row, those `aside` left out ("King Willem"),
+    none of them a place or a common word of reports. Of a headline, all of whose words have one, it may."""
     if not aside.isdisjoint(lexicon.DIED) and any(word in lexicon.PART_OF for word in tokens(fold(text))):
         return True  # "an officer was killed" says who died
     said = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 3]
     if said and sum(word[0].isupper() for word in said) >= _TITLED * len(said):
         return True
-    return any(
-        all(word not in aside and word not in _NO_PERSON for word in tokens(fold(run)))
-        for run in _PERSON.findall(text)
-    )
+    named = ([word for word in tokens(fold(run)) if word not in aside] for run in _PERSON.findall(text))
+    return any(words and all(word not in _NO_PERSON for word in words) for words in named)
 
 
 _DIED = "|".join(
