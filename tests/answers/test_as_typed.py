@@ -68,9 +68,11 @@ def test_a_name_typed_without_capitals_is_written_as_posts_write_it() -> None:
         "The singer Mira Kolt left the band in spring",
         "Fans say that Mira Kolt will return",
         "We saw Mira Kolt at the market, the singer bought bread",
+        "Her sister Mira Koltenberg stays at home and will legalise nothing",
     )
     assert recased("why did mira kolt leave the band", store.hits) == "why did Mira Kolt leave the band"
     assert recased("why did mira koltenberg leave", store.hits) == "why did Mira Koltenberg leave"
+    assert recased("did mira legalise it", store.hits) == "did Mira legalise it"
 
 
 @pytest.mark.parametrize(

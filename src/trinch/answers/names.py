@@ -41,7 +41,8 @@ def recased(text: str, hits: Iterable[Hit]) -> str:
             held[word] += 1
             named[word] += inside[word][0].isupper()
     names = {word for word in wanted if named[word] >= FEWEST and named[word] >= MOSTLY * held[word]}
-    names |= _beside(text, names)
+    written = {word for word in wanted if named[word] and named[word] >= MOSTLY * held[word]}
+    names |= _beside(text, names) & written
     return " ".join(
         _capital(word) if names.intersection(tokens(fold(word))) else word for word in text.split()
     )

@@ -148,6 +148,8 @@ def _interpreted(text: str, as_of: int, corpus: Corpus, author: str) -> Request:
         task = "question"
     topic = _topic(bare, cues, task, author)
     question = understand(bare, as_of, corpus, topic=topic, lang=lang)
+    if "magnitude" in wants and question.kind == "count":
+        question = question._replace(kind="fact", measure="")  # "how strong was it, and was anybody hurt"
     if task == "question":
         task = _task_of_question(question, plain, yes_no, bool(wants), bare.rstrip().endswith("?"))
     if task in ("explain", "verify"):
