@@ -2,9 +2,10 @@
 
     python -m benchmarks.reader words                            the table of word vectors (needs the extra reader-train)
     python -m benchmarks.reader network --data DATA --store STORE      the network and the gate, and what they are worth
+    python -m benchmarks.reader tone --data DATA                       the network of tones, and what it is worth
 
-DATA is the shared data folder; STORE is a store filled from its replay and social collections. Both commands write into
-the package; the second prints the quality on held-out events and requests beside two baselines.
+DATA is the shared data folder; STORE is a store filled from its replay and social collections. All commands write into
+the package; `network` prints the quality on held-out events and requests beside two baselines.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.reader import labelled, vocabulary
+from benchmarks.reader import labelled, tone, vocabulary
 from benchmarks.reader.fit import Floats, Measured, calibrated, calibrates, fitted, gate
 from benchmarks.reader.labelled import Labelled
 from benchmarks.reader.quality import Ranked, auc, expected_error, quality
@@ -124,11 +125,15 @@ def main() -> None:
     network_.add_argument(
         "--store", type=Path, required=True, help="a store with its replay and social collections"
     )
-    for each in (words, network_):
+    tone_ = commands.add_parser("tone", help="fit and measure the network of tones")
+    tone_.add_argument("--data", type=Path, required=True, help="the shared data folder")
+    for each in (words, network_, tone_):
         each.add_argument("--out", type=Path, default=DATA, help="the folder of the weights")
     options = parser.parse_args()
     if options.command == "words":
         print(f"{vocabulary.make(options.out / WORDS)} words")
+    elif options.command == "tone":
+        tone.make(options.data, options.out)
     else:
         network(options)
 

@@ -1,6 +1,7 @@
 """Whole answers through the public door, over an invented ferry accident."""
 
 import itertools
+import re
 
 import pytest
 
@@ -51,7 +52,7 @@ def test_what_happened_is_told_in_quotes() -> None:
 def test_the_newest_toll_comes_first(as_of: str, dead: str) -> None:
     given = ask("how many people died in the Port Halden ferry accident", as_of)
     assert is_sound(given)
-    assert dead in given.claims[0].text.replace("four", "4").split()
+    assert dead in re.findall(r"\w+", given.claims[0].text.replace("four", "4"))
 
 
 def test_earlier_states_follow_with_their_dates() -> None:

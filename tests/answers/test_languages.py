@@ -9,7 +9,7 @@ from trinch.answers import lexicon
 from trinch.posts.text import fold
 
 ENGLISH = lexicon.LANGUAGES["en"]
-FREE = {"phrases"}
+FREE = {"phrases", "shorthand"}
 """Sections whose keys are words of the language itself."""
 
 
@@ -34,7 +34,7 @@ def test_a_language_holds_every_key_and_no_other(lang: str) -> None:
 @pytest.mark.parametrize("lang", lexicon.COMPLETE)
 def test_words_are_folded_and_patterns_compile(lang: str) -> None:
     table = lexicon.LANGUAGES[lang]
-    for section in ("words", "measures", "concepts", "opinion_words"):
+    for section in ("words", "measures", "parts", "concepts", "opinion_words"):
         for key, value in table[section].items():
             assert value == fold(value), f"{section}.{key}"
     for patterns in table["tasks"].values():

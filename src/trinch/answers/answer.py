@@ -15,12 +15,13 @@ from trinch.answers import lexicon, story_requests
 from trinch.answers.claims import Picked, carriers, cited, claim, is_singular
 from trinch.answers.compose import Draft, age_note, compose, material
 from trinch.answers.evidence import collapse
+from trinch.answers.names import is_lower, recased
 from trinch.answers.question import Term, understand
 from trinch.answers.quote_check import checked
-from trinch.answers.reading import PostReader, kindred
+from trinch.answers.reading import PostReader, members
 from trinch.answers.render import minute
 from trinch.answers.request import Request, Task, interpret
-from trinch.answers.retrieval import LIMIT, gather
+from trinch.answers.retrieval import LIMIT, MEASURE_WORDS, gather
 from trinch.answers.story_requests import StoryFilter
 from trinch.answers.types import Answer, CitedPost, Claim, Corpus, Hit
 from trinch.posts.text import fold, tokens
@@ -91,11 +92,51 @@ def answer(
     """
     started = time.perf_counter()
     moment = now() if as_of is None else as_of
-    request = interpret(question, moment, store, author)
-    drafted, retrieved = _answered(request, store, moment, stories or NoStories())
+    once = SearchedOnce(store)
+    request = _with_names(interpret(question, moment, once, author), once, moment, author)
+    drafted, retrieved = _answered(request, once, moment, stories or NoStories())
     took = round((time.perf_counter() - started) * 1000, 1)
     whole = checked(_within(drafted, request.max_words), retrieved, took)
     return _partial(whole, request.lang) if is_cut_short() else whole
+
+
+class SearchedOnce:
+    """A corpus that makes each search once for an answer."""
+
+    def __init__(self, corpus: Corpus) -> None:
+        self._corpus = corpus
+        self._found: dict[tuple[str, int, int | None, str], Sequence[Hit]] = {}
+        self.num_posts, self.doc_freq = corpus.num_posts, corpus.doc_freq
+
+    def retrieve(self, text: str, *, limit: int, as_of: int | None, where: str = "") -> Sequence[Hit]:
+        """As the corpus itself."""
+        key = text, limit, as_of, where
+        if key not in self._found:
+            self._found[key] = self._corpus.retrieve(text, limit=limit, as_of=as_of, where=where)
+        return self._found[key]
+
+    def search(self, query: str, *, limit: int, sort: str, as_of: int | None) -> Sequence[Hit]:
+        """As the corpus itself."""
+        return self._corpus.search(query, limit=limit, sort=sort, as_of=as_of)
+
+    def copies(self, hit: Hit, *, as_of: int | None) -> Sequence[Hit]:
+        """As the corpus itself."""
+        return self._corpus.copies(hit, as_of=as_of)
+
+
+def _with_names(request: Request, store: Corpus, moment: int, author: str) -> Request:
+    """A request typed in lower case, read again with a capital for what posts write as a name."""
+    if (
+        request.task in ("chat", "trends", "brief")
+        or not request.question.terms
+        or not is_lower(request.text)
+    ):
+        return request
+    sought = " ".join(term.text for term in request.question.terms)
+    text = recased(request.text, store.retrieve(sought, limit=LIMIT, as_of=moment))
+    if text == request.text:
+        return request
+    return interpret(text, moment, store, author)._replace(text=request.text)
 
 
 def _partial(given: Answer, lang: str) -> Answer:
@@ -107,6 +148,7 @@ def _partial(given: Answer, lang: str) -> Answer:
 
 _BESIDE = {
     "explain": "because cause caused reason blamed investigators",
+    "who": "identified named suspect accused charged arrested winner",
     "verify": "false fake hoax rumour denied not true confirmed",
 }
 """Words looked for beside the names of the topic, by task."""
@@ -175,8 +217,11 @@ def _drafted(request: Request, store: Corpus, moment: int, limit: int = LIMIT) -
         if not handle:
             named = f"{request.author} {request.topic}"
             request = request._replace(task="question", author="", question=understand(named, moment, store))
+    if request.members and not lexicon.DIED.isdisjoint(tokens(fold(request.topic))):
+        words = lexicon.LANGUAGES[request.question.lang]["words"]["died"].split()
+        where = f"({' OR '.join(words)})"
     reader = PostReader(request)
-    beside = " ".join(kindred(request.members)) if request.members else _BESIDE.get(request.task, "")
+    beside = _beside(request)
     evidence = gather(request.question, store, moment, where, beside, reader, limit)
     if not evidence.enough:
         return Draft([], "", "not_enough_evidence")
@@ -184,6 +229,24 @@ def _drafted(request: Request, store: Corpus, moment: int, limit: int = LIMIT) -
     draft = compose(read)
     note = age_note(read, [picked.candidate.source for picked in draft.picked])
     return draft._replace(headline=f"{note} {draft.headline}".strip())
+
+
+def _beside(request: Request) -> str:
+    """Words that posts with the answer are likely to hold beside the names of the topic."""
+    question = request.question
+    if request.members:
+        return " ".join(members(request.members))
+    if question.kind == "count":
+        kind = lexicon.LANGUAGES["en"]["parts"].get(question.part, "")
+        return f"{MEASURE_WORDS.get(question.measure, '')} {kind}".strip()
+    if request.task == "question" and (question.kind == "who" or "person" in request.wants):
+        return _BESIDE["who"]
+    opposites = sorted(
+        {other for term in question.terms for other in lexicon.OPPOSITES.get(term.text, ())}
+        if request.task == "verify"
+        else ()
+    )
+    return " ".join((_BESIDE.get(request.task, ""), *opposites)).strip()
 
 
 def _trending(request: Request, as_of: int, stories: StorySource) -> Draft:
@@ -275,15 +338,15 @@ def _refused(request: Request, store: Corpus, moment: int) -> Answer:
     if unknown:
         headline = lexicon.frame(lang, "missing", missing=", ".join(unknown))
     else:
-        needed = [term.text for term in terms if term.needed]
-        together = needed if len(needed) > 1 else [term.text for term in terms]
+        together = [_as_typed(term.text, request.topic) for term in terms if term.text not in _MEASURED]
         headline = lexicon.frame(lang, "missing_together", topic=" + ".join(together))
     known = [term for term in terms if term.role == "name" and _known(term, store)]
     hits = store.retrieve(" ".join(term.text for term in terms), limit=NEAREST * 5, as_of=moment)
     near = [group for group in collapse(hits) if group.first <= moment][:NEAREST]
     if near and known:
-        name = min(known, key=lambda term: (term.weight, term.text)).text
-        wording = lexicon.frame(lang, "wording", topic=_as_typed(name, request.text))
+        named = _whole_name(known, request.topic)
+        place = all(word in lexicon.PLACE_OF for word in tokens(fold(named)))
+        wording = lexicon.frame(lang, "wording" if place else "wording_about", topic=named)
         headline += " " + lexicon.frame(lang, "try_wording", wording=wording)
     refused = _empty(request, moment, "not_enough_evidence", headline)
     return msgspec.structs.replace(
@@ -295,8 +358,30 @@ def _known(term: Term, store: Corpus) -> bool:
     return any(store.doc_freq(form) for form in term.forms)
 
 
+_MEASURED = frozenset().union(*lexicon.MEASURES.values())
+
+
+def _whole_name(known: Sequence[Term], topic: str) -> str:
+    """The most frequent of some names, with the names beside it in the topic ("Pope Francis")."""
+    best = min(known, key=lambda term: (term.weight, term.text)).text
+    words = [word.strip(_SIGNS) for word in topic.split()]
+    names = [any(term.text in tokens(fold(word)) for term in known) for word in words]
+    at = next((n for n, word in enumerate(words) if best in tokens(fold(word))), -1)
+    if at < 0 or best in lexicon.PLACE_OF:
+        return _as_typed(best, topic)
+    start, end = at, at + 1
+    while start and names[start - 1]:
+        start -= 1
+    while end < len(words) and names[end]:
+        end += 1
+    return " ".join(words[start:end])
+
+
+_SIGNS = '?!.,;:¿¡"“”'
+
+
 def _as_typed(word: str, text: str) -> str:
-    return next((typed.strip("?!.,;:¿¡") for typed in text.split() if word in tokens(typed)), word)
+    return next((typed.strip(_SIGNS) for typed in text.split() if word in tokens(typed)), word)
 
 
 def _within(drafted: Answer, max_words: int) -> Answer:

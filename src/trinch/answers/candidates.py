@@ -87,7 +87,15 @@ def reports(
             stated[figure.quantity] = Report(candidate.source, candidate.span, figure, candidate.about)
         for quantity, report in stated.items():
             result.setdefault(quantity, []).append(report)
-    return result
+    return {quantity: _of_part(question, group) for quantity, group in result.items()}
+
+
+def _of_part(question: Question, found: list[Report]) -> list[Report]:
+    """The reports that count whom the question asks about: such people alone, or everybody. Where nobody counts
+    everybody, the numbers of a part are all that is known."""
+    if question.part:
+        return [report for report in found if report.figure.part == question.part]
+    return [report for report in found if not report.figure.part] or found
 
 
 def present_states(found: dict[str, list[Report]]) -> dict[str, list[CountState]]:

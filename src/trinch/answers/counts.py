@@ -113,6 +113,7 @@ def _rivals(reported: Sequence[Report], line: Sequence[CountState]) -> list[Coun
         and state.value > 0.05 * now.value
         and state.firm in ("exact", "over")
         and not any(agrees(r.figure, older.value) for r in state.reports for older in line[:-1])
+        and state.value >= max((older.value for older in line[:-1] if older.value < now.value), default=0.0)
     ]
 
 

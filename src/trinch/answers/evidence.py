@@ -124,7 +124,9 @@ def collapse(hits: Sequence[Hit]) -> list[PostGroup]:
     begun = (broken[:, None] | broken[None, :]) & (smaller >= 5) & (shared >= SAME * smaller) & ~linked
     for i, j in np.argwhere(np.triu(begun, 1)).tolist():
         less, more = (i, j) if sizes[i] <= sizes[j] else (j, i)
-        linked[i, j] = linked[j, i] = digits[less] <= digits[more]
+        # What is cut off may have lost a number; a whole text beside a longer one with a number has not.
+        lost = digits[less] < digits[more] and cut[less]
+        linked[i, j] = linked[j, i] = digits[less] == digits[more] or lost
     by_id = {(hit.post.network, hit.post.id): i for i, hit in enumerate(ordered)}
     for i, hit in enumerate(ordered):
         original = by_id.get((hit.post.network, hit.post.repost_of)) if hit.post.repost_of else None

@@ -59,6 +59,14 @@ ANY_STOPWORD = frozenset().union(*STOPWORDS.values())
 
 OVERVIEW = _merged("words", "overview")
 """Words that ask for the state of things; nothing that a post must hold."""
+NOISE = _merged("words", "noise")
+"""Laughter and filler of a chat ("lol"), which says nothing about what is asked."""
+REACTIONS = _merged("words", "reactions")
+"""Words for how people take a thing ("why is everyone sad about it"): posts that give the reason need not hold them."""
+DIED = _merged("words", "died")
+"""Words that report a death, not those that may only speak of dying."""
+MOURNING = _merged("words", "mourning")
+"""Signs that a text is sad about a loss, which is no blame of who was lost."""
 NEWEST = _merged("words", "newest")
 """Words that ask for the newest state above all."""
 COUNT_CUES = _cues("count")
@@ -73,6 +81,19 @@ TAKES_NEXT = _merged("words", "takes_next")
 """Measure words that may precede their number ("toll hits 912"); the rest follow it."""
 TAKES_OBJECT = _merged("words", "takes_object")
 """Measure words that always take the number behind them ("kills", "toll")."""
+
+PARTS: dict[str, frozenset[str]] = _merged_keys("parts")
+"""Kinds of people that may be counted by themselves ("7 children"): such a number is part of a toll, not the toll."""
+PART_OF = {word: part for part, members in PARTS.items() for word in members}
+
+OPPOSITES: dict[str, frozenset[str]] = {
+    word: words(other)
+    for lang in COMPLETE
+    for pair in LANGUAGES[lang]["opposites"].values()
+    for own, other in (pair, reversed(pair))
+    for word in words(own)
+}
+"""For a word that a claim may turn on, the words of its opposite ("passed": rejected, failed)."""
 
 CONCEPTS: dict[str, frozenset[str]] = _merged_keys("concepts")
 """Words that name the same kind of event across languages; any of them matches a word of its row."""
@@ -130,13 +151,21 @@ ENDED = _merged("words", "ended")
 ABBREVIATIONS = _merged("words", "abbreviations")
 """Words whose full stop ends no sentence."""
 
-POSITIVE = _merged("opinion_words", "positive")
-NEGATIVE = _merged("opinion_words", "negative")
 CAUSE = _merged("opinion_words", "cause")
 """Signs that a sentence gives a reason."""
 JOKES = _merged("opinion_words", "jokes")
 ADDRESSES_ASSISTANTS = _merged("opinion_words", "addresses_assistants")
 """Signs that a post gives orders to a program that reads it; two of them, or one and an imperative of its kind."""
+
+SHORTHAND: dict[str, dict[str, str]] = {lang: LANGUAGES[lang]["shorthand"] for lang in COMPLETE}
+"""By language, what people type for short ("ppl") and the words it means."""
+
+MEMBERS: dict[str, tuple[str, ...]] = {
+    name: tuple(kind["members"].split())
+    for kind in _read("kinds_of_people.toml").values()
+    for name in kind["named"].split()
+}
+"""For the name of a kind of people ("musicians"), what its members are called in reports ("guitarist")."""
 
 PHRASES: dict[str, str] = {
     phrase: word for lang in COMPLETE for phrase, word in LANGUAGES[lang]["phrases"].items()

@@ -15,6 +15,11 @@ from trinch.posts.text import fold, query_terms
 REACH = 5
 """How many words, fillers not counted, may lie between a number and the word that says what it counts."""
 
+_OF_THEM = frozenset(
+    ("of", "including", "among", "incl", "dont", "entre", "parmi", "davon", "darunter", "tra", "incluidos")
+)
+"""Words that set a part of a number beside it ("91 dead, including 20 children")."""
+
 _TOKEN = re.compile(r"[#@$]?\w+(?:['’]\w+|(?<=\d)[.,]\d+)*\+?|[.,;:!?]+(?=\s|$)|(?<=\s)[-–—|]+(?=\s)|[%&/]")
 _NUMBER = re.compile(r"\d{1,3}(?:[., ]\d{3})+|\d+(?:\.\d+)?")
 _BREAKS = frozenset(".;!?-–—|")
@@ -29,6 +34,8 @@ class Figure(NamedTuple):
     start: int
     end: int
     """Where the number is in the text, in code points."""
+    part: str = ""
+    """Key of `lexicon.PARTS` where it counts only some of them ("8 children"); empty where it counts people."""
 
 
 @lru_cache(maxsize=20_000)
@@ -84,6 +91,8 @@ def _after(words: list[_Word], here: int, unit: frozenset[str]) -> tuple[str, in
     for place, word in enumerate(words[here + 1 :], here + 1):
         if words[place + 1 : place + 2] and words[place + 1].folded == "of" and value_of(word.folded):
             continue  # "91 people, 20 of them children, were killed"
+        if words[place - 1].folded in _OF_THEM - {"of"} and value_of(word.folded) is not None:
+            continue  # "12 people, including 2 officers, were killed"
         away = away or word.folded in lexicon.AWAY
         if word.folded[0] in _BREAKS or word.folded in "%:" or value_of(word.folded) is not None:
             break
@@ -105,8 +114,8 @@ def _before(words: list[_Word], here: int) -> tuple[str, int]:
     steps = 0
     moved = any(word.folded in lexicon.MOVES for word in words[max(0, here - 3) : here])
     for word in reversed(words[:here]):
-        if word.folded[0] in _BREAKS or value_of(word.folded) is not None:
-            break
+        if word.folded[0] in _BREAKS or (value_of(word.folded) is not None and "." not in word.folded):
+            break  # but for a magnitude: "toll of the 7.8 quake now at 876"
         steps += not (
             word.folded in lexicon.FILLERS or word.folded in lexicon.AT_LEAST or word.folded in lexicon.NEARLY
         )
@@ -115,6 +124,29 @@ def _before(words: list[_Word], here: int) -> tuple[str, int]:
         if word.folded.lstrip("#") in lexicon.TAKES_NEXT and (quantity := quantity_of(word.folded)):
             return quantity, max(steps, 1)
     return "", REACH + 1
+
+
+def _part(words: list[_Word], here: int) -> str:
+    """Which kind of people a number counts, by the words right behind it; empty for people."""
+    if "of" in (word.folded for word in words[here + 1 : here + 2]):  # "7 of the dead are children"
+        near = (lexicon.PART_OF.get(word.folded, "") for word in words[here + 2 : here + 6])
+        return next(filter(None, near), "")
+    for word in words[here + 1 : here + 4]:
+        if word.folded[0] in _BREAKS | {","} or value_of(word.folded) is not None:
+            break  # "reached 420, police say"
+        if word.folded in lexicon.PEOPLE:
+            break
+        if part := lexicon.PART_OF.get(word.folded.lstrip("#"), ""):
+            return part
+        if quantity_of(word.folded) and word.folded not in lexicon.FILLERS:
+            break
+    return ""
+
+
+def _of_which(words: list[_Word], here: int, found: list[Figure]) -> str:
+    """The quantity of the number that a further one is part of: "91 dead, including 20 children"."""
+    around = {word.folded for word in words[max(0, here - 2) : here + 3]}
+    return found[-1].quantity if found and not around.isdisjoint(_OF_THEM) else ""
 
 
 def _firmness(words: list[_Word], here: int, value: float) -> str:
@@ -153,6 +185,8 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
         if value is None or word.folded[0] in "#@$":
             continue
         following = words[here + 1].folded if here + 1 < len(words) else ""
+        if following == "of" and _part(words, here):
+            following = ""  # not "7 of 20"
         if following in (
             "%",
             "percent",
@@ -177,19 +211,22 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
             continue  # "50 more bodies": a step, not a state
         behind, behind_steps = _after(words, here, unit)
         front, front_steps = _before(words, here)
-        if (front and front_steps <= behind_steps and not (front_steps == behind_steps and behind)) or (
+        if (front and (not behind or front_steps < behind_steps)) or (
             front and front_steps == 1 and _is_active(words, here)
         ):
             quantity, steps = front, front_steps
         else:
             quantity, steps = behind, behind_steps
+        part = _part(words, here)
+        if not quantity and part:
+            quantity, steps = _of_which(words, here, found), 1
         if not quantity or (
             _is_year(word, value) and (steps > 1 or words[here - 1].folded in lexicon.DATING)
         ):
             continue
-        if quantity != "unit" and value != int(value):
+        if quantity != "unit" and (value != int(value) or re.fullmatch(r"\d+\.\d{1,2}", word.folded)):
             continue  # nobody counts people in fractions: a magnitude
-        found.append(Figure(quantity, value, _firmness(words, here, value), word.start, word.end))
+        found.append(Figure(quantity, value, _firmness(words, here, value), word.start, word.end, part))
     return tuple(found)
 
 

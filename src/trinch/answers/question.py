@@ -88,6 +88,8 @@ class Question(NamedTuple):
     newest: bool
     """Asks for the present state above all."""
     period: Period | None
+    part: str = ""
+    """Key of `lexicon.PARTS` where only such people are counted ("how many children died")."""
 
     @property
     def wanted(self) -> float:
@@ -119,7 +121,7 @@ def spellings(word: str) -> tuple[str, ...]:
 def forms(word: str) -> frozenset[str]:
     """Every index term of `word`: its stems, the same without its sign, and its concept's words."""
     words = {word, *spellings(word)}
-    for row in (*lexicon.CONCEPT_ROWS, *lexicon.MEASURES.values()):
+    for row in (*lexicon.CONCEPT_ROWS, *lexicon.MEASURES.values(), *lexicon.PARTS.values()):
         if word in row:
             words |= row
     return frozenset(form for item in words if item for form in query_terms(item))
@@ -246,10 +248,12 @@ class _Reading:
             and not self.unit
             and not self.terms
             and word not in self._capital
+            and word not in lexicon.ANY_CONCEPT
+            and word not in lexicon.PART_OF
         ):
             self.unit = forms(word)
         variants = forms(word)
-        event = word in lexicon.ANY_CONCEPT
+        event = word in lexicon.ANY_CONCEPT and not (self.kind == "who" and word in lexicon.PART_OF)
         if event and any(term.role == "event" and term.text in variants for term in self.terms):
             return  # "volcano eruption" names one thing
         self.terms.append(self.term(word, event))
@@ -313,4 +317,20 @@ def understand(
     if kind == "fact" and (reading.overview or _starts(folded, _HAPPEN)):
         kind = "overview"
     terms = tuple(_joined(reading.terms, named))
-    return Question(text, lang, kind, terms, reading.measure, reading.unit, reading.newest or going_on, about)
+    part = _part_counted(words) if kind == "count" and reading.measure else ""
+    return Question(
+        text, lang, kind, terms, reading.measure, reading.unit, reading.newest or going_on, about, part
+    )
+
+
+def _part_counted(words: Sequence[str]) -> str:
+    """The kind of people that a question counts: the first named right behind its word of counting."""
+    for n, word in enumerate(words):
+        if word in _COUNTING:
+            return next(
+                (part for near in words[n + 1 : n + 3] if (part := lexicon.PART_OF.get(near, ""))), ""
+            )
+    return ""
+
+
+_COUNTING = frozenset(cue.split()[-1] for cue in lexicon.COUNT_CUES if len(cue.split()) < 3)

@@ -32,6 +32,8 @@ ALIKE = 0.4
 _RUN = re.compile(r"\b[A-ZÀ-Þ][\w'’.-]*(?: [A-ZÀ-Þ][\w'’.-]*)+")
 LEAST = 0.3
 """What is left of the score of a span that, by the reader, does not say what is asked."""
+PERSONLESS = 0.4
+"""What is left of the score of a span that names nobody where somebody is asked for."""
 UNNAMED = 0.35
 """What is left of the score of a span whose post does not hold a full name of the topic."""
 SPOKEN = 0.2
@@ -127,6 +129,7 @@ def _names(
 
 
 _MAGNITUDE = re.compile(r"\b\d[.,]\d\b")
+_RESULT = re.compile(r"(?<![\d-])\d{1,3} ?[-–] ?\d{1,3}(?![\d-])")
 _PLACED = re.compile(r"(?i)(?<!\w)(?:in|at|near|off|a|en|près|cerca|bei|presso|perto)(?!\w)")
 
 
@@ -136,15 +139,81 @@ def _cue(request: Request, text: str, names: dict[str, float]) -> float:
     value = 1.0
     if request.question.kind == "who" or "person" in request.wants:
         value *= 0.7 + max((names.get(word, 0.0) for word in held), default=0.0)
+        value *= 1.0 if holds_person(text, frozenset(tokens(fold(request.text)))) else PERSONLESS
     if "time" in request.wants and any(c.isdigit() for c in text):
         value *= 1.2
     if "place" in request.wants and _PLACED.search(text):
         value *= 1.2
     if "magnitude" in request.wants:
         value *= 2.0 if _MAGNITUDE.search(text) else 0.4
+    if "result" in request.wants:
+        value *= 2.0 if _RESULT.search(text) or not held.isdisjoint(lexicon.CONCEPTS["win"]) else 0.5
     if request.task == "explain" or "manner" in request.wants:
-        value *= 0.4 + 0.6 * min(len(held & lexicon.CAUSE), 3)
+        own = frozenset(tokens(fold(request.text)))  # "fire" gives no reason where a fire is asked about
+        value *= 0.4 + 0.6 * min(len((held & lexicon.CAUSE) - own), 3)
     return value
+
+
+_PERSON = re.compile(
+    r"(?<!\b[Ii]n )(?<!\b[Aa]t )(?<!\bof )(?<!\bfrom )(?<!\bnear )(?<!['’]s )(?<![\w@#])[A-ZÀ-Þ][\w'’-]+(?: [A-ZÀ-Þ][\w'’.-]*){1,3}"
+)
+_TITLED = 0.6
+
+
+def holds_person(text: str, aside: frozenset[str]) -> bool:
+    """Whether a text names somebody: two to four words with a capital in a row, those `aside` left out ("King Willem"),
+    none of them a place or a common word of reports. Of a headline, all of whose words have one, it may."""
+    if not aside.isdisjoint(lexicon.DIED) and any(word in lexicon.PART_OF for word in tokens(fold(text))):
+        return True  # "an officer was killed" says who died
+    said = [word for word in re.findall(r"[^\W\d_]+", text) if len(word) > 3]
+    if said and sum(word[0].isupper() for word in said) >= _TITLED * len(said):
+        return True
+    named = ([word for word in tokens(fold(run)) if word not in aside] for run in _PERSON.findall(text))
+    return any(words and all(word not in _NO_PERSON for word in words) for words in named)
+
+
+_DIED = "|".join(
+    sorted(
+        lexicon.DIED
+        - {"passed", "passes", "killed", "murdered", "death", "muerte", "tod", "deces", "fallecimiento"}
+    )
+)
+_DEATH = re.compile(
+    rf"(?i:\b(?:has |have |just )?(?:(?:{_DIED})(?!\s+or\b)|pass(?:ed|es) away|found dead)\b)"
+)
+_OF = re.compile(r"(?i:\b(?:rip|r\.i\.p\.?|death of|farewell,?)[\s:,]+)$")
+_NAME = re.compile(r"(?<![\w@#])[A-ZÀ-Þ][\w'’-]+(?: [A-ZÀ-Þ][\w'’.-]*){0,3}")
+NEAR = 90
+"""Characters between a name and the word that reports a death."""
+
+
+def reports_death(text: str, aside: frozenset[str]) -> bool:
+    """Whether a text reports that somebody named in it died: a name in front of the verb ("Jeff Hanneman of Slayer died
+    today"), or behind "RIP"."""
+    for found in _NAME.finditer(text):
+        words = [word for word in found[0].split() if not word.isupper()]
+        last = bool(words) and not lexicon.DIED.isdisjoint(tokens(fold(words[-1])))
+        words = [word for word in tokens(fold(" ".join(words))) if word not in lexicon.DIED]
+        if not words or any(word in aside or word in _NO_PERSON for word in words):
+            continue
+        behind = text[found.end() : found.end() + NEAR]
+        verb = _DEATH.search(behind)
+        near = verb is not None and not re.search(r"[.!?]\s", behind[: verb.start()])
+        if last or (near and verb and (len(words) > 1 or verb.start() < 3)):
+            return True
+        if len(words) > 1 and (_OF.search(text[: found.start()]) or found[0].upper().startswith("RIP ")):
+            return True
+    return False
+
+
+_NO_PERSON = (
+    lexicon.ANY_STOPWORD
+    | lexicon.ANY_CONCEPT
+    | lexicon.REPORTING
+    | lexicon.POINTERS
+    | frozenset(lexicon.PLACE_OF)
+    | frozenset(["white", "house", "state", "national", "international", "university", "marathon", "street"])
+)
 
 
 class Scored(NamedTuple):
@@ -250,10 +319,13 @@ def _form(
 
 def _is_chatter(request: Request, candidate: QuoteCandidate, echoed: float) -> bool:
     """What hardly anybody else says, and is no report, is chatter about the name."""
-    if request.question.kind != "overview" or request.task in ("opinions", "said_by"):
+    if request.members or request.task not in ("summary", "list", "timeline", "latest", "changes"):
         return False
+    own = frozenset(tokens(fold(request.topic))) if request.question.kind != "overview" else frozenset()
     return echoed < ECHO and not any(
-        word in lexicon.REPORTING or word in lexicon.ANY_CONCEPT for word in tokens(candidate.text)
+        word in lexicon.REPORTING or word in lexicon.ANY_CONCEPT
+        for word in tokens(candidate.text)
+        if word.lstrip("#") not in own
     )
 
 

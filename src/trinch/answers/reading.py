@@ -26,8 +26,13 @@ _KINDS = {
 
 
 def akin_to(kind: str) -> frozenset[str]:
-    """The index terms of words that name one of a kind ("musicians": singer, rapper, guitarist), the kind's own first."""
-    return frozenset(form for word in kindred(kind) for form in query_terms(word))
+    """The index terms of words that name one of a kind ("musicians": singer, rapper, guitarist)."""
+    return frozenset(form for word in members(kind) for form in query_terms(word))
+
+
+def members(kind: str) -> list[str]:
+    """What the members of a kind of people are called; of a kind without a row in the table, the words akin to it."""
+    return list(lexicon.MEMBERS.get(kind, ())) or kindred(kind)
 
 
 def kindred(kind: str) -> list[str]:

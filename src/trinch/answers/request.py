@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, get_args
 from trinch.answers import lexicon, story_requests
 from trinch.answers.question import Question, language, understand
 from trinch.answers.story_requests import StoryFilter
+from trinch.answers.time_expressions import period
 from trinch.answers.types import Corpus
 from trinch.posts.text import fold, tokens
 
@@ -74,7 +75,7 @@ class Request(NamedTuple):
     """Which kind of small talk it is: the frame that answers it."""
     yes_no: bool = False
     wants: frozenset[str] = frozenset()
-    """The kinds of answer it names: place, person, time, magnitude, manner."""
+    """The kinds of answer it names: place, person, time, magnitude, manner, result (of a match)."""
     members: str = ""
     """What the things listed are to be ("musicians"), folded; empty where the request does not say."""
     only: StoryFilter = StoryFilter()
@@ -105,8 +106,26 @@ def is_style(text: str) -> bool:
     return False
 
 
+def spelled_out(text: str) -> str:
+    """A request without laughter, and with the words that its shorthand means ("what do ppl think" of people)."""
+    lang = language(tokens(fold(text)))
+    short = lexicon.SHORTHAND.get(lang, {})
+    kept = []
+    for word in text.split():
+        bare = fold(word.strip("¿¡?!.,;:…"))
+        if bare in short and not word.isupper():
+            word = word.lower().replace(word.lower().strip("¿¡?!.,;:…"), short[bare])
+        if bare not in lexicon.NOISE:
+            kept.append(word)
+    return " ".join(kept) or text
+
+
 def interpret(text: str, as_of: int, corpus: Corpus, author: str = "") -> Request:
     """Read a request asked as of `as_of` (microseconds). `author`: the only one whose posts are searched."""
+    return _interpreted(spelled_out(text), as_of, corpus, author)._replace(text=text)
+
+
+def _interpreted(text: str, as_of: int, corpus: Corpus, author: str) -> Request:
     if kind := chat_kind(text):
         return Request(text, "chat", _chat_language(text), "", understand("", as_of, corpus), chat=kind)
     if not author and (asked := story_requests.read(text, as_of)):
@@ -117,7 +136,9 @@ def interpret(text: str, as_of: int, corpus: Corpus, author: str = "") -> Reques
     lang = language(tokens(plain))
     lang = lang if lang in lexicon.COMPLETE else "en"
     cues = lexicon.tasks(lang)
-    if not author and any(pattern.fullmatch(plain) for pattern in cues["trends"]):
+    named = period(plain, as_of)
+    asked_for = {plain, " ".join(named.rest.split()) if named else plain}
+    if not author and any(pattern.fullmatch(core) for pattern in cues["trends"] for core in asked_for):
         return Request(text, "trends", into or lang, "", understand(bare, as_of, corpus, topic="", lang=lang))
     wants = frozenset(key for key in _WANTS if _has(cues, key, plain))
     yes_no = _has(cues, "yes_no", plain)
@@ -127,6 +148,8 @@ def interpret(text: str, as_of: int, corpus: Corpus, author: str = "") -> Reques
         task = "question"
     topic = _topic(bare, cues, task, author)
     question = understand(bare, as_of, corpus, topic=topic, lang=lang)
+    if "magnitude" in wants and question.kind == "count":
+        question = question._replace(kind="fact", measure="")  # "how strong was it, and was anybody hurt"
     if task == "question":
         task = _task_of_question(question, plain, yes_no, bool(wants), bare.rstrip().endswith("?"))
     if task in ("explain", "verify"):
@@ -143,7 +166,7 @@ def interpret(text: str, as_of: int, corpus: Corpus, author: str = "") -> Reques
     )
 
 
-_WANTS = ("place", "person", "time", "magnitude", "manner")
+_WANTS = ("place", "person", "time", "magnitude", "manner", "result")
 _BARE = 4
 """A request of no more words, without a question in it, is a headline: it asks for a summary."""
 _ASIDE = 0.35
@@ -163,7 +186,11 @@ def _of_names(question: Question) -> Question:
     """A question whose names and events count for more than its common words, where it has any."""
     if not any(term.needed for term in question.terms):
         return question
-    terms = [t if t.needed else t._replace(weight=_ASIDE * t.weight, role="aside") for t in question.terms]
+    terms = [
+        t if t.needed or t.role == "part" else t._replace(weight=_ASIDE * t.weight, role="aside")
+        for t in question.terms
+        if t.needed or t.role == "part" or t.text not in lexicon.REACTIONS
+    ]
     return question._replace(terms=tuple(terms))
 
 
@@ -202,6 +229,8 @@ def _task(cues: dict[str, tuple[re.Pattern[str], ...]], plain: str, author: str)
     for task in _PRIORITY:
         if task == "said_by" and not _who(cues, plain):
             continue
+        if task == "comparison" and _has(cues, "result", plain):
+            continue  # "Leafs vs Bruins, what was the score": one thing is asked of both
         if task == "explain" and any(phrase in plain for phrase in lexicon.COUNT_CUES):
             continue
         if _has(cues, task, plain):
@@ -303,7 +332,11 @@ def _sides(text: str, cues: dict[str, tuple[re.Pattern[str], ...]]) -> tuple[str
             words.pop(0)
         if words:
             parts.append(" ".join(words))
+    if len(parts) > 2 and not _COUNTED.isdisjoint(tokens(fold(parts[0]))):
+        parts = parts[1:]  # "which quake killed more people, Nepal or Chile"
     return (parts[0], parts[1]) if len(parts) >= 2 else ()
 
 
-_COUNTED = frozenset().union(*lexicon.MEASURES.values()) | lexicon.TALLIES | frozenset({"tolls"})
+_COUNTED = (
+    frozenset().union(*lexicon.MEASURES.values()) | lexicon.TALLIES | lexicon.PEOPLE | frozenset({"tolls"})
+)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from trinch.answers import lexicon
 from trinch.answers.evidence import PostGroup, collapse
 from trinch.answers.question import Question, Term
-from trinch.answers.reading import PostReader
+from trinch.answers.reading import PostReader, kindred
 from trinch.answers.types import Corpus, Hit
 from trinch.posts.text import fold, query_terms
 from trinch.reader import Reading
@@ -254,6 +254,8 @@ def gather(
         named, readings, chance = _judged(question, hits, search.read, reader)
         # A count needs a number that posts state: its own rules look for that.
         least = ALONE if not suffices else 0.0 if question.kind == "count" else ENOUGH
+        if suffices and not _aside_met(question, anchors, search.read):
+            return NOTHING
         if chance < least:
             return NOTHING
         if not suffices:  # the reader finds an answer in other words than the question's
@@ -281,8 +283,19 @@ def _key(hit: Hit) -> tuple[str, str]:
 
 def _asks(question: Question) -> bool:
     """Whether a question has more than names to look for, so that posts with the names may still not answer it."""
-    wanted = [term for term in question.terms if term.role != "aside"]
-    return len(wanted) > 1 and any(term.role in ("word", "event") for term in wanted)
+    return len(question.terms) > 1 and any(term.role in ("word", "event", "aside") for term in question.terms)
+
+
+def _aside_met(question: Question, anchors: Sequence[PostGroup], read: Reader) -> bool:
+    """Whether a post holds one of the words that say what is to be explained ("resign"), or one of their kin (quits,
+    steps down), where there are any."""
+    aside = [term for term in question.terms if term.role == "aside"]
+    if not aside or any(read.holds(term, anchor.best) for term in aside for anchor in anchors):
+        return True
+    if not any(anchor.best.post.lang == question.lang for anchor in anchors):
+        return True  # posts in another language say it in other words
+    kin = frozenset(form for term in aside for word in kindred(term.text) for form in query_terms(word))
+    return any(not kin.isdisjoint(anchor.best.terms) for anchor in anchors)
 
 
 def _judged(
@@ -306,7 +319,7 @@ def _widened(
     crowded = sum(len(anchor.hits) for anchor in anchors) >= CROWDED * len(anchors)
     kind = ORIGINALS if crowded else ""
     words = [term.text for term in question.terms] + list(profile)[:8]
-    words += _MEASURE_WORDS.get(question.measure, "").split()
+    words += MEASURE_WORDS.get(question.measure, "").split()
     if question.kind == "overview" and _is_event(question, profile, anchors):
         words += _TOLL_WORDS.split()
     text = " ".join(dict.fromkeys(words))
@@ -351,13 +364,30 @@ def _weighed(
     named = [hit for hit in near if _key(hit) in likely or all(read.holds(term, hit) for term in needed)]
     if len(named) < TIED * len(near):
         near = named  # the anchors' words led to another topic
-    sources = collapse(near)[: SOURCES * 3 // 2 if question.kind == "count" else SOURCES]
+    sources = collapse(near)
+    if question.kind == "count":
+        sources.sort(key=lambda source: not _may_count(source.best, question.measure))
+    sources = sources[: SOURCES * 3 // 2 if question.kind == "count" else SOURCES]
     about = tuple(nearness[source.best.post.network, source.best.post.id] for source in sources)
     return Evidence(tuple(sources), about, profile, bool(sources))
 
 
 _TOLL_WORDS = "dead killed injured missing toll confirmed officials"
-_MEASURE_WORDS = {
+
+
+def _may_count(hit: Hit, measure: str) -> bool:
+    """Whether a post holds a number and a word of what is counted."""
+    return any(c.isdigit() for c in hit.post.text) and not _MEASURED.get(measure, _COUNTED).isdisjoint(
+        hit.terms
+    )
+
+
+_MEASURED = {
+    name: frozenset(form for word in words for form in query_terms(word))
+    for name, words in lexicon.MEASURES.items()
+}
+
+MEASURE_WORDS = {
     "dead": "dead killed death toll",
     "injured": "injured wounded hurt",
     "missing": "missing unaccounted",
@@ -376,7 +406,7 @@ def _translations(question: Question) -> set[str]:
         for word in concept
     }
     words |= {spelling for term in question.terms for spelling in term.spellings}
-    return words | set(_MEASURE_WORDS.get(question.measure, "").split())
+    return words | set(MEASURE_WORDS.get(question.measure, "").split())
 
 
 def _is_event(question: Question, profile: dict[str, float], anchors: Sequence[PostGroup]) -> bool:

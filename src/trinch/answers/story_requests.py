@@ -60,7 +60,19 @@ def frame(section: str, lang: str, **values: object) -> str:
 def read(text: str, as_of: int) -> StoryRequest | None:
     """What a request for restricted trends or for a brief asks for; None for any other request."""
     plain = " ".join(fold(text).strip(" .!?¡¿,;:").split())
-    return _brief(plain, as_of) or _trends(plain, as_of)
+    asked = _brief(plain, as_of) or _trends(plain, as_of)
+    return asked and asked._replace(
+        only=asked.only._replace(shown=_as_typed(asked.only.shown, text, asked.lang))
+    )
+
+
+def _as_typed(shown: str, text: str, lang: str) -> str:
+    """The words of a restriction with the capitals and accents of the request; names of places, and in English of
+    languages, have a capital however they are typed."""
+    named = set(lexicon.PLACE_OF) | (set(_LANGUAGES) if lang == "en" else set())
+    typed = {fold(word.strip(".!?¡¿,;:")): word.strip(".!?¡¿,;:") for word in text.split()}
+    kept = (typed.get(word, word) for word in shown.split(" "))
+    return " ".join(word[:1].upper() + word[1:] if fold(word) in named else word for word in kept)
 
 
 def _brief(plain: str, as_of: int) -> StoryRequest | None:

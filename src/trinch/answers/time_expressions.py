@@ -76,6 +76,7 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("mdy", re.compile(rf"\b(?:on\s+)?({_MONTH})\s+(\d{{1,2}})(?:st|nd|rd|th)?\b(?:,?\s+(\d{{4}})\b)?")),
     ("my", re.compile(rf"\b{_any('month_lead')}\s+({_MONTH})\b(?:\s+(?:de\s+)?(\d{{4}})\b)?")),
     ("my", re.compile(rf"\b({_MONTH})\s+(?:de\s+)?(\d{{4}})\b")),
+    ("lastnight", re.compile(rf"\b{_any('night')}\b")),
     ("yesterday", re.compile(rf"\b{_any('yesterday')}\b")),
     ("today", re.compile(rf"\b{_any('today')}\b")),
     ("thisweek", re.compile(rf"\b{_any('this_week')}\b")),
@@ -113,6 +114,7 @@ def _relative(kind: str, found: re.Match[str], now: datetime) -> tuple[datetime,
     back = (now.weekday() - _WEEKDAYS[found[1]]) % 7 or 7 if kind == "sinceweekday" else 0
     moments = {
         "yesterday": (midnight - day, midnight),
+        "lastnight": (midnight - timedelta(hours=6), midnight + timedelta(hours=12)),
         "today": (midnight, midnight + day),
         "thisweek": (midnight - now.weekday() * day, midnight + day),
         "thismonth": (midnight.replace(day=1), midnight + day),

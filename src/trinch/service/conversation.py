@@ -158,7 +158,8 @@ def _topic(text: str) -> list[str]:
     for word in re.findall(r"[#@$]?\w[\w'’.-]*", text):
         bare = word.rstrip("'’.-")
         parts = tokens(fold(bare))
-        if parts and not all(part in _IDLE or part in _COUNTED for part in parts):
+        acronym = len(bare) > 1 and bare.isupper() and not text.isupper()  # MIT, though German "mit" is idle
+        if parts and (acronym or not all(part in _IDLE or part in _COUNTED for part in parts)):
             kept.append(bare)
     return kept
 
