@@ -26,13 +26,15 @@ def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
     newest = max(dated)[1]
     mine = {number.value for number in numbers(said)}
     moving = _moving(cited)
-    for counted, values in _counts(posts).items():
-        moving.setdefault(counted, values)
-    for values in moving.values():
+    for name, values in _counts(posts).items():
+        moving.setdefault(name, values)
+    for counted, values in moving.items():
         latest = values.get(newest)
         given = mine & {value for each in values.values() for value in each}
         if latest and given and not given & latest and (now or not then):
             return "a later cited post gives a newer number"
+        if counted in ("die", "dead") and given and max(given) < max(map(max, values.values())) and not then:
+            return "a cited post gives a higher number"
     if now and not then and not moving:
         newest_text = " ".join(posts[newest].sentences)
         for clause in range(len(said.clauses)):
@@ -108,7 +110,33 @@ def shows_trend(aligned: Alignment, cited: Sequence[CitedText], word: Word) -> b
     return False
 
 
-_FROM_TO = re.compile(r"\b(?:from|de|von|da|di)\b\D{0,40}?$")
+_SAME_DAY = re.compile(
+    r"\b(?:same day|same time|simultaneously|mismo dia|meme jour|selben tag|gleichen tag|stesso giorno|mesmo dia)\b"
+)
+_NEXT_DAY = re.compile(
+    r"\b(?:next day|(?:a|one) day (?:later|after|before)|dia siguiente|lendemain|tag darauf|nachsten tag|giorno dopo|dia seguinte)\b"
+)
+LONGEST_SAME_DAY, LEAST_NEXT_DAY, LONGEST_NEXT_DAY = 26, 6, 48
+"""Hours between two posts on one day, and on two days running, with an allowance for time zones."""
+
+
+def wrong_gap(aligned: Alignment) -> str:
+    """Two things on the same day, or the day after, whose posts are otherwise apart and do not say so."""
+    said, posts = aligned.said, aligned.posts
+    whole = " ".join(said.sentences)
+    times = [post.at for post in posts if post.at]
+    if len(times) < 2 or len(times) < len(posts):
+        return ""
+    apart = [abs(a - b).total_seconds() / 3600 for a, b in combinations(times, 2)]
+    for pattern, least, most in (
+        (_SAME_DAY, 0, LONGEST_SAME_DAY),
+        (_NEXT_DAY, LEAST_NEXT_DAY, LONGEST_NEXT_DAY),
+    ):
+        stated = any(pattern.search(" ".join(post.sentences)) for post in posts)
+        if pattern.search(whole) and not stated and not any(least <= hours <= most for hours in apart):
+            return "the posts are not that far apart"
+    return ""
+
 
 
 def wrong_order(aligned: Alignment) -> str:
@@ -122,6 +150,8 @@ def wrong_order(aligned: Alignment) -> str:
     whole = " ".join(said.sentences)
     if not marks("then", whole, said.lang):
         return ""
+    if _first_is_later(aligned):
+        return "the posts came in the other order"
     for first, second in pairwise(mine):
         a, b = places[first.at], places[second.at]
         if len(a) != 1 or len(b) != 1 or a == b:
@@ -135,6 +165,40 @@ def wrong_order(aligned: Alignment) -> str:
         if (forwards and early > late) or (backwards and early < late):
             return "the posts came in the other order"
     return _events_order(aligned)
+
+
+_FIRST = re.compile(r"\b(?:first|at first|initially|primero|zuerst|zunachst|d'abord|prima|inizialmente|primeiro)\b")
+_LATER = re.compile(r"\b(?:later|then|afterwards|luego|despues|spater|dann|puis|ensuite|poi|dopo|depois)\b")
+
+
+def _first_is_later(aligned: Alignment) -> bool:
+    """Whether the clause with "first" has numbers or quantifiers of a later post only, and that with "later" of an
+    earlier one."""
+    said = aligned.said
+    first = [_only_in(aligned, n) for n, text in enumerate(said.clauses) if _FIRST.search(text)]
+    later = [_only_in(aligned, n) for n, text in enumerate(said.clauses) if _LATER.search(text)]
+    if len(first) != 1 or len(later) != 1 or None in (first[0], later[0]):
+        return False
+    early, late = aligned.posts[first[0] or 0].at, aligned.posts[later[0] or 0].at
+    return early is not None and late is not None and early > late
+
+
+def _only_in(aligned: Alignment, clause: int) -> int | None:
+    """The one post that holds the numbers and quantifiers of a clause; None where that is none or several."""
+    said = aligned.said
+    mine = {number.value for number in numbers(said) if said.words[number.at].clause == clause}
+    vague = {word.folded for word in said.words if word.clause == clause and word.folded in _VAGUE}
+    if not mine and not vague:
+        return None
+    found = [
+        p
+        for p, post in enumerate(aligned.posts)
+        if mine <= {n.value for n in numbers(post)} and vague <= {word.folded for word in post.words}
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+_VAGUE = frozenset(("several", "many", "numerous", "dozens", "hundreds", "thousands"))
 
 
 def _in_order(said: Text, at: int) -> bool:

@@ -182,13 +182,16 @@ def _voice(text: Text, verb: int) -> str:
         plain = (
             not following
             or following in _APART
-            or following in ("to", "as", "dead", "and", "by", "for", "with")
+            or following in _BEHIND_PARTICIPLE
         )
         return "" if past and plain else ACTIVE
     agent = bool(
         set(behind) & _BY or {w.folded for w in text.words[max(0, verb - 5) : verb]} & _BY & {"von", "vom"}
     )
     return PASSIVE if front & _BEING and agent else "" if front & _BEING else ACTIVE
+
+
+_BEHIND_PARTICIPLE = lexicon.words("to as dead and by for with when while if that because until so who which but")
 
 
 def is_somebody(text: Text, n: int) -> bool:

@@ -11,10 +11,11 @@ from typing import NamedTuple
 from trinch.answers.verify import meanings
 from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import unsupported_number, wrong_time
+from trinch.answers.verify.conjoined import elsewhere, shared_by_all, wrong_kin
 from trinch.answers.verify.copies import changed_copy, repeats, verbatim
 from trinch.answers.verify.frames import CHECKS, denied
 from trinch.answers.verify.meanings import marks
-from trinch.answers.verify.order import TREND, outlived, shows_trend, stale, wrong_order
+from trinch.answers.verify.order import TREND, outlived, shows_trend, stale, wrong_gap, wrong_order
 from trinch.answers.verify.reading import CitedText, read, read_post
 from trinch.answers.verify.roles import is_somebody, swapped_roles
 
@@ -85,6 +86,10 @@ def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
         or denied(aligned)
         or _apart(aligned)
         or _misput(aligned)
+        or shared_by_all(aligned)
+        or elsewhere(aligned)
+        or wrong_kin(aligned)
+        or wrong_gap(aligned)
         or wrong_order(aligned)
         or stale(aligned, cited)
         or outlived(aligned)
@@ -119,6 +124,8 @@ def _uncarried(aligned: Alignment, cited: Sequence[CitedText], whole: float) -> 
         if word.concepts & meanings.EVENTS and not (
             word.concepts & TREND and shows_trend(aligned, cited, word)
         ):
+            return f"no cited post says: {word.folded}"
+        if word.concepts & meanings.THINGS:
             return f"no cited post says: {word.folded}"
     for clause, among in enumerate(_parts(aligned)):
         if not among:
