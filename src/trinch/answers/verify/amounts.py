@@ -117,6 +117,7 @@ def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
     given = [[n.value for n in numbers(post)] for post in posts]
     counted = [[*values, *_ones(post)] for values, post in zip(given, posts, strict=True)]
     every = [value for each in given for value in each]
+    every += [value for post in posts for value in _spaced(post)]
     wide = [value * 1000**k for value in every for k in (1, 2, 3)]
     for number in numbers(said):
         value = number.value
@@ -138,6 +139,15 @@ def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
         or _other_extent(said, posts, counted)
         or wrong_ordinal(said, posts)
     )
+
+
+def _spaced(post: Text) -> list[float]:
+    """Thousands written with a space ("1 800")."""
+    return [
+        float(a.folded + b.folded)
+        for a, b in pairwise(post.words)
+        if re.fullmatch(r"\d{1,3}", a.folded) and re.fullmatch(r"\d{3}", b.folded)
+    ]
 
 
 def _ones(post: Text) -> list[float]:
@@ -385,7 +395,7 @@ def _adds(text: Text, number: Number) -> bool:
 
 _THAN = lexicon.words("than que de als di")
 _MOST = re.compile(
-    r"\b(?:up to|as many as|at most|nearly|almost|hasta|jusqu a|fino a|bis zu|ate|casi|quase|quasi|presque|fast)(?: (?:a|de|unos|an?))?$"
+    r"\b(?:up to|as many as|as much as|jusqua|at most|nearly|almost|hasta|jusqu a|fino a|bis zu|ate|casi|quase|quasi|presque|fast)(?: (?:a|de|unos|an?|um|un|une|einer?))?$"
 )
 
 

@@ -95,6 +95,29 @@ def wrong_kin(aligned: Alignment) -> str:
     return ""
 
 
+_FROM = lexicon.words("from von aus de da desde")
+_TO = lexicon.words("in to into at for towards nach en a em para")
+
+
+def other_way(aligned: Alignment) -> str:
+    """A place that somebody comes from in the sentence, to which the posts say that they go."""
+    said = aligned.said
+    names = [n for n in aligned.content if said.words[n].name and n]
+    for origin in (n for n in names if said.words[n - 1].folded in _FROM):
+        for p, post in enumerate(aligned.posts):
+            into = _behind(post, [at for at, _ in aligned.matches(origin, p)], _TO)
+            out = _behind(post, [at for at, _ in aligned.matches(origin, p)], _FROM)
+            others = [at for n in names if n != origin for at, _ in aligned.matches(n, p)]
+            if into and not out and _behind(post, others, _FROM):
+                return f"in the post {said.words[origin].folded} is where they go"
+    return ""
+
+
+def _behind(post: Text, places: Sequence[int], words: frozenset[str]) -> bool:
+    """Whether one of some words of a post is right behind one of the given words."""
+    return any(at > 0 and post.words[at - 1].folded in words for at in places)
+
+
 def elsewhere(aligned: Alignment) -> str:
     """ "There" in a part that rests on a post which does not hold the place named before."""
     said = aligned.said

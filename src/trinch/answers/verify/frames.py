@@ -11,6 +11,7 @@ from itertools import pairwise
 from trinch.answers import lexicon
 from trinch.answers.verify import meanings
 from trinch.answers.verify.alignment import Alignment, Evidence
+from trinch.answers.verify.amounts import value_of
 from trinch.answers.verify.meanings import EVENTS, OPERATORS, OPPOSITES, SPEAKERS, SPEECH, marks
 from trinch.answers.verify.reading import Text
 
@@ -38,7 +39,7 @@ def unsure(aligned: Alignment, clause: int, found: Evidence) -> str:
     sentence = post.sentences[found.sentence]
     mine = _whole(said)
     doubts = [*marks("hedge", mine, said.lang), *marks("hearsay", mine, said.lang)]
-    if marks("hedge", sentence, post.lang) and not doubts:
+    if marks("hedge", sentence, post.lang) and not doubts and _reaches(aligned, "hedge", clause, found):
         return _QUIET["hedge"]
     if marks("hearsay", sentence, post.lang) and not (doubts or marks("speech", mine, said.lang)):
         return _QUIET["hearsay"]
@@ -78,6 +79,24 @@ def _plain_account(post: Text, sentence: int) -> bool:
 
 
 _ANYBODY = lexicon.words("they he she it who i we you")
+
+
+def accused(aligned: Alignment, clause: int, found: Evidence) -> str:
+    """What a post says that somebody is accused of, stated as a fact."""
+    said, post = aligned.said, aligned.posts[found.post]
+    mine = {concept for word in said.words for concept in word.concepts}
+    if post.lang != "en" or "charge" in mine or _attributes(said):
+        return ""
+    matched = {at for _, at in aligned.pairs(clause, found.post)}
+    for at, word in enumerate(post.words):
+        if word.folded in _ACCUSING and matched & set(range(at + 2, at + 2 + BEFORE_SPEECH)):
+            of = [w.folded for w in post.words[at + 1 : at + 2 + BEFORE]]
+            if "of" in of:
+                return "the post only says that somebody is accused of it"
+    return ""
+
+
+_ACCUSING = lexicon.words("accuse accuses accused accusing suspected convicted acquitted cleared")
 
 
 def _other_voice(aligned: Alignment, clause: int, found: Evidence) -> str:
@@ -127,11 +146,11 @@ def _speech(post: Text, sentence: int, placed: frozenset[str]) -> bool:
         word.concepts & EVENTS or word.folded in _LEADS for word in lead
     ):
         return False
-    return any(
-        word.concepts & SPEAKERS
-        or (word.name and word.folded not in lexicon.PLACE_OF and word.folded not in placed)
-        for word in lead
-    )
+    if any(word.concepts & SPEAKERS for word in lead):
+        return True
+    if post.lang == "en" and meanings.is_common(lead[-1].folded, "en"):  # a topic: "Ebola epidemic:"
+        return False
+    return any(word.name and word.folded not in lexicon.PLACE_OF and word.folded not in placed for word in lead)
 
 
 _LEADS = frozenset(word for lead in lexicon.LEADS for word in lead.split())
@@ -163,8 +182,10 @@ def wrong_speaker(aligned: Alignment) -> str:
         named = [n for n in speaker if n in aligned.content]
         if not named:
             continue
-        if not held:
-            return f"no cited post has {said.words[named[-1]].folded} say so"
+        offices = [n for n in named if said.words[n].concepts & SPEAKERS]
+        missing = [n for n in offices if not any(aligned.matches(n, p) for p in range(len(aligned.posts)))]
+        if not held or missing:
+            return f"no cited post has {said.words[(missing or named)[-1]].folded} say so"
         if not any(_speaks_in(aligned.posts[p], at) for p, at in held):
             return f"in the posts {said.words[named[-1]].folded} is not the one who says so"
     return ""
@@ -245,7 +266,7 @@ def negated(aligned: Alignment, clause: int, found: Evidence) -> str:
         return "" if denies else "the sentence denies what the post says"
     if marks("negation", _whole(said), said.lang):
         return ""
-    if marks("negation", post.clauses[found.clause], post.lang):
+    if marks("negation", post.clauses[found.clause], post.lang) and _reaches(aligned, "negation", clause, found):
         return "the post denies it"
     pairs = [
         (n, at)
@@ -253,6 +274,24 @@ def negated(aligned: Alignment, clause: int, found: Evidence) -> str:
         if post.words[at].clause in aligned.carrying(found.post)
     ]
     return "the post denies it" if _governs(post, "negation", pairs) else ""
+
+
+LONG = 16
+"""Words of a part of a post from which on a mark in it does not reach everything in it."""
+REACH = 7
+"""Words on either side that a mark in a long part reaches."""
+
+
+def _reaches(aligned: Alignment, kind: str, clause: int, found: Evidence) -> bool:
+    """Whether a mark of a kind in the sentence of the evidence is so near to what the clause takes from it that it may
+    bear on it. In a short part it always is."""
+    post = aligned.posts[found.post]
+    length = sum(word.sentence == found.sentence for word in post.words)
+    if length < LONG:
+        return True
+    held = [at for n in aligned.clause_words(clause) for at, _ in aligned.matches(n, found.post) if at >= 0]
+    places = [at for at in post.places(kind) if post.words[at].sentence == found.sentence]
+    return any(abs(at - place) <= REACH for place in places for at in held)
 
 
 _OVER = frozenset({"end", "cancel"})
@@ -298,7 +337,7 @@ def planned(aligned: Alignment, clause: int, found: Evidence) -> str:
     said, post = aligned.said, aligned.posts[found.post]
     if marks("future", _whole(said), said.lang):
         return ""
-    if marks("future", post.clauses[found.clause], post.lang):
+    if marks("future", post.clauses[found.clause], post.lang) and _reaches(aligned, "future", clause, found):
         return "the post speaks of a plan, a wish or a demand, not of what has happened"
     pairs = aligned.pairs(clause, found.post)
     if _governs(post, "future", pairs):
@@ -439,8 +478,21 @@ def limited(aligned: Alignment, clause: int, found: Evidence) -> str:
     said, post = aligned.said, aligned.posts[found.post]
     if marks("limit", _whole(said), said.lang) or marks("hedge", _whole(said), said.lang):
         return ""
-    given = marks("limit", post.clauses[found.clause], post.lang)
+    given = [
+        post.words[at].folded
+        for at in post.places("limit")
+        if post.words[at].clause == found.clause and not _limits_number(post, at)
+    ]
     return f"the post limits it: “{given[0]}”" if given else ""
+
+
+def _limits_number(post: Text, at: int) -> bool:
+    """Whether a mark only says that a number is small ("only 54"): the number says so too."""
+    following = post.words[at + 1].folded if at + 1 < len(post.words) else ""
+    return post.words[at].folded in _ONLY and value_of(following, post.lang) is not None
+
+
+_ONLY = lexicon.words("only just solo apenas so seulement nur solo")
 
 
 def turned(aligned: Alignment, clause: int, found: Evidence) -> str:
@@ -475,6 +527,7 @@ def denied(aligned: Alignment) -> str:
 CHECKS: Sequence[Check] = (
     unsure,
     attributed,
+    accused,
     negated,
     governed,
     planned,

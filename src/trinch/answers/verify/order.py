@@ -212,8 +212,10 @@ def _in_order(said: Text, at: int) -> bool:
     )
 
 
-_BEFORE = re.compile(r"\b(?:before|then|later|afterwards|antes de que|luego|puis|dann|poi|depois|despues)\b")
-_AFTER = re.compile(r"\b(?:after|following|tras|apres|dopo|nach|apos)\b")
+_BEFORE = re.compile(
+    r"\b(?:before|then|later|afterwards|antes de que|luego|puis|dann|poi|depois(?! d[eoa]s?\b)|despues(?! del?\b))\b"
+)
+_AFTER = re.compile(r"\b(?:after|following|tras|apres|dopo|nach|apos|depois d[eoa]s?|despues del?)\b")
 
 
 def _events_order(aligned: Alignment) -> str:
@@ -222,13 +224,18 @@ def _events_order(aligned: Alignment) -> str:
     whole = " ".join(said.sentences)
     for pattern, forward in ((_BEFORE, True), (_AFTER, False)):
         match = pattern.search(whole)
-        if not match or match.start() == 0:
+        if not match:
             continue
         cut = len(whole[: match.start()].split())
+        if match.start() == 0:  # "After A, B"
+            cut = next((n for n, word in enumerate(said.words) if word.clause > 0), 0)
+            forward = not forward
         left = [n for n in aligned.content if n < cut]
         right = [n for n in aligned.content if n >= cut]
         a, b = aligned.evidence(left), aligned.evidence(right)
         if not a or not b:
+            continue
+        if a.post != b.post and _held_whole(aligned, left, b.post, right, a.post):
             continue
         early, late = aligned.posts[a.post].at, aligned.posts[b.post].at
         apart = a.post != b.post and early != late
@@ -237,6 +244,13 @@ def _events_order(aligned: Alignment) -> str:
         if a.post == b.post and _turned_round(aligned, a.post, left, right, forward):
             return "the post has these two in the other order"
     return ""
+
+
+def _held_whole(
+    aligned: Alignment, left: Sequence[int], right_post: int, right: Sequence[int], left_post: int
+) -> bool:
+    """Whether one side of an order is also held whole by the post of the other: then it tells no order of posts."""
+    return aligned.share(left, [right_post]) == 1.0 or aligned.share(right, [left_post]) == 1.0
 
 
 def _turned_round(

@@ -111,7 +111,7 @@ def _language(raw: str, given: str) -> str:
     def known(lang: str) -> int:
         return sum(bool(meanings.concepts(word, lang)) or word in meanings.generic(lang) for word in words)
 
-    best = max(sorted(meanings.LANGUAGES, key="en".__ne__), key=known)
+    best = max(sorted(meanings.LANGUAGES, key=lambda lang: (lang != "en", lang)), key=known)
     likely = next((lang for lang in (identify(raw), given) if lang in meanings.LANGUAGES), best)
     return likely if known(likely) + 1 >= known(best) else best
 
