@@ -155,7 +155,9 @@ class Alignment:
 
     def __init__(self, said: Text, posts: Sequence[Text]) -> None:
         self.said, self.posts = said, posts
-        languages = frozenset().union(*(meanings.LANGUAGE_NAMES.get(post.lang, frozenset()) for post in posts))
+        languages = frozenset().union(
+            *(meanings.LANGUAGE_NAMES.get(post.lang, frozenset()) for post in posts)
+        )
         content = [
             n
             for n, word in enumerate(said.words)

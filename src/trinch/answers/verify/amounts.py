@@ -59,7 +59,11 @@ def numbers(text: Text) -> list[Number]:
         following = words[at + 1].folded if at + 1 < len(words) else ""
         if value is None or _is_time(text, at) or following in _ORDINALS:
             continue
-        if following in meanings.MULTIPLIERS and word.folded not in meanings.MULTIPLIERS and not (following == "m" and text.lang != "en"):
+        if (
+            following in meanings.MULTIPLIERS
+            and word.folded not in meanings.MULTIPLIERS
+            and not (following == "m" and text.lang != "en")
+        ):
             value *= meanings.MULTIPLIERS[following]
         if at and found and found[-1].at == at - 1 and word.folded in meanings.MULTIPLIERS:
             continue
@@ -301,7 +305,12 @@ def _miscounted(said: Text, posts: Sequence[Text]) -> str:
     for number in [*numbers(said), *_vague(said)]:
         mine, theirs = quantity(said, number), given.get(number.value, set())
         rivals = {value for value, counts in given.items() if mine and mine & counts} - {number.value}
-        if mine and number.value in given and not theirs and _counts_things(posts, number.value, bool(rivals)):
+        if (
+            mine
+            and number.value in given
+            and not theirs
+            and _counts_things(posts, number.value, bool(rivals))
+        ):
             return f"the posts do not count {min(mine)} by {number.value:g}"
         if mine and theirs and not mine & theirs:
             amount = f"{number.value:g}" if number.value > 0 else said.words[number.at].folded

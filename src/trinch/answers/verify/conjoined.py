@@ -34,7 +34,9 @@ def _subjects(aligned: Alignment) -> Iterator[tuple[list[int], list[int]]]:
         if word.folded not in _AND or any(verb < n and _same_part(said, verb, n) for verb in verbs):
             continue
         left = next((m for m in range(n - 1, max(-1, n - 1 - REACH), -1) if is_somebody(said, m)), -1)
-        right = next((m for m in range(n + 1, min(len(said.words), n + 1 + REACH)) if is_somebody(said, m)), -1)
+        right = next(
+            (m for m in range(n + 1, min(len(said.words), n + 1 + REACH)) if is_somebody(said, m)), -1
+        )
         verb = next((v for v in verbs if v > right and said.words[v].clause == said.words[right].clause), -1)
         if min(left, right, verb) >= 0 and verb - right <= 2 * REACH:
             yield [m for m in (left, right) if m in aligned.content], [verb]
@@ -65,7 +67,9 @@ def _both(aligned: Alignment) -> Iterator[tuple[list[int], list[int]]]:
 
 def _said_of(aligned: Alignment, member: int, predicate: Sequence[int]) -> bool:
     """Whether a sentence of a post holds a member and a word of what is said of it, or the post is by the member."""
-    if not any(n in aligned.content and aligned.matches(n, p) for n in predicate for p in range(len(aligned.posts))):
+    if not any(
+        n in aligned.content and aligned.matches(n, p) for n in predicate for p in range(len(aligned.posts))
+    ):
         return True
     for p, post in enumerate(aligned.posts):
         places = {at for at, _ in aligned.matches(member, p)}
@@ -126,13 +130,14 @@ def elsewhere(aligned: Alignment) -> str:
         if word.folded not in _THERE or following in _EXISTS:
             continue
         places = [
-            m for m in aligned.content if m < n and said.words[m].name and _is_placed(said, m) and said.words[m].clause != word.clause
+            m
+            for m in aligned.content
+            if m < n and said.words[m].name and _is_placed(said, m) and said.words[m].clause != word.clause
         ]
         found = aligned.evidence(aligned.clause_words(word.clause))
         if places and found and not any(aligned.matches(m, found.post) for m in places):
             return f"the post does not say that this was in {said.words[places[-1]].folded}"
     return ""
-
 
 
 def _is_placed(said: Text, n: int) -> bool:

@@ -73,7 +73,8 @@ def _plain_account(post: Text, sentence: int) -> bool:
     if any(post.words[n - 1].folded in _ANYBODY for n in spoken if n):
         return False
     return any(
-        post.words[n].concepts & meanings.AUTHORITATIVE or post.words[n].folded in meanings.AUTHORITATIVE_WORDS
+        post.words[n].concepts & meanings.AUTHORITATIVE
+        or post.words[n].folded in meanings.AUTHORITATIVE_WORDS
         for n in voices
     )
 
@@ -108,7 +109,11 @@ def _other_voice(aligned: Alignment, clause: int, found: Evidence) -> str:
         return ""
     voices = {n for n in _voices(post) if post.words[n].sentence == found.sentence}
     heard = {at for n in aligned.content for at, _ in aligned.matches(n, found.post)}
-    author = -1 in heard or marks("speech", said.clauses[0], said.lang) or marks("speech", said.clauses[-1], said.lang)
+    author = (
+        -1 in heard
+        or marks("speech", said.clauses[0], said.lang)
+        or marks("speech", said.clauses[-1], said.lang)
+    )
     if not voices or voices & heard or author:
         return ""
     return "the post says this part in somebody's words"
@@ -150,7 +155,9 @@ def _speech(post: Text, sentence: int, placed: frozenset[str]) -> bool:
         return True
     if post.lang == "en" and meanings.is_common(lead[-1].folded, "en"):  # a topic: "Ebola epidemic:"
         return False
-    return any(word.name and word.folded not in lexicon.PLACE_OF and word.folded not in placed for word in lead)
+    return any(
+        word.name and word.folded not in lexicon.PLACE_OF and word.folded not in placed for word in lead
+    )
 
 
 _LEADS = frozenset(word for lead in lexicon.LEADS for word in lead.split())
@@ -188,7 +195,25 @@ def wrong_speaker(aligned: Alignment) -> str:
             return f"no cited post has {said.words[(missing or named)[-1]].folded} say so"
         if not any(_speaks_in(aligned.posts[p], at) for p, at in held):
             return f"in the posts {said.words[named[-1]].folded} is not the one who says so"
+        if _says_in_other_post(aligned, speaker):
+            return f"the post of that part does not have {said.words[named[-1]].folded} say so"
     return ""
+
+
+def _says_in_other_post(aligned: Alignment, speaker: Sequence[int]) -> bool:
+    """Whether no post that holds most of what a speaker of the sentence says has that speaker."""
+    said = aligned.said
+    own = said.words[speaker[0]].clause
+    rest = [n for n in aligned.clause_words(own) if n > max(speaker)]
+    if len(rest) < 2:
+        following = own + 1 if max(speaker) < min((*rest, len(said.words))) and speaker[0] == 0 else own - 1
+        rest = [*rest, *aligned.clause_words(following)]
+    rest = [n for n in rest if n not in speaker]
+    if len(aligned.posts) < 2 or len(rest) < 2:
+        return False
+    shares = [aligned.share(rest, [p]) for p in range(len(aligned.posts))]
+    best = [p for p, share in enumerate(shares) if share >= max(shares) - 0.01]
+    return not any(aligned.matches(n, p) for n in speaker if n in aligned.content for p in best)
 
 
 _ACCORDING = lexicon.words("acc per via according segun selon secondo segundo laut stando d'apres acordo")
@@ -266,7 +291,9 @@ def negated(aligned: Alignment, clause: int, found: Evidence) -> str:
         return "" if denies else "the sentence denies what the post says"
     if marks("negation", _whole(said), said.lang):
         return ""
-    if marks("negation", post.clauses[found.clause], post.lang) and _reaches(aligned, "negation", clause, found):
+    if marks("negation", post.clauses[found.clause], post.lang) and _reaches(
+        aligned, "negation", clause, found
+    ):
         return "the post denies it"
     pairs = [
         (n, at)
@@ -353,7 +380,9 @@ def _infinitive(aligned: Alignment, pairs: Sequence[tuple[int, int]], post: Text
         and post.words[at - 1].folded == "to"
         and said.words[n].folded != post.words[at].folded
         and not _is_first_to(post, at)
-        and (meanings.is_past(said.words[n].folded) or said.words[n].folded.endswith("s") or _is_seen(said, n))
+        and (
+            meanings.is_past(said.words[n].folded) or said.words[n].folded.endswith("s") or _is_seen(said, n)
+        )
         and not _is_noun_in(said, n)
         for n, at in pairs
     )
@@ -391,8 +420,12 @@ def caused(aligned: Alignment, clause: int, found: Evidence) -> str:
     return "no cited post states that cause"
 
 
-_CAUSE_BEHIND = re.compile(r"\b(?:because(?: of)?|due to|caused by|as a result of|owing to|thanks to|in response to|sparked by|triggered by|prompted by)\b")
-_CAUSE_BEFORE = re.compile(r"\b(?:caus(?:ed|es|ing)|led to|leads to|leading to|result(?:ed|s) in|spark(?:ed|s)|trigger(?:ed|s)|prompt(?:ed|s))\b(?! by)")
+_CAUSE_BEHIND = re.compile(
+    r"\b(?:because(?: of)?|due to|caused by|as a result of|owing to|thanks to|in response to|sparked by|triggered by|prompted by)\b"
+)
+_CAUSE_BEFORE = re.compile(
+    r"\b(?:caus(?:ed|es|ing)|led to|leads to|leading to|result(?:ed|s) in|spark(?:ed|s)|trigger(?:ed|s)|prompt(?:ed|s))\b(?! by)"
+)
 
 
 def _cause_turned(aligned: Alignment, post: int) -> bool:

@@ -14,36 +14,50 @@ from trinch.answers.verify.reading import CitedText, Text, Word
 def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
     """An older number, or an older state, given as the present one."""
     said, posts = aligned.said, aligned.posts
-    if len(posts) == 1 and marks("now", " ".join(said.sentences), said.lang):
+    whole = " ".join(said.sentences)
+    now = bool(marks("now", whole, said.lang))
+    if len(posts) == 1 and now:
         text = " ".join(posts[0].sentences)
         past = marks("past", text, posts[0].lang) and not marks("now", text, posts[0].lang)
         return "the post speaks of a state that is over" if past else ""
     dated = [(post.at, p) for p, post in enumerate(posts) if post.at]
     if len(dated) < 2 or len(dated) < len(posts):
         return ""
-    whole = " ".join(said.sentences)
-    now, then = marks("now", whole, said.lang), marks("then", whole, said.lang)
     newest = max(dated)[1]
+    moving = {**_counts(posts), **_moving(cited)}
+    if reason := _older_number(said, moving, newest, now):
+        return reason
+    if now and not marks("then", whole, said.lang) and not moving:
+        return _older_state(aligned, newest)
+    return ""
+
+
+def _older_number(said: Text, moving: dict[str, dict[int, set[float]]], newest: int, now: bool) -> str:
+    """A number of which a later post gives a newer one, or of the dead a lower one than another post."""
+    whole = " ".join(said.sentences)
     mine = {number.value for number in numbers(said)}
-    moving = _moving(cited)
-    for name, values in _counts(posts).items():
-        moving.setdefault(name, values)
+    early = bool(marks("early", whole, said.lang))
     for counted, values in moving.items():
         latest = values.get(newest)
         given = mine & {value for each in values.values() for value in each}
-        if latest and given and not given & latest and (now or not then):
+        if latest and given and not given & latest and (now or not early):
             return "a later cited post gives a newer number"
-        if counted in ("die", "dead") and given and max(given) < max(map(max, values.values())) and not then:
+        if counted in ("die", "dead") and given and max(given) < max(map(max, values.values())) and not early:
             return "a cited post gives a higher number"
-    if now and not then and not moving:
-        newest_text = " ".join(posts[newest].sentences)
-        for clause in range(len(said.clauses)):
-            among = aligned.clause_words(clause)
-            if not among or not marks("now", said.clauses[clause], said.lang):
-                continue
-            others = [p for p in range(len(posts)) if p != newest and aligned.share(among, [p]) >= ALIKE]
-            if others and not marks("now", newest_text, posts[newest].lang):
-                return "the present state is that of a later cited post"
+    return ""
+
+
+def _older_state(aligned: Alignment, newest: int) -> str:
+    """A clause about the present that older posts carry, where the newest does not speak of the present."""
+    said, posts = aligned.said, aligned.posts
+    newest_text = " ".join(posts[newest].sentences)
+    for clause in range(len(said.clauses)):
+        among = aligned.clause_words(clause)
+        if not among or not marks("now", said.clauses[clause], said.lang):
+            continue
+        others = [p for p in range(len(posts)) if p != newest and aligned.share(among, [p]) >= ALIKE]
+        if others and not marks("now", newest_text, posts[newest].lang):
+            return "the present state is that of a later cited post"
     return ""
 
 
@@ -138,7 +152,6 @@ def wrong_gap(aligned: Alignment) -> str:
     return ""
 
 
-
 def wrong_order(aligned: Alignment) -> str:
     """Two numbers, or two events, in another order than that of their posts."""
     said, posts = aligned.said, aligned.posts
@@ -167,7 +180,9 @@ def wrong_order(aligned: Alignment) -> str:
     return _events_order(aligned)
 
 
-_FIRST = re.compile(r"\b(?:first|at first|initially|primero|zuerst|zunachst|d'abord|prima|inizialmente|primeiro)\b")
+_FIRST = re.compile(
+    r"\b(?:first|at first|initially|primero|zuerst|zunachst|d'abord|prima|inizialmente|primeiro)\b"
+)
 _LATER = re.compile(r"\b(?:later|then|afterwards|luego|despues|spater|dann|puis|ensuite|poi|dopo|depois)\b")
 
 

@@ -59,7 +59,9 @@ def swapped_roles(aligned: Alignment, clause: int, found: Evidence) -> str:
         if mine.voice == ACTIVE and (target := _target(aligned, n, mine, found)):
             return f"in the post {target} is not who did it, but to whom"
         for at in _verbs_of(aligned, n, found):
-            if _other_patient(aligned, found.post, mine, at) or _in_other_order(aligned, found.post, mine, at):
+            if _other_patient(aligned, found.post, mine, at) or _in_other_order(
+                aligned, found.post, mine, at
+            ):
                 return "the post has these two the other way round"
             given = _roles(post, at)
             if not mine.voice or not given.voice:
@@ -142,7 +144,12 @@ def _in_other_order(aligned: Alignment, post: int, mine: Roles, at: int) -> bool
     words = {word.folded for word in text.words if word.sentence == sentence}
     if words & (_BY | _BEING):
         given = _roles(text, at)
-        return bool(given.voice == PASSIVE and given.doers and max(doers) < at < min(done_to) and not given.doers & doers)
+        return bool(
+            given.voice == PASSIVE
+            and given.doers
+            and max(doers) < at < min(done_to)
+            and not given.doers & doers
+        )
     return max(done_to) < at < min(doers)
 
 
@@ -170,7 +177,12 @@ def _modifies(aligned: Alignment, m: int) -> bool:
     """Whether a name stands in front of a noun that is no name ("the Glasgow crash")."""
     following = m + 1
     words = aligned.said.words
-    return words[m].name and following in aligned.content and not words[following].name and not _is_verb(aligned.said, following)
+    return (
+        words[m].name
+        and following in aligned.content
+        and not words[following].name
+        and not _is_verb(aligned.said, following)
+    )
 
 
 def _verbs_of(aligned: Alignment, n: int, found: Evidence) -> Iterator[int]:
@@ -231,11 +243,7 @@ def _voice(text: Text, verb: int) -> str:
         if past and (front & _BEING_ENGLISH or "by" in behind):
             return PASSIVE
         following = behind[0] if behind else ""
-        plain = (
-            not following
-            or following in _APART
-            or following in _BEHIND_PARTICIPLE
-        )
+        plain = not following or following in _APART or following in _BEHIND_PARTICIPLE
         return "" if past and plain else ACTIVE
     agent = bool(
         set(behind) & _BY or {w.folded for w in text.words[max(0, verb - 5) : verb]} & _BY & {"von", "vom"}
@@ -243,7 +251,9 @@ def _voice(text: Text, verb: int) -> str:
     return PASSIVE if front & _BEING and agent else "" if front & _BEING else ACTIVE
 
 
-_BEHIND_PARTICIPLE = lexicon.words("to as dead and by for with when while if that because until so who which but")
+_BEHIND_PARTICIPLE = lexicon.words(
+    "to as dead and by for with when while if that because until so who which but"
+)
 
 
 def is_somebody(text: Text, n: int) -> bool:

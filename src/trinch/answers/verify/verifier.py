@@ -13,6 +13,7 @@ from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import unsupported_number, wrong_time
 from trinch.answers.verify.conjoined import elsewhere, other_way, shared_by_all, wrong_kin
 from trinch.answers.verify.copies import changed_copy, repeats, verbatim
+from trinch.answers.verify.exchanged import exchanged
 from trinch.answers.verify.frames import CHECKS, denied
 from trinch.answers.verify.meanings import marks
 from trinch.answers.verify.order import TREND, outlived, shows_trend, stale, wrong_gap, wrong_order
@@ -91,6 +92,7 @@ def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
         or wrong_kin(aligned)
         or other_way(aligned)
         or wrong_gap(aligned)
+        or exchanged(aligned)
         or wrong_order(aligned)
         or stale(aligned, cited)
         or outlived(aligned)
