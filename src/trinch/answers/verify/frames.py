@@ -341,6 +341,8 @@ def governed(aligned: Alignment, clause: int, found: Evidence) -> str:
     if "no longer" in said.clauses[clause]:
         mine |= _OVER
     for _, at in aligned.pairs(clause, found.post):
+        if post.lang == "en" and not (post.words[at].concepts or meanings.is_verb(post.words[at].folded)):
+            continue
         behind = post.words[at + 1 : at + 2] if post.lang == "en" else ()
         for near in (*post.words[max(0, at - 2) : at], *behind):
             turns = near.concepts & OPERATORS

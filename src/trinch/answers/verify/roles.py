@@ -94,7 +94,11 @@ def _target(aligned: Alignment, n: int, mine: Roles, found: Evidence) -> str:
 def _places(aligned: Alignment, among: frozenset[int], post: int) -> set[int]:
     """The words of a post that say what some words of the sentence say; people too, who need no support."""
     said, text = aligned.said, aligned.posts[post]
-    found = {at for n in among if n in aligned.content for at, _ in aligned.matches(n, post)}
+    found: set[int] = set()
+    for n in (n for n in among if n in aligned.content):
+        held = {at for at, _ in aligned.matches(n, post)}
+        same = {at for at in held if at >= 0 and text.words[at].root == said.words[n].root}
+        found |= same or held  # "judge" and "verdict" share a concept: the same word is meant where there is one
     plain = {said.words[n].root for n in among if n not in aligned.content and is_somebody(said, n)}
     return found | {at for at, word in enumerate(text.words) if word.root in plain}
 
@@ -168,9 +172,15 @@ def _other_doer(aligned: Alignment, post: int, said: tuple[int, Roles], found: t
     same_verb = aligned.said.words[n].root == text.words[at].root
     acts = same_verb or any(is_somebody(aligned.said, m) for m in mine.done_to)
     others = any(is_somebody(text, other) for other in given.doers)
+    named = any(text.words[other].name for other in given.doers)
+    if named and all(aligned.said.words[m].concepts & _ANYBODY for m in doers):
+        return ""  # "a woman won" of somebody named
     if (others and places) or (given.voice == PASSIVE and acts):
         return aligned.said.words[doers[-1]].folded
     return ""
+
+
+_ANYBODY = frozenset({"man", "woman", "people", "child", "teen"})
 
 
 def _modifies(aligned: Alignment, m: int) -> bool:
