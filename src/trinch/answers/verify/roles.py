@@ -98,7 +98,9 @@ def _places(aligned: Alignment, among: frozenset[int], post: int) -> set[int]:
     for n in (n for n in among if n in aligned.content):
         held = {at for at, _ in aligned.matches(n, post)}
         same = {at for at in held if at >= 0 and text.words[at].root == said.words[n].root}
-        found |= same or held  # "judge" and "verdict" share a concept: the same word is meant where there is one
+        found |= (
+            same or held
+        )  # "judge" and "verdict" share a concept: the same word is meant where there is one
     plain = {said.words[n].root for n in among if n not in aligned.content and is_somebody(said, n)}
     return found | {at for at, word in enumerate(text.words) if word.root in plain}
 
