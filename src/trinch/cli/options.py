@@ -187,7 +187,7 @@ def model_settings(
 
 def _named_model(name: str, text: str, given: ModelOptions) -> "NamedModel":
     """A model from its place and limits; limits that it does not give are those of the options."""
-    from trinch.llm.interface import NamedModel
+    from trinch.llm.interface import KEY, NamedModel
 
     limits = dict(_LIMIT.findall(text))
     try:
@@ -207,7 +207,7 @@ def _named_model(name: str, text: str, given: ModelOptions) -> "NamedModel":
         )
     setting = model_setting(own)
     assert setting is not None
-    variable = "TRINCH_LLM_KEY_" + re.sub(r"\W", "_", name).upper()
+    variable = f"{KEY}_" + re.sub(r"\W", "_", name).upper()
     return NamedModel(msgspec.structs.replace(setting, key_variable=variable), per_day)
 
 

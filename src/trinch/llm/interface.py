@@ -21,6 +21,10 @@ class Message(msgspec.Struct, frozen=True):
     content: str
 
 
+KEY = "TRINCH_LLM_KEY"
+"""Environment variable of the key of the model that no name was given, sent to its server as a bearer token."""
+
+
 class Setting(msgspec.Struct, frozen=True):
     """Which model to use: plain values, so that it can be handed to another process and opened there."""
 
@@ -34,7 +38,7 @@ class Setting(msgspec.Struct, frozen=True):
     """Most tokens that it may write for one answer."""
     posts: int = 50
     """Most posts that it reads for one answer."""
-    key_variable: str = "TRINCH_LLM_KEY"
+    key_variable: str = KEY
     """Environment variable of the key for that server."""
 
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from trinch.llm.interface import LLMError, Message, Report, Setting
+from trinch.llm.interface import KEY, LLMError, Message, Report, Setting
 
 MAX_BYTES = 4_000_000
 """Longest answer, in bytes on the wire: a chunk of a few letters comes in 200 to 400 bytes."""
@@ -314,9 +314,7 @@ def base_url(address: str) -> tuple[str, bool]:
     if parts.scheme not in ("http", "https") or not host or not address.isprintable() or " " in address:
         raise LLMError("address", "not the address of a model: write http://127.0.0.1:8080/v1 or https://…")
     if parts.username is not None or parts.query or parts.fragment:
-        raise LLMError(
-            "address", "the address may hold no password, ? or #; a key belongs into TRINCH_LLM_KEY"
-        )
+        raise LLMError("address", f"the address may hold no password, ? or #; a key belongs into {KEY}")
     try:
         local = ipaddress.ip_address(host).is_loopback
     except ValueError:
