@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from trinch.service.config import keys
+from trinch.store.cluster.partitions import PARTITIONS, parse_partitions
 
 ROOT = Path(__file__).parents[1]
 DEPLOY = ROOT / "deploy"
@@ -55,6 +56,58 @@ def test_the_compose_file() -> None:
     assert set(service["environment"]) <= VARIABLES
     assert "ports" not in service  # reached through the proxy alone
     assert (DEPLOY / service["build"]["context"] / service["build"]["dockerfile"]).exists()
+
+
+def test_the_compose_file_of_a_cluster() -> None:
+    yaml = pytest.importorskip("yaml")
+    pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
+    path = DEPLOY / "cluster" / "compose.yaml"
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    services = yaml.safe_load(path.read_text())["services"]
+    nodes = {name: one for name, one in services.items() if one.get("command") == ["node"]}
+    assert _shares([one["environment"]["TRINCH_PARTITIONS"] for one in nodes.values()])
+    asked = services["coordinator"]["environment"]["TRINCH_NODES"].split()
+    assert asked == [f"http://{name}:8377" for name in nodes]
+    for one in (*nodes.values(), services["coordinator"]):
+        assert set(one["environment"]) <= VARIABLES
+        assert "ports" not in one
+        assert (path.parent / one["build"]["context"] / one["build"]["dockerfile"]).exists()
+
+
+def _shares(texts: list[str]) -> bool:
+    """Whether these are all partitions, each once."""
+    found = sorted(one for text in texts for one in parse_partitions(text))
+    return found == list(range(PARTITIONS))
+
+
+def test_the_manifests_of_a_cluster(tmp_path: Path) -> None:
+    yaml = pytest.importorskip("yaml")
+    validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    from trinch.service.config import load
+
+    documents = list(yaml.safe_load_all((DEPLOY / "kubernetes-cluster" / "trinch-cluster.yaml").read_text()))
+    for one in documents:
+        validate.validate(one, "1.30", strict=True)
+    named = {(one["kind"], one["metadata"]["name"]): one for one in documents}
+    for name, service in (("nats", "nats"), ("node", "node"), ("coordinator", "")):
+        work = named["StatefulSet", f"trinch-{name}"]["spec"]
+        selector = named["Service", f"trinch-{service}".rstrip("-")]["spec"]["selector"]
+        assert selector == work["selector"]["matchLabels"] == work["template"]["metadata"]["labels"]
+        assert work["template"]["spec"]["securityContext"]["runAsNonRoot"]
+    node = named["StatefulSet", "trinch-node"]["spec"]
+    variables = {
+        one["name"]: one.get("value", "") for one in node["template"]["spec"]["containers"][0]["env"]
+    }
+    assert set(variables) - {"POD_INDEX"} <= VARIABLES
+    share = variables["TRINCH_PARTITIONS"]
+    assert _shares([share.replace("$(POD_INDEX)", str(n)) for n in range(node["replicas"])])
+    (tmp_path / "trinch.toml").write_text(named["ConfigMap", "trinch-cluster"]["data"]["trinch.toml"])
+    settings = load(tmp_path / "trinch.toml", {})
+    assert settings["TRINCH_LOG"] == variables["TRINCH_LOG"]
+    wanted = [f"http://trinch-node-{n}.trinch-node:8377" for n in range(node["replicas"])]
+    assert settings["TRINCH_NODES"].split() == wanted
 
 
 @pytest.mark.parametrize("name", ["trinch.service", "trinch-backup.timer", "trinch-backup.service"])

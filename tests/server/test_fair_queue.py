@@ -1,7 +1,9 @@
 """Clients take turns for worker processes; a flood of one is its own loss."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
+from random import Random
 
 import pytest
 
@@ -89,5 +91,56 @@ def test_who_gives_up_leaves_no_slot_taken() -> None:
         await asyncio.wait_for(queue.acquire("bob"), 1)
         assert first.done()
         assert served == ["ann"]
+
+    run(test)
+
+
+def test_a_slot_given_back_as_the_next_client_gives_up_goes_to_the_one_after() -> None:
+    async def test() -> None:
+        queue, served = FairQueue(slots=1, queue_size=10), list[str]()
+        _, second, _ = await waiting(queue, "ann", 3, served)
+        second.cancel()  # it is the first of those waiting
+        queue.release("ann")
+        await asyncio.sleep(0)
+        assert served == ["ann", "ann"]
+        queue.release("ann")
+        await asyncio.wait_for(queue.acquire("bob"), 1)
+
+    run(test)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_order_of_requests_and_cancellations_loses_a_slot(seed: int) -> None:
+    random = Random(seed)
+
+    async def test() -> None:
+        queue = FairQueue(slots=3, queue_size=6, reserve=1)
+        holding = list[str]()
+
+        async def one(client: str) -> None:
+            await queue.acquire(client)
+            holding.append(client)
+
+        tasks = list["asyncio.Task[None]"]()
+        for _ in range(400):
+            match random.randrange(4):
+                case 0:
+                    tasks.append(asyncio.create_task(one(random.choice("abc"))))
+                case 1 if tasks:
+                    random.choice(tasks).cancel()
+                case 2 if holding:
+                    queue.release(holding.pop(random.randrange(len(holding))))
+                case 3:
+                    await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with contextlib.suppress(asyncio.CancelledError, Rejected):  # nothing else may come
+                await task
+        for client in holding:
+            queue.release(client)
+        assert queue.num_waiting == 0
+        for client in ("a", "b", "c"):
+            await asyncio.wait_for(queue.acquire(client), 1)
 
     run(test)

@@ -65,8 +65,9 @@ class Served:
             lambda scope: scope["path"],
         )
         config = uvicorn.Config(
-            app, http=connection_limits.LimitedConnection, ws="none", lifespan="off", log_level="error"
-        )
+            app, http=connection_limits.LimitedConnection, ws="none", lifespan="off", log_level="error",
+            timeout_graceful_shutdown=1,
+        )  # fmt: skip
         self.server = uvicorn.Server(config)
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self.socket.getsockname()
@@ -123,3 +124,16 @@ def test_a_response_is_whole_when_its_client_stays(served: Served) -> None:
     with httpx.Client(base_url=served.url, timeout=60) as client:
         assert {client.get("/count").status_code for _ in range(20)} == {200}
     assert served.metrics.requests["/count", "GET", 200] == 20
+
+
+def test_what_is_not_done_when_the_server_stops_is_refused_for_now(served: Served) -> None:
+    responses: list[httpx.Response] = []
+    asking = threading.Thread(target=lambda: responses.append(httpx.get(f"{served.url}/burn", timeout=60)))
+    asking.start()
+    while not served.metrics.in_flight:
+        time.sleep(0.01)
+    served.server.should_exit = True
+    asking.join()
+    (response,) = responses
+    assert (response.status_code, response.json()["error"]["code"]) == (503, "stopping")
+    assert served.metrics.requests["/burn", "GET", 503] == 1

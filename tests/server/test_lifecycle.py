@@ -88,7 +88,10 @@ def test_stopped_it_ends_streams_and_answers_and_goes_in_five_seconds(data: Path
     assert status == 0
     assert took < 5
     assert ended.is_set()
-    assert [answer.json()["outcome"] for answer in answers] == ["answer"] * 3
+    late = [answer.json()["error"]["code"] for answer in answers if answer.status_code == 503]
+    outcomes = [answer.json()["outcome"] for answer in answers if answer.status_code == 200]
+    assert (late, outcomes) == (["stopping"] * len(late), ["answer"] * (3 - len(late)))
+    assert not late or took > run.DRAIN_SECONDS, "what can be answered in time is"
     wait_until("its indexer is gone", 10, lambda: not indexers(data))
 
 

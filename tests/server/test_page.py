@@ -27,7 +27,7 @@ from trinch.simulator.sample import QUESTIONS, UNANSWERABLE
 from trinch.store.store import Store
 from trinch.stories.types import Status
 
-VIEWS = ("/", "/search", "/live", "/story/esker-2026-03-17")
+VIEWS = ("/", "/search", "/live", "/plan", "/story/esker-2026-03-17")
 ASKED = {"q": QUESTIONS[3].text, "as_of": "2026-03-18T20:00:00Z"}
 
 
@@ -53,7 +53,14 @@ def test_nothing_may_run_or_load_but_our_own_files(http: httpx.Client) -> None:
 
 @pytest.mark.parametrize(
     ("path", "script"),
-    [("/", "now"), ("/search?q=x", "search"), ("/live", "live"), ("/story/x", "story"), ("/?q=x", "ask")],
+    [
+        ("/", "now"),
+        ("/search?q=x", "search"),
+        ("/live", "live"),
+        ("/plan", "plan"),
+        ("/story/x", "story"),
+        ("/?q=x", "ask"),
+    ],
 )
 def test_no_view_has_inline_script_or_style(http: httpx.Client, path: str, script: str) -> None:
     page = http.get(path).text
@@ -67,7 +74,9 @@ def test_the_scripts_are_small_and_all_used() -> None:
     static = Path(str(files("trinch.server.web"))) / "static"
     scripts = {path.stem: path.stat().st_size for path in static.glob("*.js")}
     assert sum(scripts.values()) < 150_000
-    used = {name for view in ("now", "search", "live", "story", "ask", "embed") for name in modules(view)}
+    used = {
+        name for view in ("now", "search", "live", "plan", "story", "ask", "embed") for name in modules(view)
+    }
     assert used == scripts.keys()
 
 

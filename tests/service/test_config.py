@@ -41,6 +41,11 @@ mail_from = "trinch@example.org"
 private_webhooks = true
 per_key = 7
 
+[cluster]
+log = "nats://10.0.0.5:4222"
+nodes = ["http://10.0.0.6:8377", "http://10.0.0.7:8377"]
+partitions = "0/2"
+
 [[sources]]
 source = "jetstream"
 

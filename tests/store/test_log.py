@@ -207,3 +207,18 @@ def test_the_cursor_moves_with_its_events_or_not_at_all(log: Log) -> None:
     assert log.cursor("live") == "100"
     assert texts(log) == {"1": "hello"}
     assert log.append([created("3")], {"live": "150"}).accepted == 1
+
+
+def test_a_reaction_that_is_taken_back_in_the_batch_of_its_post_counts_as_none(tmp_path: Path) -> None:
+    post = ev.Post(network="bluesky", id="p", text="x", likes=3)
+    events = [
+        ev.Created(at=1, network="bluesky", post=post),
+        ev.Reacted(at=2, network="bluesky", id="p", record="r", what="like"),
+        ev.Unreacted(at=3, network="bluesky", record="r"),
+    ]
+    together, apart = Log(tmp_path / "together.db"), Log(tmp_path / "apart.db")
+    together.append(events)
+    for event in events:
+        apart.append([event])
+    for log in (together, apart):
+        assert [version.post.likes for version in log.visible([1]).values()] == [3]

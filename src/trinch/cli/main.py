@@ -66,6 +66,10 @@ _COMMANDS = {
         "serve",
         "Serve the API, MCP at /mcp and the web page at /, ingest live sources, and deliver alerts.",
     ),
+    "node": (
+        "node",
+        "Hold some partitions of a cluster: apply their events from NATS JetStream, answer coordinators.",
+    ),
     "keys": ("serve", "Create, list and revoke API keys."),
     "config": ("config", "Show the settings of trinch.toml and of the environment."),
     "mcp": (

@@ -1,5 +1,6 @@
 """Options that several commands share, and the store that they name."""
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -229,11 +230,14 @@ def catch_up_terms(store: "Store", quiet: bool) -> None:
 
 
 def open_store(data: Path, quiet: bool) -> "Store":
-    """The store in a folder, with everything indexed that no other process is indexing."""
-    require_store(data)
-    from trinch.store.store import Store
+    """The store in a folder, with everything indexed that no other process is indexing; or the nodes of TRINCH_NODES."""
+    from trinch.store.cluster import coordinator
 
-    store = Store.open(data)
+    if not os.environ.get("TRINCH_NODES"):
+        require_store(data)
+    store = coordinator.open_store(data)
+    if isinstance(store, coordinator.Cluster):
+        return store
     with console.status("indexing", not quiet and sys.stderr.isatty()) as show:
         store.catch_up(lambda position, last: show(f"{position:,} of {last:,}"))
     return store

@@ -18,6 +18,9 @@ _OPTIONS = (
         "--fleet", default="llama-3", show_default=True, help="Failure rates: llama-3, rsc-1, rsc-2."
     ),
     click.option(
+        "--mtbf-hours", type=float, help="GPU-hours between unexpected interruptions, instead of the fleet's."
+    ),
+    click.option(
         "--checkpoint",
         default="",
         help="sync, async or memory; by default the simplest that keeps 90 % of the time effective.",

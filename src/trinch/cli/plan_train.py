@@ -16,6 +16,7 @@ from trinch.cli.plan_options import exit_if_missed, run_options, usage
 @click.option("--days", type=float, help="Days that the run may take, failures included.")
 @click.option("--gpu", default="h100", show_default=True, help="a100, h100, h200, b200, gb200, ...")
 @click.option("--site", help="oci, colossus, superpod, meta-24k; by default the GPU maker's network.")
+@click.option("--nic-gbits", type=float, help="Gb/s of the network card of a GPU; by default the site's.")
 @click.option("--precision", default="bf16", show_default=True, help="bf16, fp8, mxfp8 or nvfp4.")
 @click.option("--seq-len", type=int, help="Sequence length; by default the model's own.")
 @click.option("--batch", type=int, help="Sequences per step, kept exactly; by default 1024 tokens per GPU.")

@@ -36,6 +36,10 @@ from trinch.cli.options import (
 )  # fmt: skip
 @click.option("--no-listen", is_flag=True, help="Ingest no live source.")
 @click.option(
+    "--nodes", multiple=True, metavar="ADDRESS", envvar="TRINCH_NODES",
+    help="Search the posts of these nodes of a cluster (trinch node), as http://HOST:PORT; repeatable.",
+)  # fmt: skip
+@click.option(
     "--require-keys", is_flag=True, envvar="TRINCH_REQUIRE_KEYS", help="Accept keys only: no start-up token."
 )
 @click.option(
@@ -76,7 +80,7 @@ from trinch.cli.options import (
 )  # fmt: skip
 @data_option
 def serve(
-    host: str, port: int, listen: tuple[str, ...], no_listen: bool, require_keys: bool, unix_socket: Path | None,
+    host: str, port: int, listen: tuple[str, ...], no_listen: bool, nodes: tuple[str, ...], require_keys: bool, unix_socket: Path | None,
     allow_host: tuple[str, ...], cors: tuple[str, ...], rate: float, model_tokens_per_day: int,
     private_webhooks: bool, alerts_per_key: int, data: Path, **model: Any,
 ) -> None:  # fmt: skip
@@ -107,7 +111,13 @@ def serve(
             "options are visible in the list of processes: put an address with credentials into TRINCH_LISTEN",
             2,
         )
-    urls = [] if no_listen else [_address(source) for source in listen] or saved_sources(data)
+    if nodes:
+        os.environ["TRINCH_NODES"] = " ".join(nodes)  # for the worker processes
+    urls = (
+        []
+        if no_listen
+        else [_address(source) for source in listen] or (saved_sources(data) if not nodes else [])
+    )
     has_keys = bool(Keys(data).all())
     token = os.environ.get("TRINCH_TOKEN") or None
     try:
@@ -145,7 +155,7 @@ def serve(
             unix_socket,
             model_tokens_per_day,
             AlertRules(private_webhooks, alerts_per_key),
-            named_models,
+            named_models=named_models,
         )
     except OSError as error:
         if error.filename:  # errors of sockets name no file

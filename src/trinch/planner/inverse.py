@@ -3,9 +3,8 @@
 import math
 from collections.abc import Callable
 
-from trinch.planner.ops import reliability
-from trinch.planner.ops.recovery import Options, pick
-from trinch.planner.ops.tables import table
+from trinch.planner.ops.recovery import Options, fleet_of, pick
+from trinch.planner.ops.reliability import planned_share
 from trinch.planner.perf.hardware import PlanError
 from trinch.planner.perf.layout import Plan
 from trinch.planner.perf.layout_search import Search
@@ -17,9 +16,8 @@ CLOSE = 1.005
 
 def wall_days(plan: Plan, options: Options) -> float:
     """Expected days of the whole run: days of stepping over the expected effective time."""
-    way = pick(plan, reliability.fleet(options.fleet), plan.n_gpus, options)
-    planned = table("operations")["planned_per_day"].value * way.recovery.restart_s / 86_400
-    share = way.expected * (1 - planned)
+    way = pick(plan, fleet_of(options), plan.n_gpus, options)
+    share = way.expected * (1 - planned_share(way.recovery))
     return plan.days / share if share > 0 else float("inf")
 
 

@@ -22,7 +22,7 @@ from trinch.planner.ops import cost, power, schedule
 from trinch.planner.ops import reliability as rel
 from trinch.planner.ops.bill_of_materials import bill, phases
 from trinch.planner.ops.ownership import ways_to_pay
-from trinch.planner.ops.recovery import Options, Survival, ladder, pick, simulated
+from trinch.planner.ops.recovery import Options, Survival, fleet_of, ladder, pick, simulated
 from trinch.planner.ops.tables import table
 from trinch.planner.ops.tornado import tornado
 from trinch.planner.perf.hardware import PlanError
@@ -41,21 +41,21 @@ def complete(plan: Plan, options: Options | None = None) -> Sections:
 
     The same seed gives the same sections. PlanError where an option cannot be met."""
     chosen = options or Options()
-    fleet = rel.fleet(chosen.fleet)
+    fleet = fleet_of(chosen)
     total = plan.n_gpus + plan.spare_gpus
     survival = pick(plan, fleet, plan.n_gpus, chosen)
     outcome = simulated(plan, fleet, survival, plan.n_gpus, plan.spare_nodes, chosen)
     failures = _failures(plan, fleet, survival, outcome, chosen)
     when = _calendar(plan, fleet, outcome, chosen)
-    energy = _power(plan, when, total, float(outcome.ettr.mean()), chosen)
-    money = _cost(plan, when, energy, total, chosen)
+    largest = max([total, *(tranche.gpus for tranche in when.ramp)])
+    energy = power_of(plan, when.gpu_hours, largest, float(outcome.ettr.mean()), chosen)
+    money = cost_of(plan, when.gpu_hours, energy["energy_mwh"], total, chosen)
     sections: Sections = {
         "failures": failures,
         "calendar": _calendar_data(when),
         "power": energy,
         "cost": money,
     }
-    largest = max([total, *(tranche.gpus for tranche in when.ramp)])
     site = power.site_power(plan.machine.gpu.name, largest, chosen.pue, chosen.limit_mw, plan.machine.site)
     sections["order"] = _order(plan, site, largest, survival, failures["spare_nodes_needed"])
     sections["ownership"] = ways_to_pay(plan.machine.gpu.name, largest, site, float(outcome.ettr.mean()))
@@ -64,11 +64,6 @@ def complete(plan: Plan, options: Options | None = None) -> Sections:
     sections["assumptions"] = [fact.as_dict() for fact in assumptions(plan, chosen.fleet, chosen.grid)]
     sections["options"] = {key: _plain(value) for key, value in asdict(chosen).items()}
     return sections
-
-
-def _planned_share(way: rel.Recovery) -> float:
-    """Share of wall time that planned interruptions (upgrades, maintenance) take: each costs one restart."""
-    return table("operations")["planned_per_day"].value * way.restart_s / 86_400
 
 
 def _failures(plan: Plan, fleet: rel.Fleet, way: Survival, outcome: Outcome, options: Options) -> Sections:
@@ -91,9 +86,9 @@ def _failures(plan: Plan, fleet: rel.Fleet, way: Survival, outcome: Outcome, opt
         "way": f"{way.kind}{' hot' if way.hot else ''}",
         "mtbf_hours": fleet.mtbf_s(plan.n_gpus) / 3600,
         "interruptions": percentiles(outcome.interruptions),
-        "ettr": percentiles(outcome.ettr * (1 - _planned_share(way.recovery))),
+        "ettr": percentiles(outcome.ettr * (1 - rel.planned_share(way.recovery))),
         "wall_share": {part: float(getattr(outcome, part).mean() / wall) for part in parts},
-        "planned_share": _planned_share(way.recovery),
+        "planned_share": rel.planned_share(way.recovery),
         "by_cause": outcome.by_cause,
         "checkpoint": asdict(way.checkpoint) | {"interval_steps": interval_steps(plan, way.checkpoint)},
         "store_checkpoint": asdict(way.store),
@@ -141,7 +136,7 @@ def _calendar(plan: Plan, fleet: rel.Fleet, outcome: Outcome, options: Options) 
         way = pick(plan, fleet, used, options)
         spares = (gpus - used) // plan.machine.gpu.gpus_per_node
         done = outcome if used == plan.n_gpus else simulated(plan, fleet, way, used, spares, options)
-        return np.asarray(done.ettr * (1 - _planned_share(way.recovery)))
+        return np.asarray(done.ettr * (1 - rel.planned_share(way.recovery)))
 
     return schedule.schedule(
         plan.days * 86_400 * plan.n_gpus,
@@ -163,11 +158,11 @@ def _calendar_data(when: schedule.Schedule) -> Sections:
     return {key: _plain(value) for key, value in data.items()}
 
 
-def _power(plan: Plan, when: schedule.Schedule, total: int, busy: float, options: Options) -> Sections:
+def power_of(plan: Plan, gpu_hours: float, largest: int, busy: float, options: Options) -> Sections:
+    """Power and energy of `largest` GPUs for `gpu_hours` in all, `busy` of them training."""
     name = plan.machine.gpu.name
-    largest = max([total, *(tranche.gpus for tranche in when.ramp)])
     site = power.site_power(name, largest, options.pue, options.limit_mw, plan.machine.site)
-    hours = when.gpu_hours / largest
+    hours = gpu_hours / largest
     mwh = power.energy_mwh(site, hours, busy)
     grid = power.carbon(options.grid)
     return asdict(site) | {
@@ -182,22 +177,23 @@ def _power(plan: Plan, when: schedule.Schedule, total: int, busy: float, options
     }
 
 
-def _cost(plan: Plan, when: schedule.Schedule, energy: Sections, total: int, options: Options) -> Sections:
+def cost_of(plan: Plan, gpu_hours: float, mwh: float, total: int, options: Options) -> Sections:
+    """Each way to pay for `gpu_hours` on `total` GPUs that take `mwh`."""
     name = plan.machine.gpu.name
     known = cost.providers(name)
     ways = []
     if options.usd_per_gpu_hour is not None:
-        ways.append(cost.rent(options.provider or "given", name, when.gpu_hours, options.usd_per_gpu_hour))
+        ways.append(cost.rent(options.provider or "given", name, gpu_hours, options.usd_per_gpu_hour))
     elif options.provider and options.provider != "own":
-        ways.append(cost.rent(options.provider, name, when.gpu_hours))
-    ways += [cost.rent(p, name, when.gpu_hours) for p in known if p not in ("own", options.provider)]
+        ways.append(cost.rent(options.provider, name, gpu_hours))
+    ways += [cost.rent(p, name, gpu_hours) for p in known if p not in ("own", options.provider)]
     buy = None
     if "own" in known:
-        hours = when.gpu_hours / total
-        ways.append(cost.own(name, total, hours, energy["energy_mwh"], options.usd_per_kwh))
+        hours = gpu_hours / total
+        ways.append(cost.own(name, total, hours, mwh, options.usd_per_kwh))
         buy = cost.purchase(name, total)
     return {
-        "gpu_hours": when.gpu_hours,
+        "gpu_hours": gpu_hours,
         "ways": [asdict(way) for way in ways],
         "purchase": None if buy is None else asdict(buy),
     }

@@ -9,13 +9,14 @@ from typing import Any
 from trinch.planner.inverse import gpus_for, tokens_for
 from trinch.planner.ops.recovery import Options
 from trinch.planner.ops.schedule import parse_date, parse_ramp
-from trinch.planner.perf.hardware import PlanError, machine
+from trinch.planner.perf.hardware import PlanError, at_rate, machine
 from trinch.planner.perf.layout import Plan
 from trinch.planner.perf.layout_grid import parse_layout
 from trinch.planner.perf.layout_search import Search, search
 from trinch.planner.perf.model_inputs import DEFAULT_DATE, DEFAULT_ENGINE
-from trinch.planner.perf.models import workload
+from trinch.planner.perf.models import at_length, workload
 from trinch.planner.perf.run_rows import software_date
+from trinch.planner.perf.workload import Workload
 from trinch.planner.pipeline import Sections, complete, write_out
 from trinch.planner.quantities import gpu_count, quantity
 from trinch.planner.report.plan_text import plan_text
@@ -83,13 +84,14 @@ class TrainingPlan:
 
 
 def plan(
-    model: str,
+    model: str | Workload,
     *,
     gpus: int | str | None = None,
     tokens: float | str | None = None,
     days: float | None = None,
     gpu: str = "h100",
     site: str | None = None,
+    nic_gbits: float | None = None,
     precision: str = "bf16",
     seq_len: int | None = None,
     batch: int | None = None,
@@ -100,7 +102,7 @@ def plan(
     dispatcher: str | None = None,
     **options: Any,
 ) -> TrainingPlan:
-    """Plan the training of `model` (a preset, or the path of a config.json).
+    """Plan the training of `model` (a preset, the path of a config.json, or a Workload).
 
     Two of `gpus`, `tokens` and `days` are given; the third is found: the days of the run, the fewest GPUs, or the
     most tokens. `layout` prices one layout, such as "TP8 PP16 VPP8 DP128". `options` are fields of
@@ -114,7 +116,8 @@ def plan(
         raise PlanError(f"--max-vpp {max_vpp}: 1 is no interleaving")
     if days is not None and not 0 < days <= 36_500:
         raise PlanError(f"--days {days:g}: give a number of days above zero")
-    work, on = workload(model, seq_len), machine(gpu, site)
+    work = at_length(model, seq_len) if isinstance(model, Workload) else workload(model, seq_len)
+    on = at_rate(machine(gpu, site), nic_gbits)
     settings: dict[str, Any] = {
         "engine_name": engine or DEFAULT_ENGINE,
         "date": year_of(software_date) if software_date else DEFAULT_DATE,

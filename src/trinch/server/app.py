@@ -17,7 +17,7 @@ from starlette.types import Scope
 
 from trinch.llm.interface import NO_MODELS, NamedModel, Setting
 from trinch.server.answering import ModelUse
-from trinch.server.api import admin, alerts, export, live_search, openapi, stories, upload, v1
+from trinch.server.api import admin, alerts, export, live_search, node, openapi, plan, stories, upload, v1
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.api.mcp_endpoint import McpEndpoint
 from trinch.server.app_state import AppState
@@ -33,6 +33,8 @@ from trinch.server.workers.supervisor import Child
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service.alerts import DEFAULT_RULES, AlertRules
 from trinch.sources.address import without_credentials
+from trinch.store.cluster import coordinator
+from trinch.store.cluster.coordinator import ClusterError
 
 log = logging.getLogger("trinch.server")
 
@@ -46,8 +48,8 @@ MODEL_PROCESSES = 4
 ANSWER_NICENESS = 5
 """Niceness of the workers for answers: a search takes milliseconds, an answer up to a second."""
 
-SEARCH_CPU_SECONDS, ANSWER_CPU_SECONDS = 2.0, 10.0
-"""CPU time after which the worker process of a search or an answer is ended. The store returns a partial result long
+SEARCH_CPU_SECONDS, ANSWER_CPU_SECONDS, PLAN_CPU_SECONDS = 2.0, 10.0, 3.0
+"""CPU time after which the worker process of a search, an answer or a plan is ended. The store returns a partial result long
 before; this limit holds for whatever does not."""
 
 
@@ -58,11 +60,13 @@ def build(
     language_model: Setting | None = None,
     tokens_per_day: int = 0,
     alert_rules: AlertRules = DEFAULT_RULES,
+    node_log: str = "",
     named_models: Mapping[str, NamedModel] = NO_MODELS,
 ) -> tuple[Middleware, AppState]:
     """The application over the store in `data` and its state. It ingests from the sources in `listen`;
     `language_model`, if set, writes answers, at most `tokens_per_day` for each key (0: no limit); of `named_models` a
-    request can choose one, and the first of them is the default where there is no `language_model`."""
+    request can choose one, and the first of them is the default where there is no `language_model`. With `node_log` it
+    is a node, which reads its partitions from that NATS server."""
     default = "" if language_model else next(iter(named_models), "")
     if default:
         language_model = named_models[default].setting
@@ -76,16 +80,7 @@ def build(
         Child(without_credentials(url), "trinch.server.workers.source_process", [str(data)], secret=url)
         for url in listen
     ]
-    children = [
-        Child("indexer", "trinch.store.indexer", [str(data)]),
-        Child("stories", "trinch.stories.counter", [str(data)]),
-        Child(
-            "alerts",
-            "trinch.service.alert_worker",
-            [str(data), *(["private"] if alert_rules.allow_private else [])],
-        ),
-        *sources,
-    ]
+    children = [*_consumers(data, alert_rules, node_log), *sources]
     live = LiveStats(
         data,
         search_pool,
@@ -96,6 +91,7 @@ def build(
         search_pool=search_pool,
         answer_pool=answer_pool,
         ingest_pool=WorkerPool(data, 1, queue_size=50),
+        plan_pool=WorkerPool(data, 1, queue_size=50, nice=ANSWER_NICENESS, cpu_seconds=PLAN_CPU_SECONDS),
         live=live,
         keys=Keys(data),
         audit=Audit(data),
@@ -112,10 +108,12 @@ def build(
         *stories.routes,
         *live_search.routes,
         *export.routes,
+        *plan.routes,
         *alerts.routes,
         *chat_completions.routes,
         *responses.routes,
         *upload.routes,
+        *node.routes,
         *admin.routes,
         *openapi.routes,
         *page.routes(),
@@ -136,14 +134,19 @@ def build(
         for child in children:
             child.stop()
         await asyncio.gather(*supervised)
-        for pool in (search_pool, answer_pool, state.ingest_pool):
+        for pool in (search_pool, answer_pool, state.ingest_pool, state.plan_pool):
             pool.close()
         state.audit.close()
 
     app = Starlette(
         routes=routes,
         lifespan=lifespan,
-        exception_handlers={Problem: _problem, HTTPException: _http, Exception: _unexpected},
+        exception_handlers={
+            Problem: _problem,
+            HTTPException: _http,
+            ClusterError: _cluster,
+            Exception: _unexpected,
+        },
     )
     app.state.trinch = state
     paths = {route.endpoint: route.path for route in routes if isinstance(route, Route)}
@@ -156,6 +159,22 @@ def build(
 
     control = AccessControl(rules, state.keys)
     return Middleware(app, control, state.audit, state.metrics, route_of), state
+
+
+def _consumers(data: Path, alert_rules: AlertRules, node_log: str) -> list[Child]:
+    """The processes that read the log of this machine; a coordinator has none, and a node reads its partitions beside."""
+    if os.environ.get(coordinator.VARIABLE):
+        return []
+    indexer = Child("indexer", "trinch.store.indexer", [str(data)])
+    if node_log:
+        partitions = "trinch.server.workers.partition_process"
+        return [indexer, Child("partitions", partitions, [str(data)], secret=node_log)]
+    private = ["private"] if alert_rules.allow_private else []
+    return [
+        indexer,
+        Child("stories", "trinch.stories.counter", [str(data)]),
+        Child("alerts", "trinch.service.alert_worker", [str(data), *private]),
+    ]
 
 
 def _answer_pool(data: Path, language_models: Sequence[Setting]) -> WorkerPool:
@@ -173,6 +192,10 @@ async def _no_mcp(_: Request) -> Response:
 async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return error.response()
+
+
+async def _cluster(_: Request, error: Exception) -> Response:
+    return Problem(501, str(error), code="not_on_cluster").response()
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -30,6 +30,8 @@ class AppState:
     """Long tasks: answers."""
     ingest_pool: WorkerPool
     """Writes to the log."""
+    plan_pool: WorkerPool
+    """Estimates of training runs."""
     live: LiveStats
     keys: Keys
     audit: Audit

@@ -20,7 +20,7 @@ from trinch.posts.times import now
 from trinch.service.conversation import CONTEXT, follow_up
 from trinch.service.language_model import open_model
 from trinch.service.limits import answer_budget
-from trinch.store.query import OPERATORS, And, normalized, parse
+from trinch.store.query import OPERATORS, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
 from trinch.stories.brief import picked_brief
@@ -177,9 +177,8 @@ class FilteredStore:
         self, text: str, *, limit: int = 100, as_of: int | None = None, where: str = ""
     ) -> list[Hit]:
         """As `Store.retrieve`, within the filter."""
-        # Joined as parsed trees: each is within the length limit of a query, their joined text may not be.
-        both = And((self._node, parse(where)))
-        return self._store.retrieve(text, limit=limit, as_of=as_of, where=both)
+        # Not joined: each is within the length limit of a query, their joined text may not be.
+        return self._store.retrieve(text, limit=limit, as_of=as_of, where=(self._where, where))
 
     def search(self, query: str, *, limit: int, sort: str, as_of: int | None) -> list[Hit]:
         """As `Store.search`, within the filter."""

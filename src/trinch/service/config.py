@@ -77,6 +77,16 @@ class Alerts(_Section):
     per_key: Annotated[int | None, _key("TRINCH_ALERTS_PER_KEY", "Most alerts of a key.")] = None
 
 
+class Cluster(_Section):
+    log: Annotated[
+        str | None, _key("TRINCH_LOG", "NATS server with the log of a cluster, as nats://HOST:4222.")
+    ] = None
+    nodes: Annotated[list[str] | None, _key("TRINCH_NODES", "Nodes to search, as http://HOST:PORT.")] = None
+    partitions: Annotated[
+        str | None, _key("TRINCH_PARTITIONS", "Partitions that this node holds, as 0-31 or 0/3.")
+    ] = None
+
+
 class Source(_Section):
     """One live source: its address, and for X's filtered stream the rules."""
 
@@ -95,6 +105,7 @@ class Config(_Section):
     server: Server = msgspec.field(default_factory=Server)
     model: Model = msgspec.field(default_factory=Model)
     alerts: Alerts = msgspec.field(default_factory=Alerts)
+    cluster: Cluster = msgspec.field(default_factory=Cluster)
 
 
 class Key(NamedTuple):
@@ -167,6 +178,7 @@ def _check_secrets(raw: Config) -> None:
             raise ConfigError(f"{key.name}: put a secret into the environment, as {key.variable}")
     addresses = [("sources", source.source) for source in raw.sources or ()]
     addresses += [("alerts.smtp", raw.alerts.smtp)] if raw.alerts.smtp else []
+    addresses += [("cluster.log", raw.cluster.log)] if raw.cluster.log else []
     for name, address in addresses:
         if has_credentials(address) and "${" not in address:
             raise ConfigError(f"{name}: an address with credentials; write them as ${{NAME}}")

@@ -13,7 +13,7 @@ from trinch.posts.notes import Notes
 from trinch.posts.schema import Event
 from trinch.sources import files
 from trinch.sources.rejects import Reject
-from trinch.store import indexer
+from trinch.store import event_log
 from trinch.store.store import Store
 from trinch.store.writer import Rejected, Totals, Writer
 
@@ -73,7 +73,7 @@ def ingest(
     data.mkdir(parents=True, exist_ok=True)
     stopped = ""
     progress, started = Progress(total_bytes=_total_bytes(paths)), time.monotonic()
-    with indexer.running(data) as process:
+    with event_log.indexing(data) as process:
         writer, notes = Writer(data, process), Notes()
         try:
             for item in _items(paths, format, progress, notes, columns):

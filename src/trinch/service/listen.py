@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from trinch.posts.times import now
 from trinch.sources.live import Disconnected, Item, LiveSource, Refused
-from trinch.store import indexer
+from trinch.store import event_log
+from trinch.store.event_log import EventLog
 from trinch.store.source_state import SourceState, write_state
 from trinch.store.writer import Rejected, Totals, Writer
 
@@ -33,11 +34,13 @@ async def listen(
     stop: asyncio.Event,
     until: Callable[[Totals], bool] = lambda _: False,
     report: Callable[[Totals, str], None] = lambda _totals, _state: None,
+    log: EventLog | None = None,
 ) -> Totals:
     """Ingest until `stop` is set or `until` returns true; `report` is called on every change of state.
 
-    Raises Refused where the server refuses this client for good; what came before is durable."""
-    writer = Writer(data)
+    `log` is where events go, by default that of `open_log`. Raises Refused where the server refuses this client for good;
+    what came before is durable."""
+    writer = Writer(data, log=log)
     reporter = _Reporter(data, source.name, report)
     delay = FIRST_DELAY
     try:
@@ -224,5 +227,5 @@ async def listen_all(
 
     if seconds is not None:
         asyncio.get_running_loop().call_later(seconds, stop.set)
-    with indexer.running(data):
+    with event_log.indexing(data):
         return list(await asyncio.gather(*map(one, sources)))

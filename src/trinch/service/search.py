@@ -12,6 +12,8 @@ from trinch.store import pages
 from trinch.store.query import parse_with_hints
 from trinch.store.store import Hit, Hits, Store
 
+_DAY = 86_400_000_000
+
 
 class Count(NamedTuple):
     """How many posts match a query."""
@@ -35,7 +37,7 @@ class SearchResult(NamedTuple):
     total: Count | None
     """All matches; None where they were not asked for."""
     hints: list[str]
-    """What was taken for words although it looks like an operator or a phrase."""
+    """What was taken for words although it looks like an operator or a phrase; which nodes of a cluster do not answer."""
     took_ms: float
 
 
@@ -64,14 +66,14 @@ def search(
         found = pages.page(store, whole, limit=limit, sort=sort, as_of=as_of, cursor=cursor)
     counted = count(store, whole, as_of) if total else None
     took = round((time.perf_counter() - started) * 1000, 2)
-    return SearchResult(query, as_of, found.hits, found.next, counted, hints, took)
+    return SearchResult(query, as_of, found.hits, found.next, counted, [*hints, *store.missing()], took)
 
 
 def count(store: Store, query: str, as_of: int | None = None) -> Count:
     """How many posts match a query, as far as the CPU budget of an answer goes. Raises QueryError."""
     with store.within(answer_budget()) as budget:
-        posts = sum(1 for _ in pages.scan(store, query, as_of))
-    return Count(posts, not budget.is_used_up)
+        counted, undated = pages.tally(store, query, _DAY, as_of)
+    return Count(counted.total() + undated, not budget.is_used_up)
 
 
 def matches(

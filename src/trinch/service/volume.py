@@ -1,6 +1,5 @@
 """Count posts over time: those about a question, and those that match a query."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
@@ -15,7 +14,7 @@ from trinch.service.limits import answer_budget
 from trinch.service.search import combined
 from trinch.service.serialize import post_json
 from trinch.store.budget import Budget
-from trinch.store.pages import scan
+from trinch.store.pages import tally
 from trinch.store.store import Store
 
 BUCKETS = 48
@@ -80,14 +79,8 @@ def counts_json(
     """How many posts match a query in each minute, hour or day, UTC (the shape of /v1/counts, docs/api.md).
 
     `limited` bounds the CPU time. Raises QueryError."""
-    width, undated = _LENGTHS[by], 0
-    counted: Counter[int] = Counter()
     with store.within(answer_budget() if limited else Budget()) as budget:
-        for hit in scan(store, combined(query, earlier, where), as_of):
-            if hit.at == UNDATED:
-                undated += 1
-            else:
-                counted[hit.at // width * width] += 1
+        counted, undated = tally(store, combined(query, earlier, where), _LENGTHS[by], as_of)
     return {
         "query": query,
         "as_of": iso(as_of),

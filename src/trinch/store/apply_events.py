@@ -350,7 +350,8 @@ class EventApplier:
             "SELECT key, what, undone FROM reactions WHERE record = ?", (record,)
         ).fetchone()
         root = self._root_of(row[0]) if row else ""
-        newest = families.newest(self._db, root)
+        # A post of this batch may not be in the tables yet.
+        newest = self._known[root] if root in self._known else families.newest(self._db, root)
         if newest is None:
             return "ignored"
         if row[2]:

@@ -24,6 +24,16 @@ class Budget:
         finally:
             self._seconds_left = self._end - time.thread_time()
 
+    @property
+    def milliseconds_left(self) -> float | None:
+        """What a `measured` block may still use; None is no limit."""
+        left = self._end - time.thread_time()
+        return None if math.isinf(left) else max(0.0, left * 1000)
+
+    def spend(self, milliseconds: float) -> None:
+        """Count CPU time that was used elsewhere, within a `measured` block."""
+        self._end -= milliseconds / 1000
+
     def check(self) -> bool:
         """Whether the budget is used up; once it is, it stays so."""
         self.is_used_up = self.is_used_up or time.thread_time() >= self._end

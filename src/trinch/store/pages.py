@@ -6,13 +6,16 @@ while a client pages do not shift its pages.
 """
 
 import base64
+from collections import Counter
 from collections.abc import Iterator
+from functools import singledispatch
 from typing import NamedTuple
 from zlib import crc32
 
 import msgspec
 
 from trinch.errors import TrinchError
+from trinch.posts.schema import UNDATED
 from trinch.posts.times import now
 from trinch.store import scoring
 from trinch.store.query import And, Has, Node, Not, normalized, parse, wanted_words
@@ -58,6 +61,7 @@ class _Position(msgspec.Struct, array_like=True, frozen=True):
     """Newest first: time and position of the last match returned."""
 
 
+@singledispatch
 def page(
     store: Store,
     query: str,
@@ -83,6 +87,20 @@ def page(
         return _relevant(store, node, limit, as_of, position)
 
 
+@singledispatch
+def tally(store: Store, query: str, width: int, as_of: int | None = None) -> tuple[Counter[int], int]:
+    """Number of matches in each period of `width` microseconds, by its start, and number of undated ones; too low where
+    the CPU budget is used up. Raises QueryError."""
+    counted, undated = Counter[int](), 0
+    for hit in scan(store, query, as_of):
+        if hit.at == UNDATED:
+            undated += 1
+        else:
+            counted[hit.at // width * width] += 1
+    return counted, undated
+
+
+@singledispatch
 def scan(
     store: Store, query: str, as_of: int | None = None, *, after: int = -1, through: int | None = None
 ) -> Iterator[Hit]:

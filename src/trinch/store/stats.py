@@ -4,6 +4,7 @@ Counts are those that the log keeps, of all stored versions of posts, hidden or 
 of any size.
 """
 
+from functools import singledispatch
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ class Stats(Record, msgspec.Struct, frozen=True):
     """On disk: `log`, `text`, `rejected`."""
 
 
+@singledispatch
 def stats(store: Store) -> Stats:
     """The statistics of a store now."""
     index, last = store.index, store.log.last_seq

@@ -4,7 +4,7 @@ Results are candidates of the index that are visible according to the log (as of
 exactly.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +15,7 @@ from tantivy import Query
 
 from trinch.posts.near_duplicates import COPY, similar
 from trinch.posts.schema import Created, Edited, Event, Post
-from trinch.posts.text import tokens
+from trinch.posts.text import query_terms, tokens
 from trinch.posts.times import now
 from trinch.posts.times import parse as parse_time
 from trinch.store import indexer, scoring
@@ -148,42 +148,65 @@ class Store:
         *,
         limit: int = 100,
         as_of: int | None = None,
-        where: str | Node = "",
+        where: str | Sequence[str] = "",
         newest_first: bool = True,
     ) -> Hits:
         """Posts ranked by how well they match a free text; any of its words may be missing.
 
-        `where` restricts by operators (`from:`, `lang:`, `since:` …). Of the many posts with the same words the newest
-        are looked at, unless `newest_first` is off: then whichever the index holds first. Raises QueryError for a bad
-        `where`.
+        `where` restricts by operators (`from:`, `lang:`, `since:` …), one query or several that must all match. Of the
+        many posts with the same words the newest are looked at, unless `newest_first` is off: then whichever the index
+        holds first. Raises QueryError for a bad `where`.
         """
-        node = normalized(parse(where) if isinstance(where, str) else where)
+        limits = (where,) if isinstance(where, str) else tuple(where)
         moment = now() if as_of is None else as_of
-        words, size, df = tokens(text), self.index.count(), self.index.doc_freq
-        queries = self.index.queries
-        limits = [queries.compile(node, moment, self.log)]
-        limits += [queries.posted(None, as_of)] if as_of is not None else []
-
-        newest = self._newest(moment)
+        words, size, df = tokens(text), self.num_posts, self.doc_freq
+        newest = self._newest(moment) if newest_first else None
 
         def candidates(weights: dict[str, float], depth: int) -> list[Hit]:
-            query = all_of([queries.weighted(weights), *(part for part in limits if part is not None)])
-            query = query or Query.all_query()
-            found = self.index.search(queries.newer_first(query, newest) if newest_first else query, depth)
-            return self.matching(node, found, as_of, moment)
+            return self.weighted_matches(limits, weights, depth, as_of, moment, newest)
 
         with self.budget.measured() as budget:
+            self.prepare_doc_freqs(form for word in words for form in query_terms(word))
             first = candidates(scoring.first_pass(words, df, size), scoring.WIDE)
+            self.prepare_doc_freqs(term for hit in first for term in hit.terms)
             expansion = scoring.expand(words, [hit.candidate for hit in first], df, size, moment)
             second = candidates(scoring.second_pass(words, expansion, df, size), scoring.depth(limit))
             if budget.is_used_up:  # then the first pass may have found more than the second
                 second = list({hit.seq: hit for hit in (*first, *second)}.values())
             return Hits(ranked(words, expansion, second, df, size, moment)[:limit], budget.is_used_up)
 
-    def copies(self, hit: HasTerms, *, as_of: int | None = None, limit: int = 500) -> list[Hit]:
-        """Reposts and near-copies of a post in the whole store, itself among them."""
+    def weighted_matches(
+        self,
+        where: Sequence[str],
+        weights: dict[str, float],
+        depth: int,
+        as_of: int | None,
+        moment: int,
+        newest: int | None,
+    ) -> list[Hit]:
+        """The matches among the best `depth` posts by the sum of the weights of the index terms that they contain.
+
+        Among equals, newer posts as seen from `newest` come first. Raises QueryError."""
+        node = normalized(And(tuple(map(parse, where))))
+        queries = self.index.queries
+        parts = [queries.weighted(weights), queries.compile(node, moment, self.log)]
+        parts += [queries.posted(None, as_of)] if as_of is not None else []
+        query = all_of([part for part in parts if part is not None]) or Query.all_query()
+        found = self.index.search(query if newest is None else queries.newer_first(query, newest), depth)
+        return self.matching(node, found, as_of, moment)
+
+    def copies(
+        self,
+        hit: HasTerms,
+        *,
+        as_of: int | None = None,
+        limit: int = 500,
+        doc_freq: Callable[[str], int] | None = None,
+    ) -> list[Hit]:
+        """Reposts and near-copies of a post in the whole store, itself among them. `doc_freq` gives the frequencies by which
+        its rare terms are chosen, by default those of this store."""
         with self.budget.measured():
-            found = self.index.search(self.index.queries.like(hit.terms, self.doc_freq), limit)
+            found = self.index.search(self.index.queries.like(hit.terms, doc_freq or self.doc_freq), limit)
             return [
                 other
                 for other in self.matching(And(()), found, as_of, now())
@@ -224,6 +247,18 @@ class Store:
     def doc_freq(self, term: str) -> int:
         """Number of posts that contain a term of `posts.text.terms`."""
         return self.index.doc_freq(term)
+
+    def common_tags(self, limit: int) -> list[str]:
+        """The most frequent hashtags, with their sign."""
+        return self.index.common_tags(limit)
+
+    def prepare_doc_freqs(self, terms: Iterable[str]) -> None:
+        """Announce terms whose `doc_freq` is about to be asked for. Here each look-up is cheap; on a cluster one request
+        fetches all."""
+
+    def missing(self) -> list[str]:
+        """Parts of the store that do not answer now, for people: none of one machine's (`cluster/coordinator.py`)."""
+        return []
 
     def _hits(
         self,

@@ -423,8 +423,12 @@ class TextIndex:
 
     def common_tags(self, limit: int) -> list[str]:
         """The most frequent hashtags, with their sign."""
+        return list(self.tag_counts(limit))
+
+    def tag_counts(self, limit: int) -> dict[str, int]:
+        """The most frequent hashtags, with their sign, and the number of posts of each."""
         found = self._searcher().terms_with_prefix("text", "#", Query.all_query())
-        return [term for term, _ in sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]]
+        return dict(sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit])
 
     def positions_of_author(self, network: str, author_id: str, seq: int) -> list[int]:
         """Positions before `seq` of posts that an author may have written: all of that id's, and those of anybody

@@ -17,8 +17,8 @@ from trinch.notebook import Record
 from trinch.posts.language_id import with_language
 from trinch.posts.schema import Event
 from trinch.posts.times import now
-from trinch.store.database import DATABASE
-from trinch.store.log import Appended, Log
+from trinch.store.event_log import EventLog, open_log
+from trinch.store.log import Appended
 from trinch.store.rejects import REJECTED
 from trinch.store.text_index import INDEX, read_position
 
@@ -69,10 +69,10 @@ class Writer:
     """
 
     def __init__(
-        self, data: Path, indexer: "subprocess.Popen[bytes] | None" = None, log: Log | None = None
+        self, data: Path, indexer: "subprocess.Popen[bytes] | None" = None, log: EventLog | None = None
     ) -> None:
-        """`log` is an open log of the same folder, which stays open; without it the writer opens its own."""
-        self._log = log or Log(data / DATABASE)
+        """`log` is an open log, which stays open; without it the writer opens that of `open_log`."""
+        self._log = log or open_log(data)
         self._owns_log = log is None
         self._data = data
         self._indexer = indexer

@@ -29,6 +29,8 @@ class Options:
     by: date | None = None
     ramp: str = ""
     fleet: str = "llama-3"
+    mtbf_hours: float | None = None
+    """GPU-hours between unexpected interruptions of one GPU, instead of the fleet's own."""
     checkpoint: str = ""
     hot: bool | None = None
     interval_s: float | None = None
@@ -45,6 +47,7 @@ class Options:
 
     def __post_init__(self) -> None:
         limits = {
+            "mtbf_hours": (0.0, 1e9),
             "interval_s": (0.0, 1e9),
             "store_gbps": (0.0, 1e9),
             "usd_per_gpu_hour": (0.0, 1e6),
@@ -61,6 +64,12 @@ class Options:
                 )
         if self.usd_per_kwh is not None and not 0 <= self.usd_per_kwh <= 1e3:
             raise PlanError(f"electricity at {self.usd_per_kwh:g} USD per kWh: give 0 to 1000")
+
+
+def fleet_of(options: Options) -> rel.Fleet:
+    """The fleet of the options, at the failure rate that they give. Raises PlanError for an unknown fleet."""
+    known = rel.fleet(options.fleet)
+    return replace(known, per_gpu_day=24 / options.mtbf_hours) if options.mtbf_hours else known
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ number, and times between failures are exponential (arXiv 2410.21680 fits the sa
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 from trinch.planner.ops.tables import rows, table
 from trinch.planner.perf.hardware import PlanError, nearest
@@ -52,6 +53,7 @@ class Fleet:
         return sum(cause.share for cause in self.causes if cause.scope == "network")
 
 
+@cache
 def fleet(name: str) -> Fleet:
     """The fleet preset `name`. Its causes are those published for it; a fleet without them borrows Llama-3's.
 
@@ -208,6 +210,11 @@ def recovery(hot: bool, **changed: float) -> Recovery:
     values["restart_s"] = facts["restart_hot_s" if hot else "restart_cold_s"].value
     values["repair_s"] = facts["repair_hours"].value * 3600
     return Recovery(**(values | changed))
+
+
+def planned_share(way: Recovery) -> float:
+    """Share of wall time that planned interruptions (upgrades, maintenance) take: each costs one restart."""
+    return table("operations")["planned_per_day"].value * way.restart_s / DAY
 
 
 def spares_needed(of: Fleet, n_gpus: int, repair_s: float, confidence: float = 0.95) -> int:

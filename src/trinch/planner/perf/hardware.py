@@ -172,6 +172,17 @@ def with_nic(on: Machine, nic_gbits: float) -> Machine:
     return replace(on, nic_gbits=nic_gbits)
 
 
+def at_rate(on: Machine, nic_gbits: float | None) -> Machine:
+    """`with_nic` for a rate that switches are made for. Raises PlanError for another."""
+    if nic_gbits is None:
+        return on
+    rates = sorted(float(row["nic_gbits"]) for row in table("switches.csv") if row["fabric"] == on.fabric)
+    if nic_gbits not in rates:
+        known = ", ".join(f"{rate:g}" for rate in rates)
+        raise PlanError(f"--nic-gbits {nic_gbits:g}: there are switches of {known} Gb/s ({on.fabric})")
+    return with_nic(on, nic_gbits)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """`did you mean X?` when something is close, the list of what is known otherwise."""
     names = sorted(set(known))

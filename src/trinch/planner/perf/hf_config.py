@@ -94,7 +94,7 @@ def from_hf(config: Config, name: str = "model") -> Workload:
         return _workload({**omitted, **config}, rules, name, kind)
     except PlanError:
         raise
-    except (TypeError, ValueError, AttributeError) as err:
+    except (TypeError, ValueError, AttributeError, OverflowError) as err:
         raise PlanError(f"{name}: the configuration has a value of the wrong kind ({err})") from None
 
 
@@ -136,6 +136,8 @@ def _refuse_shapes(config: Config, rules: Config, name: str, kind: str) -> None:
 
 MOST = 10**12
 """No count of a configuration is as large."""
+MOST_PARTS = 10_000
+"""No model has as many layers or experts."""
 
 
 def _number(config: Config, what: str, name: str, default: int | None = None) -> int:
@@ -144,7 +146,8 @@ def _number(config: Config, what: str, name: str, default: int | None = None) ->
         value = config.get(key)
         if value is None:
             continue
-        whole = not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < MOST
+        most = MOST_PARTS if what in ("layers", "experts") else MOST
+        whole = not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < most
         if not whole or value != int(value):
             raise PlanError(f"{name}: {key} is {value!r}, and one whole number is needed for all layers")
         return int(value)

@@ -5,9 +5,11 @@ GPU counts need not be powers of two: data parallelism takes any width, what is 
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trinch.planner.perf.hardware import Machine, PlanError
 from trinch.planner.perf.layout import RECOMPUTE, Array, Layout, Layouts
@@ -19,69 +21,108 @@ WIDTHS = (1.0, 0.99, 0.98, 0.95, 0.9, 0.75, 0.5)
 BATCH_SLACK = 0.15
 """Without an exact batch, how far a layout may move it to come out even."""
 MAX_PP = 64
+MOST_WAYS = 500_000
+"""Ways to cut a model that are tried: a hostile shape would fill the memory. Real models have up to 200,000."""
 
 
 def layouts(
     work: Workload, machine: Machine, gpus: int, target: int, exact: bool, max_vpp: int | None = None
 ) -> Layouts:
     """The whole grid: every combination that divides, before memory is looked at."""
+    cuts, possible = _cuts(work, machine, gpus, target, exact, max_vpp)
+    row, width = np.nonzero(possible)
+    each = np.repeat(np.arange(len(row)), len(RECOMPUTE))
+    grid = cuts(row[each], width[each])
+    return replace(grid, recompute=np.tile(np.arange(len(RECOMPUTE), dtype=float), len(row)))
+
+
+def widest_layouts(
+    work: Workload, machine: Machine, gpus: int, target: int, exact: bool, max_vpp: int | None = None
+) -> Layouts:
+    """Of each way to cut the model only the one on most GPUs, without recomputation: a fortieth of `layouts`."""
+    cuts, possible = _cuts(work, machine, gpus, target, exact, max_vpp)
+    some = np.flatnonzero(possible.any(axis=1))
+    return cuts(some, np.argmax(possible[some], axis=1))
+
+
+Index = NDArray[np.intp]
+
+
+def _cuts(
+    work: Workload, machine: Machine, gpus: int, target: int, exact: bool, max_vpp: int | None
+) -> tuple[Callable[[Index, Index], Layouts], NDArray[np.bool_]]:
+    """Every way to cut the model, as rows, at every share of the GPUs, as columns: which of them come out even, each
+    width once, and a function that makes layouts of places among them."""
     domain = machine.gpu.nvlink_domain
-    tensor = [t for t in _powers(min(domain, gpus)) if work.heads % t == 0 and _shares(work.kv_heads, t)]
+    tensor = [
+        (t, split)
+        for t in _powers(min(domain, gpus))
+        if work.heads % t == 0 and _shares(work.kv_heads, t)
+        for split in ((0, 1) if t > 1 and work.experts else (0,))
+    ]
     context = [
         c for c in _powers(16) if c == 1 or (work.seq_len % (2 * c) == 0 and work.seq_len // c >= 2048)
     ]
     pipeline = [
-        (p, v)
+        (p, v, z)
         for p in range(1, min(work.layers, MAX_PP) + 1)
         for v in range(1, min(work.layers // p, max_vpp or work.layers) + 1 if p > 1 else 2)
         if work.layers % (p * v) == 0 or (v * p > 1 and (work.layers + 2) % (p * v) == 0)
+        for z in ((1, 2, 3) if p == 1 else (1,))
     ]
     expert = [e for e in range(1, work.experts + 1) if work.experts % e == 0] or [1]
-    axes = (
-        range(len(pipeline)),
-        tensor,
-        context,
-        expert,
-        (0, 1),
-        MICRO_BATCHES,
-        (1, 2, 3),
-        (0, 1, 2),
-        WIDTHS,
-    )
-    cut, t, c, e, split, m, z, r, w = (
+    ways = len(pipeline) * len(tensor) * len(context) * len(expert) * len(MICRO_BATCHES)
+    if ways > MOST_WAYS:
+        raise PlanError(f"{work.name} can be cut in {ways:,} ways, and no more than {MOST_WAYS:,} are tried")
+    axes = (range(len(pipeline)), range(len(tensor)), context, expert, MICRO_BATCHES)
+    cut, pair, c, e, m = (
         axis.ravel() for axis in np.meshgrid(*(np.array(axis, float) for axis in axes), indexing="ij")
     )
-    p, v = np.array(pipeline, float)[cut.astype(int)].T
-    useful = ((z == 1) | (p == 1)) & ((split == 0) | ((t > 1) & (work.experts > 0)))
-    t, p, v, c, e, m, z, r, w = (axis[useful] for axis in (t, p, v, c, e, m, z, r, w))
-    x = np.where(split[useful] > 0, t, 1.0)
+    p, v, z = np.array(pipeline, float)[cut.astype(int)].T
+    t, split = np.array(tensor, float)[pair.astype(int)].T
+    x = np.where(split > 0, t, 1.0)
     fold = e * x / np.gcd((e * x).astype(int), (t * c).astype(int))
-    widest = np.floor(gpus * w / (t * p * c))
+    widest = np.floor(gpus * np.array(WIDTHS) / (t * p * c)[:, None])
     unit = m * np.where(v > 1, p, 1.0)
-    dp = _dividing(target, unit, fold, widest) if exact else np.floor(widest / fold) * fold
-    grid = Layouts(t, p, v, dp, c, e, x, m, np.full(len(t), float(target)), z, np.where(t > 1, 1.0, 0.0), r)
-    return _evened(grid.take(dp >= 1), target)
+    free = np.floor(widest / fold[:, None]) * fold[:, None]
+    dp = _dividing(target, unit, fold, widest) if exact else free
+    step = dp * unit[:, None]
+    batch = np.maximum(np.rint(target / np.maximum(step, 1.0)), 1.0) * step
+    possible = (dp >= 1) & (np.abs(batch / target - 1) <= BATCH_SLACK)
+    possible[:, 1:] &= dp[:, 1:] != dp[:, :-1]
+
+    def at(row: Index, width: Index) -> Layouts:
+        return Layouts(
+            tp=t[row],
+            pp=p[row],
+            vpp=v[row],
+            dp=dp[row, width],
+            cp=c[row],
+            ep=e[row],
+            etp=x[row],
+            micro_batch=m[row],
+            global_batch=batch[row, width],
+            zero=z[row],
+            sequence_parallel=np.where(t > 1, 1.0, 0.0)[row],
+            recompute=np.zeros(len(row)),
+        )
+
+    return at, possible
 
 
 def _dividing(target: int, unit: Array, fold: Array, widest: Array) -> Array:
-    """The largest data-parallel width that divides the batch exactly; 0 where there is none."""
-    dp = np.zeros_like(unit)
-    for width in (d for d in range(1, target + 1) if target % d == 0):
-        works = (width <= widest) & (target % (width * unit) == 0) & (width % fold == 0)
-        dp = np.where(works, float(width), dp)
+    """The largest data-parallel width that divides the batch exactly; 0 where there is none.
+
+    `unit` and `fold` have shape (n,), `widest` and the result (n, k)."""
+    dp = np.zeros_like(widest)
+    rest = np.where(target % (fold * unit) == 0, target // (fold * unit), 0).astype(int)
+    for left in np.unique(rest[rest > 0]):
+        rows = rest == left
+        small = [d for d in range(1, math.isqrt(left) + 1) if left % d == 0]
+        known = np.array(sorted({*small, *(left // d for d in small)}), float)
+        place = np.searchsorted(known, widest[rows] / fold[rows, None], side="right") - 1
+        dp[rows] = np.where(place >= 0, known[place] * fold[rows, None], 0.0)
     return dp
-
-
-def _evened(grid: Layouts, target: int) -> Layouts:
-    """Give each layout a batch that comes out even; drop those whose batch strays too far, and duplicates."""
-    unit = grid.dp * grid.micro_batch * np.where(grid.vpp > 1, grid.pp, 1.0)
-    batch = np.maximum(np.rint(target / unit), 1.0) * unit
-    grid = replace(grid, global_batch=batch).take(np.abs(batch / target - 1) <= BATCH_SLACK)
-    key = np.zeros(len(grid))
-    for place, name in enumerate(Layout.__dataclass_fields__):
-        key += getattr(grid, name) * math.sqrt(2 + place)
-    _, first = np.unique(key, return_index=True)
-    return grid.take(np.sort(first))
 
 
 def _shares(kv_heads: int, tp: int) -> bool:

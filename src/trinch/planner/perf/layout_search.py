@@ -8,7 +8,7 @@ run must be clearly faster to be chosen.
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from trinch.planner.perf.calibration import Calibration, band, shipped
 from trinch.planner.perf.critical_batch import critical_batch, extra_tokens
 from trinch.planner.perf.hardware import Machine, PlanError, table
-from trinch.planner.perf.layout import Array, Layout, Layouts, Plan, total
-from trinch.planner.perf.layout_grid import given_layout, layouts
+from trinch.planner.perf.layout import RECOMPUTE, Array, Layout, Layouts, Plan, total
+from trinch.planner.perf.layout_grid import given_layout, layouts, widest_layouts
 from trinch.planner.perf.memory import USABLE, memory_bytes, memory_parts
 from trinch.planner.perf.model_inputs import (
     DEFAULT_DATE,
@@ -40,6 +40,8 @@ PLATEAU = 12
 """Shapes of the plateau that are listed."""
 PLANNED_IMBALANCE = 1.05
 """Load of the fullest GPU's experts over the mean: our allowance for real routing."""
+MOST_GPUS = 1_000_000
+"""No more are tried where a model does not fit."""
 ROBUST_SPARES = 0.01
 ROBUST_MEMORY = 0.90
 CHUNK = 8192
@@ -137,7 +139,7 @@ def search(
     asked."""
     started = time.perf_counter()
     fit = fit or shipped()
-    _check(machine, gpus, tokens, precision)
+    check(machine, gpus, tokens, precision)
     if dispatcher not in ("", *DISPATCHERS):
         raise PlanError(f"unknown dispatcher {dispatcher!r}: use {', '.join(DISPATCHERS)}")
     software = known_engine(engine_name, date)
@@ -150,16 +152,16 @@ def search(
         target = cut.global_batch
     grid = layouts(work, machine, gpus, target, exact, max_vpp)
     on = Cases.of([case])
-    memory = _by_chunks(grid, lambda part: memory_bytes(on, part))
+    memory = by_chunks(grid, lambda part: memory_bytes(on, part))
     fitting = memory <= on.memory * USABLE
     good, memory = grid.take(fitting), memory[fitting]
     if not len(good):
         if asked is None:
-            raise PlanError(_nothing_fits(case, gpus, target, exact, grid))
+            raise PlanError(nothing_fits(case, gpus, target, exact))
         good, memory = Layouts.of([asked.layout]), np.array([asked.memory_total_gb * 1e9])
-    step = _by_chunks(good, lambda part: total(fit.price([case], part)))
+    step = by_chunks(good, lambda part: total(fit.price([case], part)))
     rate = good.global_batch * work.seq_len / step
-    width = _widths(case, good, fit)
+    width = band_widths(case, good, fit)
     order = np.argsort(-rate * np.exp(-width), kind="stable")
 
     first = good[int(order[0])]
@@ -201,7 +203,7 @@ def search(
     )
 
 
-def _widths(case: Case, at: Layouts, fit: Calibration) -> Array:
+def band_widths(case: Case, at: Layouts, fit: Calibration) -> Array:
     """Log half-width of the band of each layout: the case's, wider for what no published run had."""
     beyond = unproven(at, bool(case.workload.experts), case.machine.gpu.nvlink_domain)
     return np.asarray(np.hypot(fit.half_width(case), UNPROVEN * np.sqrt(beyond)))
@@ -225,7 +227,7 @@ def priced(case: Case, chosen: Sequence[Layout], gpus: int, tokens: float, fit: 
     at, on = Layouts.of(chosen), Cases.of([case])
     parts = {name: np.broadcast_to(v, len(at)) for name, v in fit.price([case], at).items()}
     memory = {name: np.broadcast_to(v, len(at)) / 1e9 for name, v in memory_parts(on, at).items()}
-    widths = _widths(case, at, fit)
+    widths = band_widths(case, at, fit)
     plans = []
     for i, layout in enumerate(chosen):
         breakdown = {name: float(value[i]) for name, value in parts.items()}
@@ -252,13 +254,13 @@ def priced(case: Case, chosen: Sequence[Layout], gpus: int, tokens: float, fit: 
     return plans
 
 
-def _by_chunks(grid: Layouts, number: Callable[[Layouts], Array]) -> Array:
+def by_chunks(grid: Layouts, number: Callable[[Layouts], Array]) -> Array:
     """One number a layout, computed in pieces small enough for the processor's cache."""
     pieces = [np.arange(i, min(i + CHUNK, len(grid))) for i in range(0, len(grid), CHUNK)]
     return np.concatenate([number(grid.take(piece)) for piece in pieces] or [np.zeros(0)])
 
 
-def _check(machine: Machine, gpus: int, tokens: float, precision: str) -> None:
+def check(machine: Machine, gpus: int, tokens: float, precision: str) -> None:
     if gpus < 1:
         raise PlanError(f"{gpus} GPUs: at least one is needed")
     if gpus > machine.max_gpus:
@@ -313,10 +315,10 @@ def _filling(case: Case, best: Plan, gpus: int, fit: Calibration) -> Layout | No
     work, on = case.workload, Cases.of([case])
     grid = layouts(work, case.machine, gpus, max(1, gpus * TOKENS_PER_GPU // work.seq_len), exact=False)
     grid = grid.take((grid.gpus > best.n_gpus) & (grid.global_batch > best.layout.global_batch))
-    grid = grid.take(_by_chunks(grid, lambda part: memory_bytes(on, part)) <= on.memory * USABLE)
+    grid = grid.take(by_chunks(grid, lambda part: memory_bytes(on, part)) <= on.memory * USABLE)
     if not len(grid):
         return None
-    step = _by_chunks(grid, lambda part: total(fit.price([case], part)))
+    step = by_chunks(grid, lambda part: total(fit.price([case], part)))
     rate = grid.global_batch * work.seq_len / step
     return grid[int(np.argmax(rate))] if rate.max() > _rate(best) else None
 
@@ -335,24 +337,27 @@ def _overfull(plan: Plan) -> str:
     return f"; by our count it needs {plan.memory_total_gb:.0f} GB of {room:.0f} and may not fit"
 
 
-def _nothing_fits(case: Case, gpus: int, target: int, exact: bool, grid: Layouts) -> str:
+def nothing_fits(case: Case, gpus: int, target: int, exact: bool) -> str:
     """One sentence: what is short, and the nearest count of GPUs or batch that works."""
     work, name = case.workload, case.machine.gpu.name
     on = Cases.of([case])
-    if not len(grid):
+
+    def leanest(count: int, sequences: int) -> float:
+        grid = widest_layouts(work, case.machine, count, sequences, exact)
+        grid = replace(grid, recompute=np.full(len(grid), float(RECOMPUTE.index("full"))))
+        return float(np.min(by_chunks(grid, lambda part: memory_bytes(on, part)), initial=math.inf)) / 1e9
+
+    least, room = leanest(gpus, target), case.machine.gpu.memory_gb
+    if math.isinf(least):
         few = f"{target} sequences a step are too few for {gpus:,} GPUs"
         return f"{few}: try --batch {_enough(gpus, target)}"
-    least = float(np.min(memory_bytes(on, grid))) / 1e9
-    more = gpus
-    while more < 1_000_000:
+    more = 2 * gpus
+    while more < MOST_GPUS and leanest(more, target if exact else default_batch(work, more)) > room * USABLE:
         more *= 2
-        wider = target if exact else default_batch(work, more)
-        wide = layouts(work, case.machine, more, wider, exact)
-        if np.any(_by_chunks(wide, lambda part: memory_bytes(on, part)) <= on.memory * USABLE):
-            break
     return (
         f"{work.name} does not fit {gpus:,} x {name}: the leanest layout needs {least:,.0f} GB of "
-        f"{case.machine.gpu.memory_gb:.0f} GB a GPU; {more:,} GPUs work"
+        f"{room:.0f} GB a GPU; "
+        + (f"{more:,} GPUs work" if more < MOST_GPUS else "no number of GPUs changes that")
     )
 
 

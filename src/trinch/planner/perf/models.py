@@ -51,15 +51,20 @@ def of_grok(name: str, config: GrokConfig, seq_len: int = 8192) -> Workload:
 
 def workload(name: str, seq_len: int | None = None) -> Workload:
     """A preset by name, or the path of a Hugging Face config.json or its folder; PlanError names the nearest preset."""
-    if name.endswith(".json") or Path(name).exists():
-        found = from_config(Path(name))
-    else:
-        key = name.strip().lower().replace("_", "-").replace("llama-3.1", "llama-3")
-        if key not in presets():
-            raise PlanError(
-                f"unknown model {name!r}: {nearest(key, presets())}, or give a config.json or its folder"
-            )
-        found = presets()[key]
+    path = Path(name)
+    return at_length(from_config(path) if name.endswith(".json") or path.exists() else preset(name), seq_len)
+
+
+def preset(name: str) -> Workload:
+    """A preset by name. Raises PlanError with the nearest one."""
+    key = name.strip().lower().replace("_", "-").replace("llama-3.1", "llama-3")
+    if key not in presets():
+        raise PlanError(f"unknown model {name!r}: {nearest(key, presets())}, or give a config.json")
+    return presets()[key]
+
+
+def at_length(found: Workload, seq_len: int | None) -> Workload:
+    """A model at another sequence length, if one is given. Raises PlanError for none."""
     if seq_len is not None and seq_len <= 0:
         raise PlanError(f"sequence length {seq_len} is not positive")
     return found if seq_len is None else found.at(seq_len)

@@ -5,6 +5,7 @@ drawings from `charts`. Everything is escaped by Jinja2 (in the `plan` extra) ex
 labels matplotlib escapes.
 """
 
+from dataclasses import replace
 from datetime import date
 from importlib.resources import files
 
@@ -136,7 +137,7 @@ def _charts(plan: Plan, sections: Data, search: Data) -> dict[str, str]:
 
 
 def _scale_chart(plan: Plan, fail: Data) -> str:
-    fleet = rel.fleet(fail["fleet"])
+    fleet = replace(rel.fleet(fail["fleet"]), per_gpu_day=24 / (fail["mtbf_hours"] * fail["gpus"]))
     counts = [1_000 * 200 ** (i / 40) for i in range(41)]
     size = fail["checkpoint"]["bytes"]
     series: dict[str, list[float]] = {}

@@ -41,7 +41,7 @@ async def ready(request: Request) -> Response:
     reasons = [
         f"{child.name}: {child.state}"
         for child in state.children
-        if child.name == "indexer" and not child.running
+        if child.name in ("indexer", "partitions") and not child.running
     ]
     if not state.live.current:
         reasons.append("no search was answered yet")
@@ -49,8 +49,11 @@ async def ready(request: Request) -> Response:
         reasons.append(f"no search was answered in the last {SEARCH_SECONDS:g} s")
     elif state.live.behind() > 2 * BEHIND:
         reasons.append(f"the index is {state.live.behind():,} events behind")
-    status = "not ready" if reasons else "ready"
-    return codec.Json({"status": status, "reasons": reasons}, 503 if reasons else 200)
+    status, code = ("not ready", 503) if reasons else ("ready", 200)
+    reasons += state.live.current.get(
+        "missing", []
+    )  # nodes that do not answer: results are partial, which is better than none
+    return codec.Json({"status": status, "reasons": reasons}, code)
 
 
 async def metrics(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -11,6 +12,9 @@ from trinch.posts.schema import Created, Edited
 from trinch.posts.times import iso, now
 from trinch.server.http.codec import sse_event
 from trinch.server.workers.worker_pool import WorkerPool
+from trinch.store.budget import Budget
+from trinch.store.cluster import coordinator
+from trinch.store.stats import stats
 from trinch.store.store import Store
 from trinch.store.text_index import read_position
 
@@ -64,6 +68,8 @@ class LiveStats:
 
     def behind(self) -> int:
         """Acknowledged events that are not searchable yet."""
+        if os.environ.get(coordinator.VARIABLE):
+            return int(self.current.get("behind", 0))
         return max(0, self.newest_seq - read_position(self._data / "text"))
 
     async def events(self, stopping: asyncio.Event) -> AsyncIterator[bytes]:
@@ -76,6 +82,8 @@ class LiveStats:
 
 
 def _collect(store: Store, known_events: int) -> dict[str, Any]:
+    if isinstance(store, coordinator.Cluster):
+        return _collect_cluster(store)
     store.search(PROBE, limit=1)
     clock, last = now(), store.log.last_seq
     behind = max(0, last - read_position(store.data / "text"))
@@ -86,3 +94,18 @@ def _collect(store: Store, known_events: int) -> dict[str, Any]:
         found["languages"] = dict(Counter(post.lang for post in posts).most_common())
         found["lag_seconds"] = round(max(0, clock - max(e.at for e in entries)) / 1e6, 1) if entries else None
     return found
+
+
+def _collect_cluster(store: coordinator.Cluster) -> dict[str, Any]:
+    """The sums of all nodes that answer."""
+    with store.within(Budget()):
+        store.search(PROBE, limit=1)
+        found = stats(store)
+    behind = sum(index.behind for index in found.indexes)
+    return {
+        "at": iso(now()),
+        "events": found.events,
+        "posts": found.posts,
+        "behind": behind,
+        "missing": store.missing(),
+    }

@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 import trinch
 from trinch.alerts.types import AlertSettings
-from trinch.server.api import admin, alerts, export, live_search, stories, upload, v1
+from trinch.server.api import admin, alerts, export, live_search, plan, stories, upload, v1
 from trinch.server.http import codec
 from trinch.server.openai import chat_completions, responses
 from trinch.service.export import MEDIA_TYPES
@@ -98,6 +98,8 @@ _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]
     ("post", "/v1/visible", "Which posts are still visible", None, v1.Visible, 200, _object("visible"), []),
     ("get", "/v1/stats", "Statistics of the store", None, None, 200, _object("events", "posts", "languages", "days"), []),
     ("post", "/v1/ingest", "Send posts as lines", upload.Ingest, "application/x-ndjson", 200, _object("read", "accepted", "rejected"), []),
+    ("post", "/v1/plan", "Plan a training run", None, plan.PlanRequest, 200, plan.SCHEMA, []),
+    ("post", "/v1/plan/report", "The report of a plan", None, plan.PlanRequest, 200, {}, ["text/html"]),
     ("post", "/v1/chat/completions", "OpenAI Chat Completions", None, chat_completions.Completion, 200, _object("id", "object", "choices", "usage", "trinch"), [_STREAM]),
     ("post", "/v1/responses", "OpenAI Responses", None, responses.ResponseRequest, 200, _object("id", "object", "output", "usage", "trinch"), [_STREAM]),
     ("get", "/v1/responses/{id}", "Get a response, answered again", responses.Retrieve, None, 200, _object("id", "object", "output", "usage", "trinch"), [_STREAM]),

@@ -174,7 +174,7 @@ def access_rules(
 
 def is_view(path: str) -> bool:
     """Whether a path is a view of the page."""
-    return path in ("/", "/search", "/live") or path.startswith("/story/")
+    return path in ("/", "/search", "/live", "/plan") or path.startswith("/story/")
 
 
 def is_loopback(host: str) -> bool:

@@ -44,8 +44,9 @@ def sse_event(data: Any, name: str | None = None) -> bytes:
     return head + b"data: " + encode(data) + b"\n\n"
 
 
-async def read_body(request: Request, kind: type[Value]) -> Value:
-    """The JSON body as `kind`. Raises Problem: too long, too slow, not JSON, or not of this type."""
+async def read_body(request: Request, kind: type[Value], *, keep_nulls: bool = False) -> Value:
+    """The JSON body as `kind`. Raises Problem: too long, too slow, not JSON, or not of this type. `keep_nulls` is for a
+    body in which null and absent differ."""
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise Problem(415, "send the body as Content-Type: application/json", code="unsupported_media_type")
     raw, length = bytearray(), 0
@@ -60,16 +61,16 @@ async def read_body(request: Request, kind: type[Value]) -> Value:
         raise Problem(408, "the body did not end in time", code="timeout") from None
     if length > MAX_BODY:
         raise Problem(413, f"the body is longer than {MAX_BODY:,} bytes", code="body_too_large")
-    return decode(bytes(raw), kind)
+    return decode(bytes(raw), kind, keep_nulls=keep_nulls)
 
 
-def decode(raw: bytes, kind: type[Value]) -> Value:
+def decode(raw: bytes, kind: type[Value], *, keep_nulls: bool = False) -> Value:
     """JSON text as `kind`. Raises Problem.
 
     Many clients send every option that is not set as null, so a field that is null counts as absent, at any depth. Half
     a character (a lone surrogate escape, which JSON writers may emit) is read as U+FFFD."""
     try:
-        if b"null" in raw:
+        if b"null" in raw and not keep_nulls:
             return msgspec.convert(_without_nulls(msgspec.json.decode(raw)), kind)
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
@@ -78,7 +79,7 @@ def decode(raw: bytes, kind: type[Value]) -> Value:
         raise Problem(400, "the JSON is nested too deeply", code="too_deep") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         if (repaired := repair_surrogates(raw)) != raw:
-            return decode(repaired, kind)
+            return decode(repaired, kind, keep_nulls=keep_nulls)
         raise Problem(400, f"the body is not JSON: {error}", code="not_json") from None
 
 

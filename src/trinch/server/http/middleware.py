@@ -28,6 +28,8 @@ PAUSE_SECONDS, BODY_SECONDS = 20.0, 300.0
 CLIENT_CLOSED = 499
 """Status in the audit log and the metrics of a request whose client hung up before the response (nginx's number)."""
 
+_STOPPING = Problem(503, "the server is stopping; try again", code="stopping", retry=5)
+
 
 @dataclass(slots=True)
 class Middleware:
@@ -69,6 +71,10 @@ class Middleware:
                 await early(scope, receive, reply)
             else:
                 await _run_while_connected(self.app, scope, _with_body_timeout(receive), reply)
+        except asyncio.CancelledError:  # the server stops, and the time for open requests is over
+            if status != CLIENT_CLOSED:  # the response has begun
+                raise
+            await _STOPPING.response()(scope, receive, reply)
         except Exception:
             status = 500
             raise

@@ -1,7 +1,7 @@
 """The web page: its views, its static files, a summary of the store, and the events of deleted posts.
 
-`/embed` is one answer for a frame of another site. `/` is what is happening now, or with `?q=` the answer to a question, rendered here; `/search`, `/live` and
-`/story/{id}` are filled by their scripts from the API. Without the scope `read` no view holds a post; its script then
+`/embed` is one answer for a frame of another site. `/` is what is happening now, or with `?q=` the answer to a question, rendered here; `/search`, `/live`, `/plan`
+and `/story/{id}` are filled by their scripts from the API. Without the scope `read` no view holds a post; its script then
 asks for a key. Posts are hostile input: the templates escape everything, and the Content-Security-Policy lets nothing
 run or load but our own files.
 """
@@ -33,6 +33,7 @@ from trinch.server.web.embed import Embedded, EmbedKey
 from trinch.server.web.summary import CachedSummary
 from trinch.server.web.translations import LANGUAGES, Translations, preferred
 from trinch.service.conversation import CONTEXT
+from trinch.service.plan import choices
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -136,6 +137,9 @@ class Page:
     async def live(self, request: Request) -> Response:
         return self._render(request, "live", title=request.query_params.get("q", ""))
 
+    async def plan(self, request: Request) -> Response:
+        return self._render(request, "plan", choices=choices())
+
     async def story(self, request: Request) -> Response:
         return self._render(request, "story", story=request.path_params["id"])
 
@@ -226,6 +230,7 @@ def routes() -> list[BaseRoute]:
         Route("/", page.home),
         Route("/search", page.search),
         Route("/live", page.live),
+        Route("/plan", page.plan),
         Route("/story/{id:path}", page.story),
         Route("/page/summary", page.summary),
         Route("/page/watch", page.watch, methods=["POST"]),

@@ -46,7 +46,7 @@ def summarize(store: Store) -> dict[str, Any]:
 def _tags(store: Store) -> list[str]:
     """The most frequent tags. The index may still count deleted posts: a tag needs three visible ones."""
     tags = []
-    for tag in store.index.common_tags(8):
+    for tag in store.common_tags(8):
         texts = [hit.post.text for hit in search(store, tag, limit=3, sort="latest").hits]
         found = re.search(re.escape(tag) + r"\b", texts[0], re.IGNORECASE) if len(texts) == 3 else None
         if found:

@@ -36,6 +36,7 @@ class FairQueue:
         if self._free and self._running[client] < self._most:
             self._take(client)
             return
+        self._drop_cancelled()
         if self.num_waiting >= self._queue_size:
             self._make_room(client)
         turn = asyncio.get_running_loop().create_future()
@@ -61,6 +62,7 @@ class FairQueue:
         self._running[client] += 1
 
     def _dispatch(self) -> None:
+        self._drop_cancelled()
         for client in list(self._waiting):
             if not self._free:
                 return
@@ -80,6 +82,12 @@ class FairQueue:
         newest = self._waiting[heaviest][-1]
         newest.set_exception(Rejected())
         self._forget(heaviest, newest)
+
+    def _drop_cancelled(self) -> None:
+        """Remove the requests that were cancelled and have not run since: no slot may be given to them."""
+        for client, queue in list(self._waiting.items()):
+            for turn in [turn for turn in queue if turn.cancelled()]:
+                self._forget(client, turn)
 
     def _forget(self, client: str, turn: "asyncio.Future[None]") -> None:
         """Remove a request from the queue, if it is there."""

@@ -30,7 +30,7 @@ async def run_source(data: Path, address: str) -> None:
     await listen(data, open_source(address), stop=stop, report=report)
 
 
-def _read_line() -> str:
+def read_line() -> str:
     """The first line of standard input, and not a byte more."""
     line = b""
     while (byte := os.read(0, 1)) not in (b"", b"\n"):
@@ -39,7 +39,7 @@ def _read_line() -> str:
 
 
 def main() -> None:
-    address = _read_line()
+    address = read_line()
     try:
         asyncio.run(run_source(Path(sys.argv[1]), address))
     except Exception as error:  # its traceback could show the address

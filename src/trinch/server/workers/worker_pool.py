@@ -25,6 +25,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from trinch.server.http.errors import Problem
 from trinch.server.workers.fair_queue import CLIENT, FairQueue, Rejected
+from trinch.store.cluster.coordinator import open_store
 from trinch.store.store import Store
 
 P = ParamSpec("P")
@@ -50,8 +51,9 @@ _CONTEXT.set_forkserver_preload(["trinch.service.serialize", "trinch.service.vol
 class WorkerPool:
     """At most `processes` workers over the store in `data`, started when needed; at most `queue_size` tasks wait.
 
-    Clients take turns (`fair_queue.py`); `reserve` more processes are never all given to one client. `nice` is added to the niceness of the processes. `cpu_seconds` is the limit of a task; without one a task is never
-    stopped, not even when its client hangs up.
+    Clients take turns (`fair_queue.py`); `reserve` more processes are never all given to one client. `nice` is added
+    to the niceness of the processes. `cpu_seconds` is the limit of a task; without one a task is never stopped, not
+    even when its client hangs up.
     """
 
     def __init__(
@@ -165,11 +167,13 @@ class WorkerPool:
     def _release(self, worker: "_Worker", client: str) -> None:
         self.busy -= 1
         self._active.discard(worker)
-        if worker.alive and not self._closed:
-            self._idle.append(worker)
-        else:
-            worker.close()
-        self._queue.release(client)
+        try:
+            if worker.alive and not self._closed:
+                self._idle.append(worker)
+            else:
+                worker.close()
+        finally:
+            self._queue.release(client)
 
     def close(self) -> None:
         """Accept no more tasks. Idle workers end; so do those at work, unless the pool has no CPU limit."""
@@ -317,7 +321,7 @@ def _exit_with_server() -> None:
 
 @lru_cache(1)
 def _store(data: Path) -> Store:
-    return Store.open(data)
+    return open_store(data)
 
 
 def _run(data: Path, task: bytes, cpu_seconds: float | None, pipe: Connection) -> tuple[bool, Any]:

@@ -52,8 +52,8 @@ function askForKey() {
 /** The JSON response of a path; with a body, of a POST. */
 export const json = async (path, options) => (await send(path, options)).json();
 
-/** The response of a path as a file. */
-export const blob = async (path) => (await send(path, { accept: "*/*" })).blob();
+/** The response of a path as a file; with a body, of a POST. */
+export const blob = async (path, options) => (await send(path, { accept: "*/*", ...options })).blob();
 
 /** The events {name, data} of a stream, until it ends. */
 export async function* events(path, options) {

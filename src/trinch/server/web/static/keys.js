@@ -2,7 +2,7 @@
 
 import { $ } from "./dom.js";
 
-const VIEWS = { n: "/", s: "/search", l: "/live" };
+const VIEWS = { n: "/", s: "/search", l: "/live", t: "/plan" };
 const ENTRIES = "[data-entry]";
 let going = false; // the key g was pressed, a letter follows
 
