@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed-$(EXTRAS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check bench eval load soak mutation train-demo screenshots wheel clean
+.PHONY: help demo test test-long check docs bench eval load soak mutation train-demo screenshots wheel clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -18,7 +18,7 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'
 	@touch $@
 
-demo: $(INSTALLED) ## ingest the live Bluesky stream (or the bundled sample) and ask three questions
+demo: $(INSTALLED) ## ingest the live Bluesky stream (or the bundled sample), ask questions; in a terminal, serve the page
 	@$(BIN)/trinch demo
 
 test: $(INSTALLED) ## run the test suite
@@ -32,6 +32,10 @@ check: $(INSTALLED) ## format, lint, types and the layers between the rooms
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: $(INSTALLED) ## build the documentation as a site into site/; a broken link is an error
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[docs]'
+	$(BIN)/zensical build --strict --clean
 
 bench: $(INSTALLED) ## measure speed and quality beside the peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'

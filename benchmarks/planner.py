@@ -5,7 +5,8 @@
 Without `--calculon` only ours is scored. `--peer` is a Python that has pandas and psutil, which Calculon imports. It cannot express grouped-query
 attention, gated MLPs, experts, context parallelism or FSDP. Calculon uses its own system files as they are;
 each row is priced with and without overlap of tensor-parallel traffic, the switch that rows leave open.
-Ours is scored out of sample: each family is predicted by a fit that saw no row of it.
+Ours is scored out of sample: each family is predicted by a fit that saw no row of it. Also printed: errors of experts
+by family, and how many rows lie in bands that were made from the other families.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from trinch.planner.perf import fit
-from trinch.planner.perf.calibration import shipped
+from trinch.planner.perf.calibration import Calibration, band_groups, family, shipped
 from trinch.planner.perf.hardware import machine
 from trinch.planner.perf.layout import Layouts
 from trinch.planner.perf.layout_search import search
@@ -130,6 +131,7 @@ def main() -> None:
     if not runs:
         sys.exit(f"{options.runs} has no measured row that can be predicted")
     unseen = np.exp(fit.cross_errors(runs, fit.by_family(runs))) - 1
+    accuracy(runs, unseen)
     chosen = [i for i, run in enumerate(runs) if expressible(run)]
     ours_s = our_time(runs)
     print(f"{len(runs)} measured rows, {len(chosen)} expressible")
@@ -143,6 +145,44 @@ def main() -> None:
         found = search(workload(model), machine("h100"), gpus, 1e13)
         each = found.seconds / found.scored * 1e3
         print(f"{model:14} {gpus:7,d} GPUs {found.scored:6,d} layouts, {found.seconds:.2f} s, {each:.4f} ms")
+
+
+def accuracy(runs: list[Run], unseen: np.ndarray) -> None:
+    """Errors by kind and GPU generation and of each family of experts; coverage of the bands by group."""
+    print(
+        "each family predicted by a fit that saw no row of it\n"
+        + " " * 52
+        + " rows    MAPE  median   worst    bias"
+    )
+    groups: dict[str, list[int]] = {}
+    for i, run in enumerate(runs):
+        kind = "experts" if run.case.workload.experts else "dense"
+        where = "Blackwell" if run.case.machine.gpu.generation == "blackwell" else "A100 to H200"
+        groups.setdefault(f"all {kind}, {where}", []).append(i)
+        if kind == "experts":
+            groups.setdefault(f"  {run.case.workload.name.split(' proxy')[0]}, {where}", []).append(i)
+    for name, which in sorted(groups.items()):
+        print(line(name, unseen[which], 0.0).rsplit(None, 1)[0])
+    print("\n80 % bands made from the other families only, groups of 8 rows and more")
+    for name, (inside, count) in sorted(covered(runs, np.log(unseen + 1)).items()):
+        if count >= fit.BAND_ROWS:
+            print(f"{name:52} {count:4d} {inside / count:7.0%}")
+    print()
+
+
+def covered(runs: list[Run], errors: np.ndarray) -> dict[str, tuple[int, int]]:
+    """Rows inside their band, and rows, by kind, generation and engine: each family's bands come from the others."""
+    families = np.array([family(run.case.workload) for run in runs])
+    found: dict[str, tuple[int, int]] = {}
+    for one in sorted(set(families.tolist())):
+        others = families != one
+        rest = [run for run, other in zip(runs, others, strict=True) if other]
+        width = Calibration({}, fit.bands(rest, errors[others], errors[others]), frozenset())
+        for i in np.flatnonzero(~others):
+            name = band_groups(runs[i].case)[0]
+            inside, count = found.get(name, (0, 0))
+            found[name] = (inside + bool(abs(errors[i]) <= width.half_width(runs[i].case)), count + 1)
+    return found
 
 
 def beside_calculon(

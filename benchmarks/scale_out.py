@@ -38,6 +38,8 @@ from trinch.store.writer import Writer
 NODES = (1, 2, 4)
 QUERIES = 60
 PROBES = 30
+SETTLE = 5.0
+"""Seconds in which started processes come to rest."""
 
 
 def main() -> None:
@@ -48,15 +50,13 @@ def main() -> None:
     given = options.parse_args()
     os.environ["TRINCH_TOKEN"] = secrets.token_hex(16)
     os.environ["TRINCH_BUDGET_MS"] = "1000000"
-    with tempfile.TemporaryDirectory(prefix="trinch-scale-") as folder, ExitStack() as stack:
+    with tempfile.TemporaryDirectory(prefix="trinch-scale-") as folder:
         base = Path(folder)
         events = list(islice(_events(given.store), given.posts))
-        server, address = stack.enter_context(_nats(base / "jetstream"))
-        _publish(events, address, base, server)
         single = _single(base / "single", events)
         for count in given.nodes:
             with ExitStack() as running:
-                _measure(count, base, address, single, len(events), running)
+                _measure(count, base / str(count), events, single, running)
 
 
 def _events(store: Path | None) -> Iterator[Event]:
@@ -109,7 +109,7 @@ def _publish(events: Sequence[Event], address: str, base: Path, server: psutil.P
     size = sum(path.stat().st_size for path in (base / "jetstream").rglob("*") if path.is_file())
     n = len(events)
     print(
-        f"{n:,} posts: producer {spent / n * 1e6:.1f} µs, NATS server {served / n * 1e6:.1f} µs, {size / n:.0f} bytes a post in the stream"
+        f"  {n:,} posts: producer {spent / n * 1e6:.1f} µs, NATS server {served / n * 1e6:.1f} µs, {size / n:.0f} bytes a post in the stream"
     )
 
 
@@ -127,28 +127,41 @@ def _single(folder: Path, events: Sequence[Event]) -> Store:
     return store
 
 
-def _measure(count: int, base: Path, address: str, single: Store, events: int, running: ExitStack) -> None:
-    started = time.monotonic()
+def _measure(count: int, base: Path, events: Sequence[Event], single: Store, running: ExitStack) -> None:
+    """A new cluster: it is started, then the posts are published, so that starting costs are not counted."""
+    base.mkdir()
+    print(f"\n{count} node(s)")
+    server, address = running.enter_context(_nats(base / "jetstream"))
     nodes = [running.enter_context(_node(base, n, count, address)) for n in range(count)]
     cluster = Cluster(base / "coordinator", [url for _, url in nodes])
     running.callback(cluster.close)
-    idle = [_cpu(process) for process, _ in nodes]
-    while not _is_level(cluster, single):
+    processes = [process for process, _ in nodes]
+    while not _is_level(cluster, 0):
         time.sleep(0.5)
-    level = time.monotonic() - started
-    spent = [_cpu(process) - before for (process, _), before in zip(nodes, idle, strict=True)]
-    shares = ", ".join(f"{one:.1f}" for one in spent)
+    time.sleep(SETTLE)
+    before, began = [_applying(process) for process in processes], time.monotonic()
+    _publish(events, address, base, server)
+    while not _is_level(cluster, single.num_posts):
+        time.sleep(0.5)
+    spent = [_applying(process) - one for process, one in zip(processes, before, strict=True)]
+    n, wall = len(events), time.monotonic() - began
     print(
-        f"\n{count} node(s): {sum(spent) / events * 1e6:.0f} µs of CPU a post in all; CPU seconds of each: {shares}; "
-        f"the busiest has {max(spent) / events * 1e6:.0f} µs a post of the whole stream; level after {level:.0f} s (wall)"
+        f"  reading the stream, log and index: {sum(spent) / n * 1e6:.0f} µs of CPU a post in all, "
+        f"{max(spent) / n * 1e6:.0f} on the busiest node; {wall:.0f} s (wall)"
     )
-    _compare(cluster, single, [process for process, _ in nodes])
+    _compare(cluster, single, processes)
     _probe(cluster, address, base)
 
 
-def _is_level(cluster: Cluster, single: Store) -> bool:
+def _applying(node: psutil.Process) -> float:
+    """CPU seconds of the processes of a node that apply events: not of those that answer."""
+    parts = ("trinch.server.workers.partition_process", "trinch.store.indexer")
+    return sum(_cpu(child) for child in node.children() if set(parts) & set(child.cmdline()))
+
+
+def _is_level(cluster: Cluster, posts: int) -> bool:
     try:
-        return cluster.num_posts == single.num_posts and not cluster.missing()
+        return cluster.num_posts == posts and not cluster.missing()
     except ClusterError:  # they are starting
         return False
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from trinch.cli.demo_page import batches
+from trinch.simulator.sample import sample
+
 NEXT = "Continue with:"
 
 
@@ -37,10 +40,14 @@ def test_the_demo_ingests_asks_and_prints_what_to_run_next(shown: str) -> None:
     assert "https://sample.example/" in first
     trends, story = none.split("$ trinch trends ")[1].split("$ trinch story ")
     assert "Port Esker" in trends
+    story, fired = story.split("$ trinch alerts add ")
     assert "10 people died" in story.splitlines()[1], "the story's headline states the final toll"
     lines = [line for line in story.splitlines() if re.match(r"2026-03-1[78] \d\d:\d\d UTC  ", line)]
     assert len(lines) >= 4, "the story unfolds"
     assert lines == sorted(lines)
+    fired, brief = fired.split("$ trinch brief ")
+    assert re.search(r"2026-03-1[78] \d\d:\d\d UTC  a post denies something\n  @\w+ .*sabotage", fired)
+    assert "## Port Esker" in brief
     assert " search " in shown.split(NEXT)[1]
 
 
@@ -51,9 +58,22 @@ def test_the_commands_that_the_demo_prints_work_as_printed(shown: str) -> None:
         "search",
         "stats",
         "serve",
+        "demo",
     ]
     for line in lines[:3]:
         assert subprocess.run(["sh", "-c", line], capture_output=True).returncode == 0
+
+
+def test_the_sample_is_played_at_its_own_pace_and_whole() -> None:
+    events = list(sample())
+    played = list(batches(events, 60.0))
+    assert [event for _, batch in played for event in batch] == events
+    assert [due for due, _ in played] == sorted({due for due, _ in played}), "each moment once, in order"
+    assert played[-1][0] == 60.0
+    half = sum(len(batch) for due, batch in played if due <= 30)
+    middle = (events[0].at + events[-1].at) / 2
+    assert half == pytest.approx(sum(event.at <= middle for event in events), abs=30)
+    assert list(batches([], 60.0)) == []
 
 
 def test_the_same_sample_gives_the_same_answers(shown: str, tmp_path: Path) -> None:

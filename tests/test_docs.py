@@ -1,7 +1,9 @@
 """The documentation names all there is, and nothing that only one machine knows."""
 
 import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -30,20 +32,63 @@ def test_every_command_has_a_whole_summary_an_example_and_a_help_for_each_option
 
 def test_every_environment_variable_is_documented() -> None:
     source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.py"))
-    documents = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+    documents = "".join(path.read_text() for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
     names = set(re.findall(r"\bTRINCH_[A-Z_]+\b", source))
     assert "TRINCH_DATA" in names
     assert {name for name in names if f"`{name}`" not in documents} == set()
 
 
+def anchors(path: Path) -> set[str]:
+    """Of the headings of a page, as GitHub and the site make them."""
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 def test_every_link_between_documents_leads_somewhere() -> None:
     dead = []
-    for path in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for path in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         prose = re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", prose):
-            if "://" not in target and not (path.parent / target).exists():
-                dead.append(f"{path.name}: {target}")
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#?([^)\s]*)[^)]*\)", prose):
+            page = path.parent / target if target else path
+            if "://" in target:
+                continue
+            if not page.exists() or (anchor and page.suffix == ".md" and anchor not in anchors(page)):
+                dead.append(f"{path.name}: {target}#{anchor}")
     assert dead == []
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    listed = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text().split("\nnav:")[1]))
+    assert listed == {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+
+
+@pytest.mark.long
+def test_the_site_is_built_strictly_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
+    pytest.importorskip("zensical", reason="the extra docs is not installed")
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    for name in ("mkdocs.yml", "CHANGELOG.md"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / "src").symlink_to(ROOT / "src")
+    command = [sys.executable, "-m", "zensical", "build", "--strict"]
+    built = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert built.returncode == 0, built.stdout + built.stderr
+    pages = sorted((tmp_path / "site").rglob("*.html"))
+    assert len(pages) > len(list((ROOT / "docs").rglob("*.md")))  # and the page for what is not found
+    loaded = [
+        f"{page.name}: {hit}"
+        for page in pages
+        for tag in re.findall(r"<(?:link|script|img|iframe|source)\b[^>]*>", page.read_text())
+        for hit in re.findall(r"""(?:src|href)=["']?((?:https?:)?//[^"'> ]+)""", tag)
+        if 'rel="canonical"' not in tag
+    ]
+    assert loaded == []
+    reference = (tmp_path / "site" / "reference.html").read_text()
+    assert all(f'id="trinch.{name}"' in reference for name in ("open", "Session", "Posts", "QueryError"))
+
+    (tmp_path / "docs" / "index.md").write_text("[gone](gone.md) [nowhere](search.md#nowhere)")
+    broken = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert broken.returncode != 0
 
 
 MACHINE = re.compile(

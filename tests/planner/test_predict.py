@@ -125,6 +125,32 @@ def test_order_and_identity_survive_refused_rows() -> None:
     assert predict_table([run_row(id="", gpu="")], shipped())[0]["id"] == "row 1"
 
 
+@pytest.mark.parametrize(
+    ("model", "gpu", "date", "fused"),
+    [
+        ("gpt-oss-120b", "B200", "26.02", False),
+        ("gpt-oss-120b", "B300", "26.02", False),
+        ("gpt-oss-120b", "B300", "26.04", True),
+        ("qwen3-235b-a22b", "H100", "26.04", False),
+        ("qwen3-30b-a3b", "H100", "25.11", False),
+        ("qwen3-30b-a3b", "H100", "26.02", True),
+        ("deepseek-v3", "H100", "26.02", True),
+    ],
+)
+def test_a_row_is_dispatched_as_its_published_recipe(model: str, gpu: str, date: str, fused: bool) -> None:
+    """NVIDIA's recipes say which models, GPUs and releases of Megatron-Bridge fuse the dispatch of tokens."""
+    cells: Row = {
+        "id": "a", "model": model, "gpu": gpu, "date": date, "engine": "Megatron-Bridge", "n_gpus": "64", "EP": "64" if "oss" in model else "32",
+        "TP": "1", "PP": "1", "micro_batch": "1", "global_batch": "512", "seq_len": "4096", "precision": "bf16",
+    }  # fmt: skip
+    took = {
+        name: predict_table([cells | {"dispatcher": name}], shipped())[0]["step_time_s"]
+        for name in ("", "alltoall", "deepep")
+    }
+    assert took["deepep"] < took["alltoall"]
+    assert took[""] == took["deepep" if fused else "alltoall"]
+
+
 def test_a_preset_lends_what_the_columns_cannot_say() -> None:
     deepseek = understand(
         run_row(

@@ -29,7 +29,18 @@ def test_rates_match_their_sources() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["fleets", "fleet_exposure", "operations", "power", "prices", "ownership", "carbon", "serving"]
+    "name",
+    [
+        "fleets",
+        "fleet_exposure",
+        "operations",
+        "domains",
+        "power",
+        "prices",
+        "ownership",
+        "carbon",
+        "serving",
+    ],
 )
 def test_every_number_carries_source_date_and_mark(name: str) -> None:
     for fact in table(name).values():

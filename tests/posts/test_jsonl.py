@@ -2,6 +2,7 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,13 +72,18 @@ posts = st.builds(
     **dict.fromkeys(("author_followers", "likes", "reposts", "replies", "quotes"), counts),
     author_verified=st.none() | st.booleans(),
     sensitive=st.booleans(),
-)
+    place=st.sampled_from(["", "Pier 2, Port Esker"]),
+    country=st.sampled_from(["", "FR"]),
+    latitude=st.none() | st.floats(0.5, 90),
+    longitude=st.floats(-180, 180),
+).map(lambda post: post if post.latitude is not None else msgspec.structs.replace(post, longitude=None))
 FIELDS = {
     "at": moments,
     "network": st.just("mastodon"),
     "post": posts,
     "replaces": many,
     "replaced_by": many,
+    "upto": st.sampled_from(["", "1700"]),
     **dict.fromkeys(("id", "reason", "author_id", "author", "record"), names),
     **dict.fromkeys(("likes", "reposts", "replies", "quotes"), counts),
     "diverged": st.booleans(),

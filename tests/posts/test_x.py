@@ -16,6 +16,7 @@ from trinch.posts.schema import (
     Event,
     Hidden,
     Malformed,
+    PlacesErased,
     Post,
     Restored,
 )
@@ -332,6 +333,14 @@ TOLD = {"at": times.rfc3339(WHEN["event_at"]), "network": "x"}
         ({"user_undelete": {"id": 6, **MS}}, AccountRestored(**TOLD, author_id="6", reason="deleted")),
         ({"user_protect": {"id": 6, **MS}}, AccountHidden(**TOLD, author_id="6", reason="protected")),
         ({"user_unprotect": {"id": 6, **MS}}, AccountRestored(**TOLD, author_id="6", reason="protected")),
+        (
+            {"data": {"scrub_geo": {"user": {"id": "6"}, "up_to_tweet_id": "5", **WHEN}}},
+            PlacesErased(**TOLD, author_id="6", upto="5"),
+        ),
+        (
+            {"scrub_geo": {"user_id": 6, "up_to_status_id_str": "5", **MS}},
+            PlacesErased(**TOLD, author_id="6", upto="5"),
+        ),
     ],
 )
 def test_compliance(value: object, event: Event) -> None:
@@ -339,7 +348,6 @@ def test_compliance(value: object, event: Event) -> None:
 
 
 def test_compliance_that_asks_nothing_of_us() -> None:
-    assert parse(line({"data": {"scrub_geo": {"user": {"id": "6"}, "up_to_tweet_id": "5", **WHEN}}})) == []
     bio = {"user": {"id": "6"}, "profile_field": "profile.description", "new_value": "x", **WHEN}
     assert parse(line({"data": {"user_profile_modification": bio}})) == []
 

@@ -11,7 +11,10 @@ from urllib.parse import urlencode
 
 from tests.server.browser import PHONE, Tab, chromium, missing
 from tests.server.running import Running, fill
+from trinch.cli.demo_page import ALERTS
+from trinch.service.alert_session import Alerts
 from trinch.simulator.sample import QUESTIONS, Question
+from trinch.store.store import Store
 
 WIDE = {"width": 1280, "height": 820}
 SEARCH = "/search?" + urlencode({"q": "Esker lang:en -filter:retweets"})
@@ -36,6 +39,9 @@ SHOTS = (
     Shot("page-answer", _answer(QUESTIONS[2]), ".evidence:not([hidden])"),
     Shot("page-search", SEARCH, ".counted svg", {"viewport": WIDE, "color_scheme": "dark"}),
     Shot("page-story", "/story/esker-2026-03-17?as_of=2026-03-18T20:00:00Z", ".timeline li"),
+    Shot("page-places", "/places", "#map a"),
+    Shot("page-brief", "/brief?topic=Port+Esker&since=24h&as_of=2026-03-18T20:00:00Z", "#brief article"),
+    Shot("page-alerts", "/alerts", "#feed .entry", {"viewport": WIDE, "color_scheme": "dark"}),
     Shot(
         "page-phone",
         _answer(QUESTIONS[4]),
@@ -62,6 +68,15 @@ def take(browser: Any, url: str, folder: Path) -> None:
         tab.context.close()
 
 
+def _with_alerts(data: Path) -> Path:
+    """The store of the demo: its alerts are there before the sample."""
+    store = Store.open(data)
+    for settings in ALERTS:
+        Alerts(store).add(**settings)
+    store.close()
+    return fill(data)
+
+
 def main() -> int:
     if reason := missing():
         print(f"screenshots: {reason}", file=sys.stderr)
@@ -70,7 +85,7 @@ def main() -> int:
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as room,
-        Running(fill(Path(room) / "store")) as server,
+        Running(_with_alerts(Path(room) / "store")) as server,
         chromium() as browser,
     ):
         take(browser, server.url, folder)

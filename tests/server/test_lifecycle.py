@@ -17,6 +17,7 @@ import pytest
 from tests.server.running import AUTH, Running
 from trinch.server import run
 from trinch.server.http.connection_limits import CONNECTIONS
+from trinch.system import raise_file_limit
 
 QUESTION = {"question": "What happened in Port Esker?"}
 
@@ -149,10 +150,14 @@ def test_few_open_files_allow_fewer_connections(monkeypatch: pytest.MonkeyPatch)
     limits = {"now": (256, 1000)}
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits["now"])
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.update(now=pair))
-    assert run._raise_file_limit() == 1000
+    assert raise_file_limit(CONNECTIONS + run.RESERVED_FILES) == 1000
     assert limits["now"] == (1000, 1000)
     limits["now"] = (256, resource.RLIM_INFINITY)
-    assert run._raise_file_limit() == CONNECTIONS + run.RESERVED_FILES == limits["now"][0]
+    assert (
+        raise_file_limit(CONNECTIONS + run.RESERVED_FILES)
+        == CONNECTIONS + run.RESERVED_FILES
+        == limits["now"][0]
+    )
 
 
 def test_an_address_in_use_is_said_so(data: Path) -> None:

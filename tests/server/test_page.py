@@ -27,7 +27,7 @@ from trinch.simulator.sample import QUESTIONS, UNANSWERABLE
 from trinch.store.store import Store
 from trinch.stories.types import Status
 
-VIEWS = ("/", "/search", "/live", "/plan", "/story/esker-2026-03-17")
+VIEWS = ("/", "/search", "/live", "/places", "/brief", "/alerts", "/plan", "/story/esker-2026-03-17")
 ASKED = {"q": QUESTIONS[3].text, "as_of": "2026-03-18T20:00:00Z"}
 
 
@@ -57,6 +57,9 @@ def test_nothing_may_run_or_load_but_our_own_files(http: httpx.Client) -> None:
         ("/", "now"),
         ("/search?q=x", "search"),
         ("/live", "live"),
+        ("/places", "places"),
+        ("/brief", "brief"),
+        ("/alerts", "alerts"),
         ("/plan", "plan"),
         ("/story/x", "story"),
         ("/?q=x", "ask"),
@@ -74,9 +77,8 @@ def test_the_scripts_are_small_and_all_used() -> None:
     static = Path(str(files("trinch.server.web"))) / "static"
     scripts = {path.stem: path.stat().st_size for path in static.glob("*.js")}
     assert sum(scripts.values()) < 150_000
-    used = {
-        name for view in ("now", "search", "live", "plan", "story", "ask", "embed") for name in modules(view)
-    }
+    views = ("now", "search", "live", "places", "brief", "alerts", "plan", "story", "ask", "embed")
+    used = {name for view in views for name in modules(view)}
     assert used == scripts.keys()
 
 
@@ -93,7 +95,12 @@ def test_every_file_the_page_names_is_there(http: httpx.Client) -> None:
     named = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', page))
     static = Path(str(files("trinch.server.web"))) / "static"
     held = {f"/static/{path.relative_to(static)}" for path in static.rglob("*.*")}
-    assert held - named == {"/static/embed.js", "/static/i18n/en.json", "/static/i18n/fr.json"}
+    assert held - named == {
+        "/static/embed.js",
+        "/static/i18n/en.json",
+        "/static/i18n/fr.json",
+        "/static/world.json",
+    }
     assert named <= held
     assert all(http.get(path).status_code == 200 for path in named)
     assert http.get("/static/../page.py").status_code == 404
@@ -109,6 +116,15 @@ def test_a_plain_ask_is_answered_without_a_script(http: httpx.Client) -> None:
         for citation in claim["citations"]:
             assert f"<mark>{citation['quote']}</mark>" in page
     assert "18 March 2026, 20:00 UTC" in page
+
+
+def test_the_frame_is_sent_before_the_answer_is_made(server: Running) -> None:
+    with httpx.stream("GET", f"{server.url}/", params=ASKED, headers=AUTH, timeout=60) as response:
+        parts = response.iter_text()
+        first = next(parts)
+        assert 'id="q"' in first
+        assert "<article" not in first
+        assert "<article" in "".join(parts)
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tests.server.conftest import Opener, Starter
 from tests.server.running import fill
 from trinch.posts.schema import Created, Post
 from trinch.server.http.keys import Keys
+from trinch.service.alert_session import Alerts
 from trinch.store.store import Store
 
 pytestmark = pytest.mark.skipif(bool(chrome.missing()), reason=chrome.missing())
@@ -49,6 +50,8 @@ def test_hostile_posts_are_only_text(tab: Opener, serving: Starter, tmp_path: Pa
     corpus = HOSTILE + public_corpus()
     town = [f"Zorv{chr(97 + i // 26)}{chr(97 + i % 26)}ane" for i in range(len(corpus))]
     store = Store.open(tmp_path / "store")
+    for payload in HOSTILE:
+        Alerts(store).add("bridge", name=" ".join(payload.split())[:100])
     at = 1_780_000_000_000_000
     store.ingest(
         [
@@ -67,6 +70,10 @@ def test_hostile_posts_are_only_text(tab: Opener, serving: Starter, tmp_path: Pa
                     url=["javascript:alert(1)//", "data:text/html,", "https://sample.example/"][i % 3]
                     + payload,
                     tags=("Zorv",),
+                    place=payload,
+                    country="<b>",
+                    latitude=48.0 + i / 50,
+                    longitude=-4.0 + i / 50,
                 ),
             )
             for i, payload in enumerate(corpus)
@@ -122,7 +129,32 @@ def _views_are_only_text(one: Any, corpus: list[str], town: list[str]) -> None:
         page.goto(one.url + path)
         page.wait_for_selector(ready, timeout=120_000)
         _only_text(page)
+    page.goto(one.url + "/places")
+    page.wait_for_selector("#map a")
+    _only_text(page)
+    names = page.locator("#places a").all_text_contents()
+    assert any("<script>alert(1)</script>" in name for name in names), "what a place is called is text"
+    page.goto(one.url + "/alerts")
+    page.wait_for_selector("#feed .entry", timeout=120_000)
+    _only_text(page)
+    assert any(
+        "<img src=x onerror=alert(1)>" in text
+        for text in page.locator("#feed blockquote").all_text_contents()
+    )
+    page.goto(
+        one.url + "/brief?" + urlencode({"topic": ["bridge", HOSTILE[0]], "as_of": "2026-05-29"}, doseq=True)
+    )
+    page.wait_for_selector("#brief:not([aria-busy])", timeout=120_000)
+    _only_text(page)
     for payload in HOSTILE:
+        for path in (
+            "/places?" + urlencode({"q": payload}),
+            "/brief?" + urlencode({"topic": payload, "since": payload}),
+            "/alerts?" + urlencode({"query": payload, "topic": payload, "trigger": payload}),
+        ):
+            page.goto(one.url + path)
+            page.wait_for_selector("#ingest:not([hidden])")
+            _only_text(page)
         page.goto(f"{one.url}/search?" + urlencode({"q": payload, "sort": payload}))
         page.wait_for_selector(".entry, .notice")
         _only_text(page)
@@ -144,8 +176,9 @@ def _only_text(page: Any) -> None:
     """What posts say made no element, no attribute that acts, no address but of the web."""
     assert (
         page.locator(
-            ".said *, .post :not(mark), .text :not(a), .by bdi :not(a), h1 *, .story h2 :not(a), #past a *, "
-            "iframe, base, meta[http-equiv], [onerror], [onload], style, svg:not(.spark, .chart svg)"
+            ".said :not(b.label), .post :not(mark), .entry .text :not(a), .by bdi :not(a), h1 *, .story h2 :not(a), #past a *, "
+            "blockquote > :not(footer), #brief h3 a *, #alerts b *, #places a *, #map text *, #map title *, .entry b :not(bdi), "
+            "iframe, base, meta[http-equiv], [onerror], [onload], style, svg:not(.spark, .chart svg, #map svg)"
         ).count()
         == 0
     )

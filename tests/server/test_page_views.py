@@ -301,6 +301,9 @@ def test_a_story_that_is_not_there(tab: Opener) -> None:
         ("/search?q=Esker", ".counted svg"),
         ("/live", "#feed .notice"),
         (STORY, ".timeline li"),
+        ("/brief?topic=Port+Esker", "#brief article"),
+        ("/alerts", "#new[open]"),
+        ("/places", "#map a"),
     ],
 )
 def test_every_view_on_a_phone_in_french_and_dark(tab: Opener, path: str, ready: str) -> None:

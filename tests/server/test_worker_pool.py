@@ -319,3 +319,19 @@ def test_a_worker_forgets_what_posts_said(monkeypatch: pytest.MonkeyPatch) -> No
     ours.close()
     tasks.join(timeout=10)
     assert query_eval._terms.cache_info().currsize <= 1, "and while it is at work"
+
+
+def test_workers_that_are_spawned_do_the_same(sample_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on Windows, which has no fork server and no timer that ends a process."""
+    monkeypatch.setattr(worker_pool, "_CONTEXT", multiprocessing.get_context("spawn"))
+
+    async def work() -> tuple[int, int]:
+        pool = WorkerPool(sample_data, 1, queue_size=10, cpu_seconds=600)
+        try:
+            return await pool.run(_count), await pool.run(_pid)
+        finally:
+            pool.close()
+
+    count, pid = asyncio.run(work())
+    assert count > 1000
+    assert pid != os.getpid()

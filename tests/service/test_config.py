@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[2]
 
 WHOLE = """
 data = "store"
+reader = "built-in"
 
 [server]
 host = "0.0.0.0"

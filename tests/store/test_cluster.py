@@ -197,6 +197,7 @@ def test_a_search_over_nodes_is_that_over_one_store(
         assert [hit.post for hit in many.hits] == [hit.post for hit in one.hits]
 
 
+@pytest.mark.long
 def test_the_ranking_does_not_depend_on_the_number_of_nodes(
     events: list[ev.Event], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,10 @@ def test_plain_gzip_zstandard_and_standard_input_are_ingested_alike(tmp_path: Pa
     assert set(hits[0]) == {
         "at",
         "attached",
+        "place",
+        "country",
+        "latitude",
+        "longitude",
         "undated",
         "author_name",
         "key",

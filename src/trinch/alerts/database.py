@@ -29,7 +29,7 @@ KEPT_FIRINGS = 1000
 MOST_WAITING = 10_000
 """Firings of one alert that may wait to be delivered; beyond, the oldest are dropped and counted."""
 
-_SCHEMA = files("trinch.alerts").joinpath("schema.sql").read_text()
+_SCHEMA = files("trinch.alerts").joinpath("schema.sql").read_text("utf-8")
 _alert, _firing = msgspec.json.Decoder(Alert).decode, msgspec.json.Decoder(Firing).decode
 
 
@@ -230,7 +230,8 @@ def switch_off(db: sqlite3.Connection, id: str, channel: Channel) -> None:
     """Deliver an alert by a channel no more; within a transaction."""
     found = alert(db, id)
     if found:
-        changed = msgspec.structs.replace(found, **{channel: ""})
+        field = channel if channel in ("webhook", "email") else "channel"
+        changed = msgspec.structs.replace(found, **{field: ""})
         db.execute(
             "UPDATE alerts SET body = ?, revision = ? WHERE id = ?",
             (msgspec.json.encode(changed), _next_revision(db), id),

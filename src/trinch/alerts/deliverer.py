@@ -6,11 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from trinch.alerts import database, mail, webhook
+from trinch.alerts import channels, database, mail, webhook
 from trinch.alerts.notification import Numbered, ShowPost, as_text, notification
 from trinch.alerts.outbox import Delivery, Outbox
 from trinch.alerts.types import Alert
@@ -20,7 +21,7 @@ IN_FLIGHT = 256
 """Attempts under way at once, of all receivers."""
 PER_RECEIVER = 4
 """Attempts under way at once to one host."""
-MAIL_THREADS = 4
+SENDING_THREADS = 4
 IDLE = 0.05
 """Seconds between two looks at what is due."""
 
@@ -35,12 +36,12 @@ class Deliverer:
         self._mail_server = mail.mail_server()
         self._lookups = ThreadPoolExecutor(1, "alerts-lookups")
         """Owns the store and the outbox: each belongs to one thread."""
-        self._mails = ThreadPoolExecutor(MAIL_THREADS, "alerts-mail")
+        self._sending = ThreadPoolExecutor(SENDING_THREADS, "alerts-sending")
         self._all = asyncio.Semaphore(IN_FLIGHT)
         self._receivers: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(PER_RECEIVER)
         )
-        self._settled: list[tuple[Delivery, webhook.Result | None]] = []
+        self._settled: list[tuple[Delivery, channels.Result | None]] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -60,7 +61,7 @@ class Deliverer:
         await asyncio.gather(*self._under_way, return_exceptions=True)
         await loop.run_in_executor(self._lookups, self._close)
         self._lookups.shutdown()
-        self._mails.shutdown(wait=False, cancel_futures=True)
+        self._sending.shutdown(wait=False, cancel_futures=True)
 
     def _open(self) -> None:
         self._store = Store.open(self._data)
@@ -72,7 +73,7 @@ class Deliverer:
         self._db.close()
         self._store.close()
 
-    def _round(self, settled: list[tuple[Delivery, webhook.Result | None]], room: int) -> list[Taken]:
+    def _round(self, settled: list[tuple[Delivery, channels.Result | None]], room: int) -> list[Taken]:
         """Store what was settled; what is due now."""
         if settled:
             self._outbox.settle(settled)
@@ -81,7 +82,7 @@ class Deliverer:
 
     async def _deliver(self, delivery: Delivery, alert: Alert, fired: Numbered) -> None:
         """Make one attempt."""
-        receiver = urlsplit(alert.webhook).netloc if delivery.channel == "webhook" else "mail"
+        receiver = urlsplit(alert.webhook).netloc if delivery.channel == "webhook" else delivery.channel
         async with self._receivers[receiver], self._all:
             body = await asyncio.get_running_loop().run_in_executor(
                 self._lookups, notification, self._store, alert, fired, self._show
@@ -89,11 +90,14 @@ class Deliverer:
             result = await self._send(delivery, alert, body) if body else None
         self._settled.append((delivery, result))
 
-    async def _send(self, delivery: Delivery, alert: Alert, body: dict[str, object]) -> webhook.Result:
+    async def _send(self, delivery: Delivery, alert: Alert, body: dict[str, Any]) -> channels.Result:
         if delivery.channel == "webhook":
             raw = msgspec.json.encode(body)
             return await webhook.send(alert.webhook, alert.secret, delivery.key, raw, self._allow_private)
-        subject, text = as_text(body)
-        return await asyncio.get_running_loop().run_in_executor(
-            self._mails, mail.send, self._mail_server, alert.email, delivery.key, subject, text
-        )
+        work = asyncio.get_running_loop().run_in_executor
+        if delivery.channel == "email":
+            subject, text = as_text(body)
+            return await work(
+                self._sending, mail.send, self._mail_server, alert.email, delivery.key, subject, text
+            )
+        return await work(self._sending, channels.send, alert.channel, delivery.key, body)

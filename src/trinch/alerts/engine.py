@@ -4,7 +4,6 @@ One process per store runs them at a time, which a lock on a file ensures.
 """
 
 import asyncio
-import fcntl
 import threading
 import time
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from trinch.alerts.deliverer import Deliverer
 from trinch.alerts.notification import ShowPost
 from trinch.errors import TrinchError
 from trinch.store.store import Store
+from trinch.system import lock
 
 LOCK = "alerts.lock"
 """File inside the folder of the store."""
@@ -38,12 +38,8 @@ def exclusively(data: Path) -> Iterator[None]:
     """Hold the lock of a store's alerts. Raises AlertsRunning where another process holds it."""
     data.mkdir(parents=True, exist_ok=True)
     with (data / LOCK).open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlertsRunning(
-                f"another process, such as `trinch serve`, runs the alerts of {data}"
-            ) from None
+        if not lock(file, wait=False):
+            raise AlertsRunning(f"another process, such as `trinch serve`, runs the alerts of {data}")
         yield
 
 

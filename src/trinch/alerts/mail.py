@@ -13,7 +13,7 @@ from email.utils import formatdate
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from trinch.alerts.webhook import Result
+from trinch.alerts.channels import Result
 from trinch.errors import TrinchError
 
 SERVER, SENDER = "TRINCH_SMTP", "TRINCH_MAIL_FROM"

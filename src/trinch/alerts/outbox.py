@@ -14,9 +14,9 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from trinch.alerts import database
+from trinch.alerts.channels import Result
 from trinch.alerts.schedule import due
 from trinch.alerts.types import HOUR, Alert, Channel, Firing
-from trinch.alerts.webhook import Result
 from trinch.posts.times import now
 
 MOST_FIRINGS, MOST_POSTS = 50, 100

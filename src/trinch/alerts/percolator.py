@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from trinch.posts.text import FUNCTION_WORDS, STEMMED, phrase_terms, stem, terms, tokens
 from trinch.store.facets import level_terms, url_terms, wanted_url_terms
-from trinch.store.query import And, AtLeast, Has, Node, Not, Or, Phrase, Words, normalized, parse
+from trinch.store.query import And, AtLeast, Has, Near, Node, Not, Or, Phrase, Words, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 
 Clause = frozenset[str]
@@ -147,6 +147,8 @@ def clauses(node: Node) -> list[Clause]:
             return [frozenset([EXACT + word]) for word in terms(text, "und")]
         case AtLeast(count, n):
             return [frozenset([FACET + level]) for level in level_terms(count, n)]
+        case Near():
+            return [frozenset([FACET + "is:geo"])]
         case Has("url", value):
             parts = wanted_url_terms(value)
             return [frozenset([f"{FACET}url:{part}"]) for part in parts] or [frozenset([FACET + "has:url"])]

@@ -7,13 +7,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from trinch.alerts.channels import check_channel
 from trinch.alerts.topic import topic_query
 from trinch.errors import TrinchError
 from trinch.store.query import QueryError, parse
 
 Trigger = Literal["match", "burst", "story", "number", "denial", "silence"]
 TRIGGERS: tuple[Trigger, ...] = get_args(Trigger)
-Channel = Literal["webhook", "email"]
+Channel = str
+"""`webhook`, `email`, or the name of a channel that a package adds."""
 
 MOST_PER_HOUR = 3600
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
@@ -52,6 +54,8 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     webhook: Annotated[str, msgspec.Meta(max_length=2000)] = ""
     """Address that notifications are sent to."""
     email: Annotated[str, msgspec.Meta(max_length=254)] = ""
+    channel: Annotated[str, msgspec.Meta(max_length=2000)] = ""
+    """`NAME:ADDRESS` of a channel that a package adds."""
     quiet: Annotated[str, msgspec.Meta(max_length=11)] = ""
     """Hours without deliveries, such as `22:00-07:00`; what happens then is delivered afterwards."""
     zone: Annotated[str, msgspec.Meta(max_length=64)] = "UTC"
@@ -77,7 +81,11 @@ class Alert(AlertSettings, frozen=True, kw_only=True):
     @property
     def channels(self) -> tuple[Channel, ...]:
         """How it is delivered besides the event stream."""
-        addresses: dict[Channel, str] = {"webhook": self.webhook, "email": self.email}
+        addresses = {
+            "webhook": self.webhook,
+            "email": self.email,
+            self.channel.partition(":")[0]: self.channel,
+        }
         return tuple(channel for channel, address in addresses.items() if address)
 
     @property
@@ -141,6 +149,8 @@ def checked(given: AlertSettings) -> AlertSettings:
         _checked("quiet", parse_quiet, given.quiet)
     if given.webhook:
         _checked("webhook", check_address, given.webhook)
+    if given.channel:
+        _checked("channel", check_channel, given.channel)
     if given.email and not _EMAIL.fullmatch(given.email):
         raise AlertError("email", f"{given.email!r} is no e-mail address")
     try:

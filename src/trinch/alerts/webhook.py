@@ -20,6 +20,7 @@ import h11
 
 import trinch
 from trinch.alerts.addresses import resolve
+from trinch.alerts.channels import Result
 from trinch.alerts.types import check_address
 
 SECONDS = 15.0
@@ -29,18 +30,6 @@ BODY_SECONDS = 1.0
 MOST_REDIRECTS = 3
 MOST_WAIT = 3600.0
 """Longest wait that a receiver can ask for with `Retry-After`."""
-
-
-class Result(NamedTuple):
-    """What became of one attempt."""
-
-    delivered: bool
-    note: str
-    """For people: the status, or why there is none."""
-    gone: bool = False
-    """The receiver answered 410: it wants no more."""
-    wait: float = 0.0
-    """Seconds that the receiver asked to wait."""
 
 
 class _Answer(NamedTuple):

@@ -15,7 +15,7 @@ from trinch.answers.time_expressions import Period, period
 from trinch.answers.types import Corpus
 from trinch.posts.language_id import identify
 from trinch.posts.text import fold, query_terms, stem, tokens
-from trinch.reader import load
+from trinch.reader.registry import reader
 
 NAME_WEIGHT = 1.5
 """A name or number says more about what is asked than a common word as rare as it."""
@@ -127,7 +127,7 @@ def forms(word: str) -> frozenset[str]:
 
 def translations(words: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """For each word those of other languages that mean nearly the same, by the reader's word vectors."""
-    found = load().akin(words, AKIN, 2 * MOST_AKIN) if words else []
+    found = reader().akin(words, AKIN, 2 * MOST_AKIN) if words else []
     return {
         word: tuple(other for other in akin if other[:SHARED] != word[:SHARED])[:MOST_AKIN]
         for word, akin in zip(words, found, strict=True)
@@ -195,7 +195,7 @@ def corrected(word: str, corpus: Corpus) -> str:
     """`word`, or the word of the index that it is most likely a misspelling of: one letter added, lost, changed or
     swapped with its neighbour, and `RATIO` times as frequent. Words of fewer than five letters are left alone, and so
     are the frequent words of the languages that the reader knows."""
-    if len(word) < 5 or not word.isascii() or not word.isalpha() or word in _KNOWN or load().knows(word):
+    if len(word) < 5 or not word.isascii() or not word.isalpha() or word in _KNOWN or reader().knows(word):
         return word
     known = max(corpus.doc_freq(form) for form in query_terms(word))
     if known > RARE:

@@ -7,7 +7,8 @@ from trinch.answers.question import Question
 from trinch.answers.request import Request
 from trinch.answers.types import Hit
 from trinch.posts.text import fold, query_terms, tokens
-from trinch.reader import Passage, Query, Reading, Wanted, load
+from trinch.reader import Passage, Query, Reading, Wanted
+from trinch.reader.registry import reader
 
 KINDRED, MOST_KINDRED = 0.5, 30
 """Cosine from which on a word names one of a kind, and the most such words."""
@@ -31,7 +32,7 @@ def akin_to(kind: str) -> frozenset[str]:
 
 def kindred(kind: str) -> list[str]:
     """A kind and the words nearest to it in meaning."""
-    return [kind, *load().akin([kind], KINDRED, MOST_KINDRED)[0]]
+    return [kind, *reader().akin([kind], KINDRED, MOST_KINDRED)[0]]
 
 
 def query_of(task: str, question: Question) -> Query:
@@ -76,12 +77,12 @@ class PostReader:
         """How likely each post is to be on the topic."""
         keys = [(hit.post.network, hit.post.id) for hit in hits]
         unread = [hit for key, hit in zip(keys, hits, strict=True) if key not in self._topics]
-        self._keep(unread, load().read(self._query, [_passage(hit) for hit in unread]))
+        self._keep(unread, reader().read(self._query, [_passage(hit) for hit in unread]))
         return [self._topics[key] for key in keys]
 
     def judge(self, hits: Sequence[Hit]) -> tuple[list[Reading], float]:
         """The reading of each post, and how likely all of them together answer the request."""
-        readings, chance = load().judge(self._query, [_passage(hit) for hit in hits])
+        readings, chance = reader().judge(self._query, [_passage(hit) for hit in hits])
         self._keep(hits, readings)
         return readings, chance
 
@@ -91,4 +92,4 @@ class PostReader:
 
     def answers(self, sentences: Sequence[Passage]) -> list[float]:
         """How likely each sentence is to say what is asked."""
-        return [reading.answer for reading in load().read(self._query, sentences)]
+        return [reading.answer for reading in reader().read(self._query, sentences)]

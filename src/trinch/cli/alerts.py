@@ -51,6 +51,9 @@ def alerts() -> None:
     "--email", default="", metavar="ADDRESS", help="Send e-mail, through the server in TRINCH_SMTP."
 )
 @click.option(
+    "--channel", default="", metavar="NAME:ADDRESS", help="Send through a channel that a package adds."
+)
+@click.option(
     "--quiet", default="", metavar="HH:MM-HH:MM", help="Deliver nothing in these hours, but afterwards."
 )
 @click.option("--zone", default="UTC", show_default=True, help="Time zone of --quiet, such as Europe/Paris.")
@@ -62,7 +65,7 @@ def alerts() -> None:
 @json_option
 def add(data: Path, as_json: bool, **settings: Any) -> None:
     """Save an alert for posts that are ingested from now on. Its firings are delivered while `trinch serve` or `trinch
-    alerts run` is running; without --webhook and --email they are in `trinch alerts show` and in the event stream.
+    alerts run` is running; without --webhook, --email and --channel they are in `trinch alerts show` and in the event stream.
 
     QUERY holds search operators (docs/search.md).
 
@@ -136,6 +139,7 @@ def show(id: str, data: Path, as_json: bool) -> None:
         "window",
         "webhook",
         "email",
+        "channel",
         "quiet",
         "digest",
         "cap",
@@ -238,7 +242,7 @@ def _print_post(post: dict[str, Any]) -> None:
 
 
 def _receivers(alert: dict[str, Any]) -> str:
-    return " ".join(part for part in (alert["webhook"], alert["email"]) if part)
+    return " ".join(part for part in (alert["webhook"], alert["email"], alert["channel"]) if part)
 
 
 def _safe(text: str) -> str:

@@ -1,9 +1,10 @@
-"""`trinch demo`: ingest, ask, and print commands that continue from there.
+"""`trinch demo`: ingest, ask, show what is happening, and serve the page or print commands that continue from there.
 
 Ingests the live Bluesky stream if it answers within three seconds; otherwise the seeded sample of
 `simulator/sample.py`: invented people, an invented accident, two languages, corrections and a rumour.
 """
 
+import os
 import shlex
 import shutil
 import sys
@@ -36,12 +37,20 @@ Asked = tuple[str, int | None]
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder of the demo's store; by default a temporary one, which is kept.",
 )
-def demo(offline: bool, data: Path | None) -> None:
+@click.option(
+    "--serve/--no-serve",
+    default=None,
+    help="Afterwards serve the page while our own sample is played at speed, until Ctrl-C. By default where it runs in a terminal.",
+)
+def demo(offline: bool, data: Path | None, serve: bool | None) -> None:
     """Ingest the live Bluesky stream, or our own sample where it cannot be reached, and ask questions.
+
+    In a terminal it ends with the address of a page on which the sample unfolds: stories, trends, alerts that fire.
 
     \b
     Example:
       trinch demo
+      trinch demo --offline --serve
     """
     from trinch.service.ask import answer, interpret
     from trinch.store.stats import stats
@@ -74,6 +83,16 @@ def demo(offline: bool, data: Path | None) -> None:
     out.print("[bold]Continue with:[/]")
     for line in next_commands(folder, live):
         out.print(f"  {console.escape(line)}", soft_wrap=True)
+    store.close()
+    if _in_terminal() if serve is None else serve:
+        from trinch.cli.demo_page import serve as serve_page
+
+        raise SystemExit(serve_page())
+
+
+def _in_terminal() -> bool:
+    """Whether a person started this, who can open an address and end it."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and "CI" not in os.environ
 
 
 def _reachable() -> bool:
@@ -115,6 +134,7 @@ def _ingest_live(folder: Path) -> None:
 
 
 def _ingest_sample(folder: Path, offline: bool) -> None:
+    from trinch.service.alert_session import Alerts
     from trinch.service.ingest import ingest_events
     from trinch.simulator.sample import sample
     from trinch.store.store import Store
@@ -123,7 +143,10 @@ def _ingest_sample(folder: Path, offline: bool) -> None:
         "" if offline else f"The live Bluesky stream cannot be reached within {CONNECT_SECONDS:.0f} seconds. "
     )
     console.out().print(f"{why}Ingesting our own sample: an invented accident in an invented town.")
-    ingest_events(Store.open(folder), sample())
+    store = Store.open(folder)
+    if not Alerts(store).list():
+        Alerts(store).add("filter:verified", topic="Port Esker", trigger="denial")
+    ingest_events(store, sample())
 
 
 def _sample_questions() -> list[Asked]:
@@ -135,7 +158,8 @@ def _sample_questions() -> list[Asked]:
 
 
 def _show_stories(store: "Store") -> None:
-    """What was happening in the sample on its first evening, how that story went on, and the brief of the next day."""
+    """What was happening in the sample on its first evening, how that story went on, the alert that fired, and the brief
+    of the next day."""
     from trinch.cli.stories import print_story, print_timeline, print_trends
     from trinch.service.briefs import brief_json
     from trinch.service.stories import catch_up, stories_json, story_json, trends_json
@@ -154,11 +178,33 @@ def _show_stories(store: "Store") -> None:
             print_story(0, unfolded)
             print_timeline(unfolded["timeline"])
             out.print()
+    _show_alert(store)
     ends, since = QUESTIONS[0].as_of, iso(evening) or ""
     command = f"$ trinch brief --topic 'Port Esker' --since {since} --as-of {iso(ends)}"
     out.print(f"[bold green]{command}[/]", soft_wrap=True)
     made = brief_json(store, ["Port Esker"], since, ends, format="md")
     out.print(console.escape(made["text"]), soft_wrap=True)
+
+
+def _show_alert(store: "Store") -> None:
+    """The alert that was saved before the sample was ingested, and three posts that it fired for, at their times."""
+    from trinch.cli.alerts import print_firing
+    from trinch.service.alert_session import Alerts
+    from trinch.service.alerts import match_now
+
+    match_now(store)
+    alerts = Alerts(store)
+    out = console.out()
+    out.print(
+        "[bold green]$ trinch alerts add filter:verified --topic 'Port Esker' --trigger denial[/]",
+        soft_wrap=True,
+    )
+    for alert in alerts.list():
+        shown = alerts.show(alert["id"])
+        posts = [post for firing in reversed(shown["firings"] if shown else []) for post in firing["posts"]]
+        for post in posts[:3]:
+            print_firing({"at": post["at"], "summary": "a post denies something", "posts": [post]})
+    out.print()
 
 
 def _live_questions(store: "Store") -> list[Asked]:
@@ -183,6 +229,7 @@ def next_commands(folder: Path, live: bool) -> list[str]:
             ["search", query, "--sort", "latest"],
             ["stats"],
             ["serve", "--no-listen"],
+            ["demo", "--offline", "--serve"],
         )
     ]
 

@@ -50,6 +50,10 @@ _COMMANDS = {
         "counts",
         "Count the posts that match a query (see trinch search) by minute, hour or day; without QUERY, all posts.",
     ),
+    "places": (
+        "places",
+        "List the places where the posts that match a query were written, as far as their authors shared them.",
+    ),
     "export": (
         "export",
         "Write all visible posts that match a query (see trinch search), with all their fields; without QUERY, all posts.",

@@ -26,6 +26,9 @@ _OPTIONS = (
         help="sync, async or memory; by default the simplest that keeps 90 % of the time effective.",
     ),
     click.option("--hot/--cold", default=None, help="Keep processes and spares warm for a restart, or not."),
+    click.option(
+        "--correlated", is_flag=True, help="Count failures of racks, switches, power and cooling too."
+    ),
     click.option("--store-gbps", type=float, help="Bandwidth of the checkpoint store, GB/s."),
     click.option("--provider", default="", help="oci, neocloud or own; by default all in the tables."),
     click.option("--price", "usd_per_gpu_hour", type=float, help="Rent in USD per GPU-hour."),

@@ -1,4 +1,4 @@
-"""`trinch plan simulate`: one training step event by event, undisturbed and with faults."""
+"""`trinch plan simulate`: one training step event by event, and days of the run with failures."""
 
 import json
 from dataclasses import asdict
@@ -31,6 +31,16 @@ from trinch.cli.plan_options import usage
     show_default=True,
     help="Of the hash and of which nodes are faulty.",
 )
+@click.option("--days", type=float, help="Also simulate so many days of the run, with failures and repairs.")
+@click.option("--spares", type=int, help="Spare nodes of the run; by default those that the layout leaves.")
+@click.option("--repair-hours", type=float, help="Mean time that a node is out; by default 72.")
+@click.option(
+    "--single-nodes", is_flag=True, help="Leave out failures of racks, switches, power and cooling."
+)
+@click.option("--fleet", default="llama-3", show_default=True, help="Failure rates: llama-3, rsc-1, rsc-2.")
+@click.option("--mtbf-hours", type=float, help="GPU-hours between interruptions, instead of the fleet's.")
+@click.option("--checkpoint", default="", help="sync, async or memory; by default the plan's.")
+@click.option("--trials", default=300, show_default=True, help="Number of simulated runs.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def simulate(
     model: str,
@@ -40,15 +50,29 @@ def simulate(
     precision: str,
     batch: int | None,
     layout: str | None,
+    days: float | None,
+    spares: int | None,
+    repair_hours: float | None,
+    single_nodes: bool,
+    fleet: str,
+    mtbf_hours: float | None,
+    checkpoint: str,
+    trials: int,
     as_json: bool,
     **faults: Any,
 ) -> None:
     """Simulate a training step on the network: what faults, collisions and oversubscription cost.
 
+    With --days, also simulate that long of the run: failures of nodes, racks, leaf switches, power units and cooling
+    loops, with spare nodes and repairs.
+
     \b
-    Example:
+    Examples:
       trinch plan simulate --model llama-3-405b --gpus 16384 --slow-nodes 1 --routing ecmp
+      trinch plan simulate --model llama-3-405b --gpus 16384 --days 54 --spares 1024
     """
+    from trinch.planner.ops.recovery import Options
+    from trinch.planner.ops.run_days import run_days
     from trinch.planner.perf.hardware import machine
     from trinch.planner.perf.layout_grid import parse_layout
     from trinch.planner.perf.layout_search import search
@@ -64,9 +88,19 @@ def simulate(
             simulate_step(plan, Faults(seed=faults["seed"])),
             simulate_step(plan, Faults(**faults)),
         )
+        options = Options(
+            fleet=fleet,
+            mtbf_hours=mtbf_hours,
+            checkpoint=checkpoint,
+            trials=trials,
+            seed=faults["seed"],
+            correlated=not single_nodes,
+        )
+        run = None if days is None else run_days(plan, days, options, spares, repair_hours).as_dict()
     cost = faulty.step_s / healthy.step_s - 1
     if as_json:
-        found = {"undisturbed": asdict(healthy), "disturbed": asdict(faulty), "cost": cost}
+        found: dict[str, Any] = {"undisturbed": asdict(healthy), "disturbed": asdict(faulty), "cost": cost}
+        found |= {} if run is None else {"run": run}
         click.echo(json.dumps(found | {"closed_form_s": closed_form_s(plan), "plan": plan.as_dict()}))
         return
     off = healthy.step_s / closed_form_s(plan) - 1
@@ -78,3 +112,26 @@ def simulate(
         f"{faulty.ring_rate_share['p0']:.0%}; {faulty.replicas_late:.1%} of the replicas are late"
     )
     click.echo(f"  simulated   {faulty.events:,} events a run")
+    if run is not None:
+        _echo_run(run)
+
+
+def _echo_run(run: dict[str, Any]) -> None:
+    """The simulated days in sentences."""
+    ettr, cuts, share, out = run["ettr"], run["interruptions"], run["wall_share"], run["most_nodes_out"]
+    single = run["ettr_of_single_nodes"]["p50"]
+    click.echo(
+        f"  run         {run['days']:g} days: effective time {ettr['p50']:.1%} ({ettr['p10']:.1%} to {ettr['p90']:.1%}), "
+        f"{cuts['p50']:,.0f} interruptions ({cuts['p10']:,.0f} to {cuts['p90']:,.0f})"
+    )
+    if run["domain_events"]:
+        events = ", ".join(f"{name} {count:.2g}" for name, count in run["domain_events"].items())
+        click.echo(f"  together    {events} events in the mean; without them effective time is {single:.1%}")
+    click.echo(
+        f"  lost        checkpoints {share['stall']:.1%}, work done twice {share['lost']:.1%}, restarts "
+        f"{share['down']:.1%}, waiting for repairs {share['waiting']:.1%}, running smaller {share['shrunk']:.1%}"
+    )
+    click.echo(
+        f"  spares      {run['spare_nodes']:,} nodes; most out at a time {out['p50']:,.0f}, in one run of ten "
+        f"{out['p90']:,.0f} or more, in one of a hundred {out['p99']:,.0f}"
+    )

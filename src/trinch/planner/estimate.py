@@ -62,7 +62,7 @@ def estimate(
         )
 
     plan = best(1e12 if tokens is None else quantity(tokens, "--tokens", 1e6))
-    fleet = fleet_of(chosen)
+    fleet = fleet_of(chosen, on)
     for _ in range(0 if days is None else 2):  # the batch depends a little on the budget
         share = effective_share(plan, pick(plan, fleet, plan.n_gpus, chosen), fleet)
         plan = best(max(1e6, plan.tokens * (days or 0.0) * share / plan.days))

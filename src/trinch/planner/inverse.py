@@ -16,7 +16,7 @@ CLOSE = 1.005
 
 def wall_days(plan: Plan, options: Options) -> float:
     """Expected days of the whole run: days of stepping over the expected effective time."""
-    way = pick(plan, fleet_of(options), plan.n_gpus, options)
+    way = pick(plan, fleet_of(options, plan.machine), plan.n_gpus, options)
     share = way.expected * (1 - planned_share(way.recovery))
     return plan.days / share if share > 0 else float("inf")
 

@@ -41,7 +41,7 @@ def complete(plan: Plan, options: Options | None = None) -> Sections:
 
     The same seed gives the same sections. PlanError where an option cannot be met."""
     chosen = options or Options()
-    fleet = fleet_of(chosen)
+    fleet = fleet_of(chosen, plan.machine)
     total = plan.n_gpus + plan.spare_gpus
     survival = pick(plan, fleet, plan.n_gpus, chosen)
     outcome = simulated(plan, fleet, survival, plan.n_gpus, plan.spare_nodes, chosen)

@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from trinch.posts import bluesky, jetstream, jsonl, mastodon, reddit, telegram, x
+from trinch.posts import bluesky, jetstream, json_feed, jsonl, mastodon, reddit, telegram, x
 from trinch.posts.notes import Notes
 from trinch.posts.schema import Event, Malformed
 from trinch.posts.wire import UNREADABLE, fields
@@ -63,6 +63,7 @@ _BUILT_IN = (
     Format("bluesky", "Bluesky's own API: posts, feeds, threads, searches and listed records", bluesky.is_view, bluesky.parse),
     Format("jsonl", "Trinch's own lines: collected posts, and every event there is", lambda found: "platform" in found,
            jsonl.parse),
+    Format("json-feed", "JSON Feed 1.0 and 1.1: the items of a feed", json_feed.is_feed, json_feed.parse),
     Format("mastodon", "Mastodon's Status: posts, boosts, edits, polls, image descriptions", _is_mastodon, mastodon.parse),
     Format("reddit", "Reddit submissions and comments: dumps, and listings with their replies", _is_reddit, reddit.parse),
     Format("telegram", "Telegram Desktop exports, whole or a message a line", telegram.is_message, telegram.parse),

@@ -16,6 +16,7 @@ from trinch.posts import schema as event
 from trinch.posts import times
 from trinch.posts.forgive import ESSENTIAL
 from trinch.posts.notes import Notes
+from trinch.posts.places import place_fields
 from trinch.posts.schema import Attached, Created, Edited, Event, Malformed, Post
 from trinch.posts.wire import Integer, Time, decode, language, moment, unescape
 
@@ -52,6 +53,11 @@ class Row(msgspec.Struct, omit_defaults=True, kw_only=True):
     mentions: Texts = None
     tags: Texts = None
     attached: list[Attached] | None = None
+    place: Text = None
+    country: Text = None
+    latitude: float | None = None
+    longitude: float | None = None
+    upto: Text = None
     sensitive: bool | None = None
     likes: Count = None
     reposts: Count = None
@@ -111,6 +117,8 @@ def _event(row: Row, kind: str, at: int, network: str) -> Event:  # noqa: C901 -
         case "account_renamed":
             author = _need(row.author, "author")
             return event.AccountRenamed(at=at, network=network, author_id=_author_id(row), author=author)
+        case "places_erased":
+            return event.PlacesErased(at=at, network=network, author_id=_author_id(row), upto=row.upto or "")
         case "counts_changed":
             return event.CountsChanged(
                 at=at,
@@ -170,6 +178,7 @@ def _post(row: Row, network: str, notes: Notes | None) -> Post:
         mentions=tuple(row.mentions or ()),
         tags=tuple(row.tags or ()),
         attached=tuple(row.attached or ()),
+        **place_fields(row.place, row.country, row.latitude, row.longitude),
         sensitive=row.sensitive is True,
         likes=row.likes,
         reposts=row.reposts,

@@ -69,6 +69,14 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Hashtags the source lists apart from the text, without `#`."""
     attached: tuple[Attached, ...] = ()
     """Poll options, image descriptions, cards and notes: found by search, shown apart from `text`."""
+    place: str = ""
+    """Name of the place that the author attached, as the network writes it."""
+    country: str = ""
+    """Of that place: ISO 3166-1 alpha-2."""
+    latitude: float | None = None
+    """Degrees north, WGS 84; of the post, else the middle of its place."""
+    longitude: float | None = None
+    """Degrees east, WGS 84; there is none without `latitude`."""
     sensitive: bool = False
     likes: int | None = None
     reposts: int | None = None
@@ -144,6 +152,14 @@ class AccountRenamed(_Event, frozen=True, tag="account_renamed"):
     author: str
 
 
+class PlacesErased(_Event, frozen=True, tag="places_erased"):
+    """Erase where the posts of this author were written, of those that precede this event in the log. The posts stay."""
+
+    author_id: str
+    upto: str = ""
+    """Id, a number, of the last post that is meant; empty: all."""
+
+
 class CountsChanged(_Event, frozen=True, tag="counts_changed"):
     """The counts of a post as seen at `at`; None leaves a count as it was."""
 
@@ -180,6 +196,7 @@ Event: TypeAlias = (
     | AccountHidden
     | AccountRestored
     | AccountRenamed
+    | PlacesErased
     | CountsChanged
     | Reacted
     | Unreacted

@@ -19,6 +19,7 @@ from trinch.posts.schema import (
     Event,
     Hidden,
     Malformed,
+    PlacesErased,
     Restored,
 )
 from trinch.posts.wire import Time, moment
@@ -42,6 +43,10 @@ class Body(msgspec.Struct):
     edit_tweet_ids: list[str] | None = None
     profile_field: str | None = None
     new_value: str | None = None
+    up_to_tweet_id: int | str | None = None
+    up_to_tweet_id_str: str | None = None
+    up_to_status_id: int | str | None = None
+    up_to_status_id_str: str | None = None
     event_at: Time = None
     timestamp_ms: Time = None
     timestampMs: Time = None  # noqa: N815  (X's spelling)
@@ -70,10 +75,13 @@ KINDS = frozenset({*_HIDE, *_SHOW, *_HIDE_ACCOUNT, *_SHOW_ACCOUNT, *_OTHER})
 
 
 def events(kind: str, body: Body, notes: Notes | None = None) -> list[Event]:
-    """The events of a body; `kind` is one of `KINDS`. No post keeps a place, so `scrub_geo` has no effect."""
-    if kind == "scrub_geo":
-        return []
+    """The events of a body; `kind` is one of `KINDS`."""
     at = _at(kind, body, notes)
+    if kind == "scrub_geo":
+        upto = (
+            body.up_to_tweet_id_str or body.up_to_status_id_str or body.up_to_tweet_id or body.up_to_status_id
+        )
+        return [PlacesErased(at=at, network="x", author_id=_user_id(kind, body), upto=str(upto or ""))]
     if kind == "delete":
         return [Deleted(at=at, network="x", id=_post_id(kind, body))]
     if kind in _HIDE:
@@ -101,10 +109,10 @@ def events(kind: str, body: Body, notes: Notes | None = None) -> list[Event]:
 def batch_events(batch: Batch, notes: Notes | None = None) -> list[Event]:
     """A result line does not say whether its id is of a post or of an account (the two kinds of job look
     alike), so both are hidden; an id of the other kind matches nothing."""
-    if batch.reason == "scrub_geo":
-        return []
     redacted_at = moment(batch.redacted_at, "redacted_at", notes)
     at = times.now() if redacted_at is None else redacted_at
+    if batch.reason == "scrub_geo":
+        return [PlacesErased(at=at, network="x", author_id=batch.id)]
     reason = batch.reason or "deleted"
     account = AccountHidden(at=at, network="x", author_id=batch.id, reason=reason)
     if reason == "deleted":

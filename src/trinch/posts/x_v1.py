@@ -6,11 +6,13 @@ X's own page leaves out the mentions a reply begins with: an exact quote needs w
 
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import Any
 
 import msgspec
 
 from trinch.posts import times, x_v2
 from trinch.posts.notes import Notes
+from trinch.posts.places import NOWHERE, PlaceFields, middle, place_fields, point
 from trinch.posts.schema import Attached, CountsChanged, Event, Hidden, Malformed, Post
 from trinch.posts.wire import Integer, Text, Time, language, moment, unescape
 
@@ -86,6 +88,16 @@ class Card(msgspec.Struct):
     binding_values: Bindings | None = None
 
 
+class Area(msgspec.Struct):
+    coordinates: Any = None
+
+
+class Place(msgspec.Struct):
+    full_name: str | None = None
+    country_code: str | None = None
+    bounding_box: Area | None = None
+
+
 class Note(msgspec.Struct, gc=False):
     """A community note."""
 
@@ -117,6 +129,8 @@ class Status(msgspec.Struct):
     edit_history: EditHistory | None = None
     card: Card | None = None
     note: Note | None = None
+    coordinates: Area | None = None
+    place: Place | None = None
     favorite_count: Integer | None = None
     retweet_count: Integer | None = None
     reply_count: Integer | None = None
@@ -218,12 +232,22 @@ def _post(status: Status, path: str, notes: Notes | None, with_counts: bool) -> 
         mentions=tuple([one.screen_name for one in entities.user_mentions or () if one.screen_name]),
         tags=tuple([one.text for one in entities.hashtags or () if one.text]),
         attached=_attached(status, media) if status.card or status.note or media else (),
+        **(_place(status) if status.coordinates or status.place else NOWHERE),
         sensitive=status.possibly_sensitive is True,
         likes=counts.favorite_count,
         reposts=counts.retweet_count,
         replies=counts.reply_count,
         quotes=counts.quote_count,
     )
+
+
+def _place(status: Status) -> PlaceFields:
+    """The place named, at the point of the post or else in its own middle."""
+    place = status.place or Place()
+    north, east = point(status.coordinates.coordinates) if status.coordinates else (None, None)
+    if north is None and place.bounding_box:
+        north, east = middle(place.bounding_box.coordinates)
+    return place_fields(place.full_name, place.country_code, north, east)
 
 
 def _text(status: Status, path: str) -> tuple[str, Entities, Entities | None]:

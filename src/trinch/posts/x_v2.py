@@ -5,13 +5,14 @@ The v2 Post object and what its `includes` add: authors, media, polls, and the p
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
 from trinch.posts import schema, times
 from trinch.posts.forgive import ESSENTIAL
 from trinch.posts.notes import Notes
+from trinch.posts.places import NOWHERE, PlaceFields, middle, place_fields, point
 from trinch.posts.schema import Attached, Created, Edited, Event, Hidden, Malformed, Post
 from trinch.posts.wire import Integer, Text, Time, language, moment, unescape
 
@@ -92,6 +93,28 @@ class Counts(msgspec.Struct, gc=False):
     quote_count: Integer | None = None
 
 
+class Point(msgspec.Struct):
+    coordinates: Any = None
+
+
+class Geo(msgspec.Struct):
+    """Where a post was written: a point, or the id of a place of `includes`."""
+
+    coordinates: Point | None = None
+    place_id: str | None = None
+
+
+class Box(msgspec.Struct):
+    bbox: Any = None
+
+
+class Place(msgspec.Struct):
+    id: str | None = None
+    full_name: str | None = None
+    country_code: str | None = None
+    geo: Box | None = None
+
+
 class Reference(msgspec.Struct, gc=False):
     type: str
     id: str
@@ -113,6 +136,7 @@ class Tweet(msgspec.Struct):
     public_metrics: Counts | None = None
     edit_history_tweet_ids: list[str] | None = None
     withheld: Withheld | None = None
+    geo: Geo | None = None
 
 
 class Includes(msgspec.Struct):
@@ -120,6 +144,7 @@ class Includes(msgspec.Struct):
     tweets: list[Tweet] | None = None
     media: list[Media] | None = None
     polls: list[Poll] | None = None
+    places: list[Place] | None = None
 
 
 class Page(msgspec.Struct):
@@ -136,6 +161,8 @@ class Lookup:
         users = includes.users if includes else None
         self.users: dict[str | None, User] = {user.id: user for user in users} if users else {}
         self.described: dict[str | None, tuple[Attached, ...]] = {}
+        places = includes.places if includes else None
+        self.places: dict[str | None, Place] = {place.id: place for place in places} if places else {}
         if includes and includes.media:
             for media in includes.media:
                 self.described[media.media_key] = attached("image", [media.alt_text])
@@ -277,12 +304,22 @@ def _post(tweet: Tweet, lookup: Lookup, where: str, notes: Notes | None) -> Post
         mentions=mentions,
         tags=tags,
         attached=described,
+        **(_place(tweet.geo, lookup) if tweet.geo else NOWHERE),
         sensitive=tweet.possibly_sensitive is True,
         likes=counts.like_count,
         reposts=counts.retweet_count,
         replies=counts.reply_count,
         quotes=counts.quote_count,
     )
+
+
+def _place(geo: Geo, lookup: Lookup) -> PlaceFields:
+    """The place named, at the point of the post or else in its own middle."""
+    place = lookup.places.get(geo.place_id) or Place()
+    north, east = point(geo.coordinates.coordinates) if geo.coordinates else (None, None)
+    if north is None and place.geo:
+        north, east = middle(place.geo.bbox)
+    return place_fields(place.full_name, place.country_code, north, east)
 
 
 Names = tuple[str, ...]

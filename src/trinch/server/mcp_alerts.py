@@ -38,7 +38,7 @@ def add_tools(mcp: MCPServer[Any], parts: api.Parts, access_of: Callable[[], Acc
         topic: Annotated[str, Field(max_length=500, description="A topic in plain words, instead or besides")] = "",
         trigger: Trigger = "match",
         settings: Annotated[dict[str, Any] | None, Field(description=(
-            "name, window, factor, least, webhook, email, quiet, zone, digest, cap, as for POST /v1/alerts"))] = None,
+            "name, window, factor, least, webhook, email, channel, quiet, zone, digest, cap, as for POST /v1/alerts"))] = None,
     ) -> dict[str, Any]:  # fmt: skip
         """Save a search or a topic that says when new posts match (`match`), come in a burst (`burst`), form a new
         story (`story`), move a number (`number`), deny something (`denial`), or stay away (`silence`)."""

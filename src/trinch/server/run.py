@@ -7,7 +7,6 @@ stops its child processes.
 import errno
 import logging
 import os
-import resource
 import signal
 import socket
 from collections.abc import Callable, Mapping
@@ -25,6 +24,7 @@ from trinch.service.alerts import DEFAULT_RULES, AlertRules
 from trinch.sources.jetstream_client import JETSTREAM
 from trinch.sources.registry import open_source
 from trinch.store.store import Store
+from trinch.system import WINDOWS, raise_file_limit
 
 DRAIN_SECONDS = 4
 """Time that responses under way have at shutdown."""
@@ -77,7 +77,9 @@ def run(
     data.mkdir(parents=True, exist_ok=True)
     # Without a handler of our own, `mcp` installs one that opens files, and fails when no more can be opened.
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    LimitedConnection.max_open = min(CONNECTIONS, max(_raise_file_limit() - RESERVED_FILES, 1))
+    LimitedConnection.max_open = min(
+        CONNECTIONS, max(raise_file_limit(CONNECTIONS + RESERVED_FILES) - RESERVED_FILES, 1)
+    )
     if unix_socket:
         opened, address = _bind_unix(unix_socket), f"unix:{unix_socket}"
     else:
@@ -108,7 +110,8 @@ def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With its protocol named: otherwise asyncio leaves Nagle's algorithm on, which adds 40 ms to each response.
     opened = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if not WINDOWS:  # there it would let two servers take one port
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         opened.bind((host, port))
         opened.listen(1024)
@@ -120,6 +123,8 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def _bind_unix(path: Path) -> socket.socket:
     """The listening Unix socket, which only this user may connect to. Replaces one that nobody listens on."""
+    if not hasattr(socket, "AF_UNIX"):
+        raise OSError(errno.EAFNOSUPPORT, "this system has no Unix sockets: use --host and --port")
     opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         if path.is_socket():
@@ -137,18 +142,6 @@ def _bind_unix(path: Path) -> socket.socket:
         opened.close()
         raise
     return opened
-
-
-def _raise_file_limit() -> int:
-    """Raise the limit of open files to what the connections need, as far as the system allows. Returns the limit."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = CONNECTIONS + RESERVED_FILES
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return soft
 
 
 def saved_sources(data: Path) -> list[str]:

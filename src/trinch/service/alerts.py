@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from trinch.alerts import database, engine, mail, webhook
+from trinch.alerts import channels, database, engine, mail, webhook
+from trinch.alerts.consumer import Consumer
 from trinch.alerts.notification import as_text, firing_json
 from trinch.alerts.types import Alert, AlertSettings, checked
 from trinch.posts.times import iso, now
@@ -128,10 +129,12 @@ async def send_test(data: Path, id: str, owner: str | None, allow_private: bool)
         if channel == "webhook":
             raw = msgspec.json.encode(body)
             result = await webhook.send(alert.webhook, alert.secret, key, raw, allow_private)
-        else:
+        elif channel == "email":
             subject, text = as_text(body)
             work = partial(mail.send, mail.mail_server(), alert.email, key, subject, text)
             result = await asyncio.to_thread(work)
+        else:
+            result = await asyncio.to_thread(channels.send, alert.channel, key, body)
         results.append({"channel": channel, "delivered": result.delivered, "note": result.note})
     return results
 
@@ -183,6 +186,15 @@ def firing_watch(data: Path) -> Iterator[Callable[[], int]]:
     """A function that gives the number of the newest firing, in microseconds of time."""
     with _opened(data) as db:
         yield lambda: database.last_firing(db)
+
+
+def match_now(store: Store) -> None:
+    """Match all that is acknowledged against the alerts, and store what fires; nothing is delivered. Triggers that need
+    the clock are not looked at. Raises AlertsRunning where another process runs the alerts."""
+    with engine.exclusively(store.data), _opened(store.data) as db:
+        consumer = Consumer(store, db)
+        while consumer.step():
+            pass
 
 
 async def run_for(data: Path, seconds: float | None, allow_private: bool = False) -> None:

@@ -98,6 +98,7 @@ class Config(_Section):
     """The whole file."""
 
     data: Annotated[str | None, _key("TRINCH_DATA", "Folder of the store.")] = None
+    reader: Annotated[str | None, _key("TRINCH_READER", "Reader of a package that answers use.")] = None
     sources: Annotated[
         list[Source] | None,
         _key("TRINCH_LISTEN", "Live sources, each a table [[sources]] with its `source`."),

@@ -154,7 +154,7 @@ def schema() -> "pa.Schema":
     """Columns and their Arrow types, from the types of the fields of a post."""
     import pyarrow as pa
 
-    kinds = {int: pa.int64(), str: pa.string(), bool: pa.bool_()}
+    kinds = {int: pa.int64(), float: pa.float64(), str: pa.string(), bool: pa.bool_()}
     texts, attached = (
         pa.list_(pa.string()),
         pa.list_(pa.struct([("kind", pa.string()), ("text", pa.string())])),

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from random import Random
+from zlib import crc32
 
 import msgspec
 
@@ -17,7 +18,7 @@ from trinch.simulator.marks import mentions, tags
 from trinch.simulator.network import stream
 from trinch.simulator.network_ids import page, snowflake
 from trinch.simulator.people import Crowd
-from trinch.simulator.sample_cast import CAST, REACTIONS, TRICKS
+from trinch.simulator.sample_cast import CAST, CITIES, PLACES, REACTIONS, TRICKS
 from trinch.simulator.sample_script import SCRIPT
 from trinch.simulator.text_generator import languages
 from trinch.simulator.timestamps import created_at
@@ -34,6 +35,8 @@ def _at(text: str) -> int:
 
 
 BEGINS, ENDS = _at("2026-03-17T07:00"), _at("2026-03-18T20:00")
+BANG = _at("2026-03-17T14:07")
+"""When the accident happens."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -72,9 +75,21 @@ def sample() -> Iterator[Event]:
     chatter = stream(
         SEED, posts=_CHATTER, start=BEGINS, rate=rate, network=NETWORK, incidents=False, crowd=crowd
     )
-    events += chatter
+    events += map(_placed, chatter)
     events.sort(key=lambda event: event.at)  # stable: what happens at one instant keeps its order
     return (event for event in events if event.at < ENDS)
+
+
+def _placed(event: Event) -> Event:
+    """A post of the chatter with the place where its author lives, of one author in eight."""
+    if not isinstance(event, Created):
+        return event
+    number = crc32(event.post.author_id.encode())
+    if number % 8:
+        return event
+    place, country, north, east = CITIES[number // 8 % len(CITIES)]
+    here = msgspec.structs.replace(event.post, place=place, country=country, latitude=north, longitude=east)
+    return msgspec.structs.replace(event, post=here)
 
 
 class _Stage:
@@ -142,6 +157,7 @@ class _Stage:
         self.serial += 1
         post_id = snowflake(at, self.serial)
         handle, name, author_id, followers, verified = author
+        place, north, east = PLACES.get(handle, ("", None, None))
         if answered is not None:
             text = f"@{answered.author} {text}"
         if urls and not repost_of:
@@ -167,6 +183,9 @@ class _Stage:
             media=media,
             mentions=mentions(text),
             tags=tags(text),
+            place=place,
+            latitude=north,
+            longitude=east,
         )
 
     def _afterwards(self, what: str, whom: str, at: int, text: str) -> Event:

@@ -60,6 +60,7 @@ class EventApplier:
             ev.AccountHidden: self._account_hidden,
             ev.AccountRestored: self._account_restored,
             ev.AccountRenamed: self._account_renamed,
+            ev.PlacesErased: self._places_erased,
             ev.CountsChanged: self._counts_changed,
             ev.Reacted: self._reacted,
             ev.Unreacted: self._unreacted,
@@ -311,6 +312,13 @@ class EventApplier:
             self.next_seq,
         )
         return self._write_once(event, "INSERT OR IGNORE INTO handles VALUES (?, ?, ?, ?)", values)
+
+    def _places_erased(self, event: ev.PlacesErased) -> str:
+        """The consumer that keeps the index finds the posts and erases their places, within a second. The event shows an
+        account again for a reason for which it was never hidden: that is how a repetition is recognised."""
+        account = key_of(event.network, event.author_id)
+        values = (account, f"places_erased {event.upto}", event.at, 0, self.next_seq)
+        return self._write_once(event, "INSERT OR IGNORE INTO accounts_hidden VALUES (?, ?, ?, ?, ?)", values)
 
     # ---------------------------------------------------------------- counts
 

@@ -19,8 +19,8 @@ SCHEMA_VERSION = 3
 """Stored as PRAGMA user_version. Release 0.1.0 wrote 0; its tables are those of version 1. Version 2 has no table
 `tallies` and no compressed bodies (see `bodies.py`); what it stored is read as it is."""
 
-_SCHEMA = files("trinch.store").joinpath("schema.sql").read_text()
-_UPGRADE = files("trinch.store").joinpath("upgrade_1_to_2.sql").read_text()
+_SCHEMA = files("trinch.store").joinpath("schema.sql").read_text("utf-8")
+_UPGRADE = files("trinch.store").joinpath("upgrade_1_to_2.sql").read_text("utf-8")
 
 _SETTINGS = (
     "PRAGMA journal_mode=WAL;"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from trinch.posts.schema import Post
+from trinch.posts.text import tokens
 
 _HOST = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)?(?:[^/@?#]*@)?([^/:?#]+)", re.ASCII)
 _MENTION = re.compile(
@@ -40,6 +41,8 @@ def facets(post: Post) -> list[str]:
     _add_text_kinds(found, post)
     if post.likes or post.reposts or post.replies:
         _add_counts(found, post)
+    if post.place or post.country or post.latitude is not None:
+        _add_places(found, post)
     if post.created_at is None:
         found.append("is:undated")
     return found
@@ -87,6 +90,20 @@ def _add_counts(found: list[str], post: Post) -> None:
     for count, value in (("likes", post.likes), ("reposts", post.reposts), ("replies", post.replies)):
         found += [f"{count}:{level}" for level in range((value or 0).bit_length())]
     found.append("is:engagement")
+
+
+def _add_places(found: list[str], post: Post) -> None:
+    if post.latitude is not None:
+        found.append("is:geo")
+    if post.country:
+        found.append(f"country:{post.country.lower()}")
+    parts = [post.place, *post.place.split(",")] if "," in post.place else [post.place]
+    found += [f"place:{term}" for term in dict.fromkeys(map(place_term, parts)) if term]
+
+
+def place_term(name: str) -> str:
+    """The index term of the name of a place: folded, its words joined by `_`."""
+    return "_".join(tokens(name))[:100]
 
 
 def mentions(post: Post) -> set[str]:

@@ -20,7 +20,7 @@ from pathlib import Path
 import msgspec
 
 from trinch.errors import TrinchError
-from trinch.posts.schema import AccountGone, Created, Edited
+from trinch.posts.schema import AccountGone, Created, Edited, PlacesErased
 from trinch.posts.times import now
 from trinch.store import rejects, retention
 from trinch.store.database import DATABASE, StoreError
@@ -57,6 +57,10 @@ _PURGED = "purged"
 """File in the folder of the index: position of the log and time of the last purge."""
 
 
+_OF_ACCOUNTS = (AccountGone, PlacesErased)
+"""Events whose posts the index knows."""
+
+
 class IndexerStopped(TrinchError, ChildProcessError):
     """The process that indexes failed."""
 
@@ -65,7 +69,7 @@ def step(log: Log, index: TextIndex, position: int) -> int:
     """Apply what is behind a position, for COMMIT_AFTER seconds at most, and commit it; the new position."""
     started, applied = time.monotonic(), position
     while entries := list(log.read(applied, BATCH)):
-        if applied != position and any(isinstance(entry.event, AccountGone) for entry in entries):
+        if applied != position and any(isinstance(entry.event, _OF_ACCOUNTS) for entry in entries):
             index.commit(applied)  # posts of the account are looked up in what is committed
         index.apply(_with_erased(log, index, entries), log.versions)
         applied = entries[-1].seq
@@ -79,8 +83,9 @@ def step(log: Log, index: TextIndex, position: int) -> int:
 
 
 def _with_erased(log: Log, index: TextIndex, entries: list[Entry]) -> list[Entry]:
-    """The entries, each `AccountGone` with the positions of the posts it removes, which are erased from the log."""
-    if not any(isinstance(entry.event, AccountGone) for entry in entries):
+    """The entries, each `AccountGone` with the positions of the posts it removes, which are erased from the log, and each
+    `PlacesErased` with those of the posts whose places it erases there."""
+    if not any(isinstance(entry.event, _OF_ACCOUNTS) for entry in entries):
         return entries
     pending: defaultdict[tuple[str, str], list[int]] = defaultdict(list)  # not in the index yet
     completed: list[Entry] = []
@@ -92,6 +97,10 @@ def _with_erased(log: Log, index: TextIndex, entries: list[Entry]) -> list[Entry
             account = event.network, event.author_id
             found = index.positions_of_author(*account, entry.seq) + pending[account]
             entry = entry._replace(refs=tuple(log.erase_posts_of(*account, found)))
+        elif isinstance(event, PlacesErased):
+            account = event.network, event.author_id
+            found = index.positions_of_author(*account, entry.seq) + pending[account]
+            entry = entry._replace(refs=tuple(log.erase_places_of(*account, found, event.upto)))
         completed.append(entry)
     return completed
 

@@ -11,14 +11,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import msgspec
 
+from trinch.posts.places import NOWHERE
 from trinch.posts.schema import AccountGone, Created, Deleted, Edited, Event, Post
 from trinch.posts.times import now
 from trinch.store import bodies, database, families, tallies
 from trinch.store.apply_events import EventApplier, key_of
 from trinch.store.counts import COUNTS
+from trinch.store.query_eval import number_of
 from trinch.store.sql import select_in
 
 
@@ -108,6 +111,32 @@ class Log:
                     self._db.execute("UPDATE events SET body = NULL, crc = NULL WHERE seq = ?", (seq,))
                 empty.append(seq)
         return empty
+
+    def erase_places_of(self, network: str, author_id: str, seqs: Sequence[int], upto: str = "") -> list[int]:
+        """Take the places out of those posts at these positions that are of an account, with an id up to a number.
+
+        Returns the positions that changed."""
+        changed: list[int] = []
+        last = int(upto) if upto.isdecimal() else None
+        with self._transaction():
+            for seq, body in select_in(
+                self._db, "SELECT seq, body FROM events WHERE body IS NOT NULL AND seq", seqs
+            ):
+                event = bodies.decode(body)
+                if not isinstance(event, Created | Edited):
+                    continue
+                post, number = event.post, number_of(event.post)
+                is_meant = (event.network, post.author_id) == (network, author_id)
+                if not is_meant or not (last is None or number is None or number <= last):
+                    continue
+                without = bodies.encode(
+                    msgspec.structs.replace(event, post=msgspec.structs.replace(post, **NOWHERE))
+                )
+                self._db.execute(
+                    "UPDATE events SET body = ?, crc = ? WHERE seq = ?", (without, crc32(without), seq)
+                )
+                changed.append(seq)
+        return changed
 
     def erase_handles(self, accounts: Iterable[str]) -> None:
         """Erase the changes of name of some accounts (keys)."""

@@ -5,7 +5,7 @@
     words AND by default · "exact phrase" · +exact · OR · -not · ( )
     from: to: @user #tag $CASH · since: until: since_time: until_time: since_id: max_id: within_time:
     lang: filter: is: has: · min_faves: min_retweets: min_replies: (-min_…: at most)
-    conversation_id: quoted_tweet_id: url:
+    conversation_id: quoted_tweet_id: url: · place: place_country: geocode:
 
 What X's search box would not read as an operator or a phrase is words: `re:Invent`, `6" pipe`; `parse_with_hints` says so.
 
@@ -18,9 +18,11 @@ from typing import TypeAlias
 
 from trinch.errors import TrinchError
 from trinch.posts import times
+from trinch.posts.places import coordinates
 from trinch.posts.text import tokens
 from trinch.posts.times import LATEST
 from trinch.posts.wire import language
+from trinch.store.facets import place_term
 
 MAX_LENGTH = 4096
 """Characters of a query."""
@@ -91,6 +93,15 @@ class Ids:
 
 
 @dataclass(frozen=True, slots=True)
+class Near:
+    """Written within so many kilometres of a point (degrees north and east)."""
+
+    latitude: float
+    longitude: float
+    km: float
+
+
+@dataclass(frozen=True, slots=True)
 class Not:
     item: "Node"
 
@@ -105,7 +116,7 @@ class Or:
     items: tuple["Node", ...]
 
 
-Node: TypeAlias = Words | Phrase | Has | AtLeast | Between | Ids | Not | And | Or
+Node: TypeAlias = Words | Phrase | Has | AtLeast | Between | Ids | Near | Not | And | Or
 
 FILTERS = {
     "links": "links",
@@ -131,6 +142,7 @@ FILTERS = {
     "safe": "safe",
     "has_engagement": "engagement",
     "undated": "undated",
+    "geo": "geo",
 }
 """The values of filter:, is: and has:, and the facet that each asks for."""
 
@@ -143,6 +155,8 @@ _VALUES = {
     "conversation_id": "conversation",
     "quoted_tweet_id": "quoted",
     "url": "url",
+    "place": "place",
+    "place_country": "country",
 }
 FIELDS = (*_VALUES.values(), "is", "mention")
 OPERATORS = (
@@ -159,14 +173,13 @@ OPERATORS = (
     "since_id",
     "max_id",
     "within_time",
+    "geocode",
 )
 """Every operator; a test checks that docs/search.md explains each."""
 
 _UNSUPPORTED = (
     "near",
     "within",
-    "geocode",
-    "place",
     "list",
     "card_name",
     "card_domain",
@@ -187,6 +200,7 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+_GEOCODE = re.compile(r"(-?\d{1,2}(?:\.\d{1,9})?),(-?\d{1,3}(?:\.\d{1,9})?),(\d{1,5}(?:\.\d{1,6})?)(km|mi)")
 _DURATION = re.compile(r"(\d+)([dhms])$")
 _SECONDS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 
@@ -369,6 +383,7 @@ class _Parser:
     def _known(self, name: str, value: str) -> Node | None:
         if name in _VALUES:
             value = _language(value) if name == "lang" else value.lower()
+            value = place_term(value) if name == "place" else value
             return Has(_VALUES[name], value.removeprefix("@") if name in ("from", "to") else value)
         if name in _COUNTS:
             return AtLeast(_COUNTS[name], _number(value))
@@ -376,9 +391,22 @@ class _Parser:
             if value.lower() not in FILTERS:
                 raise ValueError(f"unknown value {value!r} (known: {', '.join(FILTERS)})")
             return Has("is", FILTERS[value.lower()])
+        if name == "geocode":
+            return _near(value)
         if name == "include":
             return None  # on X this lifts a default exclusion of reposts; here nothing is excluded
         return _range(name, value)
+
+
+def _near(value: str) -> Near:
+    """The node of `geocode:51.5,-0.1,10km`. Raises ValueError."""
+    match = _GEOCODE.fullmatch(value.lower())
+    here = coordinates(float(match[1]), float(match[2])) if match else None
+    if match is None or here is None:
+        raise ValueError(
+            f"cannot read {value!r}; write latitude, longitude and radius such as 51.5,-0.1,10km"
+        )
+    return Near(*here, float(match[3]) * (1.609344 if match[4] == "mi" else 1.0))
 
 
 def _range(name: str, value: str) -> Node:

@@ -14,7 +14,7 @@ from trinch.posts.near_duplicates import probes
 from trinch.posts.text import STEMMED, phrase_terms, query_terms, stem, tokens
 from trinch.posts.times import EARLIEST
 from trinch.store.facets import level_terms, wanted_url_terms
-from trinch.store.query import And, AtLeast, Between, Has, Ids, Node, Not, Or, Phrase, Words
+from trinch.store.query import And, AtLeast, Between, Has, Ids, Near, Node, Not, Or, Phrase, Words
 from trinch.store.query_eval import MAX_NUMBER, bounds
 
 
@@ -59,6 +59,8 @@ class QueryCompiler:
                 return self._numbered(None if after is None else after + 1, upto)
             case AtLeast(count, n):
                 return all_of([self.facet(term) for term in level_terms(count, n)])
+            case Near():
+                return self.facet("is:geo")
             case Has(field, value):
                 return self._has(field, value, lookups)
 

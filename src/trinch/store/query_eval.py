@@ -6,10 +6,11 @@ The index only proposes candidates (it may propose too many, never too few); thi
 from collections.abc import Sequence
 from functools import lru_cache
 
+from trinch.posts.places import distance_km
 from trinch.posts.schema import UNDATED, Post
 from trinch.posts.text import phrase_terms, stem, terms, tokens
 from trinch.store.facets import facets, url_terms, wanted_url_terms
-from trinch.store.query import And, AtLeast, Between, Has, Ids, Node, Not, Or, Phrase, Words
+from trinch.store.query import And, AtLeast, Between, Has, Ids, Near, Node, Not, Or, Phrase, Words
 
 MAX_NUMBER = 2**63 - 1
 """Largest number that the index holds."""
@@ -89,7 +90,9 @@ def matches(node: Node, it: Candidate, as_of: int) -> bool:
             return _leaf_matches(node, it, as_of)
 
 
-def _leaf_matches(node: Words | Phrase | Has | AtLeast | Between | Ids, it: Candidate, as_of: int) -> bool:
+def _leaf_matches(
+    node: Words | Phrase | Has | AtLeast | Between | Ids | Near, it: Candidate, as_of: int
+) -> bool:
     match node:
         case Words(text):
             return _words_match(text, it)
@@ -106,6 +109,8 @@ def _leaf_matches(node: Words | Phrase | Has | AtLeast | Between | Ids, it: Cand
             )
         case AtLeast(count, n):
             return (getattr(it.post, count) or 0) >= n
+        case Near():
+            return _is_near(node, it.post)
         case Has("url", value):
             parts = set(wanted_url_terms(value))
             return any(parts <= url_terms(url) for url in it.post.urls)
@@ -113,6 +118,12 @@ def _leaf_matches(node: Words | Phrase | Has | AtLeast | Between | Ids, it: Cand
             return True  # the first post of the conversation
         case Has(field, value):
             return f"{field}:{value}" in it.facets
+
+
+def _is_near(node: Near, post: Post) -> bool:
+    if post.latitude is None or post.longitude is None:
+        return False
+    return distance_km(node.latitude, node.longitude, post.latitude, post.longitude) <= node.km
 
 
 def _words_match(text: str, it: Candidate) -> bool:

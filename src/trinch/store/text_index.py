@@ -4,7 +4,6 @@ It stores no text: a document leads to a position in the log. It may lag behind 
 log has hidden since, so every result is checked against the log (`Log.visible`) before it is shown.
 """
 
-import fcntl
 import re
 import tempfile
 import time
@@ -26,6 +25,7 @@ from trinch.store.log import Entry, Version
 from trinch.store.purge_marks import PurgeMarks
 from trinch.store.query_compile import QueryCompiler, all_of
 from trinch.store.query_eval import number_of, time_of
+from trinch.system import lock
 
 HEAP = 128_000_000
 """Bytes tantivy may use before it writes a segment by itself."""
@@ -99,12 +99,10 @@ def read_owner(path: Path) -> tuple[int, str]:
 @contextmanager
 def _writer_lock(path: Path, trouble: Exception) -> Iterator[None]:
     """Tantivy's own writer lock, while its index cannot be opened. StoreError where another process holds it."""
-    with (path / _LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+    with (path / _LOCK).open("a") as file:
+        if not lock(file, wait=False):
             reason = f"the index in {path} cannot be used ({trouble}), and another process is writing to it"
-            raise StoreError(f"{reason}: end that process, then try again") from None
+            raise StoreError(f"{reason}: end that process, then try again")
         yield
 
 
@@ -274,6 +272,9 @@ class TextIndex:
                     erased += entry.refs
                 case ev.CountsChanged() | ev.Reacted() | ev.Unreacted():
                     counted.update(entry.refs)
+                case ev.PlacesErased():
+                    counted.update(entry.refs)
+                    erased += entry.refs
                 case _:
                     pass  # hiding and restoring concern the log alone
         for version in current(sorted(counted)).values():

@@ -3,13 +3,13 @@
 Run as `python -m trinch.stories.counter DIR`; it ends when its standard input closes, that is with its parent.
 """
 
-import os
 import sqlite3
 import sys
 import threading
 from pathlib import Path
 
 from trinch.store.parent import on_parent_end
+from trinch.system import lower_priority
 
 FIRST = 5.0
 """Seconds before it begins: a server that ends at once does not pay for the imports."""
@@ -46,7 +46,7 @@ def main() -> None:
     """Run the process: follow until standard input ends."""
     stop = threading.Event()
     on_parent_end(stop.set)
-    os.nice(10)
+    lower_priority(10)
     try:
         follow(Path(sys.argv[1]), stop)
     except (OSError, ValueError, sqlite3.Error) as error:

@@ -18,6 +18,8 @@ import torch.distributed.checkpoint.state_dict_loader as dcp_load
 import torch.distributed.checkpoint.state_dict_saver as dcp_save
 from torch import Tensor
 
+from trinch.system import sync_folder
+
 MARK = "complete"
 
 # Said at each save of a lone process, which is no news.
@@ -105,9 +107,7 @@ class Checkpoints:
             out.flush()
             os.fsync(out.fileno())
         os.replace(draft, path / MARK)
-        directory = os.open(path, os.O_RDONLY)
-        os.fsync(directory)
-        os.close(directory)
+        sync_folder(path)
         for old in complete(self.folder)[: -self.keep]:
             # Without its mark first, so that a kill in between leaves no half that looks whole.
             (old / MARK).unlink()

@@ -148,8 +148,10 @@ def _prepare(posts: Iterable[PlacedPost], settings: Data, work: Path, report: Re
     with tempfile.TemporaryFile(dir=work) as spool:
 
         def read(number: int) -> str:
-            spool.flush()
-            return os.pread(spool.fileno(), ends[number + 1] - ends[number], ends[number]).decode()
+            spool.seek(ends[number])
+            text = spool.read(ends[number + 1] - ends[number]).decode()
+            spool.seek(0, os.SEEK_END)
+            return text
 
         selector = DataSelector(settings, read)
         for place, post in posts:

@@ -3,7 +3,6 @@
 FLOPs are the model's (a recomputed block counts once); a multiply-add is two.
 """
 
-import resource
 import sys
 import time
 from pathlib import Path
@@ -68,12 +67,16 @@ class Utilization:
 
 
 def memory_gb(device: torch.device) -> float:
-    """Most memory this process has held: of the GPU, or resident on a CPU."""
+    """Most memory this process has held: of the GPU, or resident on a CPU; 0 where the system does not say (Windows)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e9
     status = Path("/proc/self/status")
     if status.exists():  # Linux: ru_maxrss would count the process that started this one, too
         return int(status.read_text().split("VmHWM:")[1].split()[0]) * 1024 / 1e9
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
     unit = 1 if sys.platform == "darwin" else 1024  # bytes on macOS, else kilobytes
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
 

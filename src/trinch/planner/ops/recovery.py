@@ -9,7 +9,8 @@ from datetime import date
 
 from trinch.planner.launch.saving import support
 from trinch.planner.ops import reliability as rel
-from trinch.planner.perf.hardware import PlanError
+from trinch.planner.ops.domains import with_domains
+from trinch.planner.perf.hardware import Machine, PlanError
 from trinch.planner.perf.layout import Plan
 from trinch.planner.simulate.run_simulation import Job, Outcome, simulate
 
@@ -33,6 +34,8 @@ class Options:
     """GPU-hours between unexpected interruptions of one GPU, instead of the fleet's own."""
     checkpoint: str = ""
     hot: bool | None = None
+    correlated: bool = False
+    """Whether racks, switches, power and cooling fail as well, each with all its nodes."""
     interval_s: float | None = None
     store_gbps: float | None = None
     elastic: bool = True
@@ -66,10 +69,12 @@ class Options:
             raise PlanError(f"electricity at {self.usd_per_kwh:g} USD per kWh: give 0 to 1000")
 
 
-def fleet_of(options: Options) -> rel.Fleet:
+def fleet_of(options: Options, machine: Machine) -> rel.Fleet:
     """The fleet of the options, at the failure rate that they give. Raises PlanError for an unknown fleet."""
     known = rel.fleet(options.fleet)
-    return replace(known, per_gpu_day=24 / options.mtbf_hours) if options.mtbf_hours else known
+    if options.mtbf_hours:
+        known = replace(known, per_gpu_day=24 / options.mtbf_hours)
+    return with_domains(known, machine) if options.correlated else known
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,14 +19,17 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One cause of interruptions. `share` sums to 1 over a fleet; `scope` is node, network or job;
-    `seen_as` is crash, hang or silent; `swap` says whether the node must be replaced."""
+    """One cause of interruptions. `share` sums to 1 over a fleet; `scope` is node, network, job or domain (see
+    `domains`); `seen_as` is crash, hang or silent; `swap` says whether `nodes` must be replaced, which come back
+    together after `repair_s` seconds (0: the time that all nodes take)."""
 
     name: str
     share: float
     scope: str
     seen_as: str
     swap: bool
+    nodes: int = 1
+    repair_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class Fleet:
     @property
     def network_share(self) -> float:
         """Share of interruptions that may hit several nodes at once, a peer's copy among them."""
-        return sum(cause.share for cause in self.causes if cause.scope == "network")
+        return sum(cause.share for cause in self.causes if cause.scope in ("network", "domain"))
 
 
 @cache

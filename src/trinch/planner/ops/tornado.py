@@ -60,7 +60,7 @@ def tornado(plan: Plan, way: Survival, options: Options) -> list[dict[str, Any]]
 def _ranges(plan: Plan, options: Options) -> tuple[Inputs, dict[str, tuple[float, float]]]:
     """The inputs as planned, and the low and high end of each."""
     gpu, spread = plan.machine.gpu.name, rel.between_fleets_sigma() * 1.2816
-    rate = fleet_of(options).per_gpu_day
+    rate = fleet_of(options, plan.machine).per_gpu_day
     operations, power, owning = table("operations"), table("power"), table("ownership")
     nameplate = power[f"{gpu}.nameplate_w"].value
     ratio = power["mean_over_nameplate"]
@@ -101,7 +101,7 @@ def _ranges(plan: Plan, options: Options) -> tuple[Inputs, dict[str, tuple[float
 def _outcome(plan: Plan, way: Survival, options: Options, at: Inputs) -> tuple[float, float]:
     """(days, USD of owning for that time) with these inputs."""
     gpus = plan.n_gpus + plan.spare_gpus
-    fleet = replace(fleet_of(options), per_gpu_day=at.failures_per_gpu_day)
+    fleet = replace(fleet_of(options, plan.machine), per_gpu_day=at.failures_per_gpu_day)
     mtbf = fleet.mtbf_s(plan.n_gpus)
     store = options.store_gbps or at.store_gbps_per_gpu * plan.n_gpus
     saved = rel.checkpoint(

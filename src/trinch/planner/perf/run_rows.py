@@ -7,11 +7,12 @@ import csv
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from trinch.planner.perf import hardware
-from trinch.planner.perf.calibration import Calibration, band
+from trinch.planner.perf.calibration import Calibration, band, family
 from trinch.planner.perf.hardware import Machine, PlanError
 from trinch.planner.perf.layout import RECOMPUTE, Layout, Layouts, total
 from trinch.planner.perf.memory import memory_bytes
@@ -73,7 +74,7 @@ def understand(row: Row) -> Run:
     layout = _layout(row, machine, work, software, inferred)
     frozen = "lora" in row.get("model", "").lower()
     dropping = "tokendrop" in row.get("notes", "").lower()
-    sends = _dispatcher(row)
+    sends = _dispatcher(row) or _recipe_dispatcher(work, machine, software, date)
     case = Case(work, machine, precision, software, date, frozen, dropping=dropping, dispatcher=sends)
     if not row.get("recompute"):
         layout = _least_recompute(case, layout, software)
@@ -126,6 +127,21 @@ def _dispatcher(row: Row) -> str:
         raise PlanError(f"dispatcher is {given!r}: use {', '.join(DISPATCHERS)}")
     fused = re.search(r"deep-?ep|hybrid-?ep", row.get("notes", ""), re.IGNORECASE)
     return given or ("deepep" if fused else "")
+
+
+@cache
+def _recipes() -> list[dict[str, str]]:
+    return hardware.table("recipes.csv")
+
+
+def _recipe_dispatcher(work: Workload, machine: Machine, software: Engine, date: float) -> str:
+    """What the engine's published recipe for this model and GPU used, where it is not the engine's own default."""
+    for row in _recipes():
+        if (row["engine"], row["gpu"]) != (software.name, machine.gpu.name):
+            continue
+        if family(presets()[row["model"]]) == family(work) and date < float(row["until"] or "inf"):
+            return row["dispatcher"]
+    return ""
 
 
 def software_date(text: str) -> float | None:

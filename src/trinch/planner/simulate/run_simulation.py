@@ -45,6 +45,8 @@ class Outcome:
     swaps: Floats
     by_cause: dict[str, float]
     """Mean number of interruptions by cause."""
+    most_out: Floats
+    """Most nodes in repair at a time."""
 
     @property
     def ettr(self) -> Floats:
@@ -94,7 +96,10 @@ def simulate(
 
     shares = np.array([cause.share for cause in fleet.causes])
     swap = np.array([cause.swap for cause in fleet.causes])
-    wide = np.array([cause.scope == "network" for cause in fleet.causes]) & (ckpt.kind == "memory")
+    repair = _Repair(fleet, recovery, trials)
+    wide = np.array([cause.scope in ("network", "domain") for cause in fleet.causes]) & (
+        ckpt.kind == "memory"
+    )
     silent = np.array([cause.seen_as == "silent" for cause in fleet.causes])
     seen = {"crash": recovery.detect_crash_s, "hang": recovery.detect_hang_s, "silent": 0.0}
     detect = np.array([seen[cause.seen_as] for cause in fleet.causes])
@@ -104,7 +109,7 @@ def simulate(
 
     zero = np.zeros(trials)
     wall, safe, stored, pause, wait = (zero.copy() for _ in range(5))
-    stall, lost, down, waiting, shrunk, interruptions, swaps, broken = (zero.copy() for _ in range(8))
+    stall, lost, down, waiting, shrunk, interruptions, swaps, most_out = (zero.copy() for _ in range(8))
     speed = np.ones(trials)
     tally = np.zeros(len(shares))
     running = np.ones(trials, dtype=bool)
@@ -143,24 +148,64 @@ def simulate(
         tally += np.bincount(kind[failed], minlength=len(shares))
 
         # Spares: nodes come back from repair at random; a failure may take another.
-        back = rng.binomial(broken.astype(np.int64), -np.expm1(-spent / recovery.repair_s))
         taken = failed & swap[kind]
-        broken += taken - back
-        swaps += taken
-        short = np.maximum(0.0, broken - job.spare_nodes)
+        swaps += repair.advance(rng, spent, kind, taken)
+        most_out = np.maximum(most_out, repair.out)
         if job.elastic:
+            short = np.maximum(0.0, repair.out - job.spare_nodes)
             dropped = np.minimum(replicas - 1, np.ceil(short * job.gpus_per_node / job.gpus_per_replica))
             speed = 1 - dropped / replicas
             out_of_spares = np.zeros(trials)
         else:
-            per_node = rng.exponential(recovery.repair_s, trials)
-            out_of_spares = np.where(short > 0, per_node / np.maximum(broken, 1), 0.0)
-            broken -= out_of_spares > 0  # the wait ends when one node is back
+            out_of_spares = repair.wait(rng, job.spare_nodes)
         pause = np.where(failed, recovery.restart_s + detect[kind], 0.0)
         wait = np.where(failed, out_of_spares, 0.0)
         running &= ~finish & (wall < end)
     by_cause = {cause.name: float(n) / trials for cause, n in zip(fleet.causes, tally, strict=True)}
-    return Outcome(wall, safe, stall, lost, down, waiting, shrunk, interruptions, swaps, by_cause)
+    return Outcome(wall, safe, stall, lost, down, waiting, shrunk, interruptions, swaps, by_cause, most_out)
+
+
+class _Repair:
+    """What is in repair in each trial: for each size and repair time, how many came out together and are not back."""
+
+    def __init__(self, fleet: Fleet, recovery: Recovery, trials: int) -> None:
+        kinds = [(cause.nodes, cause.repair_s or recovery.repair_s) for cause in fleet.causes]
+        listed = sorted(set(kinds))
+        self._nodes, self._seconds = (
+            np.array(column, float)[:, None] for column in zip(*listed, strict=True)
+        )
+        self._place = np.array([listed.index(kind) for kind in kinds])
+        self._events = np.zeros((len(listed), trials), dtype=np.int64)
+        self._trials = np.arange(trials)
+
+    @property
+    def out(self) -> Floats:
+        """Nodes in repair, shape (trials,)."""
+        return np.asarray(np.sum(self._nodes * self._events, axis=0), dtype=np.float64)
+
+    def advance(
+        self,
+        rng: np.random.Generator,
+        spent: Floats,
+        kind: npt.NDArray[np.intp],
+        taken: npt.NDArray[np.bool_],
+    ) -> Floats:
+        """Let `spent` seconds pass, then take out what the failures of `kind` hit where `taken`: how many nodes."""
+        self._events -= rng.binomial(self._events, -np.expm1(-spent / self._seconds))
+        place = self._place[kind]
+        self._events[place, self._trials] += taken
+        return np.where(taken, self._nodes[place, 0], 0.0)
+
+    def wait(self, rng: np.random.Generator, spares: int) -> Floats:
+        """Seconds until no more nodes are in repair than there are spares; they are back then."""
+        waited = np.zeros(len(self._trials))
+        while np.any(short := self.out > spares):
+            rates = self._events / self._seconds
+            total = np.maximum(rates.sum(axis=0), 1e-300)
+            waited += np.where(short, rng.exponential(1.0, len(waited)) / total, 0.0)
+            first = np.sum(rng.random(len(waited)) * total > np.cumsum(rates, axis=0), axis=0)
+            self._events[np.minimum(first, len(rates) - 1), self._trials] -= short
+        return waited
 
 
 def _grid(reached: Floats, ckpt: Checkpoint, pace: Floats) -> Floats:

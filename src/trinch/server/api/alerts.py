@@ -69,6 +69,13 @@ async def add_alert(state: Parts, given: AlertSettings, access: Access) -> dict[
             param="email",
             code="email_not_allowed",
         )
+    if given.channel and not is_admin:
+        raise Problem(
+            403,
+            "only a key with the scope 'admin' may use a channel of a package",
+            param="channel",
+            code="channel_not_allowed",
+        )
     most = {} if is_admin else {"most": state.alerts.per_key}
     try:
         return await state.search_pool.run(service.add_alert, given, access.key or "", **most)

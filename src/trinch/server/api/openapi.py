@@ -39,6 +39,8 @@ _POST = {
         **{name: {"type": ["string", "null"]} for name in ("created_at", "at")},
         "undated": {"type": "boolean"},
         "attached": {"type": "array", "items": {"type": "object", "required": ["kind", "text"]}},
+        **{name: {"type": ["string", "null"]} for name in ("place", "country")},
+        **{name: {"type": ["number", "null"]} for name in ("latitude", "longitude")},
     },
 }
 _ANSWER = {
@@ -58,7 +60,9 @@ def _object(*required: str) -> dict[str, Any]:
 
 
 _STREAM, _ATOM = "text/event-stream", "application/atom+xml"
-_ALERT = _object("id", "name", "query", "trigger", "window", "webhook", "email", "owner", "created")
+_ALERT = _object(
+    "id", "name", "query", "trigger", "window", "webhook", "email", "channel", "owner", "created"
+)
 _TOTAL = {
     "type": ["object", "null"],
     "properties": {"posts": {"type": "integer"}, "exact": {"type": "boolean"}},
@@ -78,6 +82,7 @@ _SEARCH = _object("query", "as_of", "took_ms", "hits", "next", "total", "partial
 _OPERATIONS: list[tuple[str, str, str, Any, Any, int, dict[str, Any], list[str]]] = [
     ("get", "/v1/search", "Find posts", v1.Search, None, 200, _SEARCH, []),
     ("get", "/v1/counts", "Count the posts that match, over time", v1.Counts, None, 200, _object("query", "by", "total", "undated", "counts"), []),
+    ("get", "/v1/places", "Where the posts that match were written", v1.Places, None, 200, _object("query", "places", "left_out", "total"), []),
     ("get", "/v1/ask", "Answer a question", v1.Ask, None, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("post", "/v1/ask", "Answer a question", None, v1.Ask, 200, {"$ref": "#/components/schemas/Answer"}, [_STREAM]),
     ("get", "/v1/evidence", "Count the posts about a question", v1.Evidence, None, 200, _object("posts", "authors", "volume"), []),

@@ -16,6 +16,7 @@ from trinch.server.http.errors import Problem
 from trinch.server.workers.worker_pool import WorkerPool
 from trinch.service import serialize
 from trinch.service.ask import AskRequest, QuestionError, interpret
+from trinch.service.places import LIMIT, places_json
 from trinch.service.search import searched_json
 from trinch.service.volume import Unit, counts_json, evidence_json
 from trinch.store.pages import CursorError
@@ -40,6 +41,15 @@ class Search(msgspec.Struct):
     earlier: Earlier = []
     cursor: Annotated[str, msgspec.Meta(max_length=500)] = ""
     total: bool = False
+
+
+class Places(msgspec.Struct):
+    """Parameters of /v1/places."""
+
+    q: Annotated[str, msgspec.Meta(max_length=MAX_LENGTH)] = ""
+    where: Where = ""
+    as_of: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = LIMIT
 
 
 class Counts(msgspec.Struct):
@@ -139,6 +149,18 @@ async def run_search(pool: WorkerPool, given: Search) -> dict[str, Any]:
     return found
 
 
+async def places(request: Request) -> Response:
+    given = codec.read_query(request, Places)
+    as_of = parse_as_of(given.as_of)
+    try:
+        found = await state_of(request).answer_pool.run(
+            places_json, given.q, given.where, as_of, given.limit, limited=True
+        )
+        return codec.Json(found)
+    except QueryError as error:
+        raise Problem(400, str(error), param="q", code="bad_query") from None
+
+
 async def counts(request: Request) -> Response:
     given = codec.read_query(request, Counts)
     as_of = parse_as_of(given.as_of)
@@ -215,6 +237,7 @@ async def live(request: Request) -> Response:
 routes = [
     Route("/v1/search", search),
     Route("/v1/counts", counts),
+    Route("/v1/places", places),
     Route("/v1/ask", ask, methods=["GET", "POST"]),
     Route("/v1/evidence", evidence),
     Route("/v1/posts/{key:path}", post),

@@ -172,9 +172,13 @@ def access_rules(
     return AccessRules(token, hosts, frozenset(origins), rate, unix_socket and not require_keys)
 
 
+VIEWS = frozenset(["/", "/search", "/live", "/places", "/brief", "/alerts", "/plan"])
+"""Views of the page, besides stories."""
+
+
 def is_view(path: str) -> bool:
     """Whether a path is a view of the page."""
-    return path in ("/", "/search", "/live", "/plan") or path.startswith("/story/")
+    return path in VIEWS or path.startswith("/story/")
 
 
 def is_loopback(host: str) -> bool:

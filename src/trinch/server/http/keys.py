@@ -5,7 +5,6 @@ shown once and not stored. A server notices changes of the file at the next requ
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import secrets
@@ -16,6 +15,7 @@ import msgspec
 
 from trinch.posts.times import iso, now
 from trinch.posts.wire import UNREADABLE
+from trinch.system import lock
 
 SCOPES = ("read", "ingest", "alerts", "admin")
 """`read`: search, ask, MCP, metrics. `ingest`: send posts. `alerts`: add and read alerts. `admin`: all, and keys over
@@ -90,7 +90,7 @@ class Keys:
     def _locked(self) -> Iterator[None]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.with_suffix(".lock").open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            lock(file)
             yield
 
     def _write(self, keys: list[Key]) -> None:

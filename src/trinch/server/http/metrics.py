@@ -36,7 +36,7 @@ NAMES = {
     "trinch_alert_matched_total": "Posts that an alert matched, counted for each alert.",
     "trinch_alert_fired_total": "Times that an alert fired.",
     "trinch_alert_overflowed_total": "Firings dropped because more than 10,000 of their alert waited to be delivered.",
-    "trinch_alert_deliveries_total": "Attempts to deliver, by `channel` (`webhook`, `email`) and `result`: `delivered`, `retried`, `failed` (for good), `dropped` (its posts were deleted meanwhile).",
+    "trinch_alert_deliveries_total": "Attempts to deliver, by `channel` (`webhook`, `email`, or one of a package) and `result`: `delivered`, `retried`, `failed` (for good), `dropped` (its posts were deleted meanwhile).",
     "trinch_alert_deliveries_pending": "Deliveries that are open now.",
     "trinch_child_restarts_total": "Restarts of a child process, by its name.",
 }

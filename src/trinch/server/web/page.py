@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Message, Receive, Scope, Send
@@ -50,6 +50,9 @@ EMBED_HEADERS = {
     "Cross-Origin-Resource-Policy": "cross-origin",
 }
 """Of `/embed`: other sites may show it in a frame."""
+
+_ANSWERS = '<div id="answers">'
+"""Where the answer begins in the template `ask`."""
 
 MAX_QUESTION = 2000
 """Characters of a question."""
@@ -105,37 +108,49 @@ class Page:
         }
 
     async def home(self, request: Request) -> Response:
-        """What is happening now; with `?q=` the answer, in which `earlier` may be repeated."""
+        """What is happening now; with `?q=` the answer, in which `earlier` may be repeated.
+
+        The frame is sent at once and painted while the answer is made."""
         given = request.query_params
         question, earlier = given.get("q", "").strip()[:MAX_QUESTION], given.getlist("earlier")[-CONTEXT:]
         if not question:
             return self._render(request, "now")
-        status, answer, problem, as_of = 200, None, "", None
+        shown: dict[str, Any] = {"title": question, "earlier": earlier, "as_of": "", **_answered(None)}
         try:
             as_of = _as_of(given.get("as_of", ""))
-            if "read" in getattr(request.state, "scopes", ()):
-                asked = v1.parse_question(question, earlier=earlier, where="", as_of=as_of)
-                state = state_of(request)
-                answer = await answering.answer(state, asked, getattr(request.state, "key", None))
+            shown["as_of"] = iso(as_of) or ""
+            asked = v1.parse_question(question, earlier=earlier, where="", as_of=as_of)
         except Problem as error:
-            status, problem = error.status, error.message
-        return self._render(
-            request,
-            "ask",
-            status,
-            title=question,
-            earlier=earlier,
-            as_of=iso(as_of) or "",
-            answer=answer,
-            answer_json=codec.encode(answer).decode() if answer else "",
-            problem=problem,
-        )
+            return self._render(request, "ask", error.status, **shown | {"problem": error.message})
+        if "read" not in getattr(request.state, "scopes", ()):
+            return self._render(request, "ask", **shown)
+
+        async def parts() -> AsyncIterator[str]:
+            frame, slot, _ = self._html(request, "ask", **shown).partition(_ANSWERS)
+            yield frame
+            try:
+                key = getattr(request.state, "key", None)
+                found = _answered(await answering.answer(state_of(request), asked, key))
+            except Problem as error:
+                found = _answered(None) | {"problem": error.message}
+            yield slot + self._html(request, "ask", **shown | found).partition(_ANSWERS)[2]
+
+        return self._with_headers(request, StreamingResponse(parts(), media_type="text/html"))
 
     async def search(self, request: Request) -> Response:
         return self._render(request, "search", title=request.query_params.get("q", ""))
 
     async def live(self, request: Request) -> Response:
         return self._render(request, "live", title=request.query_params.get("q", ""))
+
+    async def alerts(self, request: Request) -> Response:
+        return self._render(request, "alerts")
+
+    async def brief(self, request: Request) -> Response:
+        return self._render(request, "brief")
+
+    async def places(self, request: Request) -> Response:
+        return self._render(request, "places", title=request.query_params.get("q", ""))
 
     async def plan(self, request: Request) -> Response:
         return self._render(request, "plan", choices=choices())
@@ -144,7 +159,23 @@ class Page:
         return self._render(request, "story", story=request.path_params["id"])
 
     def _render(self, request: Request, view: str, status: int = 200, **values: Any) -> Response:
-        """One view in the language and theme of the reader. No view waits for a query of the store but an answer."""
+        """One view as a response. No view waits for a query of the store but an answer."""
+        return self._with_headers(request, HTMLResponse(self._html(request, view, **values), status))
+
+    def _with_headers(self, request: Request, response: Response) -> Response:
+        for name, value in {
+            **HEADERS,
+            "Cache-Control": "no-store",
+            "Vary": "Accept-Language, Cookie",
+        }.items():
+            response.headers[name] = value
+        lang = request.query_params.get("lang")
+        if lang in LANGUAGES:
+            response.set_cookie("lang", lang, max_age=_YEAR, samesite="lax", httponly=True)
+        return response
+
+    def _html(self, request: Request, view: str, **values: Any) -> str:
+        """One view in the language and theme of the reader."""
         given = request.query_params
         lang = given.get("lang") or request.cookies.get("lang") or ""
         if lang not in LANGUAGES:
@@ -164,12 +195,7 @@ class Page:
             "title": "",
             "styles": (),
         }
-        html = self._env.get_template(f"{view}.html").render(**(shown | values))
-        headers = HEADERS | {"Cache-Control": "no-store", "Vary": "Accept-Language, Cookie"}
-        response = HTMLResponse(html, status, headers)
-        if given.get("lang") in LANGUAGES:
-            response.set_cookie("lang", lang, max_age=_YEAR, samesite="lax", httponly=True)
-        return response
+        return self._env.get_template(f"{view}.html").render(**(shown | values))
 
     async def summary(self, request: Request) -> Response:
         """The summary of the store, and whether this server has alerts."""
@@ -232,6 +258,9 @@ def routes() -> list[BaseRoute]:
         Route("/live", page.live),
         Route("/plan", page.plan),
         Route("/story/{id:path}", page.story),
+        Route("/alerts", page.alerts),
+        Route("/brief", page.brief),
+        Route("/places", page.places),
         Route("/page/summary", page.summary),
         Route("/page/watch", page.watch, methods=["POST"]),
         Route("/page/embed", page.sign_embed, methods=["POST"]),
@@ -249,7 +278,7 @@ def modules(view: str) -> tuple[str, ...]:
         name = waiting.pop()
         if name not in found:
             found.append(name)
-            text = (_STATIC / f"{name}.js").read_text()
+            text = (_STATIC / f"{name}.js").read_text("utf-8")
             waiting += re.findall(r'^(?:import|export) .*?from "\./(\w+)\.js";$', text, re.MULTILINE)
     return tuple(found)
 
@@ -261,6 +290,11 @@ def _embedded(request: Request) -> Embedded:
     if not EmbedKey(state_of(request).data).is_signed(shown, given.get("signature", "")):
         raise Problem(403, "this address was not made by this server, or was revoked", code="bad_signature")
     return shown
+
+
+def _answered(answer: dict[str, Any] | None) -> dict[str, Any]:
+    """What the template needs of an answer."""
+    return {"answer": answer, "answer_json": codec.encode(answer).decode() if answer else "", "problem": ""}
 
 
 def _as_of(text: str) -> int | None:

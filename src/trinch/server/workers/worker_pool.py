@@ -1,8 +1,7 @@
 """A pool of worker processes for blocking work, each with its own open store.
 
 Searches and answers use separate pools, so that slow questions do not delay searches, and none of them shares an
-interpreter with the server. A task has a limit of CPU time, which the kernel enforces (setitimer(2), ITIMER_PROF):
-at the limit its process ends and is replaced. So does the process of a task whose client hung up. A process that dies
+interpreter with the server. A task has a limit of CPU time (`cpu_limit.py`), at which its process ends and is replaced. So does the process of a task whose client hung up. A process that dies
 by itself is replaced, and its task is tried once more.
 """
 
@@ -24,9 +23,11 @@ from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from trinch.server.http.errors import Problem
+from trinch.server.workers.cpu_limit import EXIT_CODES, cpu_limit
 from trinch.server.workers.fair_queue import CLIENT, FairQueue, Rejected
 from trinch.store.cluster.coordinator import open_store
 from trinch.store.store import Store
+from trinch.system import lower_priority, process_context
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -43,7 +44,7 @@ CACHE_SECONDS = 30.0
 LARGE_CACHE = 1000
 """Entries of a cache that holds texts; smaller ones hold settings and tables."""
 
-_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT = process_context()
 # Forked from a process that has imported these: quick to start, and their memory is shared.
 _CONTEXT.set_forkserver_preload(["trinch.service.serialize", "trinch.service.volume", "trinch.store.writer"])
 
@@ -90,7 +91,7 @@ class WorkerPool:
             except Rejected:
                 raise _busy() from None
             except _WorkerDied as death:
-                if death.exitcode == -signal.SIGPROF:
+                if death.exitcode in EXIT_CODES:
                     reason = f"this request took more than {self._cpu_seconds:g} s of processor time"
                     raise Problem(503, reason, code="over_budget") from None
         raise Problem(503, "the process at work on this ended twice; try again", code="overloaded", retry=1)
@@ -119,7 +120,7 @@ class WorkerPool:
             except Rejected:
                 raise _busy() from None
             except _WorkerDied as death:
-                if death.exitcode == -signal.SIGPROF:
+                if death.exitcode in EXIT_CODES:
                     reason = f"this request took more than {self._cpu_seconds:g} s of processor time"
                     raise Problem(503, reason, code="over_budget") from None
                 if count or attempt == MAX_ATTEMPTS:
@@ -271,7 +272,7 @@ def _serve(pipe: Connection, data: Path, nice: int, cpu_seconds: float | None) -
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):  # standard error is closed
         os.dup2(2, 1)
-    os.nice(nice)
+    lower_priority(nice)
     threading.Thread(target=_exit_with_server, daemon=True).start()
     for task in _tasks(pipe):
         pipe.send_bytes(pickle.dumps(_run(data, task, cpu_seconds, pipe)))
@@ -301,17 +302,6 @@ def forget_texts() -> None:
                 one.cache_clear()
 
 
-@contextlib.contextmanager
-def _cpu_limit(seconds: float | None) -> Iterator[None]:
-    """Let the kernel end this process (SIGPROF, whose default is to terminate) after this much CPU time. A signal
-    handler would not do: Python runs it only when native code returns."""
-    signal.setitimer(signal.ITIMER_PROF, seconds or 0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-
-
 def _exit_with_server() -> None:
     server = multiprocessing.parent_process()
     assert server is not None
@@ -330,7 +320,7 @@ def _run(data: Path, task: bytes, cpu_seconds: float | None, pipe: Connection) -
     try:
         work, args, kwargs = pickle.loads(task)
         store = _store(data)
-        with _cpu_limit(cpu_seconds):
+        with cpu_limit(cpu_seconds):
             if isinstance(work, _Streamed):
                 for item in work.work(store, *args, **kwargs):
                     pipe.send_bytes(pickle.dumps((None, item)))

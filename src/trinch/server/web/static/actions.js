@@ -1,5 +1,6 @@
 /** What can be done with an answer: copy it with its citations, share, embed, print, say whether it was useful. */
 
+import { announce, confirm, copy, textDialog } from "./clipboard.js";
 import { h } from "./dom.js";
 import { address } from "./history.js";
 import { json } from "./http.js";
@@ -7,8 +8,6 @@ import { by, date, t } from "./i18n.js";
 
 const FEEDBACK = "trinch.feedback";
 const MOST = 200;
-
-const announce = (text) => (document.getElementById("status").textContent = text);
 
 /** The answer as plain text: sentences with their numbers, then the posts with their addresses. */
 export function asText({ question, answer, claims, sources }) {
@@ -22,40 +21,10 @@ export function asText({ question, answer, claims, sources }) {
   ].join("\n");
 }
 
-/** Puts a text on the clipboard; where that is forbidden, shows it to be copied by hand. */
-async function copy(text, done) {
-  try {
-    await navigator.clipboard.writeText(text);
-    announce(done);
-    return true;
-  } catch {
-    dialog(t("select_copy"), text);
-    return false;
-  }
-}
-
-function dialog(title, text, note) {
-  const area = h("textarea", { class: "copy-text", readonly: true, "aria-label": title });
-  area.value = text;
-  const box = h("dialog", { "aria-label": title }, h("h2", {}, title), note && h("p", { class: "note" }, note), area,
-    h("form", { method: "dialog" }, h("button", { class: "quiet" }, t("close"))));
-  document.body.append(box);
-  box.addEventListener("close", () => box.remove());
-  box.showModal();
-  area.select();
-}
-
 function button(label, act) {
   const made = h("button", { type: "button", class: "quiet" }, label);
   made.addEventListener("click", () => act(made));
   return made;
-}
-
-/** Shows for a moment that a button has done its work. */
-function confirm(made, text) {
-  const before = made.textContent;
-  made.textContent = text;
-  setTimeout(() => (made.textContent = before), 2500);
 }
 
 async function share(view, made) {
@@ -74,7 +43,7 @@ async function embed(view) {
   try {
     const { path } = await json("/page/embed", { body: { question: view.question, earlier: view.earlier, as_of: view.answer.as_of } });
     const title = view.question.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
-    dialog(t("embed_title"), `<iframe src="${new URL(path, location.origin).href.replaceAll("&", "&amp;")}" title="${title}" width="600" height="500" loading="lazy"></iframe>`, t("embed_note"));
+    textDialog(t("embed_title"), `<iframe src="${new URL(path, location.origin).href.replaceAll("&", "&amp;")}" title="${title}" width="600" height="500" loading="lazy"></iframe>`, t("embed_note"));
   } catch (error) {
     announce(t("failed", { reason: error.message }));
   }

@@ -14,20 +14,20 @@ export class Failure extends Error {
   }
 }
 
-async function send(path, { body, signal, accept = "application/json", quiet = false } = {}) {
+async function send(path, { body, method = body ? "POST" : "GET", signal, accept = "application/json", quiet = false } = {}) {
   const headers = { Accept: accept };
   const key = sessionStorage.getItem(KEY);
   if (key) headers.Authorization = `Bearer ${key}`;
   if (body) headers["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, { method: body ? "POST" : "GET", body: body && JSON.stringify(body), headers, signal });
+    response = await fetch(path, { method, body: body && JSON.stringify(body), headers, signal });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Failure(t("unreachable"));
   }
   if (response.ok) return response;
-  if (response.status === 401 && !quiet && (await askForKey())) return send(path, { body, signal, accept });
+  if (response.status === 401 && !quiet && (await askForKey())) return send(path, { body, method, signal, accept });
   const problem = await response.json().catch(() => null);
   throw new Failure(problem?.error?.message ?? response.statusText, problem?.error?.code);
 }
@@ -51,6 +51,9 @@ function askForKey() {
 
 /** The JSON response of a path; with a body, of a POST. */
 export const json = async (path, options) => (await send(path, options)).json();
+
+/** The response to another method, without a body. */
+export const act = (path, method) => send(path, { method });
 
 /** The response of a path as a file; with a body, of a POST. */
 export const blob = async (path, options) => (await send(path, { accept: "*/*", ...options })).blob();

@@ -63,6 +63,11 @@ export function language(code) {
   }
 }
 
+const regions = new Intl.DisplayNames([lang], { type: "region", fallback: "code" });
+
+/** The name of a country by its ISO 3166-1 code. */
+export const country = (code) => (/^[A-Z]{2}$/.test(code) ? regions.of(code) : code);
+
 /** RFC 3339 in seconds. */
 export const iso = (when) => new Date(when).toISOString().replace(/\.\d+Z$/, "Z");
 

@@ -2,7 +2,7 @@
 
 import { $ } from "./dom.js";
 
-const VIEWS = { n: "/", s: "/search", l: "/live", t: "/plan" };
+const VIEWS = { n: "/", s: "/search", l: "/live", p: "/places", b: "/brief", a: "/alerts", t: "/plan" };
 const ENTRIES = "[data-entry]";
 let going = false; // the key g was pressed, a letter follows
 

@@ -8,18 +8,20 @@ import { gauges, onIngest } from "./ingest.js";
 import { postEntry } from "./post.js";
 import { announce, here, start } from "./shell.js";
 import { discounts, keysOf, points, searchPath, sources, sparkline, status, storyPath } from "./storyparts.js";
-import { summary } from "./summary.js";
+import { endOf, summary } from "./summary.js";
 import { watch } from "./watch.js";
 
 const STORIES = 9;
 const TRENDS = 12;
 const EVERY = 60_000; // milliseconds between two updates
-const DAY = 86_400_000;
+const SOON = 4_000; // the same while old posts arrive
 const SETTLE = 16_000; // after the first post: the summary of the store is cached for 15 s
 const TRIES = 12; // while the server counts the words of earlier days
 
 const picker = $("window");
 let asOf = chosenTime(); // null is now
+let ended = false; // the newest post is older than a day: the view is of the end of the store, wherever that moves
+let updated = 0; // when the view was updated last
 let shown = new Map(); // id of a story -> {story, element}
 let waiting = []; // stories that arrived since
 let gone = new Set(); // keys of deleted posts
@@ -133,16 +135,23 @@ async function drawNothing(store) {
   watchAll();
 }
 
+/** Shows the view as of the end of the store, a time in milliseconds. */
+function showEnd(newest) {
+  asOf = new Date(newest + 1000).toISOString();
+  $("then").hidden = false;
+  $("then").textContent = t("shown_as_of", { time: date(asOf) });
+}
+
 async function load() {
   $("stories").replaceChildren(...skeletons(4));
   $("stories").setAttribute("aria-busy", "true");
   try {
     const store = await summary(empty);
     empty = !store.posts;
-    if (!chosenTime() && store.newest && Date.now() - Date.parse(store.newest) > DAY) {
-      asOf = new Date(Date.parse(store.newest) + 1000).toISOString();
-      $("then").hidden = false;
-      $("then").textContent = t("shown_as_of", { time: date(asOf) });
+    const end = chosenTime() ? null : endOf(store);
+    if (end) {
+      ended = true;
+      showEnd(end);
     }
     const stories = store.posts ? (await patiently(`/v1/stories?${query(STORIES)}`)).stories : [];
     if (stories.length) draw(stories);
@@ -158,7 +167,8 @@ async function load() {
 }
 
 async function update() {
-  if (document.hidden || asOf) return;
+  if (document.hidden || (asOf && !ended)) return;
+  updated = Date.now();
   try {
     const { stories } = await json(`/v1/stories?${query(STORIES)}`);
     if (!shown.size && stories.length) draw(stories);
@@ -190,6 +200,10 @@ onIngest((data) => {
       empty = true;
       load();
     }, SETTLE);
+  }
+  if (ended && data.events_per_second > 0 && Date.now() - updated > SOON) {
+    showEnd(Math.max(Date.parse(asOf), Date.parse(data.at) - data.lag_seconds * 1000));
+    update();
   }
 });
 load();

@@ -28,7 +28,7 @@ export function postEntry(post) {
     h("p", { class: "by" }, post.author_name && h("b", {}, h("bdi", {}, post.author_name)),
       post.author ? h("a", { href: `/search?${new URLSearchParams({ q: `from:${post.author}` })}` }, h("bdi", {}, by(post.author))) : h("b", {}, t("unknown")),
       post.undated ? h("span", { class: "badge" }, t("undated")) : h("time", { datetime: when }, ago(when)),
-      h("span", {}, post.network), post.lang !== "und" && h("span", {}, language(post.lang))),
+      h("span", {}, post.network), post.place && h("a", { href: `/search?${new URLSearchParams({ q: `place:"${post.place.replaceAll('"', "")}"` })}` }, h("bdi", {}, post.place)), post.lang !== "und" && h("span", {}, language(post.lang))),
     h("p", { class: "text cut", dir: "auto", lang: post.lang === "und" ? null : post.lang }, ...linked(post.text)),
     ...post.attached.map((one) => h("p", { class: "attached", dir: "auto" }, attachedText(one))),
     h("p", { class: "meta" }, ...counts(post), out(post.url, (host) => t("open", { host }))));

@@ -1,6 +1,6 @@
 /** A query of docs/search.md as words and operators: the box, the chips and the filters show the same query. */
 
-const OPERATOR = /^(-?)(from|to|lang|network|since|until|since_time|until_time|since_id|max_id|within_time|min_faves|min_retweets|min_replies|filter|is|has|url|conversation_id|quoted_tweet_id):("[^"]*"|[^\s()"]+)$/i;
+const OPERATOR = /^(-?)(from|to|lang|network|since|until|since_time|until_time|since_id|max_id|within_time|min_faves|min_retweets|min_replies|filter|is|has|url|conversation_id|quoted_tweet_id|place|place_country|geocode):("[^"]*"|[^\s()"]+)$/i;
 const PIECES = /\([^]*\)|-?"[^"]*"|\S+"[^"]*"|\S+/g; // a parenthesis is kept whole, to its last ")"
 
 /** `{words, operators: [{not, name, value}]}` of a query. Operators inside parentheses or beside OR stay words. */

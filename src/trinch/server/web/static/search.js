@@ -8,7 +8,6 @@ import { json } from "./http.js";
 import { iso, language, t } from "./i18n.js";
 import { postEntry, totalText } from "./post.js";
 import { join, parse, valueOf, withValue, written } from "./query.js";
-import { saveAlert } from "./alerts.js";
 import { announce, here, start } from "./shell.js";
 import { summary } from "./summary.js";
 import { watch } from "./watch.js";
@@ -57,6 +56,7 @@ function showQuery() {
   from.value = valueOf(query, "from");
   filters.elements.sort.value = sort;
   $("to-live").href = `/live?${new URLSearchParams({ q: join(query) })}`;
+  $("save-alert").href = `/alerts?${new URLSearchParams({ query: join(query) })}`;
 }
 
 /** Another query: its address goes into the history, and it is searched. */
@@ -98,7 +98,7 @@ async function fillFilters() {
   };
   fill(filters.elements.network, Object.keys(store.networks), (name) => name);
   fill(filters.elements.lang, Object.keys(store.languages).filter((code) => code !== "und").slice(0, 40), language);
-  saveAlert($("save-alert"), store.alerts, () => join(query));
+  $("save-alert").hidden = !store.alerts;
   if (!join(query)) $("feed").querySelector(".starters")?.append(...store.tags.map((tag) => h("a", { href: `/search?${new URLSearchParams({ q: tag })}` }, tag)));
 }
 

@@ -27,7 +27,8 @@ function header(story) {
     h("p", { class: "when" }, status(story), ...discounts(story),
       h("span", {}, `${t("quoted_from")} `, ...sources({ ...story, summary: [] })), h("time", { datetime: story.as_of }, t("as_of_time", { time: date(story.as_of) }))),
     h("p", { class: "actions" }, h("a", { class: "second", href: `/?${new URLSearchParams({ q: t("what_happened", { topic: about }), ...asOfPart })}` }, t("ask_about")),
-      h("a", { class: "second", href: searchPath(about, asOf) }, t("see_posts"))));
+      h("a", { class: "second", href: searchPath(about, asOf) }, t("see_posts")),
+      h("a", { class: "second", href: `/alerts?${new URLSearchParams({ topic: about, trigger: "number" })}` }, t("save_alert"))));
 }
 
 const fact = (value, name) => h("span", {}, h("b", {}, value), name);
