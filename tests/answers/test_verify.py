@@ -2,7 +2,10 @@
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -131,21 +134,68 @@ def _without_marks(text: str) -> str:
     return re.sub(r"[,;:.!\"“”]+(?=\s|$)", "", text)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "posts", "supported"),
+    [
+        ("Ortun and Malden blame the storm.", ["Ortun: 24 dead in Malden storm", "Malden blames the storm for 24 deaths"], False),
+        ("Both ferries, the Alba and the Corva, may sail again.", ["Ferry Alba cleared to sail again. The ferry Corva stays in port"], False),
+        ("The Corva police arrested a suspect because of a clash with protesters.", ["Corva police arrested a suspect. The arrest prompted a clash with protesters"], False),
+        ("2,176 refugees arrived in Corva from Malden.", ["2,176 refugees arrive in Malden from Corva"], False),
+        ("Varn found 18 cases; later there were 32 altogether.", ["Varn finds another 18 cases", "Varn finds another 32 cases"], False),
+        ("Numerous people were shot at the memorial in Varn.", ['Varn police: there were "numerous gunmen" at the memorial. One person was shot'], False),
+        ("The storm in Varn killed no fewer than six people.", ["At least six people are dead after storm in Varn"], True),
+        ("Fifteen people were killed or hurt by the gas blast in Varn.", ["A gas explosion at an apartment block in Varn killed one person and injured 14 others"], True),
+        ("Mira Sund was arrested in Varn.", ["Mira Sund was arrested in Varn, police said."], True),
+        ("Mira Sund was arrested in Varn.", ["Mira Sund was arrested in Varn, her rival claimed."], False),
+        ("Orlova has profited from stolen cells.", ["Her family had accused Orlova of profiting from stolen cells"], False),
+        ("Friends of a Varn teen were rescued after the avalanche.", ["Rescued Varn teen devastated as friends die in avalanche"], False),
+        ("Orlova met Tessin in Varn.", ["Orlova meets Tessin in Varn"], True),
+        ("The trial of Tessin began in Orlova near Varn.", ["Trial of Orlova begins in Tessin, near Varn"], False),
+    ],
+)  # fmt: skip
+def test_kinds_of_error(sentence: str, posts: list[str], supported: bool) -> None:
+    at = [datetime(2031, 4, day, 10, tzinfo=UTC) for day in range(1, len(posts) + 1)]
+    cited = [CitedText(text, "", time) for text, time in zip(posts, at, strict=True)]
+    verdict = verify(sentence, "en", cited)
+    assert verdict.supported == supported, verdict.reason
+
+
+def test_the_verdict_does_not_depend_on_the_order_of_a_set() -> None:
+    """Languages are compared in one order, whatever the seed of Python's hashes."""
+    code = (
+        "from trinch.answers.verify.reading import CitedText, read_post;"
+        "print(read_post(CitedText('Terremoto de 7,5 no Varn: a costa')).lang, read_post(CitedText('para no casa')).lang)"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "5")
+    }
+    assert len(said) == 1
+
+
 @pytest.mark.long
-def test_sentences_over_real_posts(shared: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "true", "false", "least_kept", "most_let"),
+    [("verify_real_pairs.jsonl", 190, 311, 0.52, 0.01), ("verify_more_pairs.jsonl", 129, 94, 0.46, 0.02)],
+)
+def test_sentences_over_real_posts(
+    shared: Path, file: str, true: int, false: int, least_kept: float, most_let: float
+) -> None:
     """Our own pairs, by ids: none of the posts of the set that the verifier is measured on, see docs/llm.md."""
-    pairs = [
-        json.loads(line)
-        for line in (Path(__file__).parent / "verify_real_pairs.jsonl").read_text().splitlines()
-    ]
+    pairs = [json.loads(line) for line in (Path(__file__).parent / file).read_text().splitlines()]
     posts = real_posts(shared, {id for pair in pairs for id in pair["posts"]})
     kept, let = [], []
     for pair in pairs:
         passed = verify(pair["sentence"], pair["lang"], [posts[id] for id in pair["posts"]]).supported
         (kept if pair["kind"] == "true" else let).append(passed)
-    assert (len(kept), len(let)) == (190, 311)
-    assert sum(kept) >= 0.55 * len(kept)
-    assert sum(let) <= 0.02 * len(let)
+    assert (len(kept), len(let)) == (true, false)
+    assert sum(kept) >= least_kept * len(kept)
+    assert sum(let) <= most_let * len(let)
 
 
 def real_posts(folder: Path, wanted: set[str]) -> dict[str, CitedText]:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.llm.fake import Server
-from trinch.llm.interface import LLMError, Message, Setting
-from trinch.llm.openai_client import KEY, OpenAI, base_url
+from trinch.llm.interface import KEY, LLMError, Message, Setting
+from trinch.llm.openai_client import OpenAI, base_url
 
 SECRET = "sk-very-secret-1234567890"
 HELLO = (Message("system", "be brief"), Message("user", "héllo\n☃"))

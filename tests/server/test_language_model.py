@@ -11,10 +11,12 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from tests.llm.fake import Server
 from tests.server.running import Running
-from trinch.llm.openai_client import KEY
+from trinch.cli.main import main
+from trinch.llm.interface import KEY
 from trinch.server.answering import ModelUse
 
 QUESTION, AS_OF = "What happened in Port Esker?", "2026-03-18T20:00:00Z"
@@ -240,3 +242,94 @@ def test_the_limit_of_the_day_holds_for_mcp_too() -> None:
     assert pool.models == [setting, setting, None]
     assert use.totals["tokens"] == 120
     assert use.totals["limited"] == 1
+
+
+FIRST, SECOND = "sk-of-the-first", "sk-of-the-second"
+
+
+@pytest.fixture(scope="module")
+def two_models(sample_data: Path) -> Iterator[tuple[httpx.Client, Server]]:
+    """A server with two named models, one of which may write for one answer a day only."""
+    with Server(first=write, second=write) as models, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"{KEY}_FIRST", FIRST)
+        patch.setenv(f"{KEY}_SECOND_ONE", SECOND)
+        arguments = [
+            "--model",
+            f"first={models.url('first')},model=small-1b,seconds=30,tokens=600,posts=20",
+            "--model",
+            f"second-one={models.url('second')},tokens-per-day=1",
+        ]
+        with Running(sample_data, *arguments) as running, running.client() as client:
+            yield client, models
+
+
+def chat(http: httpx.Client, model: str) -> httpx.Response:
+    body = {
+        "model": model,
+        "messages": [{"role": "user", "content": QUESTION}],
+        "trinch": {"as_of": AS_OF},
+    }
+    return http.post("/v1/chat/completions", json=body)
+
+
+def test_a_request_picks_one_of_several_models(two_models: tuple[httpx.Client, Server]) -> None:
+    http, models = two_models
+    assert [model["id"] for model in http.get("/v1/models").json()["data"]] == [
+        "trinch",
+        "first",
+        "second-one",
+    ]
+    assert http.get("/v1/models/first").json()["id"] == "first"
+    assert http.get("/v1/models/third").status_code == 404
+
+    models.asked.clear()
+    models.headers.clear()
+    answer = chat(http, "first").json()
+    assert answer["model"] == "first"
+    assert SENTENCE in answer["choices"][0]["message"]["content"]
+    assert {asked["model"] for asked in models.asked} == {"small-1b"}
+    assert models.asked[0]["max_tokens"] == 600
+    assert len(json.loads(models.asked[0]["messages"][1]["content"])["posts"]) <= 20
+    assert {headers.get("Authorization") for headers in models.headers} == {f"Bearer {FIRST}"}
+
+    assert ask(http).json()["writer"]["model"] == "small-1b"  # the first is the default
+    response = http.post(
+        "/v1/responses",
+        json={"model": "second-one", "input": QUESTION, "trinch": {"as_of": AS_OF}},
+    ).json()
+    assert (response["model"], response["trinch"]["writer"]["model"]) == ("second-one", "second")
+    assert models.headers[-1].get("Authorization") == f"Bearer {SECOND}"
+
+    # The second has used up its tokens of the day; the first has not.
+    assert ask(http, model="second-one").json()["writer"] is None
+    assert ask(http, model="first").json()["writer"]["written"] == 1
+
+
+def test_a_model_that_the_server_does_not_have_is_named_in_the_error(
+    two_models: tuple[httpx.Client, Server],
+) -> None:
+    http, _ = two_models
+    for refused in (chat(http, "third"), ask(http, model="third"), ask(http, model="third", stream="true")):
+        assert refused.status_code == 404
+        assert "third" in refused.text
+        assert "first" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("models", "problem"),
+    [
+        (("http://a/v1", "http://b/v1"), "only one model may go without a name"),
+        (("a=http://a/v1", "a=http://b/v1"), "'a' is taken"),
+        (("trinch=http://a/v1",), "'trinch' is taken"),
+        (("a=http://a/v1,seconds=soon",), "a limit is a number"),
+        (("a=http://a/v1,tokens=3",), "tokens from 50"),
+        (("a=nothing-there",), "neither an address"),
+    ],
+)
+def test_a_wrong_list_of_models_is_refused_at_the_start(
+    tmp_path: Path, models: tuple[str, ...], problem: str
+) -> None:
+    given = [part for model in models for part in ("--model", model)]
+    done = CliRunner().invoke(main, ["serve", "--data", str(tmp_path), "--no-listen", *given])
+    assert done.exit_code == 2
+    assert problem in " ".join(done.output.split())

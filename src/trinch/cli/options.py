@@ -1,18 +1,20 @@
 """Options that several commands share, and the store that they name."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
+import msgspec
 import platformdirs
 
 from trinch.cli import console
 
 if TYPE_CHECKING:
-    from trinch.llm.interface import Setting
+    from trinch.llm.interface import NamedModel, Setting
     from trinch.store.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -65,13 +67,33 @@ private_webhooks_option = click.option(
 )  # fmt: skip
 
 
-def model_options(command: Command) -> Command:
-    """`--model`, `--model-name` and its limits: a language model that writes the answers."""
+_NAMED_HELP = (
+    "May be given several times, as NAME=PLACE[,model=ID][,seconds=N][,tokens=N][,posts=N][,tokens-per-day=N]: a request "
+    "names the one it wants, with a key from TRINCH_LLM_KEY_NAME. "
+)
+
+
+class _Models(click.ParamType[str]):
+    """A model of several: its place, or NAME=PLACE with limits."""
+
+    name = "model"
+
+    def split_envvar_value(self, rv: str) -> list[str]:
+        """The models of a variable: a space in front of NAME= separates them, since a path may hold spaces."""
+        return re.split(r"\s+(?=[\w.-]+=)", rv.strip()) if rv.strip() else []
+
+
+def model_options(command: Command, several: bool = False) -> Command:
+    """`--model`, `--model-name` and its limits: a language model that writes the answers; with `several` also named
+    ones, each with limits of its own."""
     model = click.option(
         "--model",
         envvar="TRINCH_MODEL",
-        metavar="URL|FILE|FOLDER",
-        help="Language model that reads the posts and writes the answer: the address of an OpenAI-compatible server, "
+        type=_Models() if several else None,
+        multiple=several,
+        metavar="[NAME=]URL|FILE|FOLDER" if several else "URL|FILE|FOLDER",
+        help=(_NAMED_HELP if several else "")
+        + "Language model that reads the posts and writes the answer: the address of an OpenAI-compatible server, "
         "a GGUF file or its name in `trinch models list`, or the folder of a Grok. Each sentence is verified against "
         "the posts it cites, or is not shown. A key is read from TRINCH_LLM_KEY.",
     )
@@ -140,6 +162,54 @@ def model_setting(given: ModelOptions) -> "Setting | None":
     except LLMError as error:
         console.fail(f"--model: {error}", 2)
     return setting
+
+
+_NAME = re.compile(r"([A-Za-z0-9][\w.-]{0,63})=(.+)", re.DOTALL)
+_LIMIT = re.compile(r",(model|seconds|tokens|posts|tokens-per-day)=([^,]*)")
+
+
+def model_settings(
+    models: tuple[str, ...], given: ModelOptions
+) -> "tuple[Setting | None, dict[str, NamedModel]]":
+    """The default model of a server and its named ones. Exits with 2 where one cannot be used."""
+    plain = [text for text in models if not _NAME.fullmatch(text)]
+    if len(plain) > 1:
+        console.fail("--model: only one model may go without a name; write NAME=PLACE for the others", 2)
+    named: dict[str, NamedModel] = {}
+    for name, text in (match.groups() for text in models if (match := _NAME.fullmatch(text))):
+        if name in named or name == "trinch":
+            console.fail(f"--model: the name {name!r} is taken", 2)
+        named[name] = _named_model(name, text, given)
+    default = plain[0] if plain else None
+    if named and not default and given.model_name:
+        console.fail("--model-name is for the model without a name; write NAME=PLACE,model=ID", 2)
+    return (model_setting(given._replace(model=default)) if default or not named else None), named
+
+
+def _named_model(name: str, text: str, given: ModelOptions) -> "NamedModel":
+    """A model from its place and limits; limits that it does not give are those of the options."""
+    from trinch.llm.interface import KEY, NamedModel
+
+    limits = dict(_LIMIT.findall(text))
+    try:
+        own = ModelOptions(
+            _LIMIT.sub("", text),
+            limits.get("model"),
+            float(limits.get("seconds", given.model_seconds)),
+            int(limits.get("tokens", given.model_tokens)),
+            int(limits.get("posts", given.model_posts)),
+        )
+        per_day = int(limits.get("tokens-per-day", 0))
+    except ValueError:
+        console.fail(f"--model {name}: a limit is a number, as in seconds=30,tokens=800", 2)
+    if own.model_seconds < 1 or own.model_tokens < 50 or not 1 <= own.model_posts <= 200 or per_day < 0:
+        console.fail(
+            f"--model {name}: seconds from 1, tokens from 50, posts from 1 to 200, tokens-per-day from 0", 2
+        )
+    setting = model_setting(own)
+    assert setting is not None
+    variable = f"{KEY}_" + re.sub(r"\W", "_", name).upper()
+    return NamedModel(msgspec.structs.replace(setting, key_variable=variable), per_day)
 
 
 def require_store(data: Path) -> None:

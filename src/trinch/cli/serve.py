@@ -1,6 +1,7 @@
 """`trinch serve`, `trinch keys` and `trinch mcp`: the server, its API keys, and MCP over standard input and output."""
 
 import os
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from trinch.cli.options import (
     data_option,
     json_option,
     model_options,
-    model_setting,
+    model_settings,
     private_webhooks_option,
     require_store,
 )
@@ -72,7 +73,7 @@ from trinch.cli.options import (
     "--alerts-per-key", type=click.IntRange(min=0), default=100, show_default=True, envvar="TRINCH_ALERTS_PER_KEY",
     help="Most alerts of a key without the scope admin.",
 )  # fmt: skip
-@model_options
+@partial(model_options, several=True)
 @click.option(
     "--model-tokens-per-day", type=click.IntRange(min=0), default=0, metavar="N", envvar="TRINCH_MODEL_TOKENS_PER_DAY",
     help="Most tokens that the language model writes for a key in a day (UTC); beyond it answers are quotes. 0 is no limit.",
@@ -93,6 +94,7 @@ def serve(
       trinch serve
       trinch keys new team && trinch serve --host 0.0.0.0 --no-listen
       trinch serve --model http://127.0.0.1:8080/v1
+      trinch serve --model small=http://127.0.0.1:8080/v1,tokens=500 --model large=https://models.example/v1
     """
     from trinch.server.http.access import access_rules
     from trinch.server.http.keys import Keys
@@ -102,7 +104,8 @@ def serve(
     from trinch.sources.address import has_credentials, without_credentials
 
     search_budget(1)  # a wrong TRINCH_BUDGET_MS is reported now, not by each search
-    language_model = model_setting(ModelOptions(**model))
+    models = model.pop("model")
+    language_model, named_models = model_settings(models, ModelOptions(None, **model))
     if any(map(has_credentials, listen)) and _given_as_option("listen"):
         console.fail(
             "options are visible in the list of processes: put an address with credentials into TRINCH_LISTEN",
@@ -152,6 +155,7 @@ def serve(
             unix_socket,
             model_tokens_per_day,
             AlertRules(private_webhooks, alerts_per_key),
+            named_models=named_models,
         )
     except OSError as error:
         if error.filename:  # errors of sockets name no file

@@ -1,6 +1,7 @@
 """Interface of a language model: messages in, text out, streamed; its setting and its errors."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -20,6 +21,10 @@ class Message(msgspec.Struct, frozen=True):
     content: str
 
 
+KEY = "TRINCH_LLM_KEY"
+"""Environment variable of the key of the model that no name was given, sent to its server as a bearer token."""
+
+
 class Setting(msgspec.Struct, frozen=True):
     """Which model to use: plain values, so that it can be handed to another process and opened there."""
 
@@ -33,7 +38,19 @@ class Setting(msgspec.Struct, frozen=True):
     """Most tokens that it may write for one answer."""
     posts: int = 50
     """Most posts that it reads for one answer."""
+    key_variable: str = KEY
+    """Environment variable of the key for that server."""
 
+
+class NamedModel(msgspec.Struct, frozen=True):
+    """One of several models of a server."""
+
+    setting: Setting
+    tokens_per_day: int = 0
+    """Most tokens that it writes for a key in a day; 0 is no limit of its own."""
+
+
+NO_MODELS: Mapping[str, NamedModel] = MappingProxyType({})
 
 Report = Callable[[int, int], None]
 """Called with the tokens read and written, once, by a model that counts them."""

@@ -20,10 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from trinch.llm.interface import LLMError, Message, Report, Setting
-
-KEY = "TRINCH_LLM_KEY"
-"""Environment variable of the key, sent as a bearer token."""
+from trinch.llm.interface import KEY, LLMError, Message, Report, Setting
 
 MAX_BYTES = 4_000_000
 """Longest answer, in bytes on the wire: a chunk of a few letters comes in 200 to 400 bytes."""
@@ -79,6 +76,7 @@ class OpenAI:
         """Raises LLMError for an address that cannot be one. Does not connect yet."""
         self._base, self._local = base_url(setting.where)
         self._given, self._seconds = setting.name, setting.seconds
+        self._key_variable = setting.key_variable
         self._refused: set[str] = set()
         """Optional parts of a request (`_OPTIONAL`) that this server has refused."""
 
@@ -177,9 +175,9 @@ class OpenAI:
     async def _opened(self, method: str, path: str, body: Any = None) -> AsyncIterator[httpx.Response]:
         """The server's answer to one request, not read yet. Raises LLMError unless it is 200."""
         headers = {"Accept-Encoding": "identity"}  # no decompression bombs
-        if key := os.environ.get(KEY, "").strip():
+        if key := os.environ.get(self._key_variable, "").strip():
             if not key.isascii() or not key.isprintable():
-                raise LLMError("refused", f"{KEY} holds characters that no key has")
+                raise LLMError("refused", f"{self._key_variable} holds characters that no key has")
             headers["Authorization"] = f"Bearer {key}"
         async with (
             self._client() as client,
@@ -208,7 +206,11 @@ class OpenAI:
         said = _safe(start.decode("utf-8", "replace"), key)
         said = f": {said}" if said else ""
         if status in (401, 403):
-            have = f"the key in {KEY} is refused" if key else f"a key is needed: set {KEY}"
+            have = (
+                f"the key in {self._key_variable} is refused"
+                if key
+                else f"a key is needed: set {self._key_variable}"
+            )
             return LLMError("refused", f"{self._base}: {have}{said}")
         if status == 404 or status in range(300, 400):
             return LLMError(
@@ -273,7 +275,9 @@ class OpenAI:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             raise LLMError("malformed", f"{self._base} sent what is no chunk of an answer") from None
         if chunk.error:
-            said = _safe(msgspec.json.encode(chunk.error).decode(), os.environ.get(KEY, "").strip())
+            said = _safe(
+                msgspec.json.encode(chunk.error).decode(), os.environ.get(self._key_variable, "").strip()
+            )
             raise LLMError("server", f"{self._base}: {said}")
         return chunk
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
-from trinch.llm.interface import Setting
+from trinch.llm.interface import NO_MODELS, NamedModel, Setting
 from trinch.server.answering import ModelUse
 from trinch.server.api import admin, alerts, export, live_search, node, openapi, plan, stories, upload, v1
 from trinch.server.api.live_stats import LiveStats
@@ -61,14 +61,21 @@ def build(
     tokens_per_day: int = 0,
     alert_rules: AlertRules = DEFAULT_RULES,
     node_log: str = "",
+    named_models: Mapping[str, NamedModel] = NO_MODELS,
 ) -> tuple[Middleware, AppState]:
     """The application over the store in `data` and its state. It ingests from the sources in `listen`;
-    `language_model`, if set, writes answers, at most `tokens_per_day` for each key (0: no limit). With `node_log` it is a
-    node, which reads its partitions from that NATS server."""
+    `language_model`, if set, writes answers, at most `tokens_per_day` for each key (0: no limit); of `named_models` a
+    request can choose one, and the first of them is the default where there is no `language_model`. With `node_log` it
+    is a node, which reads its partitions from that NATS server."""
+    default = "" if language_model else next(iter(named_models), "")
+    if default:
+        language_model = named_models[default].setting
     search_pool = WorkerPool(
         data, SEARCH_PROCESSES, queue_size=400, cpu_seconds=SEARCH_CPU_SECONDS, reserve=1
     )
-    answer_pool = _answer_pool(data, language_model)
+    answer_pool = _answer_pool(
+        data, [*filter(None, [language_model]), *(m.setting for m in named_models.values())]
+    )
     sources = [
         Child(without_credentials(url), "trinch.server.workers.source_process", [str(data)], secret=url)
         for url in listen
@@ -91,7 +98,9 @@ def build(
         metrics=Metrics(),
         children=children,
         language_model=language_model,
-        model_use=ModelUse(tokens_per_day),
+        default_model=default,
+        named_models=named_models,
+        model_use=ModelUse(tokens_per_day, named=named_models),
         alerts=alert_rules,
     )
     routes: list[BaseRoute] = [
@@ -168,11 +177,11 @@ def _consumers(data: Path, alert_rules: AlertRules, node_log: str) -> list[Child
     ]
 
 
-def _answer_pool(data: Path, language_model: Setting | None) -> WorkerPool:
+def _answer_pool(data: Path, language_models: Sequence[Setting]) -> WorkerPool:
     """The workers for answers. A language model in their own process takes as long as it takes."""
-    remote = language_model is not None and "://" in language_model.where
-    processes = max(ANSWER_PROCESSES, MODEL_PROCESSES) if remote else ANSWER_PROCESSES
-    cpu_seconds = None if language_model is not None and not remote else ANSWER_CPU_SECONDS
+    remote = ["://" in model.where for model in language_models]
+    processes = max(ANSWER_PROCESSES, MODEL_PROCESSES) if any(remote) else ANSWER_PROCESSES
+    cpu_seconds = ANSWER_CPU_SECONDS if all(remote) else None
     return WorkerPool(data, processes, queue_size=100, nice=ANSWER_NICENESS, cpu_seconds=cpu_seconds)
 
 

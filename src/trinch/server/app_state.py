@@ -1,12 +1,13 @@
 """The state that the endpoints of one server share."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
-from trinch.llm.interface import Setting
+from trinch.llm.interface import NamedModel, Setting
 from trinch.server.answering import ModelUse
 from trinch.server.api.live_stats import LiveStats
 from trinch.server.http.audit import Audit
@@ -37,7 +38,10 @@ class AppState:
     metrics: Metrics
     children: list[Child]
     language_model: Setting | None = None
-    """The language model that writes answers."""
+    """The language model that writes answers where a request names none."""
+    default_model: str = ""
+    """Its name in `named_models`; empty where it has none."""
+    named_models: Mapping[str, NamedModel] = field(default_factory=dict)
     model_use: ModelUse = field(default_factory=ModelUse)
     alerts: AlertRules = DEFAULT_RULES
     responses: ResponseStore = field(default_factory=ResponseStore)

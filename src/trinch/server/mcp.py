@@ -9,6 +9,7 @@ import io
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal, NamedTuple
 
@@ -18,7 +19,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 import trinch
-from trinch.llm.interface import Setting
+from trinch.llm.interface import NO_MODELS, NamedModel, Setting
 from trinch.posts.wire import repair_surrogates
 from trinch.server import mcp_alerts
 from trinch.server.answering import ModelUse
@@ -52,9 +53,11 @@ def server(
     answer_pool: WorkerPool,
     language_model: Setting | None = None,
     model_use: ModelUse | None = None,
+    named_models: Mapping[str, NamedModel] = NO_MODELS,
+    default_model: str = "",
 ) -> MCPServer[Any]:
     """An MCP server whose tools run in these pools. `model_use` counts and limits what the language model costs each
-    key."""
+    key; `ask` may choose one of `named_models`, by default the one named `default_model` or `language_model`."""
     use = model_use or ModelUse()
     mcp: MCPServer[Any] = MCPServer(
         "trinch", title="Trinch", instructions=INSTRUCTIONS, version=trinch.__version__, log_level="WARNING"
@@ -97,6 +100,9 @@ def server(
         question: Annotated[str, Field(min_length=1, max_length=2000)],
         as_of: AsOf = None,
         where: Where = None,
+        model: Annotated[
+            str, Field(max_length=64, description="Which of the server's language models writes")
+        ] = "",
     ) -> dict[str, Any]:
         """Answer a question in exact quotes of posts (`written`: a model's sentence, verified against its citations).
 
@@ -105,11 +111,15 @@ def server(
         `partial`: the CPU budget ended the searches; posts may be missing."""
         try:
             asked = v1.parse_question(question, earlier=[], where=where or "", as_of=v1.parse_as_of(as_of))
-            model = use.limited(language_model, ACCESS.get().key)
-            shown: dict[str, Any] = await answer_pool.run(serialize.answer_json, asked, model)
+            name = model or default_model
+            if model and model not in named_models:
+                raise ToolError(f"there is no model {model!r}")
+            chosen = named_models[name].setting if name else language_model
+            limited = use.limited(chosen, ACCESS.get().key, name)
+            shown: dict[str, Any] = await answer_pool.run(serialize.answer_json, asked, limited)
         except Problem as error:
             raise ToolError(str(error)) from None
-        use.count(ACCESS.get().key, shown["writer"])
+        use.count(ACCESS.get().key, shown["writer"], name)
         return shown
 
     _add_story_tools(mcp, answer_pool)

@@ -9,13 +9,13 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import FrameType
 
 import uvicorn
 
-from trinch.llm.interface import Setting
+from trinch.llm.interface import NO_MODELS, NamedModel, Setting
 from trinch.server.app import build
 from trinch.server.app_state import AppState
 from trinch.server.http.access import AccessRules
@@ -64,11 +64,12 @@ def run(
     tokens_per_day: int = 0,
     alert_rules: AlertRules = DEFAULT_RULES,
     node_log: str = "",
+    named_models: Mapping[str, NamedModel] = NO_MODELS,
 ) -> int:
     """Serve until interrupted; returns the exit status. `on_started` gets the address once it accepts connections.
 
     `tokens_per_day` is how much each key may have the language model write in a day; 0 is no limit. `alert_rules` says
-    where webhooks may go, and how many alerts a key may have.
+    where webhooks may go, and how many alerts a key may have. `named_models` are those that a request can choose.
     With `node_log`, the address of a NATS server, it is a node of a cluster that reads the partitions it holds.
     Listens on the Unix socket `unix_socket` instead of `host` and `port` if given. Raises OSError when the address is
     not available.
@@ -85,7 +86,9 @@ def run(
         opened = _bind(host, port)
         shown = f"[{host}]" if ":" in host else host
         address = f"http://{shown}:{opened.getsockname()[1]}"
-    app, state = build(data, rules, listen, language_model, tokens_per_day, alert_rules, node_log)
+    app, state = build(
+        data, rules, listen, language_model, tokens_per_day, alert_rules, node_log, named_models
+    )
     config = uvicorn.Config(
         app, http=LimitedConnection, ws="none", lifespan="on", log_level="error", access_log=False, proxy_headers=False,
         server_header=False, timeout_keep_alive=round(HEAD_SECONDS) * 2, timeout_graceful_shutdown=DRAIN_SECONDS,

@@ -47,6 +47,8 @@ class AskRequest(NamedTuple):
     """Earlier questions of the conversation, oldest first."""
     style: str = ""
     """How a language model should put the answer, in the client's words; it changes no fact."""
+    model: str = ""
+    """Which of a server's named language models writes the answer; empty for its default."""
 
 
 MAX_STYLE = 2000

@@ -35,7 +35,11 @@ def check_model(setting: Setting) -> None:
         raise LLMError("address", "a model in a folder needs torch: pip install 'trinch[train]'")
 
 
-@lru_cache(maxsize=1)
+MOST_OPEN = 8
+"""Models that a process keeps open."""
+
+
+@lru_cache(maxsize=MOST_OPEN)
 def open_model(setting: Setting) -> LanguageModel:
     """The model, opened once per process. Raises LLMError; a failure is not cached: the next call tries again."""
     check_model(setting)

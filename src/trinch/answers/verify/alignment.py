@@ -59,6 +59,8 @@ def credit(said: Word, given: Word, lang: str, post_lang: str, cosine: float) ->
         return _same_name(said.folded, given.folded) or float(lang != post_lang and cosine >= NEAR)
     if _opposed(said.folded, given.folded):
         return 0.0
+    if any((one, other) in meanings.IMPLIED for one in given.concepts for other in said.concepts):
+        return SYNONYM
     if said.concepts & given.concepts or same_unit(said.folded, given.folded):
         return 1.0
     if lang == post_lang == "en" and meanings.implies(said.folded, given.folded):
@@ -137,6 +139,12 @@ def _cognate(a: str, b: str) -> bool:
     return a[:COMMON_START] == b[:COMMON_START] or SequenceMatcher(None, a, b).ratio() >= 0.8
 
 
+_POSTS = lexicon.words(
+    "post posts message messages user users report tweet tweets publicacion publicaciones mensaje message messages "
+    "publication beitrag beitrage nutzer post utente utenti messaggio usuario publicacao publicacoes mensagem"
+)
+
+
 def _denies(post: Text) -> bool:
     text = " ".join(post.sentences)
     return bool(meanings.marks("denial", text, post.lang) or meanings.marks("negation", text, post.lang))
@@ -147,7 +155,14 @@ class Alignment:
 
     def __init__(self, said: Text, posts: Sequence[Text]) -> None:
         self.said, self.posts = said, posts
-        content = [n for n, word in enumerate(said.words) if is_content(word, said.lang)]
+        languages = frozenset().union(
+            *(meanings.LANGUAGE_NAMES.get(post.lang, frozenset()) for post in posts)
+        )
+        content = [
+            n
+            for n, word in enumerate(said.words)
+            if is_content(word, said.lang) and not (word.folded in languages and self._of_posts(n))
+        ]
         mine = meanings.vectors([said.words[n].folded for n in content])
         self._best: dict[int, list[list[tuple[int, float]]]] = {n: [] for n in content}
         for post in posts:
@@ -197,6 +212,11 @@ class Alignment:
         found += [at for at, word in enumerate(given) if word in initials and post.words[at].name]
         found += [whole[words[n].folded]] if words[n].folded in whole and len(words[n].folded) >= 6 else []
         return [(at, 1.0) for at in found]
+
+    def _of_posts(self, n: int) -> bool:
+        """Whether the word beside the `n`th is one for posts, so that it says in what language they are."""
+        around = self.said.words[max(0, n - 2) : n + 3]
+        return any(word.folded in _POSTS for word in around)
 
     def is_number(self, n: int) -> bool:
         """Whether the `n`th word of the sentence is a number."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from trinch.answers import lexicon
 from trinch.answers.verify import meanings
-from trinch.answers.verify.reading import Text
+from trinch.answers.verify.reading import Text, Word
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400, "week": 604_800, "month": 2_629_800, "year": 31_557_600}
 _DIGITS = re.compile(r"[$€£]?(\d+(?:[.,]\d+)*)(\+|%)?")
@@ -26,17 +26,20 @@ _WEEKDAYS = [
     for n in range(7)
 ]
 _OVER = re.compile(
-    r"\b(?:more than|over|above|mas de|plus de|piu di|mehr als|uber|pelo menos|mais de|oltre|upwards of)\b"
+    r"(?<!no )\b(?:more than|over|above|mas de|plus de|piu di|mehr als|uber|mais de|oltre|upwards of)\b"
 )
 _EXCEEDED = re.compile(
     r"\b(?:more than|over|above|surpass\w*|exceed\w*|tops?|topped|pass(?:es|ed)|mas de|supera\w*|plus de|depass\w*|piu di|"
     r"mehr als|uber\w*|mais de|ultrapass\w*|oltre|upwards of)\b|\d\+"
 )
 _ALMOST = re.compile(
-    r"\b(?:less than|fewer than|under|below|nearly|almost|menos de|moins de|meno di|weniger als|fast|casi|quase|quasi|presque|"
+    r"(?<!no )(?<!not )\b(?:less than|fewer than|under|below|nearly|almost|menos de|moins de|meno di|weniger als|fast|casi|quase|quasi|presque|"
     r"pres de)\b"
 )
 _ORDINALS = frozenset(("st", "nd", "rd", "th"))
+
+
+_ONE = lexicon.words("a an one un una uno une ein eine einer einem einen um uma")
 
 
 class Number(NamedTuple):
@@ -51,10 +54,16 @@ def numbers(text: Text) -> list[Number]:
     words = text.words
     for at, word in enumerate(words):
         value = value_of(word.folded, text.lang)
+        if value is None and at and words[at - 1].folded in _ONE:
+            value = float(meanings.MULTIPLIERS.get(word.folded, 0)) or None
         following = words[at + 1].folded if at + 1 < len(words) else ""
         if value is None or _is_time(text, at) or following in _ORDINALS:
             continue
-        if following in meanings.MULTIPLIERS and not (following == "m" and text.lang != "en"):
+        if (
+            following in meanings.MULTIPLIERS
+            and word.folded not in meanings.MULTIPLIERS
+            and not (following == "m" and text.lang != "en")
+        ):
             value *= meanings.MULTIPLIERS[following]
         if at and found and found[-1].at == at - 1 and word.folded in meanings.MULTIPLIERS:
             continue
@@ -100,8 +109,9 @@ def _is_time(text: Text, at: int) -> bool:
     """Whether the number is a day of a month or a year."""
     word = text.words[at].folded
     around = {text.words[i].folded for i in (at - 1, at + 1) if 0 <= i < len(text.words)}
-    if "de" in around or "of" in around:
-        around |= {text.words[i].folded for i in (at - 2, at + 2) if 0 <= i < len(text.words)}
+    following = [w.folded for w in text.words[at + 1 : at + 3]]
+    if len(following) == 2 and following[0] in ("de", "of"):
+        around.add(following[1])
     year = bool(re.fullmatch(r"(?:19|20)\d\d", word))
     return year or (word.isdigit() and int(word) <= 31 and not around.isdisjoint(_MONTHS))
 
@@ -109,7 +119,9 @@ def _is_time(text: Text, at: int) -> bool:
 def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
     """Which number of a sentence the posts do not give; empty for none."""
     given = [[n.value for n in numbers(post)] for post in posts]
+    counted = [[*values, *_ones(post)] for values, post in zip(given, posts, strict=True)]
     every = [value for each in given for value in each]
+    every += [value for post in posts for value in _spaced(post)]
     wide = [value * 1000**k for value in every for k in (1, 2, 3)]
     for number in numbers(said):
         value = number.value
@@ -119,15 +131,44 @@ def unsupported_number(said: Text, posts: Sequence[Text]) -> str:
             continue
         if _rounds(said, number, every):
             continue
-        if value >= LEAST_COMPUTED and value in computed(given) and not _adds_states(posts, value):
+        if any(value * times in every for times in _later_multipliers(said, number)):
+            continue
+        if value >= LEAST_COMPUTED and value in computed(counted) and not _adds_states(posts, value):
             continue
         return f"no cited post gives the number {value:g}"
     return (
         _miscounted(said, posts)
         or _other_unit(said, posts)
         or _bound(said, posts)
+        or _other_extent(said, posts, counted)
         or wrong_ordinal(said, posts)
     )
+
+
+def _spaced(post: Text) -> list[float]:
+    """Thousands written with a space ("1 800")."""
+    return [
+        float(a.folded + b.folded)
+        for a, b in pairwise(post.words)
+        if re.fullmatch(r"\d{1,3}", a.folded) and re.fullmatch(r"\d{3}", b.folded)
+    ]
+
+
+def _ones(post: Text) -> list[float]:
+    """1 where a post counts one person by a word ("one dead", "killed a man")."""
+    words = post.words
+    singles = (n for n, word in enumerate(words) if word.folded in _ONE)
+    return [1.0] if any(quantity(post, Number(1.0, n)) for n in singles) else []
+
+
+def _later_multipliers(said: Text, number: Number) -> set[float]:
+    """The multipliers of later numbers, which one without any shares ("at 165 and 192 billion")."""
+    later = (n for n in range(number.at + 2, len(said.words)) if said.words[n].folded in meanings.MULTIPLIERS)
+    return {
+        float(meanings.MULTIPLIERS[said.words[n].folded])
+        for n in later
+        if value_of(said.words[n - 1].folded, said.lang) is not None
+    }
 
 
 def computed(given: Sequence[Sequence[float]]) -> set[float]:
@@ -137,6 +178,8 @@ def computed(given: Sequence[Sequence[float]]) -> set[float]:
         found |= {x + y for x in a for y in b} | {abs(x - y) for x in a for y in b}
     for each in given:
         found |= {abs(x - y) for x, y in combinations(each, 2)} | {x + y for x, y in combinations(each, 2)}
+        for size in range(3, len(each) + 1):
+            found |= {sum(each[start : start + size]) for start in range(len(each) - size + 1)}
     if len(given) > 2 and all(given):
         found |= {sum(each) for each in product(*(values[:4] for values in given))}
     return found
@@ -222,11 +265,19 @@ def _is_span(said: Text, number: Number, posts: Sequence[Text]) -> bool:
         "",
     )
     times = [post.at for post in posts if post.at]
+    if unit == "year" and any(number.value == each for post in posts for each in _years_since(post)):
+        return True
     if not unit or len(times) < 2:
         return False
     seconds = _UNITS[unit]
     apart = [abs(a - b) / timedelta(seconds=1) for a, b in combinations(times, 2)]
     return any(abs(each / seconds - number.value) <= max(0.6, 0.25 * number.value) for each in apart)
+
+
+def _years_since(post: Text) -> set[int]:
+    """How many years before its own time the years are that a post names."""
+    years = (int(word.folded) for word in post.words if re.fullmatch(r"(?:19|20)\d\d", word.folded))
+    return {post.at.year - year for year in years} if post.at else set()
 
 
 def time_words(unit: str) -> frozenset[str]:
@@ -254,20 +305,28 @@ def _miscounted(said: Text, posts: Sequence[Text]) -> str:
     for number in [*numbers(said), *_vague(said)]:
         mine, theirs = quantity(said, number), given.get(number.value, set())
         rivals = {value for value, counts in given.items() if mine and mine & counts} - {number.value}
-        if mine and number.value in given and not theirs and rivals and _other_measure(posts, number.value):
-            return f"the posts give another number of {min(mine)}"
+        if (
+            mine
+            and number.value in given
+            and not theirs
+            and _counts_things(posts, number.value, bool(rivals))
+        ):
+            return f"the posts do not count {min(mine)} by {number.value:g}"
         if mine and theirs and not mine & theirs:
             amount = f"{number.value:g}" if number.value > 0 else said.words[number.at].folded
             return f"the posts count {amount} as {min(theirs)}, not as {min(mine)}"
     return ""
 
 
-def _other_measure(posts: Sequence[Text], value: float) -> bool:
-    """Whether a number has an adverb behind it in a post ("11 critically"): it counts a part of something."""
+def _counts_things(posts: Sequence[Text], value: float, rivals: bool) -> bool:
+    """Whether a number has a word for things behind it in a post ("346 homes"); or an adverb ("11 critically"), by which
+    it counts a part of something, where the posts have `rivals`, other numbers of what the sentence counts."""
     for post in posts:
         for number in numbers(post):
             behind = post.words[number.at + 1 : number.at + 2]
-            if number.value == value and any(word.folded.endswith("ly") for word in behind):
+            if number.value == value and any(
+                (rivals and word.folded.endswith("ly")) or word.concepts & meanings.THINGS for word in behind
+            ):
                 return True
     return False
 
@@ -285,13 +344,20 @@ def quantity(text: Text, number: Number) -> set[str]:
     here = text.words[number.at].clause
     behind = [w for w in text.words[number.at + 1 :] if w.clause == here]
     front = [w for w in reversed(text.words[: number.at]) if w.clause == here]
-    for side in (behind, front):
-        for word in side:
-            if value_of(word.folded, text.lang) is not None and side is behind:
-                break
-            if counted := word.concepts & COUNTED:
-                return set(counted)
+    for word in behind:
+        if value_of(word.folded, text.lang) is not None:
+            break
+        if counted := word.concepts & COUNTED:
+            return set(counted)
+    for n, word in enumerate(front):
+        if counted := word.concepts & COUNTED:
+            return set() if _has_number(front[n + 1 : n + 3], text.lang) else set(counted)
     return set()
+
+
+def _has_number(words: Sequence[Word], lang: str) -> bool:
+    """Whether a word that counts people already has a number of its own in front ("21 missing to seven")."""
+    return any(value_of(word.folded, lang) is not None for word in words)
 
 
 def _bound(said: Text, posts: Sequence[Text]) -> str:
@@ -316,8 +382,29 @@ def _bound(said: Text, posts: Sequence[Text]) -> str:
     return ""
 
 
+def _other_extent(said: Text, posts: Sequence[Text], given: Sequence[Sequence[float]]) -> str:
+    """A number that only adds to an earlier one, given as the whole."""
+    adds = {n.value for post in posts for n in numbers(post) if _adds(post, n)}
+    plain = {n.value for post in posts for n in numbers(post) if not _adds(post, n)}
+    sums = computed(given)
+    for number in numbers(said):
+        value = number.value
+        near = " ".join(w.folded for w in said.words[max(0, number.at - 3) : number.at + 5])
+        if value in adds - plain - sums and meanings.marks("altogether", near, said.lang):
+            return f"in the posts {value:g} comes on top of an earlier number"
+    return ""
+
+
+def _adds(text: Text, number: Number) -> bool:
+    """Whether a number only adds to an earlier one ("another 18", "18 more")."""
+    around = [w.folded for w in text.words[max(0, number.at - 1) : number.at + 2]]
+    behind = text.words[number.at + 2].folded if number.at + 2 < len(text.words) else ""
+    return bool(meanings.marks("further", " ".join(around), text.lang)) and behind not in _THAN
+
+
+_THAN = lexicon.words("than que de als di")
 _MOST = re.compile(
-    r"\b(?:up to|as many as|at most|nearly|almost|hasta|jusqu a|fino a|bis zu|ate|casi|quase|quasi|presque|fast)(?: (?:a|de|unos|an?))?$"
+    r"\b(?:up to|as many as|as much as|jusqua|at most|nearly|almost|hasta|jusqu a|fino a|bis zu|ate|casi|quase|quasi|presque|fast)(?: (?:a|de|unos|an?|um|un|une|einer?))?$"
 )
 
 

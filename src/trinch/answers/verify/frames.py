@@ -11,6 +11,7 @@ from itertools import pairwise
 from trinch.answers import lexicon
 from trinch.answers.verify import meanings
 from trinch.answers.verify.alignment import Alignment, Evidence
+from trinch.answers.verify.amounts import value_of
 from trinch.answers.verify.meanings import EVENTS, OPERATORS, OPPOSITES, SPEAKERS, SPEECH, marks
 from trinch.answers.verify.reading import Text
 
@@ -38,7 +39,7 @@ def unsure(aligned: Alignment, clause: int, found: Evidence) -> str:
     sentence = post.sentences[found.sentence]
     mine = _whole(said)
     doubts = [*marks("hedge", mine, said.lang), *marks("hearsay", mine, said.lang)]
-    if marks("hedge", sentence, post.lang) and not doubts:
+    if marks("hedge", sentence, post.lang) and not doubts and _reaches(aligned, "hedge", clause, found):
         return _QUIET["hedge"]
     if marks("hearsay", sentence, post.lang) and not (doubts or marks("speech", mine, said.lang)):
         return _QUIET["hearsay"]
@@ -54,12 +55,68 @@ def attributed(aligned: Alignment, clause: int, found: Evidence) -> str:
     said, post = aligned.said, aligned.posts[found.post]
     sentence = post.sentences[found.sentence]
     if _attributes(said):
-        return wrong_speaker(aligned)
+        return wrong_speaker(aligned) or _other_voice(aligned, clause, found)
     pairs = aligned.pairs(clause, found.post)
     quoted = {n for n, at in pairs if post.words[at].quoted}
-    if len(quoted) >= QUOTED or _speech(post, found.sentence, _placed(said)) or _judges(said, sentence, post):
+    spoken = _speech(post, found.sentence, _placed(said)) and not _plain_account(post, found.sentence)
+    if len(quoted) >= QUOTED or spoken or _judges(said, sentence, post):
         return "the post says so in somebody's words"
     return ""
+
+
+def _plain_account(post: Text, sentence: int) -> bool:
+    """Whether those who say so in a sentence of a post are bodies whose account of what happened may be repeated."""
+    if marks("contested", post.sentences[sentence], post.lang):
+        return False
+    voices = {n for n in _voices(post) if post.words[n].sentence == sentence}
+    spoken = [n for n in post.places("attribution") if post.words[n].sentence == sentence]
+    if any(post.words[n - 1].folded in _ANYBODY for n in spoken if n):
+        return False
+    return any(
+        post.words[n].concepts & meanings.AUTHORITATIVE
+        or post.words[n].folded in meanings.AUTHORITATIVE_WORDS
+        for n in voices
+    )
+
+
+_ANYBODY = lexicon.words("they he she it who i we you")
+
+
+def accused(aligned: Alignment, clause: int, found: Evidence) -> str:
+    """What a post says that somebody is accused of, stated as a fact."""
+    said, post = aligned.said, aligned.posts[found.post]
+    mine = {concept for word in said.words for concept in word.concepts}
+    if post.lang != "en" or "charge" in mine or _attributes(said):
+        return ""
+    matched = {at for _, at in aligned.pairs(clause, found.post)}
+    for at, word in enumerate(post.words):
+        if word.folded in _ACCUSING and matched & set(range(at + 2, at + 2 + BEFORE_SPEECH)):
+            of = [w.folded for w in post.words[at + 1 : at + 2 + BEFORE]]
+            if "of" in of:
+                return "the post only says that somebody is accused of it"
+    return ""
+
+
+_ACCUSING = lexicon.words("accuse accuses accused accusing suspected convicted acquitted cleared")
+
+
+def _other_voice(aligned: Alignment, clause: int, found: Evidence) -> str:
+    """What one speaker says in a clause without a speaker, where the sentence names only others for other clauses."""
+    said, post = aligned.said, aligned.posts[found.post]
+    if len(said.clauses) == 1 or not marks("attribution", post.sentences[found.sentence], post.lang):
+        return ""
+    if _plain_account(post, found.sentence) or marks("speech", said.clauses[clause], said.lang):
+        return ""
+    voices = {n for n in _voices(post) if post.words[n].sentence == found.sentence}
+    heard = {at for n in aligned.content for at, _ in aligned.matches(n, found.post)}
+    author = (
+        -1 in heard
+        or marks("speech", said.clauses[0], said.lang)
+        or marks("speech", said.clauses[-1], said.lang)
+    )
+    if not voices or voices & heard or author:
+        return ""
+    return "the post says this part in somebody's words"
 
 
 def _judges(said: Text, sentence: str, post: Text) -> bool:
@@ -94,10 +151,12 @@ def _speech(post: Text, sentence: int, placed: frozenset[str]) -> bool:
         word.concepts & EVENTS or word.folded in _LEADS for word in lead
     ):
         return False
+    if any(word.concepts & SPEAKERS for word in lead):
+        return True
+    if post.lang == "en" and meanings.is_common(lead[-1].folded, "en"):  # a topic: "Ebola epidemic:"
+        return False
     return any(
-        word.concepts & SPEAKERS
-        or (word.name and word.folded not in lexicon.PLACE_OF and word.folded not in placed)
-        for word in lead
+        word.name and word.folded not in lexicon.PLACE_OF and word.folded not in placed for word in lead
     )
 
 
@@ -130,11 +189,31 @@ def wrong_speaker(aligned: Alignment) -> str:
         named = [n for n in speaker if n in aligned.content]
         if not named:
             continue
-        if not held:
-            return f"no cited post has {said.words[named[-1]].folded} say so"
+        offices = [n for n in named if said.words[n].concepts & SPEAKERS]
+        missing = [n for n in offices if not any(aligned.matches(n, p) for p in range(len(aligned.posts)))]
+        if not held or missing:
+            return f"no cited post has {said.words[(missing or named)[-1]].folded} say so"
         if not any(_speaks_in(aligned.posts[p], at) for p, at in held):
             return f"in the posts {said.words[named[-1]].folded} is not the one who says so"
+        if _says_in_other_post(aligned, speaker):
+            return f"the post of that part does not have {said.words[named[-1]].folded} say so"
     return ""
+
+
+def _says_in_other_post(aligned: Alignment, speaker: Sequence[int]) -> bool:
+    """Whether no post that holds most of what a speaker of the sentence says has that speaker."""
+    said = aligned.said
+    own = said.words[speaker[0]].clause
+    rest = [n for n in aligned.clause_words(own) if n > max(speaker)]
+    if len(rest) < 2:
+        following = own + 1 if max(speaker) < min((*rest, len(said.words))) and speaker[0] == 0 else own - 1
+        rest = [*rest, *aligned.clause_words(following)]
+    rest = [n for n in rest if n not in speaker]
+    if len(aligned.posts) < 2 or len(rest) < 2:
+        return False
+    shares = [aligned.share(rest, [p]) for p in range(len(aligned.posts))]
+    best = [p for p, share in enumerate(shares) if share >= max(shares) - 0.01]
+    return not any(aligned.matches(n, p) for n in speaker if n in aligned.content for p in best)
 
 
 _ACCORDING = lexicon.words("acc per via according segun selon secondo segundo laut stando d'apres acordo")
@@ -205,11 +284,16 @@ def negated(aligned: Alignment, clause: int, found: Evidence) -> str:
     said, post = aligned.said, aligned.posts[found.post]
     sentences = {post.words[at].sentence for _, at in aligned.pairs(clause, found.post)} | {found.sentence}
     if marks("negation", said.clauses[clause], said.lang):
-        denies = any(marks("negation", post.sentences[n], post.lang) for n in sentences)
+        over = {c for word in post.words if word.sentence in sentences for c in word.concepts} & _OVER
+        denies = any(marks("negation", post.sentences[n], post.lang) for n in sentences) or (
+            over and "no longer" in said.clauses[clause]
+        )
         return "" if denies else "the sentence denies what the post says"
     if marks("negation", _whole(said), said.lang):
         return ""
-    if marks("negation", post.clauses[found.clause], post.lang):
+    if marks("negation", post.clauses[found.clause], post.lang) and _reaches(
+        aligned, "negation", clause, found
+    ):
         return "the post denies it"
     pairs = [
         (n, at)
@@ -217,6 +301,28 @@ def negated(aligned: Alignment, clause: int, found: Evidence) -> str:
         if post.words[at].clause in aligned.carrying(found.post)
     ]
     return "the post denies it" if _governs(post, "negation", pairs) else ""
+
+
+LONG = 16
+"""Words of a part of a post from which on a mark in it does not reach everything in it."""
+REACH = 7
+"""Words on either side that a mark in a long part reaches."""
+
+
+def _reaches(aligned: Alignment, kind: str, clause: int, found: Evidence) -> bool:
+    """Whether a mark of a kind in the sentence of the evidence is so near to what the clause takes from it that it may
+    bear on it. In a short part it always is."""
+    post = aligned.posts[found.post]
+    length = sum(word.sentence == found.sentence for word in post.words)
+    if length < LONG:
+        return True
+    held = [at for n in aligned.clause_words(clause) for at, _ in aligned.matches(n, found.post) if at >= 0]
+    places = [at for at in post.places(kind) if post.words[at].sentence == found.sentence]
+    return any(abs(at - place) <= REACH for place in places for at in held)
+
+
+_OVER = frozenset({"end", "cancel"})
+"""Concepts of a state that is over, which "no longer" may stand for."""
 
 
 def _governs(post: Text, kind: str, pairs: Sequence[tuple[int, int]]) -> bool:
@@ -232,7 +338,11 @@ def governed(aligned: Alignment, clause: int, found: Evidence) -> str:
     """What the post says has ended, is denied, attempted, warned of or threatened, where the sentence has no such word."""
     post, said = aligned.posts[found.post], aligned.said
     mine = {concept for word in said.words for concept in word.concepts}
+    if "no longer" in said.clauses[clause]:
+        mine |= _OVER
     for _, at in aligned.pairs(clause, found.post):
+        if post.lang == "en" and not (post.words[at].concepts or meanings.is_verb(post.words[at].folded)):
+            continue
         behind = post.words[at + 1 : at + 2] if post.lang == "en" else ()
         for near in (*post.words[max(0, at - 2) : at], *behind):
             turns = near.concepts & OPERATORS
@@ -256,7 +366,7 @@ def planned(aligned: Alignment, clause: int, found: Evidence) -> str:
     said, post = aligned.said, aligned.posts[found.post]
     if marks("future", _whole(said), said.lang):
         return ""
-    if marks("future", post.clauses[found.clause], post.lang):
+    if marks("future", post.clauses[found.clause], post.lang) and _reaches(aligned, "future", clause, found):
         return "the post speaks of a plan, a wish or a demand, not of what has happened"
     pairs = aligned.pairs(clause, found.post)
     if _governs(post, "future", pairs):
@@ -271,10 +381,30 @@ def _infinitive(aligned: Alignment, pairs: Sequence[tuple[int, int]], post: Text
         at > 0
         and post.words[at - 1].folded == "to"
         and said.words[n].folded != post.words[at].folded
-        and (meanings.is_past(said.words[n].folded) or said.words[n].folded.endswith("s"))
+        and not _is_first_to(post, at)
+        and (
+            meanings.is_past(said.words[n].folded) or said.words[n].folded.endswith("s") or _is_seen(said, n)
+        )
         and not _is_noun_in(said, n)
         for n, at in pairs
     )
+
+
+def _is_first_to(post: Text, at: int) -> bool:
+    """Whether an infinitive says who was the first, or the only one, to do a thing ("the first woman to win")."""
+    return any(word.folded in _FIRST for word in post.words[max(0, at - 5) : at - 1])
+
+
+_FIRST = lexicon.words("first last only youngest oldest latest")
+
+
+def _is_seen(said: Text, n: int) -> bool:
+    """Whether a bare verb follows a pronoun behind one of perception ("saw it land"): it has happened."""
+    return n > 1 and said.words[n - 1].folded in _OBJECTS and said.words[n - 2].folded in _PERCEIVED
+
+
+_OBJECTS = lexicon.words("it him her them")
+_PERCEIVED = lexicon.words("saw see sees seen watched watch heard")
 
 
 def _is_noun_in(said: Text, n: int) -> bool:
@@ -287,8 +417,56 @@ def caused(aligned: Alignment, clause: int, found: Evidence) -> str:
     if not marks("because", _whole(said), said.lang):
         return ""
     if any(marks("because", _whole(post), post.lang) for post in aligned.posts):
-        return ""
+        turned_round = any(_cause_turned(aligned, p) for p in range(len(aligned.posts)))
+        return "the post has cause and effect the other way round" if turned_round else ""
     return "no cited post states that cause"
+
+
+_CAUSE_BEHIND = re.compile(
+    r"\b(?:because(?: of)?|due to|caused by|as a result of|owing to|thanks to|in response to|sparked by|triggered by|prompted by)\b"
+)
+_CAUSE_BEFORE = re.compile(
+    r"\b(?:caus(?:ed|es|ing)|led to|leads to|leading to|result(?:ed|s) in|spark(?:ed|s)|trigger(?:ed|s)|prompt(?:ed|s))\b(?! by)"
+)
+
+
+def _cause_turned(aligned: Alignment, post: int) -> bool:
+    """Whether an English post has the cause of the sentence for the effect, and the effect for the cause."""
+    said, text = aligned.said, aligned.posts[post]
+    mine, theirs = _cause_place(said), _cause_place(text)
+    if mine is None or theirs is None:
+        return False
+    (cut, cause_first), (place, their_cause_first) = mine, theirs
+
+    def lean(before: bool) -> int:
+        """How many more words of a side of the sentence the post has on its first side than on its second."""
+        found = (
+            at
+            for n in aligned.content
+            if (n < cut) == before and not said.words[n].name
+            for at in _matches_in(aligned, n, post, text.words[place].sentence)[:1]
+        )
+        return sum(1 if at < place else -1 for at in found)
+
+    causes_lean, effects_lean = lean(cause_first), lean(not cause_first)
+    if not their_cause_first:
+        causes_lean, effects_lean = -causes_lean, -effects_lean
+    return causes_lean < 0 < effects_lean
+
+
+def _matches_in(aligned: Alignment, n: int, post: int, sentence: int) -> list[int]:
+    """The words of a sentence of a post that support the `n`th word."""
+    words = aligned.posts[post].words
+    return [at for at, _ in aligned.matches(n, post) if at >= 0 and words[at].sentence == sentence]
+
+
+def _cause_place(text: Text) -> tuple[int, bool] | None:
+    """The word at which an English text joins a cause and an effect, and whether the cause is in front of it."""
+    whole = " ".join(word.folded for word in text.words)
+    for pattern, cause_first in ((_CAUSE_BEHIND, False), (_CAUSE_BEFORE, True)):
+        if text.lang == "en" and (match := pattern.search(whole)) and match.start():
+            return len(whole[: match.start()].split()), cause_first
+    return None
 
 
 _NUMBERED = re.compile(r"\bas many as\b|\b(?:in|at|after) all\b|\ball (?:two|three|four|\d+)\b|\bof all\b")
@@ -302,10 +480,32 @@ def strengthened(aligned: Alignment, clause: int, found: Evidence) -> str:
     if not mine:
         return ""
     given = {mark for post in aligned.posts for mark in marks("strong", _whole(post), post.lang)}
+    if any(marks("negation", _whole(post), post.lang) for post in aligned.posts):
+        mine -= _DENYING  # a negation is not stronger for being one of these
     if said.lang in {post.lang for post in aligned.posts}:
         missing = sorted(mine - given)
         return f"no cited post says “{missing[0]}”" if missing else ""
     return "" if given else f"no cited post says “{min(mine)}”"
+
+
+_DENYING = frozenset({"never", "ever", "nothing", "nobody", "none", "anyone", "anywhere"})
+
+
+def quantified(aligned: Alignment, clause: int, found: Evidence) -> str:
+    """A word for an uncounted number ("numerous") that the post has of other things."""
+    said, post = aligned.said, aligned.posts[found.post]
+    given = [at for at in post.places("quantifier") if at + 1 < len(post.words)]
+    mine = [n for n in said.places("quantifier") if said.words[n].clause == clause]
+    if not given:
+        return ""
+    for n in mine:
+        things = [m for m in (n + 1, n + 2) if m in aligned.content]
+        same = {at for m in things for at, _ in aligned.matches(m, found.post)}
+        counted = {at + step for at in given for step in (1, 2)}
+        agents = any(post.words[at].concepts & EVENTS for at in counted if at < len(post.words))
+        if (things or agents) and not same & counted:
+            return f"the post says “{post.words[given[0]].folded}” of something else"
+    return ""
 
 
 def limited(aligned: Alignment, clause: int, found: Evidence) -> str:
@@ -313,8 +513,21 @@ def limited(aligned: Alignment, clause: int, found: Evidence) -> str:
     said, post = aligned.said, aligned.posts[found.post]
     if marks("limit", _whole(said), said.lang) or marks("hedge", _whole(said), said.lang):
         return ""
-    given = marks("limit", post.clauses[found.clause], post.lang)
+    given = [
+        post.words[at].folded
+        for at in post.places("limit")
+        if post.words[at].clause == found.clause and not _limits_number(post, at)
+    ]
     return f"the post limits it: “{given[0]}”" if given else ""
+
+
+def _limits_number(post: Text, at: int) -> bool:
+    """Whether a mark only says that a number is small ("only 54"): the number says so too."""
+    following = post.words[at + 1].folded if at + 1 < len(post.words) else ""
+    return post.words[at].folded in _ONLY and value_of(following, post.lang) is not None
+
+
+_ONLY = lexicon.words("only just solo apenas so seulement nur solo")
 
 
 def turned(aligned: Alignment, clause: int, found: Evidence) -> str:
@@ -349,11 +562,13 @@ def denied(aligned: Alignment) -> str:
 CHECKS: Sequence[Check] = (
     unsure,
     attributed,
+    accused,
     negated,
     governed,
     planned,
     caused,
     strengthened,
+    quantified,
     limited,
     turned,
 )

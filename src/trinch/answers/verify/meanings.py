@@ -71,6 +71,8 @@ NUMBERS: dict[str, dict[str, int]] = {
 """The number words of each language."""
 MULTIPLIERS = _pairs(_TABLES["numbers"]["multipliers"])
 EVENTS = lexicon.words(_TABLES["events"]["concepts"])
+THINGS = lexicon.words(_TABLES["things"]["concepts"])
+"""Concepts of things and places of a kind, of which one excludes the others."""
 SPEAKERS = lexicon.words(_TABLES["speakers"]["concepts"])
 SERIES = lexicon.words(_TABLES["series"]["words"])
 """Words that stand in a row with others which they exclude: ordinals, colours, relations, ranks."""
@@ -82,9 +84,39 @@ ENDED: list[tuple[str, str]] = [(state, end) for state, end in _TABLES["states"]
 """Concepts of a state, each with one that ends it."""
 MEASURES = {name: lexicon.words(row) for name, row in _TABLES["measures"].items()}
 """Words for what a number measures, by the kind of measure."""
+IMPLIED: frozenset[tuple[str, str]] = frozenset((post, said) for post, said in _TABLES["implied"]["pairs"])
+"""A concept of a post with a wider one that follows from it."""
+LANGUAGE_NAMES = {lang: lexicon.words(names) for lang, names in _TABLES["languages"].items()}
+AUTHORITATIVE = lexicon.words(_TABLES["authoritative"]["concepts"])
+AUTHORITATIVE_WORDS = lexicon.words(_TABLES["authoritative"]["words"])
+"""Bodies whose plain account may be repeated without naming them: by concept, and by word."""
 OPERATORS = lexicon.words(_TABLES["operators"]["concepts"])
 SPEECH = frozenset({"say", "confirm", "announce", "deny", "warn"})
 """Concepts of verbs by which somebody says something."""
+
+
+_PHRASES: dict[str, dict[str, str]] = {lang: dict(rows) for lang, rows in _TABLES["phrases"].items()}
+_PHRASE = {
+    lang: re.compile(
+        r"(?<!\w)(?:" + "|".join(re.escape(each) for each in sorted(rows, key=len, reverse=True)) + r")(?!\w)"
+    )
+    for lang, rows in _PHRASES.items()
+}
+
+
+def plain_words(text: str, lang: str) -> str:
+    """A text with phrases that say what one word says replaced by that word."""
+    if lang not in _PHRASE:
+        return text
+    folded = fold(text)
+    if len(folded) != len(text):  # folding moved the places: nothing can be replaced in the original
+        return text
+    found, last = [], 0
+    for match in _PHRASE[lang].finditer(folded):
+        word = _PHRASES[lang][match[0]]
+        found += [text[last : match.start()], word.upper() if len(word) < 4 else word]
+        last = match.end()
+    return "".join((*found, text[last:]))
 
 
 @lru_cache(maxsize=1)

@@ -14,34 +14,50 @@ from trinch.answers.verify.reading import CitedText, Text, Word
 def stale(aligned: Alignment, cited: Sequence[CitedText]) -> str:
     """An older number, or an older state, given as the present one."""
     said, posts = aligned.said, aligned.posts
-    if len(posts) == 1 and marks("now", " ".join(said.sentences), said.lang):
+    whole = " ".join(said.sentences)
+    now = bool(marks("now", whole, said.lang))
+    if len(posts) == 1 and now:
         text = " ".join(posts[0].sentences)
         past = marks("past", text, posts[0].lang) and not marks("now", text, posts[0].lang)
         return "the post speaks of a state that is over" if past else ""
     dated = [(post.at, p) for p, post in enumerate(posts) if post.at]
     if len(dated) < 2 or len(dated) < len(posts):
         return ""
-    whole = " ".join(said.sentences)
-    now, then = marks("now", whole, said.lang), marks("then", whole, said.lang)
     newest = max(dated)[1]
+    moving = {**_counts(posts), **_moving(cited)}
+    if reason := _older_number(said, moving, newest, now):
+        return reason
+    if now and not marks("then", whole, said.lang) and not moving:
+        return _older_state(aligned, newest)
+    return ""
+
+
+def _older_number(said: Text, moving: dict[str, dict[int, set[float]]], newest: int, now: bool) -> str:
+    """A number of which a later post gives a newer one, or of the dead a lower one than another post."""
+    whole = " ".join(said.sentences)
     mine = {number.value for number in numbers(said)}
-    moving = _moving(cited)
-    for counted, values in _counts(posts).items():
-        moving.setdefault(counted, values)
-    for values in moving.values():
+    early = bool(marks("early", whole, said.lang))
+    for counted, values in moving.items():
         latest = values.get(newest)
         given = mine & {value for each in values.values() for value in each}
-        if latest and given and not given & latest and (now or not then):
+        if latest and given and not given & latest and (now or not early):
             return "a later cited post gives a newer number"
-    if now and not then and not moving:
-        newest_text = " ".join(posts[newest].sentences)
-        for clause in range(len(said.clauses)):
-            among = aligned.clause_words(clause)
-            if not among or not marks("now", said.clauses[clause], said.lang):
-                continue
-            others = [p for p in range(len(posts)) if p != newest and aligned.share(among, [p]) >= ALIKE]
-            if others and not marks("now", newest_text, posts[newest].lang):
-                return "the present state is that of a later cited post"
+        if counted in ("die", "dead") and given and max(given) < max(map(max, values.values())) and not early:
+            return "a cited post gives a higher number"
+    return ""
+
+
+def _older_state(aligned: Alignment, newest: int) -> str:
+    """A clause about the present that older posts carry, where the newest does not speak of the present."""
+    said, posts = aligned.said, aligned.posts
+    newest_text = " ".join(posts[newest].sentences)
+    for clause in range(len(said.clauses)):
+        among = aligned.clause_words(clause)
+        if not among or not marks("now", said.clauses[clause], said.lang):
+            continue
+        others = [p for p in range(len(posts)) if p != newest and aligned.share(among, [p]) >= ALIKE]
+        if others and not marks("now", newest_text, posts[newest].lang):
+            return "the present state is that of a later cited post"
     return ""
 
 
@@ -108,7 +124,32 @@ def shows_trend(aligned: Alignment, cited: Sequence[CitedText], word: Word) -> b
     return False
 
 
-_FROM_TO = re.compile(r"\b(?:from|de|von|da|di)\b\D{0,40}?$")
+_SAME_DAY = re.compile(
+    r"\b(?:same day|same time|simultaneously|mismo dia|meme jour|selben tag|gleichen tag|stesso giorno|mesmo dia)\b"
+)
+_NEXT_DAY = re.compile(
+    r"\b(?:next day|(?:a|one) day (?:later|after|before)|dia siguiente|lendemain|tag darauf|nachsten tag|giorno dopo|dia seguinte)\b"
+)
+LONGEST_SAME_DAY, LEAST_NEXT_DAY, LONGEST_NEXT_DAY = 26, 6, 48
+"""Hours between two posts on one day, and on two days running, with an allowance for time zones."""
+
+
+def wrong_gap(aligned: Alignment) -> str:
+    """Two things on the same day, or the day after, whose posts are otherwise apart and do not say so."""
+    said, posts = aligned.said, aligned.posts
+    whole = " ".join(said.sentences)
+    times = [post.at for post in posts if post.at]
+    if len(times) < 2 or len(times) < len(posts):
+        return ""
+    apart = [abs(a - b).total_seconds() / 3600 for a, b in combinations(times, 2)]
+    for pattern, least, most in (
+        (_SAME_DAY, 0, LONGEST_SAME_DAY),
+        (_NEXT_DAY, LEAST_NEXT_DAY, LONGEST_NEXT_DAY),
+    ):
+        stated = any(pattern.search(" ".join(post.sentences)) for post in posts)
+        if pattern.search(whole) and not stated and not any(least <= hours <= most for hours in apart):
+            return "the posts are not that far apart"
+    return ""
 
 
 def wrong_order(aligned: Alignment) -> str:
@@ -122,6 +163,8 @@ def wrong_order(aligned: Alignment) -> str:
     whole = " ".join(said.sentences)
     if not marks("then", whole, said.lang):
         return ""
+    if _first_is_later(aligned):
+        return "the posts came in the other order"
     for first, second in pairwise(mine):
         a, b = places[first.at], places[second.at]
         if len(a) != 1 or len(b) != 1 or a == b:
@@ -137,6 +180,42 @@ def wrong_order(aligned: Alignment) -> str:
     return _events_order(aligned)
 
 
+_FIRST = re.compile(
+    r"\b(?:first|at first|initially|primero|zuerst|zunachst|d'abord|prima|inizialmente|primeiro)\b"
+)
+_LATER = re.compile(r"\b(?:later|then|afterwards|luego|despues|spater|dann|puis|ensuite|poi|dopo|depois)\b")
+
+
+def _first_is_later(aligned: Alignment) -> bool:
+    """Whether the clause with "first" has numbers or quantifiers of a later post only, and that with "later" of an
+    earlier one."""
+    said = aligned.said
+    first = [_only_in(aligned, n) for n, text in enumerate(said.clauses) if _FIRST.search(text)]
+    later = [_only_in(aligned, n) for n, text in enumerate(said.clauses) if _LATER.search(text)]
+    if len(first) != 1 or len(later) != 1 or None in (first[0], later[0]):
+        return False
+    early, late = aligned.posts[first[0] or 0].at, aligned.posts[later[0] or 0].at
+    return early is not None and late is not None and early > late
+
+
+def _only_in(aligned: Alignment, clause: int) -> int | None:
+    """The one post that holds the numbers and quantifiers of a clause; None where that is none or several."""
+    said = aligned.said
+    mine = {number.value for number in numbers(said) if said.words[number.at].clause == clause}
+    vague = {word.folded for word in said.words if word.clause == clause and word.folded in _VAGUE}
+    if not mine and not vague:
+        return None
+    found = [
+        p
+        for p, post in enumerate(aligned.posts)
+        if mine <= {n.value for n in numbers(post)} and vague <= {word.folded for word in post.words}
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+_VAGUE = frozenset(("several", "many", "numerous", "dozens", "hundreds", "thousands"))
+
+
 def _in_order(said: Text, at: int) -> bool:
     """Whether a number begins an order: after "from", "first", "at first"."""
     before = {word.folded for word in said.words[max(0, at - 6) : at]}
@@ -148,8 +227,10 @@ def _in_order(said: Text, at: int) -> bool:
     )
 
 
-_BEFORE = re.compile(r"\b(?:before|then|later|afterwards|antes de que|luego|puis|dann|poi|depois|despues)\b")
-_AFTER = re.compile(r"\b(?:after|following|tras|apres|dopo|nach|apos)\b")
+_BEFORE = re.compile(
+    r"\b(?:before|then|later|afterwards|antes de que|luego|puis|dann|poi|depois(?! d[eoa]s?\b)|despues(?! del?\b))\b"
+)
+_AFTER = re.compile(r"\b(?:after|following|tras|apres|dopo|nach|apos|depois d[eoa]s?|despues del?)\b")
 
 
 def _events_order(aligned: Alignment) -> str:
@@ -158,13 +239,18 @@ def _events_order(aligned: Alignment) -> str:
     whole = " ".join(said.sentences)
     for pattern, forward in ((_BEFORE, True), (_AFTER, False)):
         match = pattern.search(whole)
-        if not match or match.start() == 0:
+        if not match:
             continue
         cut = len(whole[: match.start()].split())
+        if match.start() == 0:  # "After A, B"
+            cut = next((n for n, word in enumerate(said.words) if word.clause > 0), 0)
+            forward = not forward
         left = [n for n in aligned.content if n < cut]
         right = [n for n in aligned.content if n >= cut]
         a, b = aligned.evidence(left), aligned.evidence(right)
         if not a or not b:
+            continue
+        if a.post != b.post and _held_whole(aligned, left, b.post, right, a.post):
             continue
         early, late = aligned.posts[a.post].at, aligned.posts[b.post].at
         apart = a.post != b.post and early != late
@@ -173,6 +259,13 @@ def _events_order(aligned: Alignment) -> str:
         if a.post == b.post and _turned_round(aligned, a.post, left, right, forward):
             return "the post has these two in the other order"
     return ""
+
+
+def _held_whole(
+    aligned: Alignment, left: Sequence[int], right_post: int, right: Sequence[int], left_post: int
+) -> bool:
+    """Whether one side of an order is also held whole by the post of the other: then it tells no order of posts."""
+    return aligned.share(left, [right_post]) == 1.0 or aligned.share(right, [left_post]) == 1.0
 
 
 def _turned_round(

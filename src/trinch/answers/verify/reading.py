@@ -79,9 +79,13 @@ class Text(NamedTuple):
         return found
 
 
+_CUT_OFF = re.compile(r"\s\w{1,3}(?:…|\.\.\.)(?=\s*$)")
+"""The first letters of a last word that a collector cut off."""
+
+
 def without_links(text: str) -> str:
-    """A text as it is read: without links, its HTML entities as characters."""
-    return _NOISE.sub(" ", html.unescape(text[:LONGEST_POST]))
+    """A text as it is read: without links and a last word that is cut off, its HTML entities as characters."""
+    return _CUT_OFF.sub(" …", _NOISE.sub(" ", html.unescape(text[:LONGEST_POST])))
 
 
 @lru_cache(maxsize=256)
@@ -107,7 +111,7 @@ def _language(raw: str, given: str) -> str:
     def known(lang: str) -> int:
         return sum(bool(meanings.concepts(word, lang)) or word in meanings.generic(lang) for word in words)
 
-    best = max(sorted(meanings.LANGUAGES, key="en".__ne__), key=known)
+    best = max(sorted(meanings.LANGUAGES, key=lambda lang: (lang != "en", lang)), key=known)
     likely = next((lang for lang in (identify(raw), given) if lang in meanings.LANGUAGES), best)
     return likely if known(likely) + 1 >= known(best) else best
 
@@ -178,7 +182,8 @@ class _Builder:
 def read(text: str, lang: str) -> Text:
     """The words of a text in a language. Clauses end at punctuation and before a joining word."""
     built = _Builder(lang)
-    for token in _TOKEN.findall(_DOTTED.sub(lambda found: found[0].replace(".", ""), text)):
+    plain = meanings.plain_words(_DOTTED.sub(lambda found: found[0].replace(".", ""), text), lang)
+    for token in _TOKEN.findall(plain):
         if token[0].isalnum() or token[0] in "$€£😂🤣😜😉":
             built.words_of(token)
         else:

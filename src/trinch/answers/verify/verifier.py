@@ -11,10 +11,12 @@ from typing import NamedTuple
 from trinch.answers.verify import meanings
 from trinch.answers.verify.alignment import Alignment
 from trinch.answers.verify.amounts import unsupported_number, wrong_time
+from trinch.answers.verify.conjoined import elsewhere, other_way, shared_by_all, wrong_kin
 from trinch.answers.verify.copies import changed_copy, repeats, verbatim
+from trinch.answers.verify.exchanged import exchanged
 from trinch.answers.verify.frames import CHECKS, denied
 from trinch.answers.verify.meanings import marks
-from trinch.answers.verify.order import TREND, outlived, shows_trend, stale, wrong_order
+from trinch.answers.verify.order import TREND, outlived, shows_trend, stale, wrong_gap, wrong_order
 from trinch.answers.verify.reading import CitedText, read, read_post
 from trinch.answers.verify.roles import is_somebody, swapped_roles
 
@@ -85,6 +87,12 @@ def verify(sentence: str, lang: str, cited: Sequence[CitedText]) -> Verdict:
         or denied(aligned)
         or _apart(aligned)
         or _misput(aligned)
+        or shared_by_all(aligned)
+        or elsewhere(aligned)
+        or wrong_kin(aligned)
+        or other_way(aligned)
+        or wrong_gap(aligned)
+        or exchanged(aligned)
         or wrong_order(aligned)
         or stale(aligned, cited)
         or outlived(aligned)
@@ -120,6 +128,8 @@ def _uncarried(aligned: Alignment, cited: Sequence[CitedText], whole: float) -> 
             word.concepts & TREND and shows_trend(aligned, cited, word)
         ):
             return f"no cited post says: {word.folded}"
+        if word.concepts & meanings.THINGS and _other_things(aligned):
+            return f"no cited post says: {word.folded}"
     for clause, among in enumerate(_parts(aligned)):
         if not among:
             continue
@@ -131,6 +141,13 @@ def _uncarried(aligned: Alignment, cited: Sequence[CitedText], whole: float) -> 
         if found is None or found.held < CLAUSE or not together:
             return f"no single post holds this part: {said.clauses[clause]}"
     return ""
+
+
+def _other_things(aligned: Alignment) -> bool:
+    """Whether a post names things or places of a kind that the sentence does not."""
+    mine = {concept for word in aligned.said.words for concept in word.concepts}
+    given = {c for post in aligned.posts for word in post.words for c in word.concepts & meanings.THINGS}
+    return bool(given - mine)
 
 
 def _parts(aligned: Alignment) -> list[list[int]]:

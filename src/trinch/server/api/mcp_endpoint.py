@@ -47,7 +47,14 @@ class McpEndpoint:
         from trinch.server import mcp, mcp_alerts
 
         state = self._state
-        made = mcp.server(state.search_pool, state.answer_pool, state.language_model, state.model_use)
+        made = mcp.server(
+            state.search_pool,
+            state.answer_pool,
+            state.language_model,
+            state.model_use,
+            state.named_models,
+            state.default_model,
+        )
         mcp_alerts.add_tools(made, state, ACCESS.get)
         return made
 

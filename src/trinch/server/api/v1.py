@@ -71,6 +71,7 @@ class Ask(msgspec.Struct, forbid_unknown_fields=True):
     earlier: Earlier = []
     stream: bool = False
     style: Style = ""
+    model: Annotated[str, msgspec.Meta(max_length=64)] = ""
 
 
 class Evidence(msgspec.Struct):
@@ -180,7 +181,8 @@ async def counts(request: Request) -> Response:
 
 async def ask(request: Request) -> Response:
     given = codec.read_query(request, Ask) if request.method == "GET" else await codec.read_body(request, Ask)
-    question, state = question_from(given), state_of(request)
+    question, state = question_from(given)._replace(model=given.model), state_of(request)
+    answering.model_name(state, given.model)
     if given.stream or "text/event-stream" in request.headers.get("accept", ""):
         return codec.EventStream(_answer_events(state, question, request.state.key))
     return codec.Json(await answering.answer(state, question, request.state.key))

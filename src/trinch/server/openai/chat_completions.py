@@ -19,7 +19,6 @@ from trinch.server.openai import client_tasks
 from trinch.server.openai.formats import Format, Wanted, json_pieces, wanted_format
 from trinch.server.openai.markdown import Piece, count_words
 from trinch.server.openai.messages import (
-    MODEL,
     Conversation,
     Message,
     models,
@@ -63,7 +62,7 @@ async def completions(request: Request) -> Response:
     wanted = wanted_format(given.response_format, "response_format")
     if "audio" in given.modalities:
         raise Problem(400, "answers are text", param="modalities", code="unsupported_parameter")
-    texts = user_messages(given, given.messages, "messages")
+    texts = user_messages(given, given.messages, "messages", state_of(request).named_models)
     input_words, task = count_words(*texts), client_tasks.run_task(texts[-1])
     if task:
         replies = _task_reply(task)
@@ -83,7 +82,7 @@ async def completions(request: Request) -> Response:
     notes = [note for part in parts for note in part.notes]
     message = {"role": "assistant", "content": text, "refusal": None, "annotations": notes}
     choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
-    head = _head(new_id("chatcmpl-"), "chat.completion")
+    head = _head(given, new_id("chatcmpl-"), "chat.completion")
     return codec.Json(
         head | {"choices": [choice], "usage": _usage(input_words, text, given)} | parts[-1].extras
     )
@@ -114,7 +113,7 @@ async def _chunks(
     given: Completion, replies: AsyncIterator[_Reply], input_words: int
 ) -> AsyncIterator[bytes]:
     """The reply as a stream, a chunk for each piece."""
-    head = _head(new_id("chatcmpl-"), "chat.completion.chunk")
+    head = _head(given, new_id("chatcmpl-"), "chat.completion.chunk")
     counted = given.stream_options is not None and given.stream_options.include_usage
 
     def chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
@@ -139,8 +138,14 @@ async def _chunks(
     yield b"data: [DONE]\n\n"
 
 
-def _head(id: str, kind: str) -> dict[str, Any]:
-    return {"id": id, "object": kind, "created": int(time.time()), "model": MODEL, "system_fingerprint": None}
+def _head(given: Completion, id: str, kind: str) -> dict[str, Any]:
+    return {
+        "id": id,
+        "object": kind,
+        "created": int(time.time()),
+        "model": given.model,
+        "system_fingerprint": None,
+    }
 
 
 def _annotations(piece: Piece) -> list[dict[str, Any]]:
@@ -163,15 +168,16 @@ def _usage(input_words: int, text: str, given: Completion) -> dict[str, Any]:
     return usage | ({"num_search_queries": 1} if given.wants_sources else {})
 
 
-async def list_models(_: Request) -> Response:
-    return codec.Json(models(STARTED))
+async def list_models(request: Request) -> Response:
+    return codec.Json(models(STARTED, state_of(request).named_models))
 
 
 async def one_model(request: Request) -> Response:
-    name = request.path_params["model"]
-    if name != MODEL:
+    name, named = request.path_params["model"], state_of(request).named_models
+    found = next((model for model in models(STARTED, named)["data"] if model["id"] == name), None)
+    if found is None:
         raise Problem(404, f"there is no model {name[:80]!r}", param="model", code="model_not_found")
-    return codec.Json(models(STARTED)["data"][0])
+    return codec.Json(found)
 
 
 routes = [

@@ -120,11 +120,11 @@ async def _by_schema(
             400, "a JSON schema is filled in by a language model, and this server has none (serve --model)",
             param="response_format", code="unsupported_parameter",
         )  # fmt: skip
-    model = answering.model_for(state, key)
+    model = answering.model_for(state, key, asked.model)
     if model is None:
         raise Problem(429, "the language model's tokens of this day are used up", code="insufficient_quota")
     made = await state.answer_pool.run(structured.fill, asked, model, schema)
-    answering.count(state, key, made.answer["writer"], made.tokens)
+    answering.count(state, key, made.answer["writer"], made.tokens, asked.model)
     if not made.text:
         raise Problem(
             422, f"no object of this schema can be made: {made.problem}", code="unsupported_by_posts"

@@ -1,6 +1,7 @@
 """Messages of a chat client, in either API: reads the user's questions from them and refuses unsupported options."""
 
 import secrets
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import msgspec
@@ -41,8 +42,11 @@ class Conversation(Filters, kw_only=True):
     tool_choice: Any = None
 
 
-def user_messages(given: Conversation, messages: list[Message], param: str) -> list[str]:
-    """The texts of the user's messages, oldest first; the last is the question. Raises Problem."""
+def user_messages(
+    given: Conversation, messages: list[Message], param: str, named: Collection[str] = ()
+) -> list[str]:
+    """The texts of the user's messages, oldest first; the last is the question. Raises Problem, also for a model that is
+    none of the `named` ones."""
     forced = given.tool_choice == "required" and not any("search" in tool.type for tool in given.tools)
     if forced or (isinstance(given.tool_choice, dict) and given.tool_choice.get("type") in _CALLS):
         raise Problem(
@@ -51,10 +55,10 @@ def user_messages(given: Conversation, messages: list[Message], param: str) -> l
             param="tool_choice",
             code="unsupported_parameter",
         )
-    if given.model != MODEL:
+    if given.model != MODEL and given.model not in named:
         raise Problem(
             404,
-            f"there is no model {given.model[:80]!r}; use {MODEL!r}",
+            f"there is no model {given.model[:80]!r}; use {', '.join(map(repr, (MODEL, *named)))}",
             param="model",
             code="model_not_found",
         )
@@ -103,7 +107,7 @@ def question_of(given: Conversation, texts: list[str], param: str, style: str = 
         where=filters_to_query(given),
         as_of=parse_as_of(given.trinch.as_of),
         style=style,
-    )
+    )._replace(model="" if given.model == MODEL else given.model)
 
 
 _CALLS = ("function", "custom", "mcp")
@@ -114,7 +118,7 @@ def new_id(kind: str) -> str:
     return kind + secrets.token_hex(12)
 
 
-def models(created: int) -> dict[str, Any]:
-    """The list of models: one."""
-    model = {"id": MODEL, "object": "model", "created": created, "owned_by": "trinch"}
-    return {"object": "list", "data": [model]}
+def models(created: int, named: Iterable[str] = ()) -> dict[str, Any]:
+    """The list of models: the default, then the named ones."""
+    fields = {"object": "model", "created": created, "owned_by": "trinch"}
+    return {"object": "list", "data": [{"id": name, **fields} for name in (MODEL, *named)]}

@@ -20,7 +20,6 @@ from trinch.server.openai import client_tasks
 from trinch.server.openai.formats import Format, Wanted, json_pieces, wanted_format
 from trinch.server.openai.markdown import Piece, count_words, post_url
 from trinch.server.openai.messages import (
-    MODEL,
     Conversation,
     Message,
     new_id,
@@ -87,7 +86,7 @@ async def create(request: Request) -> Response:
     before: list[str] = []
     if given.previous_response_id:
         before = _decode(state.responses.load(given.previous_response_id, key, "previous_response_id")).texts
-    texts = (before + user_messages(given, messages, "input"))[-CONTEXT:]
+    texts = (before + user_messages(given, messages, "input", state.named_models))[-CONTEXT:]
     task = client_tasks.run_task(texts[-1])
     instructions = given.instructions if isinstance(given.instructions, str) else ""
     style = "\n".join(filter(None, (instructions, style_of(messages))))
@@ -285,7 +284,7 @@ def _head(given: ResponseRequest) -> dict[str, Any]:
         "instructions": None,
         "max_output_tokens": None,
         "metadata": given.metadata,
-        "model": MODEL,
+        "model": given.model,
         "output": [],
         "parallel_tool_calls": False,
         "previous_response_id": given.previous_response_id,
