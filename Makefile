@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed-$(EXTRAS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long check docs bench eval load soak mutation train-demo screenshots wheel clean
+.PHONY: help demo test test-long check docs bench eval load soak mutation train-demo screenshots native wheel clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,6 +62,9 @@ train-demo: $(INSTALLED) ## train a tiny Grok on the sample, under ten minutes o
 
 screenshots: $(INSTALLED) ## take the README's pictures from the real page
 	$(BIN)/python -m tests.server.screenshots
+
+native: $(INSTALLED) ## build and install the optional native part (needs a C++ compiler)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check ./native
 
 wheel: $(INSTALLED) ## build wheel and sdist into dist/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check build

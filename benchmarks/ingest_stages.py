@@ -10,6 +10,7 @@ Without `--real` the posts are simulated; with it they are those of collected fi
 
 import argparse
 import gc
+import importlib.util
 import json
 import random
 import tempfile
@@ -27,11 +28,11 @@ from benchmarks.machine import bytes_in, describe, run
 from trinch.posts import x
 from trinch.posts.language_id import with_language
 from trinch.posts.schema import Created, Edited
-from trinch.posts.text import terms
+from trinch.posts.text import joined_terms
 from trinch.sources import files, framing
 from trinch.store import indexer
 from trinch.store.database import DATABASE
-from trinch.store.facets import facets
+from trinch.store.facets import joined_facets
 from trinch.store.log import Entry, Log
 from trinch.store.text_index import INDEX, TextIndex
 from trinch.store.writer import GROUP
@@ -66,10 +67,15 @@ def measure(lines: Path, texts: Path, posts: int, folder: Path) -> dict[str, flo
     gc.enable()
     used = run(ingest_command(lines, folder / "store"))
     stages.note("trinch ingest, both processes, start and end included", used.cpu)
+    with lines.open("rb") as file:
+        (folder / "line.jsonl").write_bytes(file.readline())
+    start = run(ingest_command(folder / "line.jsonl", folder / "one")).cpu
+    stages.note("of it start and end: `trinch ingest` of one line", start)
     rows = [msgspec.json.decode(line) for line in texts.read_bytes().splitlines()]
     _, bare = bare_loop([(id, at, text) for id, at, _, text in rows])
     stages.note("bare tantivy", bare)
     stages.found["trinch ingest / bare tantivy"] = used.cpu / bare
+    stages.found["the same without start and end"] = (used.cpu - start) / bare
     log = sum(bytes_in(file) for file in (folder / "store").glob(f"{DATABASE}*"))
     stages.found["bytes a post: log"] = log / posts
     stages.found["bytes a post: index"] = bytes_in(folder / "store" / INDEX) / posts
@@ -109,8 +115,8 @@ def _index_stages(stages: Stages, data: Path) -> None:
     log, index = Log(data / DATABASE), TextIndex(data / INDEX)
     events = [entry.event for entry in stages.measure("read the log back", read)]
     posts = [event.post for event in events if isinstance(event, Created | Edited)]
-    words = stages.measure("terms", lambda: [" ".join(terms(post.text, post.lang)) for post in posts])
-    kinds = stages.measure("facets", lambda: [" ".join(facets(post)) for post in posts])
+    words = stages.measure("terms", lambda: [joined_terms(post.text, post.lang) for post in posts])
+    kinds = stages.measure("facets", lambda: [joined_facets(post) for post in posts])
     stages.measure("index, whole (its words warm)", index_all)
     with tempfile.TemporaryDirectory() as folder:
         stages.measure("tantivy: our text and facets, one commit", lambda: _add(words, kinds, folder))
@@ -149,7 +155,8 @@ def main() -> None:
         else:
             made = corpus.make(folder, given.posts, given.seed)
             lines, texts, posts = made.lines, made.texts, given.posts
-        print(json.dumps(describe()))
+        native = importlib.util.find_spec("trinch_native") is not None
+        print(json.dumps(describe() | {"native": native}))
         for name, value in measure(lines, texts, posts, folder).items():
             print(f"{value:10.1f}  {name}")
 

@@ -1,6 +1,12 @@
 """Fixtures every room may use."""
 
+import importlib.util
+import shutil
+import subprocess
+import sys
+import sysconfig
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -16,3 +22,33 @@ def shared(request: pytest.FixtureRequest) -> Path:
     if not wanted.exists():
         pytest.skip(f"needs ../shared/data/{wanted.relative_to(SHARED)}")
     return wanted
+
+
+@pytest.fixture(scope="session")
+def native_module(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """The optional native part, built from its source where there is a C++ compiler."""
+    compiler, include = shutil.which("c++"), Path(sysconfig.get_paths()["include"])
+    if not compiler or not (include / "Python.h").exists():
+        pytest.skip("needs a C++ compiler and the headers of Python")
+    sources = sorted(map(str, (Path(__file__).resolve().parents[1] / "native").glob("*.cpp")))
+    built = tmp_path_factory.mktemp("native") / "trinch_native.abi3.so"
+    linked = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
+    flags = [
+        "-std=c++17",
+        "-O1",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fPIC",
+        "-shared",
+        "-I",
+        str(include),
+        *linked,
+    ]
+    subprocess.run([compiler, *flags, *sources, "-o", str(built)], check=True)
+    spec = importlib.util.spec_from_file_location("trinch_native", built)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -36,7 +36,7 @@ _V2 = "network.bsky.jetstream.subscribeEvents#"
 Micros = Annotated[int, msgspec.Meta(ge=0, le=times.LATEST)]
 
 
-class Commit(msgspec.Struct):
+class Commit(msgspec.Struct, gc=False):
     operation: str
     collection: str
     rkey: str
@@ -52,7 +52,7 @@ class Account(msgspec.Struct, gc=False):
     status: str | None = None
 
 
-class FrameV1(msgspec.Struct):
+class FrameV1(msgspec.Struct, gc=False):
     did: str
     time_us: Micros
     kind: str
@@ -61,7 +61,7 @@ class FrameV1(msgspec.Struct):
     account: Account | None = None
 
 
-class PayloadV2(msgspec.Struct):
+class PayloadV2(msgspec.Struct, gc=False):
     """A commit's fields stand in the payload itself; identity and account wrap the upstream event."""
 
     type: str = msgspec.field(name="$type", default="")
@@ -75,7 +75,7 @@ class PayloadV2(msgspec.Struct):
     account: Account | None = None
 
 
-class Frame(msgspec.Struct):
+class Frame(msgspec.Struct, gc=False):
     """A frame of v2, or an error."""
 
     type: str = msgspec.field(name="$type", default="")
@@ -97,7 +97,7 @@ class Image(msgspec.Struct, gc=False):
     alt: str = ""
 
 
-class Reply(msgspec.Struct):
+class Reply(msgspec.Struct, gc=False):
     parent: Link
     root: Link | None = None
 
@@ -109,18 +109,18 @@ class Feature(msgspec.Struct, gc=False):
     tag: str = ""
 
 
-class Facet(msgspec.Struct):
+class Facet(msgspec.Struct, gc=False):
     features: list[Feature] = []
 
 
-class Embedded(msgspec.Struct):
+class Embedded(msgspec.Struct, gc=False):
     """`embed.record`: of a plain quote it has the `uri`, of a quote with media one more `record` inside."""
 
     uri: str = ""
     record: Link | None = None
 
 
-class Embed(msgspec.Struct):
+class Embed(msgspec.Struct, gc=False):
     type: str = msgspec.field(name="$type", default="")
     external: External | None = None
     images: list[Image] | None = None
@@ -134,11 +134,11 @@ class Label(msgspec.Struct, gc=False):
     val: str = ""
 
 
-class Labels(msgspec.Struct):
+class Labels(msgspec.Struct, gc=False):
     values: list[Label] = []
 
 
-class Record(msgspec.Struct):
+class Record(msgspec.Struct, gc=False):
     text: Text
     createdAt: Time = None  # noqa: N815  (the lexicon's spelling)
     langs: list[str] | None = None
@@ -149,7 +149,7 @@ class Record(msgspec.Struct):
     tags: list[str] | None = None
 
 
-class Reaction(msgspec.Struct):
+class Reaction(msgspec.Struct, gc=False):
     subject: Link
 
 

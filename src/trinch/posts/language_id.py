@@ -22,6 +22,8 @@ lower-casing, on the training split of XLM-T: at 0.5, 1 % more posts are `und` a
 _LONGEST = 400
 """Characters looked at. More never changes the verdict on a post."""
 
+_VERSIONS = (Created, Edited)
+
 _NOISE = re.compile(r"https?:?\S*|www\.\S+|@\w+\S*|\bRT\b|[#_\s\d]+")
 
 # Scripts written by one language only, or nearly so. Looked for only in text that is not ASCII.
@@ -82,7 +84,7 @@ def identify(text: str) -> str:
 
 def with_language(event: Event) -> Event:
     """The event with the language of its post, identified where the source did not give one."""
-    if isinstance(event, Created | Edited) and event.post.lang == "und":
+    if isinstance(event, _VERSIONS) and event.post.lang == "und":
         post = msgspec.structs.replace(event.post, lang=identify(event.post.text))
         return msgspec.structs.replace(event, post=post)
     return event

@@ -20,7 +20,10 @@ UNDATED = -(2**62)
 """The time of an undated post where times are compared: before every other."""
 
 
-class Attached(msgspec.Struct, frozen=True):
+# Nothing here can be part of a cycle of references, so the garbage collector need not look at it (`gc=False`).
+
+
+class Attached(msgspec.Struct, frozen=True, gc=False):
     """Text that belongs to a post but is not in its own text."""
 
     kind: str
@@ -29,7 +32,7 @@ class Attached(msgspec.Struct, frozen=True):
     text: str
 
 
-class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """One version of one post, in the same shape whatever network it came from.
 
     `id` is the network's own id (an X number, an at:// URI, a Mastodon `uri`); (network, id) is unique.
@@ -84,7 +87,7 @@ class Post(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     quotes: int | None = None
 
 
-class _Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="kind"):
+class _Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False, tag_field="kind"):
     at: int
     network: str
 

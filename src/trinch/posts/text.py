@@ -11,6 +11,7 @@ query word may have been indexed under. Where two languages disagree (`news` is 
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
 
@@ -252,11 +253,14 @@ class _Stems(dict[str, str]):
     def __missing__(self, word: str) -> str:
         if len(self) >= self.ROOM:
             self.clear()
+        stemmed = self[word] = self.compute(word)
+        return stemmed
+
+    def compute(self, word: str) -> str:
+        """The stem, not remembered."""
         # Numbers, signed tokens and the like have no stem; a vowel sign (Hindi) is no letter to `isalpha`.
         plain = word.isalpha() or (word[0].isalpha() and not word.isascii())
-        stemmed: str = (self._stem(word) or word) if plain else word
-        self[word] = stemmed
-        return stemmed
+        return (self._stem(word) or word) if plain else word
 
 
 @lru_cache(maxsize=len(STEMMED))
@@ -299,6 +303,20 @@ def terms(text: str, lang: str) -> list[str]:
     In the running text a tag becomes its words (`#BostonMarathon` as `boston marathon`), so that words and
     phrases find it whether or not it was marked.
     """
+    return joined_terms(text, lang).split() if _native else python_terms(text, lang)
+
+
+def joined_terms(text: str, lang: str) -> str:
+    """`terms` with a space between each two, as the text index takes them."""
+    if _native:
+        with suppress(UnicodeEncodeError):  # half of a surrogate pair is no UTF-8
+            joined: str = _native.terms(text, lang)
+            return joined
+    return " ".join(python_terms(text, lang))
+
+
+def python_terms(text: str, lang: str) -> list[str]:
+    """`terms` without the native part: its definition, and what runs where that is not installed."""
     chunks = text.split()
     found = list(chain.from_iterable(map(_plain(lang if lang in STEMMED else "").__getitem__, chunks)))
     if "#" in text or "$" in text or "＃" in text:
@@ -320,6 +338,26 @@ def _plain(lang: str) -> _Remembered:
 
 
 _signed = _Remembered(lambda chunk: [] if _plain_word(chunk) else _words(chunk, _split)[1])
+
+
+def read_chunk(chunk: str, lang: str) -> tuple[str, str]:
+    """The terms of one chunk without white space, and its signed terms; `lang` is stemmed, or "". Not remembered."""
+    word = _plain_word(chunk)
+    words, signed = ([word], []) if word else _words(chunk, _split)
+    return " ".join(map(_stems(lang).compute, words) if lang else words), " ".join(signed)
+
+
+def stemmers() -> dict[str, Callable[[str], str]]:
+    """Language -> function from a folded word to its stem, not remembered."""
+    return {lang: _stems(lang).compute for lang in STEMMED}
+
+
+try:
+    from trinch_native import Terms
+except ImportError:  # it is optional: see docs/native.md
+    _native = None
+else:
+    _native = Terms(stemmers(), read_chunk)
 
 
 def _languages(word: str) -> Sequence[str]:

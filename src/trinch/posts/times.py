@@ -185,9 +185,9 @@ def snowflake(id: str, claimed: int | None = None) -> int | None:
     if not _FIRST_CERTAIN <= number < _LAST:
         return claimed
     made = ((number >> 22) + SNOWFLAKE_EPOCH_MS) * 1000
-    if claimed is None:
+    if claimed is None or made // _SECOND == claimed // _SECOND:
         return made
-    said = next(unit for unit in (_DAY, 60 * _SECOND, _SECOND) if claimed % unit == 0)
+    said = _DAY if claimed % _DAY == 0 else 60 * _SECOND if claimed % (60 * _SECOND) == 0 else _SECOND
     return made if made // said == claimed // said else claimed
 
 

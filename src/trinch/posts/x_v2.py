@@ -1,6 +1,8 @@
 """Posts of the X API v2: stream lines, pages of search results, and the flattened form of archives.
 
 The v2 Post object and what its `includes` add: authors, media, polls, and the posts it refers to. Field names: docs.x.com, "Post object"; checked against recorded answers.
+
+Decoded JSON has no cycles of references, so the garbage collector need not look at it (`gc=False`).
 """
 
 from collections.abc import Sequence
@@ -21,12 +23,12 @@ class UserCounts(msgspec.Struct, gc=False):
     followers_count: Integer | None = None
 
 
-class Withheld(msgspec.Struct):
+class Withheld(msgspec.Struct, gc=False):
     copyright: bool = False
     country_codes: list[str] | None = None
 
 
-class User(msgspec.Struct):
+class User(msgspec.Struct, gc=False):
     id: str | None = None
     username: str | None = None
     name: str | None = None
@@ -54,20 +56,20 @@ class Hashtag(msgspec.Struct, gc=False):
     tag: str | None = None
 
 
-class Entities(msgspec.Struct):
+class Entities(msgspec.Struct, gc=False):
     urls: list[Url] | None = None
     mentions: list[Mention] | None = None
     hashtags: list[Hashtag] | None = None
 
 
-class Note(msgspec.Struct):
+class Note(msgspec.Struct, gc=False):
     """The whole text of a post longer than 280 characters; `text` is then its beginning."""
 
     text: str | None = None
     entities: Entities | None = None
 
 
-class Attachments(msgspec.Struct):
+class Attachments(msgspec.Struct, gc=False):
     media_keys: list[str] | None = None
     poll_ids: list[str] | None = None
 
@@ -81,7 +83,7 @@ class Option(msgspec.Struct, gc=False):
     label: str | None = None
 
 
-class Poll(msgspec.Struct):
+class Poll(msgspec.Struct, gc=False):
     id: str | None = None
     options: list[Option] | None = None
 
@@ -120,7 +122,7 @@ class Reference(msgspec.Struct, gc=False):
     id: str
 
 
-class Tweet(msgspec.Struct):
+class Tweet(msgspec.Struct, gc=False):
     id: str | None = None
     text: Text | None = None
     created_at: Time = None
@@ -139,7 +141,7 @@ class Tweet(msgspec.Struct):
     geo: Geo | None = None
 
 
-class Includes(msgspec.Struct):
+class Includes(msgspec.Struct, gc=False):
     users: list[User] | None = None
     tweets: list[Tweet] | None = None
     media: list[Media] | None = None
@@ -147,7 +149,7 @@ class Includes(msgspec.Struct):
     places: list[Place] | None = None
 
 
-class Page(msgspec.Struct):
+class Page(msgspec.Struct, gc=False):
     """A stream line (`data` is one post) or a page of answers (`data` is a list)."""
 
     data: Annotated[Tweet | list[Tweet] | None, ESSENTIAL] = None

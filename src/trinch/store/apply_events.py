@@ -10,6 +10,7 @@ before, time included, is a duplicate, so that replaying a part of the stream ch
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 from zlib import crc32
@@ -18,11 +19,12 @@ import msgspec
 
 from trinch.posts import schema as ev
 from trinch.store import bodies, families
-from trinch.store.counts import COUNTS, Counts, CountTable, level_changed
+from trinch.store.counts import COUNTS, Counts, CountTable, is_other_level, level_changed
 from trinch.store.sql import select_in
 from trinch.store.tallies import Tallies
 
 _encode = msgspec.json.Encoder().encode
+_VERSIONS = (ev.Created, ev.Edited)
 
 
 def key_of(network: str, id: str) -> str:
@@ -70,9 +72,10 @@ class EventApplier:
         """Write the events that change something; count the others."""
         self._preload(events)
         handlers = self._handlers
-        for event in events:
-            outcome = handlers[type(event)](event)
-            setattr(self, outcome, getattr(self, outcome) + 1)
+        outcomes = Counter([handlers[type(event)](event) for event in events])
+        self.accepted += outcomes["accepted"]
+        self.duplicates += outcomes["duplicates"]
+        self.ignored += outcomes["ignored"]
         self._flush()
         self._tallies.flush()
 
@@ -119,14 +122,14 @@ class EventApplier:
         """Append an event to the log; a time in the future counts as now. Returns its position."""
         seq, at = self.next_seq, self._time(event)
         body = bodies.encode(event)
-        if isinstance(event, ev.Created | ev.Edited):
+        if isinstance(event, _VERSIONS):
             self._tallies.add(event.post, at)
         self._new_events.append((seq, at, body, _encode(refs).decode() if refs else None, crc32(body)))
         self.next_seq += 1
         return seq
 
     def _time(self, event: ev.Event) -> int:
-        return min(event.at, self._clock)
+        return event.at if event.at < self._clock else self._clock
 
     def _root(self, network: str, id: str) -> str:
         """The root key of a post's family; posts collected under this id are written first."""
@@ -322,9 +325,9 @@ class EventApplier:
 
     # ---------------------------------------------------------------- counts
 
-    def _set_counts(self, event: ev.Event, root: str, newest: int, before: Counts, after: Counts) -> str:
-        self._counts.set(root, after, self._time(event))
-        self._write(event, [newest] if level_changed(before, after) else ())
+    def _set_counts(self, event: ev.Event, root: str, counts: Counts, refs: Sequence[int]) -> str:
+        self._counts.set(root, counts, self._time(event))
+        self._write(event, refs)
         return "accepted"
 
     def _counts_changed(self, event: ev.CountsChanged) -> str:
@@ -337,7 +340,7 @@ class EventApplier:
         after = before | {n: getattr(event, n) for n in COUNTS if getattr(event, n) is not None}
         if after == before or seen > event.at:
             return "duplicates"
-        return self._set_counts(event, root, newest, before, after)
+        return self._set_counts(event, root, after, [newest] if level_changed(before, after) else ())
 
     def _reacted(self, event: ev.Reacted) -> str:
         key, record = key_of(event.network, event.id), key_of(event.network, event.record)
@@ -368,7 +371,9 @@ class EventApplier:
         return self._count_reaction(event, root, newest, row[1], -1)
 
     def _count_reaction(self, event: ev.Event, root: str, newest: int, what: str, step: int) -> str:
-        before, _ = self._counts.get(root, newest)
+        counts, _ = self._counts.get(root, newest)
         name = "likes" if what == "like" else "reposts"
-        after = before | {name: max(0, (before[name] or 0) + step)}
-        return self._set_counts(event, root, newest, before, after)
+        before = counts[name] or 0
+        after = max(0, before + step)
+        refs = [newest] if is_other_level(before, after) else ()
+        return self._set_counts(event, root, {**counts, name: after}, refs)

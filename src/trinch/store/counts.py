@@ -42,9 +42,14 @@ def counts_of(post: Post | _PostCounts) -> Counts:
     return {name: getattr(post, name) for name in COUNTS}
 
 
-def level_changed(before: Counts, after: Counts) -> bool:
+def is_other_level(before: int, after: int) -> bool:
     """Whether a count crossed a power of two: the index stores counts at that resolution only."""
-    return any((before[name] or 0).bit_length() != (after[name] or 0).bit_length() for name in COUNTS)
+    return before.bit_length() != after.bit_length()
+
+
+def level_changed(before: Counts, after: Counts) -> bool:
+    """Whether one of the counts crossed a power of two."""
+    return any(is_other_level(before[name] or 0, after[name] or 0) for name in COUNTS)
 
 
 class CountTable:

@@ -6,6 +6,8 @@ Their spelling as index terms is shared by the index (`text_index.py`) and by th
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from functools import lru_cache
 
 from trinch.posts.schema import Post
 from trinch.posts.text import tokens
@@ -37,15 +39,23 @@ def facets(post: Post) -> list[str]:
     if post.urls or "http" in post.text:
         found.append("is:links")
         for url in post.urls[:_LINKS]:
-            found += [f"url:{term}" for term in url_terms(url)]
+            found += ["url:" + term for term in url_terms(url)]
     _add_text_kinds(found, post)
     if post.likes or post.reposts or post.replies:
         _add_counts(found, post)
-    if post.place or post.country or post.latitude is not None:
-        _add_places(found, post)
+    found += places(post)
     if post.created_at is None:
         found.append("is:undated")
     return found
+
+
+def joined_facets(post: Post) -> str:
+    """`facets` with a space between each two, as the text index takes them; their order means nothing."""
+    if _native:
+        with suppress(UnicodeEncodeError):  # half of a surrogate pair is no UTF-8
+            joined: str = _native.facets(post)
+            return " ".join([joined, *places(post)])
+    return " ".join(facets(post))
 
 
 _KINDS = {"image": "is:images", "video": "is:videos", "gif": "is:videos"}
@@ -86,19 +96,28 @@ def _add_text_kinds(found: list[str], post: Post) -> None:
         found += [f"mention:{name}" for name in mentions(post)]
 
 
+_LEVELS = {count: [f"{count}:{level}" for level in range(64)] for count in ("likes", "reposts", "replies")}
+"""Count -> the terms of its levels, from the lowest; a post has as many as its value has bits."""
+
+
 def _add_counts(found: list[str], post: Post) -> None:
     for count, value in (("likes", post.likes), ("reposts", post.reposts), ("replies", post.replies)):
-        found += [f"{count}:{level}" for level in range((value or 0).bit_length())]
+        if value:
+            found += _LEVELS[count][: value.bit_length()]
     found.append("is:engagement")
 
 
-def _add_places(found: list[str], post: Post) -> None:
+def places(post: Post) -> list[str]:
+    """The terms of where a post says that it was written; few posts have any."""
+    found = []
     if post.latitude is not None:
         found.append("is:geo")
     if post.country:
         found.append(f"country:{post.country.lower()}")
-    parts = [post.place, *post.place.split(",")] if "," in post.place else [post.place]
-    found += [f"place:{term}" for term in dict.fromkeys(map(place_term, parts)) if term]
+    if post.place:
+        parts = [post.place, *post.place.split(",")] if "," in post.place else [post.place]
+        found += [f"place:{term}" for term in dict.fromkeys(map(place_term, parts)) if term]
+    return found
 
 
 def place_term(name: str) -> str:
@@ -118,10 +137,14 @@ def url_terms(url: str) -> set[str]:
     match = _HOST.match(lowered)
     if not match:
         return set()
-    labels = match[1].removeprefix("www.")[-_HOST_LENGTH:].split(".")[-_LABELS:]
-    domains = {".".join(labels[i:]) for i in range(len(labels) - 1)} or {labels[0]}
     path = [part.strip(".-")[:64] for part in _PARTS.split(lowered[match.end() :])][:20]
-    return domains | set(labels) | {part for part in path if part}
+    return {*_host_terms(match[1]), *filter(None, path)}
+
+
+@lru_cache(10_000)
+def _host_terms(host: str) -> frozenset[str]:
+    labels = host.removeprefix("www.")[-_HOST_LENGTH:].split(".")[-_LABELS:]
+    return frozenset([*labels, *(".".join(labels[i:]) for i in range(len(labels) - 1))])
 
 
 def wanted_url_terms(value: str) -> list[str]:
@@ -134,3 +157,11 @@ def level_terms(count: str, n: int) -> Iterator[str]:
     """The index term that every post with at least `n` has: counts are indexed by powers of two."""
     if n > 0:
         yield f"{count}:{n.bit_length() - 1}"
+
+
+try:
+    from trinch_native import Facets
+except ImportError:  # it is optional: see docs/native.md
+    _native = None
+else:
+    _native = Facets(mentions, url_terms)

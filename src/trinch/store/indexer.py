@@ -36,6 +36,12 @@ COMMIT_AFTER = 0.4
 """Seconds between two commits under load: what is acknowledged must be searchable within one. Each commit costs the
 same whatever it holds, so fewer are cheaper."""
 
+FAR_BEHIND = 20_000
+"""From so many waiting entries on (a burst, a rebuild) a commit may take CATCH_UP seconds of them: what waits is late
+anyway, and fewer, larger segments are merged less often."""
+
+CATCH_UP = 4.0
+
 SPARSE = 20
 """Fewer new entries than this are committed at once: the stream is slow, or has ended."""
 
@@ -66,14 +72,15 @@ class IndexerStopped(TrinchError, ChildProcessError):
 
 
 def step(log: Log, index: TextIndex, position: int) -> int:
-    """Apply what is behind a position, for COMMIT_AFTER seconds at most, and commit it; the new position."""
+    """Apply what is behind a position, for COMMIT_AFTER (or CATCH_UP) seconds at most, and commit it; the new position."""
     started, applied = time.monotonic(), position
+    longest = CATCH_UP if log.last_seq - position > FAR_BEHIND else COMMIT_AFTER
     while entries := list(log.read(applied, BATCH)):
         if applied != position and any(isinstance(entry.event, _OF_ACCOUNTS) for entry in entries):
             index.commit(applied)  # posts of the account are looked up in what is committed
         index.apply(_with_erased(log, index, entries), log.versions)
         applied = entries[-1].seq
-        if len(entries) < SPARSE or time.monotonic() - started > COMMIT_AFTER:
+        if len(entries) < SPARSE or time.monotonic() - started > longest:
             break
         if len(entries) < BATCH:
             time.sleep(IDLE)

@@ -18,9 +18,9 @@ import tantivy
 from tantivy import Query
 
 from trinch.posts import schema as ev
-from trinch.posts.text import terms
+from trinch.posts.text import joined_terms
 from trinch.store.database import StoreError
-from trinch.store.facets import facets
+from trinch.store.facets import joined_facets
 from trinch.store.log import Entry, Version
 from trinch.store.purge_marks import PurgeMarks
 from trinch.store.query_compile import QueryCompiler, all_of
@@ -59,10 +59,7 @@ def _schema() -> tantivy.Schema:
     return builder.build()
 
 
-@lru_cache(maxsize=20_000)  # reposts have the same text again and again
-def _analyzed(text: str, lang: str) -> str:
-    """The terms of a text."""
-    return " ".join(terms(text, lang))
+_analyzed = lru_cache(maxsize=20_000)(joined_terms)  # reposts have the same text again and again
 
 
 def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
@@ -70,8 +67,8 @@ def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
     made = tantivy.Document()
     made.add_text("text", _analyzed(post.text, post.lang))
     for attached in post.attached:  # values of their own: no phrase reaches over two
-        made.add_text("text", " ".join(terms(attached.text, post.lang)))
-    made.add_text("facets", " ".join(facets(post)))
+        made.add_text("text", joined_terms(attached.text, post.lang))
+    made.add_text("facets", joined_facets(post))
     made.add_integer("seq", seq)
     made.add_integer("at", time_of(post, at))
     if (number := number_of(post)) is not None:
