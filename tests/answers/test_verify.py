@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -121,11 +122,14 @@ def test_a_whole_sentence_of_a_post_passes_whatever_its_case_and_marks(
 ) -> None:
     pieces = [piece.strip() for piece in re.split(r"(?<=[.!?…])\s+", text) if re.search(r"\w", piece)]
     sentence = data.draw(st.sampled_from(pieces))
-    change = data.draw(
-        st.sampled_from(
-            [str, str.lower, str.upper, lambda s: s.replace("#", "").replace("@", ""), _without_marks]
-        )
-    )
+    changes: list[Callable[[str], str]] = [
+        str,
+        str.lower,
+        str.upper,
+        lambda s: s.replace("#", "").replace("@", ""),
+        _without_marks,
+    ]
+    change = data.draw(st.sampled_from(changes))
     lang = data.draw(st.sampled_from(["en", "de", "ja"]))
     assert verify(change(sentence), lang, [CitedText(text)]).supported
 
@@ -189,7 +193,8 @@ def test_sentences_over_real_posts(
     """Our own pairs, by ids: none of the posts of the set that the verifier is measured on, see docs/llm.md."""
     pairs = [json.loads(line) for line in (Path(__file__).parent / file).read_text().splitlines()]
     posts = real_posts(shared, {id for pair in pairs for id in pair["posts"]})
-    kept, let = [], []
+    kept: list[bool] = []
+    let: list[bool] = []
     for pair in pairs:
         passed = verify(pair["sentence"], pair["lang"], [posts[id] for id in pair["posts"]]).supported
         (kept if pair["kind"] == "true" else let).append(passed)
