@@ -68,7 +68,7 @@ private_webhooks_option = click.option(
 
 
 _NAMED_HELP = (
-    "May be given several times, as NAME=PLACE[,model=ID][,seconds=N][,tokens=N][,posts=N][,tokens-per-day=N]: a request "
+    "May be given several times, as NAME=PLACE and, after commas, any of model=ID, seconds=N, tokens=N, posts=N, tokens-per-day=N: a request "
     "names the one it wants, with a key from TRINCH_LLM_KEY_NAME. "
 )
 

@@ -1,6 +1,6 @@
 """Where a post was written, as far as its author shared it: the fields of a place, and distances on the earth.
 
-Coordinates are WGS 84 in degrees, north and east positive. X lists a place as a polygon or a box: its middle stands for
+Coordinates are WGS 84 in degrees, north and east positive. X lists a place as a polygon or a box: its middle is taken for
 it. Sources: docs.x.com, "Geo objects", of the API v2 and v1.1; RFC 7946 for GeoJSON, which writes longitude first.
 """
 

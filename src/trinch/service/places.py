@@ -18,7 +18,7 @@ CELL = 0.1
 """Degrees of a cell in which posts with coordinates and without a named place are counted together."""
 
 Key = tuple[str, str, int, int]
-"""Name, country and cell of a place; a name stands for one place within a few degrees."""
+"""Name, country and cell of a place; a name means one place within a few degrees."""
 
 _NAMED_CELL = 2.0
 

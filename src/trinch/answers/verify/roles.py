@@ -186,7 +186,7 @@ _ANYBODY = frozenset({"man", "woman", "people", "child", "teen"})
 
 
 def _modifies(aligned: Alignment, m: int) -> bool:
-    """Whether a name stands in front of a noun that is no name ("the Glasgow crash")."""
+    """Whether a name comes before a noun that is no name ("the Glasgow crash")."""
     following = m + 1
     words = aligned.said.words
     return (
