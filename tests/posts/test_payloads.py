@@ -25,6 +25,7 @@ from trinch.posts.schema import (
     Event,
     Hidden,
     Malformed,
+    PlacesErased,
     Post,
     Reacted,
     Restored,
@@ -164,7 +165,14 @@ def examples(item: dict[str, Any]) -> Iterator[str]:
 
 @pytest.mark.needs("payloads/x_compliance")
 def test_x_compliance(shared: Path) -> None:
-    both = {"Deleted": 1, "Hidden": 3, "Restored": 1, "AccountHidden": 4, "AccountRestored": 3}
+    both = {
+        "Deleted": 1,
+        "Hidden": 3,
+        "Restored": 1,
+        "PlacesErased": 1,
+        "AccountHidden": 4,
+        "AccountRestored": 3,
+    }
     v2, rejects = drunk(shared / "v2_stream_events.jsonl")
     assert (kinds(v2), rejects) == (both, [])
     at = times.rfc3339("2022-12-23T12:34:56.789Z")
@@ -173,6 +181,9 @@ def test_x_compliance(shared: Path) -> None:
     enterprise, rejects = drunk(shared / "enterprise_v1_events.jsonl")
     assert (kinds(enterprise), rejects) == (both, [])
     assert Deleted(at=1432228155593000, network="x", id="601430178305220608") in enterprise
+    upto = "411552403083628544"
+    assert [(e.author_id, e.upto) for e in v2 if isinstance(e, PlacesErased)] == [("1375036644", upto)]
+    assert [(e.author_id, e.upto) for e in enterprise if isinstance(e, PlacesErased)] == [("519761961", upto)]
     at = times.rfc3339("2014-08-27T23:49:41.839Z")
     assert AccountHidden(at=at, network="x", author_id="1375036644", reason="withheld") in enterprise
     assert (
