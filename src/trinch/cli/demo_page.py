@@ -1,4 +1,4 @@
-"""The page of `trinch demo`: a server over a store into which the sample is played, two days in five minutes."""
+"""The page of `trinch demo`: a server over a store into which the sample is played, 30 hours in five minutes."""
 
 import tempfile
 import threading
