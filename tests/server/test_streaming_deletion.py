@@ -36,6 +36,7 @@ class Pools:
             WorkerPool(data, 1, queue_size=10),
         )
         self.language_model, self.model_use, self.responses = None, ModelUse(), ResponseStore()
+        self.default_model = ""
 
 
 @pytest.fixture

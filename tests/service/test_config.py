@@ -124,7 +124,7 @@ def test_options_win_over_the_environment_and_the_file(monkeypatch: pytest.Monke
     assert options["listen"] == ("jetstream", "x:filter?rule=storm+lang%3Aen&rule=%23lund")
     assert options["data"] == Path("store")
     assert (options["model"], options["model_tokens"], options["model_tokens_per_day"]) == (
-        "http://127.0.0.1:8080/v1", 800, 100_000,
+        ("http://127.0.0.1:8080/v1",), 800, 100_000,
     )  # fmt: skip
     assert not any(key.variable in config.os.environ for key in keys())  # nothing is left behind
 

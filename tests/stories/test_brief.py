@@ -200,9 +200,9 @@ def test_a_file_of_topics() -> None:
         ("Brief me on the ferry since yesterday", {"ferry"}, "Brief from"),
         ("Fais-moi le point depuis hier", {"ferry", "mayor"}, "Le point du"),
         ("give me a briefing", {"ferry", "mayor"}, "Brief from"),
-        ("What's trending in English?", {"ferry", "mayor"}, "(in english)"),
+        ("What's trending in English?", {"ferry", "mayor"}, "(in English)"),
         ("top stories about the ferry", {"ferry"}, "(about the ferry)"),
-        ("top stories on Bluesky", set(), "(on bluesky)"),
+        ("top stories on Bluesky", set(), "(on Bluesky)"),
         ("top sports stories", set(), "(sports)"),
     ],
 )
