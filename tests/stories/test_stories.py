@@ -1,7 +1,9 @@
 """Stories of a store: what is found and left out, visibility, as-of times, ids, discounts."""
 
+import contextlib
 import time
 from itertools import count
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,27 @@ def test_of_a_number_that_moves_only_the_newest_state_is_quoted(store: Store) ->
     quotes = [ferry.headline.text, *(claim.text for claim in ferry.summary)]
     assert any("9 injured" in quote for quote in quotes)
     assert not any("4 injured" in quote for quote in quotes)
+
+
+def test_the_newest_count_of_one_kind_brings_back_no_older_count_of_another(tmp_path: Path) -> None:
+    early = [
+        "Brinholm wakes to 11 dead and 4 missing",
+        "11 dead, 4 missing: Brinholm mourns",
+        "Brinholm counts 11 dead and 4 missing",
+        "Brinholm: 11 dead and 4 missing, police say",
+    ]
+    late = [
+        "Final toll of the silo fire in Brinholm: 10 dead, 31 injured",
+        "Brinholm silo fire: police correct the toll to 10 dead and 31 injured",
+        "10 dead and 31 injured in the Brinholm silo fire, the search is over",
+        "Search ends in Brinholm, silo fire took 10 dead, 31 injured",
+    ]
+    posts = [*happening("early", early, NEWS_DAY + HOUR), *happening("late", late, NEWS_DAY + 9 * HOUR)]
+    with contextlib.closing(store_of(tmp_path / "store", small_talk(), posts)) as store:
+        fire = found(store)[0]
+    quotes = " ".join([fire.headline.text, *(claim.text for claim in fire.summary)])
+    assert "10 dead" in quotes
+    assert "11 dead" not in quotes
 
 
 def test_every_quote_is_an_exact_span_of_a_visible_post(store: Store) -> None:

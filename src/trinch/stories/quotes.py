@@ -110,15 +110,18 @@ def _counts(found: Sequence[QuoteCandidate]) -> tuple[list[QuoteCandidate], set[
             if figure.quantity != "unit":
                 report = Report(candidate.source, candidate.span, figure, 1.0)
                 reports.setdefault(figure.quantity, []).append((report, candidate))
-    newest: list[QuoteCandidate] = []
+    latest: dict[str, float] = {}
     stale: set[tuple[str, float]] = set()
     for quantity, made in sorted(reports.items()):
         states = [state for state in curve([report for report, _ in made]) if state.support >= 2]
-        if not states:
-            continue
-        stale |= {(quantity, report.figure.value) for report, _ in made} - {(quantity, states[-1].value)}
-        stating = [candidate for report, candidate in made if report.figure.value == states[-1].value]
-        newest.append(max(stating, key=lambda c: (c.manner, c.source.best.post.id)))
+        if states:
+            latest[quantity] = states[-1].value
+            stale |= {(quantity, report.figure.value) for report, _ in made} - {(quantity, states[-1].value)}
+    newest: list[QuoteCandidate] = []
+    for quantity, value in latest.items():
+        stating = [candidate for report, candidate in reports[quantity] if report.figure.value == value]
+        fresh = [candidate for candidate in stating if not stale.intersection(_stated(candidate))]
+        newest += sorted(fresh, key=lambda c: (c.manner, c.source.best.post.id))[-1:]
     return newest, stale
 
 
