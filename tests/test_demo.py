@@ -76,6 +76,7 @@ def test_the_sample_is_played_at_its_own_pace_and_whole() -> None:
     assert list(batches([], 60.0)) == []
 
 
+@pytest.mark.long
 def test_the_same_sample_gives_the_same_answers(shown: str, tmp_path: Path) -> None:
     assert shown.split(NEXT)[0] == demo(tmp_path / "b").split(NEXT)[0]
 

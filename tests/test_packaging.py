@@ -45,6 +45,7 @@ def install_examples(site: Path) -> None:
             (site / module.name).write_text(module.read_text())
 
 
+@pytest.mark.long
 def test_example_packages_add_to_trinch(tmp_path: Path) -> None:
     """A format, a source and an alert channel."""
     install_examples(tmp_path / "site")

@@ -95,6 +95,7 @@ def test_more_failures_cost_time_and_a_better_network_saves_it() -> None:
         estimate(preset("grok-1"), **asked, nic_gbits=100)
 
 
+@pytest.mark.long
 def test_the_grid_holds_every_layout_once() -> None:
     for name in ("grok-1", "llama-3-70b"):
         grid = layouts(presets()[name], machine("h100"), 512, 1024, exact=False)

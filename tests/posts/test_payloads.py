@@ -442,6 +442,7 @@ SOCIAL = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.needs("social")
 def test_every_row_of_the_collections_is_read(shared: Path) -> None:
     for name, count in SOCIAL.items():

@@ -156,6 +156,7 @@ def test_where_the_rules_find_nothing_the_model_must_speak_of_what_is_asked(
     assert (answer["writer"]["written"], answer["writer"]["refused"]) == (0, [])
 
 
+@pytest.mark.long
 def test_what_went_wrong_inside_is_for_the_log_only(sample_data: Path, model: Server, tmp_path: Path) -> None:
     with Running(
         shutil.copytree(sample_data, tmp_path / "store"), "--model", model.url("500"), "--model-name", "m"

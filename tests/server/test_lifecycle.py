@@ -119,6 +119,7 @@ def test_stopped_it_waits_for_no_log_that_another_writes_to(data: Path) -> None:
     log.execute("ROLLBACK")
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes in /proc")
 def test_a_killed_indexer_is_started_again(data: Path) -> None:
     with Running(data) as running:

@@ -309,6 +309,7 @@ def test_the_watch_tells_what_goes_and_only_that(tmp_path: Path) -> None:
     assert asyncio.run(look()) == [["n:4", "n:never"], [], ["n:1"], ["n:1"], ["n:0"], []]
 
 
+@pytest.mark.long
 def test_a_watched_server_ends_in_time(tmp_path: Path) -> None:
     Store.open(tmp_path / "store").ingest([Created(at=1_000_000, network="n", post=_post("1"))])
     with (

@@ -186,7 +186,9 @@ def test_search_shows_chips_filters_counts_and_pages(tab: Opener) -> None:
     page.wait_for_selector(".counted:not([hidden])")
     assert _query(page) == "Esker -filter:retweets from:EskerTribune"
     one.until("document.querySelectorAll('.entry').length > 0")
-    assert {by.split()[0] for by in page.locator(".entry .by a:first-of-type").all_inner_texts()} == {"@EskerTribune"}
+    assert {by.split()[0] for by in page.locator(".entry .by a:first-of-type").all_inner_texts()} == {
+        "@EskerTribune"
+    }
     page.go_back()
     one.until("!location.search.includes('EskerTribune')")
 

@@ -89,6 +89,7 @@ def test_what_the_posts_do_not_support_is_an_error_and_never_shown(http: httpx.C
     assert "unsupported_by_posts" in streamed.text
 
 
+@pytest.mark.long
 def test_json_without_a_schema_is_the_typed_answer(http: httpx.Client) -> None:
     answer = json.loads(chat(http, {"type": "json_object"}).json()["choices"][0]["message"]["content"])
     assert answer["outcome"] == "answer"

@@ -79,6 +79,7 @@ def test_one_story_and_trends(sample_data: Path, http: httpx.Client) -> None:
         assert by_http(http, "/v1/trends", **given) == expected
 
 
+@pytest.mark.long
 def test_mcp(sample_data: Path) -> None:
     pytest.importorskip("mcp")
     from mcp import StdioServerParameters, stdio_client

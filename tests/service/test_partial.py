@@ -97,6 +97,7 @@ def test_the_page(client: httpx.Client, http: httpx.Client, lang: str, words: st
     assert words not in http.get("/", params=address).text.split('id="texts"')[0]
 
 
+@pytest.mark.long
 def test_mcp(sample_data: Path) -> None:
     pytest.importorskip("mcp")
     from mcp import StdioServerParameters, stdio_client
