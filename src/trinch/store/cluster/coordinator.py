@@ -1,4 +1,4 @@
-"""A store whose posts lie on the nodes of a cluster: the same searches, answers and counts as over one store.
+"""A store whose posts lie on the nodes of a cluster: searched, asked and counted as one store is.
 
 Each request goes to all nodes at once. Numbers of posts and document frequencies are summed before anything is ranked, and
 the ranking runs here over the candidates of all nodes, so that it does not depend on which node holds a post. Where a
@@ -295,7 +295,7 @@ class ClusterLog(Log):
     def _db(self) -> Any:  # type: ignore[override]  # there is none to set
         """Raises ClusterError: whatever else is asked of a log needs one file."""
         raise ClusterError(
-            "stories, trends, briefs and alerts are not available over several nodes: run them on a single store"
+            "stories, trends, briefs, alerts and live search are not available over several nodes: run them on a single store"
         )
 
 
