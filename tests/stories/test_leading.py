@@ -21,6 +21,7 @@ from trinch.store.store import Store
 from trinch.stories.detect import detect, stories
 from trinch.stories.happening import Evidence, chance, linking, wording
 from trinch.stories.timeline import story
+from trinch.stories.translations import translations
 
 TALK = [
     "i made marmalade toast again, am i weird?",
@@ -37,6 +38,23 @@ REPLIES = [
     "an insurance premium like that, no thanks",
     "the insurance premium is on us in the end",
     "somebody check the insurance premium",
+]
+QUAKE = [
+    "Strong earthquake strikes Chile, people killed",
+    "Earthquake in Chile: government orders evacuation",
+    "Chile earthquake kills at least two, officials say",
+    "Tsunami feared after the earthquake in Chile",
+    "Earthquake damages roads across Chile",
+    "Powerful earthquake shakes the north of Chile",
+    "Earthquake: Chile evacuates the coast",
+]
+TERREMOTO = [
+    "Fuerte terremoto sacude Chile, hay muertos",
+    "Terremoto en Chile: el gobierno ordena evacuar",
+    "Un terremoto deja dos muertos en Chile",
+    "Temen un tsunami tras el terremoto en Chile",
+    "El terremoto causa graves daños en Chile",
+    "Chile evacua la costa tras el terremoto",
 ]
 BREAKING = [
     "Quillon has died",
@@ -63,6 +81,11 @@ REST = [
     ),
     *happening("quillon", BREAKING, BREAKING_AT, 2 * MINUTE),
     *happening("tagged", TAGGED, AS_OF - 2 * HOUR, MINUTE),
+    *happening("quake", QUAKE, FERRY_AT),
+    *(
+        post(f"terremoto{n}", FERRY_AT + n * MINUTE, text, f"autor{n}", lang="es")
+        for n, text in enumerate(TERREMOTO)
+    ),
     *happening("both", BOTH, AS_OF - 2 * HOUR, MINUTE),
 ]
 
@@ -132,3 +155,23 @@ def test_a_tag_is_listed_with_the_story_that_it_is_of(busy: Store) -> None:
     assert "#corvina" in ferry.tags
     assert {"both0", "both1"} & set(mayor.post_ids)
     assert "#corvina" not in mayor.tags
+
+
+def test_a_happening_in_two_languages_is_one_story(busy: Store) -> None:
+    both = [found for found in stories(busy, AS_OF, DAY) if {"quake0", "terremoto0"} & set(found.post_ids)]
+    assert len(both) == 1
+    assert both[0].languages["en"] >= 6
+    assert both[0].languages["es"] >= 5
+
+
+def test_stories_in_two_languages_about_two_happenings_stay_two() -> None:
+    strike = [
+        "Grève des trains à Lyon",
+        "Lyon : grève des trains demain",
+        "Trains en grève à Lyon, dit la direction",
+    ]
+    quake = [post(str(n), 0, text).post for n, text in enumerate(QUAKE)]
+    french = [post(str(n), 0, text, lang="fr").post for n, text in enumerate(strike)]
+    spanish = [post(str(n), 0, text, lang="es").post for n, text in enumerate(TERREMOTO)]
+    assert translations({"quake": quake, "terremoto": spanish, "strike": french}) == {"terremoto": "quake"}
+    assert translations({"quake": quake, "again": quake, "none": []}) == {}

@@ -11,6 +11,7 @@ from trinch.stories.clusters import Cluster, joined
 from trinch.stories.happening import READ, Evidence, linking, wording
 from trinch.stories.parts import parts
 from trinch.stories.ranking import Rank, discounted, rank
+from trinch.stories.translations import translations
 from trinch.stories.window import Bursting, Window
 
 LOOKED_AT = 100
@@ -49,13 +50,16 @@ def _posts(log: Log, window: Window, clusters: Sequence[Cluster]) -> _Read:
 
 
 def _joined(log: Log, window: Window, terms: Bursting, ranked: _Ranked, posts: _Read) -> _Ranked:
-    """The clusters with their parts."""
+    """The clusters with their parts, and with those about one happening in another language."""
     answered = _answered(log, window, posts)
     into = parts([cluster for _, cluster in ranked], terms, len(window.carriers), answered)
-    of = {cluster.root: cluster for _, cluster in ranked}
+    of = {cluster.root: (rank, cluster) for rank, cluster in ranked}
+    wholes = sorted(of.keys() - into.keys(), key=lambda root: (-len(of[root][1].texts), root))
+    into |= translations({root: list(posts[root].values()) for root in wholes})
     for part, whole in into.items():
-        of[whole] = joined(of[whole], of[part], terms.bursts)
-    return [(rank, of[cluster.root]) for rank, cluster in ranked if cluster.root not in into]
+        best = max(of[whole][0], of[part][0], key=lambda rank: rank.score)
+        of[whole] = best, joined(of[whole][1], of[part][1], terms.bursts)
+    return [of[cluster.root] for _, cluster in ranked if cluster.root not in into]
 
 
 def _answered(log: Log, window: Window, posts: _Read) -> Callable[[Cluster], Sequence[AbstractSet[int]]]:
