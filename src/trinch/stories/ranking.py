@@ -30,6 +30,8 @@ LEADS = 4.0
 """Score from which a story is listed among the leading ones."""
 LIKELY = 0.62
 """Chance of being a happening from which a story is listed."""
+STRONG, PLAUSIBLE = 15.0, 0.45
+"""For a story of this score a smaller chance is enough."""
 SOURCES = 4
 """Independent sources that a leading story has."""
 COPIES = 0.7
@@ -57,8 +59,10 @@ class Rank(NamedTuple):
     @property
     def leads(self) -> bool:
         """Whether it belongs in a list of leading stories."""
-        enough = self.score >= LEADS and self.sources >= SOURCES
-        return enough and (self.evidence is None or chance(self.evidence) >= LIKELY)
+        if self.score < LEADS or self.sources < SOURCES:
+            return False
+        needed = PLAUSIBLE if self.score >= STRONG else LIKELY
+        return self.evidence is None or chance(self.evidence) >= needed
 
 
 def rank(cluster: Cluster, window: Window, terms: Bursting) -> Rank:
