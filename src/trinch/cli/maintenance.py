@@ -9,7 +9,9 @@ from trinch.cli.options import data_option, json_option
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Build again what is damaged; a damaged log is kept.")
+@click.option(
+    "--repair", is_flag=True, help="Build again what is damaged; a damaged log and damaged alerts are kept."
+)
 @data_option
 @json_option
 def check(repair: bool, data: Path, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from trinch.alerts import backup as alerts
+from trinch.alerts.database import FILE
 from trinch.store import maintenance
 from trinch.store.database import DATABASE
 from trinch.store.log import Log
@@ -22,7 +23,7 @@ def restore(folder: Path, data: Path, replace: bool = False) -> tuple[int, int]:
 
     A store that is there is replaced only if `replace` is set, and kept beside the new one. Raises StoreError, and
     AlertsRunning where the backup has alerts and another process runs those of `data`."""
-    with alerts.held(data) if (folder / alerts.FILE).exists() else nullcontext():
+    with alerts.held(data) if (folder / FILE).exists() else nullcontext():
         events = maintenance.restore(folder, data, replace)
         log = Log(data / DATABASE)
         try:

@@ -184,7 +184,7 @@ def _own_marks(found: Found, cluster: Cluster, texts: Sequence[Text]) -> Counter
         if ranked.leads and other is not cluster:
             held = (found.window.posts.marks[found.window.first[place]] for place in other.texts)
             counts = Counter(np.frombuffer(b"".join(held), dtype=np.uint32).tolist())
-            elsewhere |= Counter({mark: n / len(other.texts) for mark, n in counts.items()})  # type: ignore[misc]
+            elsewhere |= Counter({mark: n / len(other.texts) for mark, n in counts.items()})
     counted = Counter(mark for text in texts for mark in text.marks)
     return Counter({mark: n for mark, n in counted.items() if n / len(texts) >= elsewhere[mark_hash(mark)]})
 
