@@ -261,6 +261,20 @@ def test_a_damaged_store_is_an_error_for_people(data: Path, verb: list[str]) -> 
     assert b"Traceback" not in done.stderr
 
 
+def check_counts_of_an_earlier_format(log: Log) -> None:
+    """Until format 3, counts and reactions had the key of their post."""
+
+    def counts() -> tuple[int | None, int | None]:
+        (version,) = log.visible(log.seqs_of("x:id3")).values()
+        return version.post.likes, version.post.reposts
+
+    assert counts() == (2, 1)
+    known = [ev.Reacted(at=9, network="x", id="id3", record=f"like/{n}", what="like") for n in (1, 2)]
+    assert log.append(known).duplicates == 2
+    log.append([ev.Unreacted(at=9, network="x", record=f"like/{n}") for n in (1, 2)])
+    assert counts() == (1, 1), "one of the two was taken back before"
+
+
 def test_data_of_format_2_is_read_as_it_is_and_counted(data: Path) -> None:
     """Format 2 has the bodies as JSON and no table of numbers."""
     wanted = found(data)
@@ -272,15 +286,23 @@ def test_data_of_format_2_is_read_as_it_is_and_counted(data: Path) -> None:
         db.execute(
             "UPDATE events SET body = ?, crc = ? WHERE seq = ?", (plain(body), zlib.crc32(plain(body)), seq)
         )
-    db.execute("DROP TABLE tallies")
-    db.execute("PRAGMA user_version = 2")
-    db.commit()
+    db.executescript(
+        "DROP TABLE tallies; DROP TABLE counts; DROP TABLE reactions; ALTER TABLE posts DROP COLUMN has_counts;"
+        "CREATE TABLE counts (key TEXT PRIMARY KEY, at INTEGER NOT NULL, likes INTEGER, reposts INTEGER,"
+        " replies INTEGER, quotes INTEGER) WITHOUT ROWID;"
+        "CREATE TABLE reactions (record TEXT PRIMARY KEY, key TEXT NOT NULL, what TEXT NOT NULL,"
+        " undone INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+        "INSERT INTO counts VALUES ('x:id3', 5, 2, 1, NULL, NULL);"
+        "INSERT INTO reactions VALUES ('x:like/1', 'x:id3', 'like', 0), ('x:like/2', 'x:id3', 'like', 1);"
+        "PRAGMA user_version = 2"
+    )
     db.close()
     assert found(data) == wanted
     assert check(data).problems == []
     log = Log(data / "ocean.db")
     assert log.num_posts_by("lang") == numbers == {"en": NUMBER - 1}
     assert log.append([created(0)]).duplicates == 1
+    check_counts_of_an_earlier_format(log)
     log.append([ev.Deleted(at=NOON, network="x", id="id7")])
     assert log.num_posts_by("lang") == {"en": NUMBER - 2}
     log.close()

@@ -1,12 +1,11 @@
 """Likes, reposts, replies and quotes of known posts, as they change inside one transaction of the log.
 
 Counts of a post are those of its newest version until something changes them; from then on a row of the table
-`counts` holds them.
+`counts` holds them, under the position of that version.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -15,10 +14,15 @@ from trinch.store import bodies
 from trinch.store.sql import select_in
 
 COUNTS = ("likes", "reposts", "replies", "quotes")
-Counts: TypeAlias = dict[str, int | None]
-"""Keyed by the names in COUNTS, in that order."""
+LIKES, REPOSTS = 0, 1
+"""Their places in COUNTS."""
 
-_COLUMNS = ", ".join(COUNTS)
+
+class Counts(msgspec.Struct):
+    """Counts of a post in the order of COUNTS, and when they were last seen (0: when the post was read)."""
+
+    at: int
+    values: list[int | None]
 
 
 class _PostCounts(msgspec.Struct):
@@ -35,11 +39,12 @@ class _Counted(msgspec.Struct):
 
 
 _decode = msgspec.json.Decoder(_Counted).decode
+_COLUMNS = ", ".join(COUNTS)
 
 
-def counts_of(post: Post | _PostCounts) -> Counts:
+def counts_of(post: Post | _PostCounts) -> list[int | None]:
     """The counts inside a post."""
-    return {name: getattr(post, name) for name in COUNTS}
+    return [post.likes, post.reposts, post.replies, post.quotes]
 
 
 def is_other_level(before: int, after: int) -> bool:
@@ -47,94 +52,91 @@ def is_other_level(before: int, after: int) -> bool:
     return before.bit_length() != after.bit_length()
 
 
-def level_changed(before: Counts, after: Counts) -> bool:
+def level_changed(before: Sequence[int | None], after: Sequence[int | None]) -> bool:
     """Whether one of the counts crossed a power of two."""
-    return any(is_other_level(before[name] or 0, after[name] or 0) for name in COUNTS)
+    return any(is_other_level(old or 0, new or 0) for old, new in zip(before, after, strict=True))
 
 
 class CountTable:
-    """Counts by root key (see `families.py`), with the time they were last seen (0: when the post was read)."""
+    """Counts by the position of the newest version of the post."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._current: dict[str, tuple[Counts, int]] = {}
-        self._changed: set[str] = set()
-        self._new_posts: dict[str, Post] = {}
+        self._current: dict[int, Counts] = {}
+        self._stored: set[int] = set()
+        """Those of `_current` that have, or will have, a row."""
+        self._changed: set[int] = set()
+        self._new_posts: dict[int, Post] = {}
 
-    def load(self, newest: Mapping[str, int]) -> None:
-        """Read the counts of many posts at once: root key → position of the newest version."""
-        rows = select_in(self._db, f"SELECT key, at, {_COLUMNS} FROM counts WHERE key", list(newest))
-        for key, at, *values in rows:
-            self._current[key] = dict(zip(COUNTS, values, strict=True)), at
-        plain = {seq: key for key, seq in newest.items() if key not in self._current}
-        for seq, body in select_in(self._db, "SELECT seq, body FROM events WHERE seq", list(plain)):
+    def load(self, seqs: Collection[int], without: Collection[int] = ()) -> None:
+        """Read the counts of many posts at once; those `without` counts inside them need not be looked into."""
+        rows = select_in(self._db, f"SELECT seq, at, {_COLUMNS} FROM counts WHERE seq", list(seqs))
+        current = self._current
+        for seq, at, *values in rows:
+            current[seq] = Counts(at, values)
+            self._stored.add(seq)
+        plain = [seq for seq in seqs if seq not in current]
+        for seq in plain:
+            current[seq] = Counts(0, [None, None, None, None])
+        held = [seq for seq in plain if seq not in without]
+        for seq, body in select_in(self._db, "SELECT seq, body FROM events WHERE seq", held):
             if body is not None:
-                self._current[plain[seq]] = counts_of(_decode(bodies.plain(body)).post), 0
+                current[seq].values = counts_of(_decode(bodies.plain(body)).post)
 
-    def add_post(self, root: str, post: Post) -> None:
+    def add_post(self, seq: int, post: Post) -> None:
         """Remember a post of this transaction, which may not be in the table `events` yet."""
-        self._new_posts[root] = post
+        self._new_posts[seq] = post
 
-    def get(self, root: str, newest: int) -> tuple[Counts, int]:
-        """The counts of a post and the time they were seen; `newest` is the position of its newest version."""
-        if root in self._current:
-            return self._current[root]
-        if root in self._new_posts:
-            return counts_of(self._new_posts[root]), 0
-        row = self._row(root)
-        if row:
-            return dict(zip(COUNTS, row[1:], strict=True)), row[0]
-        (body,) = self._db.execute("SELECT body FROM events WHERE seq = ?", (newest,)).fetchone()
-        return (counts_of(_decode(bodies.plain(body)).post) if body is not None else dict.fromkeys(COUNTS)), 0
+    def get(self, seq: int) -> Counts:
+        """The counts of a post, to be changed by `set` alone."""
+        if seq not in self._current:
+            if post := self._new_posts.get(seq):
+                return Counts(0, counts_of(post))
+            self.load([seq])
+        return self._current[seq]
 
-    def set(self, root: str, counts: Counts, at: int) -> None:
+    def is_changed(self, seq: int) -> bool:
+        """Whether something changed the counts of a post after it was read."""
+        if seq not in self._current and seq not in self._new_posts:
+            self.load([seq])
+        return seq in self._stored
+
+    def set(self, seq: int, counts: Counts) -> None:
         """Replace the counts of a post."""
-        self._current[root] = counts, at
-        self._changed.add(root)
+        self._current[seq] = counts
+        self._stored.add(seq)
+        self._changed.add(seq)
 
-    def forget(self, root: str) -> None:
-        """Delete the counts of a post."""
-        self._drop_cached(root)
-        self._db.execute("DELETE FROM counts WHERE key = ?", (root,))
+    def add(self, seq: int, place: int, step: int, at: int) -> bool:
+        """Add to one of the counts of a post. Returns whether it crossed a power of two."""
+        counts = self.get(seq)
+        values = counts.values
+        before = values[place] or 0
+        values[place] = after = before + step if before + step > 0 else 0
+        counts.at = at
+        self.set(seq, counts)
+        return before.bit_length() != after.bit_length()
 
-    def add_version(self, root: str, post: Post, at: int) -> bool:
-        """Take over the counts inside a new version of a post, unless newer ones are known.
+    def take(self, seqs: Sequence[int]) -> Counts | None:
+        """Remove what changed the counts of some versions of a post; those that were seen last."""
+        self.flush()
+        rows = select_in(self._db, f"SELECT at, {_COLUMNS} FROM counts WHERE seq", seqs)
+        self.forget(seqs)
+        latest = max(rows, key=lambda row: row[0], default=None)
+        return Counts(latest[0], list(latest[1:])) if latest else None
 
-        Returns whether the post has a row of counts, which then count more than those inside the version."""
-        self._drop_cached(root)
-        row = self._row(root)
-        if row and row[0] <= at:
-            sets = ", ".join(f"{name} = coalesce(?, {name})" for name in COUNTS)
-            self._db.execute(
-                f"UPDATE counts SET at = ?, {sets} WHERE key = ?", (at, *counts_of(post).values(), root)
-            )
-        return row is not None
-
-    def merge(self, roots: Sequence[str], root: str) -> None:
-        """Keep the counts seen last of several posts that turned out to be one. Call `flush` before."""
-        for key in (root, *roots):
-            self._drop_cached(key)
-        marks = ",".join("?" * len(roots))
-        self._db.execute(
-            f"INSERT OR REPLACE INTO counts SELECT ?, at, {_COLUMNS} FROM counts"
-            f" WHERE key IN (?, {marks}) ORDER BY at DESC LIMIT 1",
-            (root, root, *roots),
-        )
-        self._db.execute(f"DELETE FROM counts WHERE key IN ({marks})", roots)
+    def forget(self, seqs: Sequence[int]) -> None:
+        """Delete the counts of some versions of a post."""
+        for seq in seqs:
+            self._current.pop(seq, None)
+            self._new_posts.pop(seq, None)
+            self._stored.discard(seq)
+            self._changed.discard(seq)
+        self._db.executemany("DELETE FROM counts WHERE seq = ?", [(seq,) for seq in seqs])
 
     def flush(self) -> None:
         """Write the changed counts to the table."""
-        rows = [(key, self._current[key][1], *self._current[key][0].values()) for key in self._changed]
+        current = self._current
+        rows = [(seq, (counts := current[seq]).at, *counts.values) for seq in sorted(self._changed)]
         self._db.executemany("INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._changed.clear()
-
-    def _row(self, root: str) -> tuple[int, ...] | None:
-        found: tuple[int, ...] | None = self._db.execute(
-            f"SELECT at, {_COLUMNS} FROM counts WHERE key = ?", (root,)
-        ).fetchone()
-        return found
-
-    def _drop_cached(self, root: str) -> None:
-        self._current.pop(root, None)
-        self._new_posts.pop(root, None)
-        self._changed.discard(root)
