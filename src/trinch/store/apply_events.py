@@ -22,14 +22,14 @@ import msgspec
 
 from trinch.posts import schema as ev
 from trinch.store import bodies, families
-from trinch.store.counts import LIKES, REPOSTS, Counts, CountTable, counts_of, level_changed
-from trinch.store.reactions import Reaction, ReactionTable, Record, record_of
+from trinch.store.apply_counts import CountsApplier
+from trinch.store.counts import Counts, has_counts
+from trinch.store.known_posts import KnownPosts
 from trinch.store.sql import select_in
 from trinch.store.tallies import Tallies
 
 _encode = msgspec.json.Encoder().encode
 _VERSIONS = (ev.Created, ev.Edited)
-_NO_COUNTS: list[int | None] = [None, None, None, None]
 
 
 def key_of(network: str, id: str) -> str:
@@ -40,24 +40,18 @@ def key_of(network: str, id: str) -> str:
 class EventApplier:
     """Applies a batch of events, in order, to an open transaction."""
 
-    def __init__(self, db: sqlite3.Connection, next_seq: int, clock: int) -> None:
+    def __init__(self, db: sqlite3.Connection, known: KnownPosts, next_seq: int, clock: int) -> None:
         self._db = db
         self._clock = clock
         self.next_seq = next_seq
         self.accepted = self.duplicates = self.deleted = self.ignored = 0
-        self._counts = CountTable(db)
+        self._known = known
+        self._counting = CountsApplier(db, known, clock)
+        self._counts = known.counts
         self._tallies = Tallies(db)
-        self._known: dict[str, int | None] = {}
-        """Keys of posts in the store → position of the newest version, None if deleted."""
-        self._alias: dict[str, str] = {}
         self._new_events: list[tuple[int, int, bytes, str | None, int]] = []
         self._new_posts: dict[str, tuple[int, bool]] = {}
         """Root key → position, and whether the post itself holds counts."""
-        self._reactions = ReactionTable(db)
-        self._records: dict[tuple[str, str], Record] = {}
-        """(network, id) of the records of this batch."""
-        self._recounted: set[int] = set()
-        """Positions of posts with a count that crossed a power of two."""
         self._gone: dict[str, int] = {}
         """Accounts that are gone → posts from before this time are refused."""
         self._handlers: dict[type, Callable[[Any], str]] = {
@@ -71,8 +65,8 @@ class EventApplier:
             ev.AccountRestored: self._account_restored,
             ev.AccountRenamed: self._account_renamed,
             ev.PlacesErased: self._places_erased,
-            ev.CountsChanged: self._counts_changed,
-            ev.Reacted: self._reacted,
+            ev.CountsChanged: self._collect,
+            ev.Reacted: self._collect,
             ev.Unreacted: self._unreacted,
         }
 
@@ -80,32 +74,26 @@ class EventApplier:
         """Write the events that change something; count the others."""
         self._preload(events)
         handlers = self._handlers
-        outcomes = Counter([handlers[type(event)](event) for event in events])
+        self._note(Counter([handlers[type(event)](event) for event in events]))
+        self._flush()
+        if recounted := self._counting.recounted:
+            self._write(ev.CountsChanged(at=self._clock, network="", id=""), sorted(recounted))
+            recounted.clear()
+            self._flush()
+        self._tallies.flush()
+
+    def _note(self, outcomes: Counter[str]) -> None:
         self.accepted += outcomes["accepted"]
         self.duplicates += outcomes["duplicates"]
         self.ignored += outcomes["ignored"]
-        if self._recounted:
-            self._write(ev.CountsChanged(at=self._clock, network="", id=""), sorted(self._recounted))
-            self._recounted.clear()
-        self._flush()
-        self._tallies.flush()
 
     def _preload(self, events: Sequence[ev.Event]) -> None:
         """Read what the frequent kinds need, once for the whole batch."""
         keys = [key_of(e.network, e.post.id) for e in events if type(e) is ev.Created]
-        counted = [key_of(e.network, e.id) for e in events if isinstance(e, ev.CountsChanged | ev.Reacted)]
-        keys += sorted(set(counted))
-        without = set()
-        for key, seq, has_counts in select_in(self._db, "SELECT key, seq, has_counts FROM posts WHERE key", keys):
-            self._known[key] = seq
-            if has_counts == 0:
-                without.add(seq)
-        for alias, root in select_in(self._db, "SELECT key, root FROM aliases WHERE key", keys):
-            self._alias[alias] = root
-            self._known[alias] = self._known[root] = families.newest(self._db, root)
-        wanted = {self._known.get(self._alias.get(key, key)) for key in counted}
-        wanted |= self._preload_reactions(events)
-        self._counts.load([seq for seq in wanted if seq], without)
+        keys += sorted(
+            {key_of(e.network, e.id) for e in events if type(e) is ev.Reacted or type(e) is ev.CountsChanged}
+        )
+        self._known.look_up(keys)
         if self._db.execute("SELECT 1 FROM accounts_gone LIMIT 1").fetchone():
             posts = (e for e in events if isinstance(e, ev.Created | ev.Edited))
             authors = list({key_of(e.network, e.post.author_id) for e in posts})
@@ -114,32 +102,18 @@ class EventApplier:
             ):
                 self._gone[key] = max(at, self._gone.get(key, at))
 
-    def _preload_reactions(self, events: Sequence[ev.Event]) -> set[int | None]:
-        """Read what the records of the batch are of, if they were seen before; those taken back: positions of posts."""
-        new = {key_of(e.network, e.post.id) for e in events if type(e) is ev.Created}
-        records = self._records
-        for e in events:
-            if type(e) is ev.Unreacted or (
-                type(e) is ev.Reacted and ((key := key_of(e.network, e.id)) in self._known or key in new)
-            ):
-                records[e.network, e.record] = record_of(e.network, e.record)
-        self._reactions.load(records.values())
-        undone = [records[e.network, e.record] for e in events if type(e) is ev.Unreacted]
-        return {one.seq for record in undone if (one := self._reactions.get(record))}
-
     # ---------------------------------------------------------------- shared steps
 
     def _flush(self) -> None:
-        """Write what was collected to the tables."""
+        """Write what was collected to the tables; then apply the counts and reactions collected."""
         self._db.executemany(
             "INSERT OR REPLACE INTO posts VALUES (?, ?, ?)",
             [(key, *place) for key, place in self._new_posts.items()],
         )
         self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", self._new_events)
-        self._reactions.flush()
-        self._counts.flush()
         self._new_posts.clear()
         self._new_events.clear()
+        self._note(self._counting.apply())
 
     def _write(self, event: ev.Event, refs: Sequence[int] = ()) -> int:
         """Append an event to the log; a time in the future counts as now. Returns its position."""
@@ -190,17 +164,21 @@ class EventApplier:
     # ---------------------------------------------------------------- posts
 
     def _created(self, event: ev.Created) -> str:
+        known = self._known
         key = key_of(event.network, event.post.id)
-        root = self._alias.get(key, key)
-        if key in self._known and not self._is_sent_again(event, root):
+        root = known.roots.get(key, key)
+        if key in known.seqs and not self._is_sent_again(event, root):
             return "duplicates"
+        if key in self._counting.pending_keys:  # what came before the post is about an unknown one
+            self._flush()
         if self._gone and self._refused(event):
             return "ignored"
         seq, post = self.next_seq, event.post
-        counts = self._retire(root) if key in self._known else None
-        self._known[key] = self._known[root] = seq
-        self._new_posts[root] = seq, counts_of(post) != _NO_COUNTS
-        self._counts.add_post(seq, post)
+        counts = self._retire(root) if key in known.seqs else None
+        known.seqs[key] = known.seqs[root] = seq
+        self._new_posts[root] = seq, has_counts(post)
+        if not has_counts(post):
+            known.without_counts.add(seq)
         if counts:
             self._counts.set(seq, counts)
         self._write(event, [seq] if counts else ())
@@ -238,7 +216,7 @@ class EventApplier:
         if not is_known:
             at = self._time(event)
             if counts and counts.at <= at:
-                counts = Counts(at, _later(counts.values, counts_of(post)))
+                counts = counts.updated(post, at)
             seq = self._write(event, [self.next_seq] if counts else [])
             held.append(families.StoredVersion(seq, at, event))
         if held:
@@ -262,8 +240,8 @@ class EventApplier:
     def _remember(self, root: str, seq: int | None) -> None:
         """Bring the preloaded state of a family up to date."""
         names = families.members(self._db, root)
-        self._known |= dict.fromkeys(names, seq)
-        self._alias |= dict.fromkeys(names[1:], root)
+        self._known.seqs |= dict.fromkeys(names, seq)
+        self._known.roots |= dict.fromkeys(names[1:], root)
 
     def _deleted(self, event: ev.Deleted) -> str:
         root = self._root(event.network, event.id)
@@ -362,62 +340,10 @@ class EventApplier:
 
     # ---------------------------------------------------------------- counts
 
-    def _newest(self, network: str, id: str) -> int | None:
-        """Position of the newest version of a post whose counts were preloaded; None if it is unknown or deleted."""
-        key = key_of(network, id)
-        return self._known.get(self._alias.get(key, key))
-
-    def _counts_changed(self, event: ev.CountsChanged) -> str:
-        newest = self._newest(event.network, event.id)
-        if newest is None:
-            return "ignored"
-        before = self._counts.get(newest)
-        after = _later(before.values, [event.likes, event.reposts, event.replies, event.quotes])
-        if after == before.values or before.at > event.at:
-            return "duplicates"
-        if level_changed(before.values, after):
-            self._recounted.add(newest)
-        self._counts.set(newest, Counts(self._time(event), after))
-        return "accepted"
-
-    def _reacted(self, event: ev.Reacted) -> str:
-        newest = self._newest(event.network, event.id)
-        if newest is None:
-            return "ignored"
-        record = self._records.get((event.network, event.record))
-        if record is None:  # the post came as an edit of this batch
-            record = record_of(event.network, event.record)
-            self._reactions.load([record])
-        if self._reactions.get(record):
-            return "duplicates"
-        is_repost = event.what != "like"
-        self._reactions.add(record, Reaction(newest, is_repost))
-        return self._count(newest, is_repost, 1, event)
+    def _collect(self, event: ev.CountsChanged | ev.Reacted) -> str:
+        self._counting.collect(key_of(event.network, event.id), event)
+        return "collected"
 
     def _unreacted(self, event: ev.Unreacted) -> str:
-        record = self._records[event.network, event.record]
-        reaction = self._reactions.get(record)
-        newest = self._newest_of(reaction.seq) if reaction else None
-        if reaction is None or newest is None:
-            return "ignored"
-        if reaction.is_undone:
-            return "duplicates"
-        self._reactions.add(record, Reaction(reaction.seq, reaction.is_repost, True))
-        return self._count(newest, reaction.is_repost, -1, event)
-
-    def _newest_of(self, seq: int) -> int | None:
-        """Position of the newest version of the post with a version that was reacted to; None if it is gone."""
-        if self._counts.is_changed(seq):  # as every post is that was reacted to, under its newest version
-            return seq
-        self._flush()
-        return families.newest_after(self._db, seq)
-
-    def _count(self, newest: int, is_repost: bool, step: int, event: ev.Event) -> str:
-        if self._counts.add(newest, REPOSTS if is_repost else LIKES, step, self._time(event)):
-            self._recounted.add(newest)
-        return "accepted"
-
-
-def _later(before: Sequence[int | None], after: Sequence[int | None]) -> list[int | None]:
-    """Counts after some of them were seen anew; None: not seen."""
-    return [old if new is None else new for old, new in zip(before, after, strict=True)]
+        self._counting.collect("", event)
+        return "collected"

@@ -21,6 +21,7 @@ from trinch.posts.times import now
 from trinch.store import bodies, database, families, tallies
 from trinch.store.apply_events import EventApplier, key_of
 from trinch.store.counts import COUNTS
+from trinch.store.known_posts import KnownPosts
 from trinch.store.query_eval import number_of
 from trinch.store.sql import select_in
 
@@ -64,6 +65,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises StoreError."""
         self._db = database.connect(path)
+        self._known: KnownPosts | None = None
 
     def close(self) -> None:
         """Close, with the write-ahead log merged into the file unless another connection is reading it."""
@@ -83,7 +85,9 @@ class Log:
         with self._transaction():
             clock = now()
             first = self.last_seq + 1
-            applier = EventApplier(self._db, first, clock)
+            if not (self._known and self._known.is_current()):
+                self._known = KnownPosts(self._db)
+            applier = EventApplier(self._db, self._known, first, clock)
             applier.apply(events)
             self._db.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (cursors or {}).items())
             if applier.next_seq > first:
@@ -154,6 +158,7 @@ class Log:
 
         An entry without an event that refers to them tells the consumers of the log. Returns how many there were."""
         with self._counted_transaction() as counted:
+            self._known = None
             found = self._stored(seqs)
             for version in found.values():
                 counted.add(version.post, version.at, -1)
@@ -202,6 +207,7 @@ class Log:
             yield
             self._db.execute("COMMIT")
         except BaseException:
+            self._known = None
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise

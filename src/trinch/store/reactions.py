@@ -5,29 +5,29 @@ thousand new ones change a few pages of the file instead of a thousand.
 """
 
 import sqlite3
+from array import array
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
-
-import msgspec
+from typing import NamedTuple, TypeAlias
 
 from trinch.store.sql import select_in
 
-Record = tuple[int, int]
+Record: TypeAlias = tuple[int, int]
 """Time (see `_time`) and 64-bit hash of the id of a record: of the records of one second no two are alike in practice."""
 
 _DIGITS = str.maketrans("234567abcdefghijklmnopqrstuvwxyz", "0123456789abcdefghijklmnopqrstuv")
 """The digits of base32-sortable as Python's `int` reads base 32."""
 
 
-def record_of(network: str, id: str) -> Record:
-    """The record with an id."""
-    name = f"{network}:{id}".encode(errors="surrogatepass")
-    return _time(id[-13:-6]), int.from_bytes(blake2b(name, digest_size=8).digest(), "big", signed=True)
+def records_of(keys: Sequence[str]) -> list[Record]:
+    """The records with some keys, `network:id`."""
+    digests = [blake2b(key.encode(errors="surrogatepass"), digest_size=8).digest() for key in keys]
+    return list(zip([_time(key[-13:-6]) for key in keys], array("q", b"".join(digests)), strict=True))
 
 
-@lru_cache(1024)
+@lru_cache(4096)
 def _time(written: str) -> int:
     """The time of a record key of Bluesky in units of 2^20 microseconds, by its first 7 of 13 characters
     (atproto.com/specs/tid); of another id something, always the same."""
@@ -37,13 +37,15 @@ def _time(written: str) -> int:
         return 0
 
 
-class Reaction(msgspec.Struct, gc=False):
-    """What a record is of."""
+class Reaction(NamedTuple):
+    """A row of the table."""
 
+    time: int
+    hash: int
     seq: int
     """Position of the version of the post that was the newest at that time."""
     is_repost: bool
-    is_undone: bool = False
+    is_undone: bool
 
 
 class ReactionTable:
@@ -51,48 +53,44 @@ class ReactionTable:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._found: dict[Record, Reaction] = {}
-        self._changed: set[Record] = set()
+        self.rows: dict[Record, tuple[int, int, int, bool, bool]] = {}
+        """Those that were loaded or changed, each as a `Reaction` or what it is made of."""
+        self.changed: set[Record] = set()
+        """Those to be written."""
 
     def load(self, records: Iterable[Record]) -> None:
         """Read many at once, those that are not known yet."""
         by_time: defaultdict[int, list[int]] = defaultdict(list)
         for record in records:
-            if record not in self._found:
+            if record not in self.rows:
                 by_time[record[0]].append(record[1])
         for time, hashes in by_time.items():
-            sql = "SELECT hash, seq, is_repost, is_undone FROM reactions WHERE time = ? AND hash"
-            for hashed, seq, is_repost, is_undone in select_in(self._db, sql, hashes, (time,)):
-                self._found[time, hashed] = Reaction(seq, bool(is_repost), bool(is_undone))
+            sql = "SELECT * FROM reactions WHERE time = ? AND hash"
+            for row in select_in(self._db, sql, hashes, (time,)):
+                self.rows[row[0], row[1]] = row
 
-    def get(self, record: Record) -> Reaction | None:
-        """What a record is of, if it was loaded or added."""
-        return self._found.get(record)
-
-    def add(self, record: Record, reaction: Reaction) -> None:
-        """Add a record, or change it."""
-        self._found[record] = reaction
-        self._changed.add(record)
+    def add(self, rows: Sequence[tuple[int, int, int, bool, bool]]) -> None:
+        """Write new rows to the table."""
+        # In the order of the table each page is visited once.
+        self._db.executemany("INSERT OR REPLACE INTO reactions VALUES (?, ?, ?, ?, ?)", sorted(rows))
 
     def flush(self) -> None:
         """Write the changes to the table."""
-        found = self._found
-        rows = [
-            (*record, (one := found[record]).seq, one.is_repost, one.is_undone)
-            for record in sorted(self._changed)
-        ]
-        self._db.executemany("INSERT OR REPLACE INTO reactions VALUES (?, ?, ?, ?, ?)", rows)
-        self._changed.clear()
+        self.add([self.rows[record] for record in self.changed])
+        self.changed.clear()
 
 
 def take_over(db: sqlite3.Connection) -> None:
     """Move the rows of the table of format 3, which has the ids of records and posts, into that of today."""
-    rows = db.execute("SELECT record, posts.seq, what, undone FROM reactions_3 JOIN posts USING (key) WHERE seq > 0")
-    db.executemany(
-        "INSERT OR IGNORE INTO reactions VALUES (?, ?, ?, ?, ?)",
-        (
-            (*record_of(*record.split(":", 1)), seq, what != "like", undone)
-            for record, seq, what, undone in rows
-        ),
-    )
+    sql = "SELECT record, posts.seq, what, undone FROM reactions_3 JOIN posts USING (key) WHERE seq > 0"
+    rows = db.execute(sql)
+    while some := rows.fetchmany(1000):
+        records = records_of([record for record, *_ in some])
+        db.executemany(
+            "INSERT OR IGNORE INTO reactions VALUES (?, ?, ?, ?, ?)",
+            [
+                (*record, seq, what != "like", undone)
+                for record, (_, seq, what, undone) in zip(records, some, strict=True)
+            ],
+        )
     db.execute("DROP TABLE reactions_3")
