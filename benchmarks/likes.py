@@ -64,7 +64,9 @@ def frame(did: str, at: int, rkey: str, operation: str, record: str = "") -> byt
     ).encode()
 
 
-def liked(posts: Sequence[Created], number: int, people: People, rng: random.Random) -> Iterator[tuple[bytes, bytes]]:
+def liked(
+    posts: Sequence[Created], number: int, people: People, rng: random.Random
+) -> Iterator[tuple[bytes, bytes]]:
     """A like and its taking back, as frames."""
     after = _START + len(posts) * 20_000
     for place in range(number):

@@ -92,7 +92,11 @@ class CountsApplier:
         """Count new reactions, post by post."""
         likes = Counter([newest for (newest, event), _ in reacted if event.what == "like"])
         reposts = Counter([newest for (newest, event), _ in reacted if event.what != "like"])
-        for newest, at in {newest: event.at for (newest, event), _ in reacted}.items():
+        latest: dict[int, int] = {}
+        for (newest, event), _ in reacted:
+            if event.at > latest.get(newest, 0):
+                latest[newest] = event.at
+        for newest, at in latest.items():
             counts = self._counts.get(newest)
             before = (counts.likes or 0).bit_length() + (counts.reposts or 0).bit_length()
             if newest in likes:
@@ -101,9 +105,11 @@ class CountsApplier:
                 counts.reposts = (counts.reposts or 0) + reposts[newest]
             if (counts.likes or 0).bit_length() + (counts.reposts or 0).bit_length() > before:
                 self.recounted.add(newest)
-            counts.at = min(at, self._clock)
+            counts.at = max(counts.at, min(at, self._clock))
             self._counts.set(newest, counts)
-        self._reactions.add([(*record, newest, event.what != "like", False) for (newest, event), record in reacted])
+        self._reactions.add(
+            [(*record, newest, event.what != "like", False) for (newest, event), record in reacted]
+        )
 
     def _load(self, found: Sequence[tuple[int, Counting]]) -> list[Record]:
         """Read the reactions, and the counts of the posts, all at once. Returns the record of each event."""
@@ -168,7 +174,7 @@ class CountsApplier:
             counts.reposts = after
         else:
             counts.likes = after
-        counts.at = at if at < self._clock else self._clock
+        counts.at = max(counts.at, min(at, self._clock))
         self._counts.set(newest, counts)
         if before.bit_length() != after.bit_length():
             self.recounted.add(newest)

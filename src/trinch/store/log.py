@@ -23,6 +23,7 @@ from trinch.store.apply_events import EventApplier, key_of
 from trinch.store.counts import COUNTS
 from trinch.store.known_posts import KnownPosts
 from trinch.store.query_eval import number_of
+from trinch.store.reactions import Reaction, ReactionTable
 from trinch.store.sql import select_in
 
 
@@ -178,6 +179,14 @@ class Log:
         row = (seq, clock, msgspec.json.encode(refs).decode())
         self._db.execute("INSERT INTO events (seq, at, refs) VALUES (?, ?, ?)", row)
         self._db.execute("INSERT INTO commits VALUES (?, ?)", (seq, clock))
+
+    def add_reactions(self, reactions: Sequence[tuple[Reaction, str]]) -> None:
+        """Add reactions of another log that are in its counts already, each to the post with a key."""
+        with self._transaction():
+            known = KnownPosts(self._db)
+            known.look_up([key for _, key in reactions])
+            found = [(one, seq) for one, key in reactions if (seq := known.newest(key))]
+            ReactionTable(self._db).add([one._replace(seq=seq) for one, seq in found])
 
     def drop_counts(self, last: int) -> None:
         """Remove what changed counts, what was erased, and reactions to posts, up to a position; counts of later posts
