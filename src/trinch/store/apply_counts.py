@@ -19,6 +19,8 @@ Counting: TypeAlias = CountsChanged | Reacted | Unreacted
 _Found: TypeAlias = tuple[tuple[int, Counting], Record]
 """An event with the newest version of its post (0: not named) and the record of its reaction."""
 
+_Reaction: TypeAlias = tuple[int, Reacted, Record]
+
 _NONE: Record = (0, 0)
 """In place of the record of an event that is no reaction."""
 
@@ -72,28 +74,28 @@ class CountsApplier:
         self._counts.flush()
         return outcomes
 
-    def _split(self, found: list[_Found]) -> tuple[list[_Found], list[_Found]]:
+    def _split(self, found: list[_Found]) -> tuple[list[_Reaction], list[_Found]]:
         """The reactions, and the other events, where all reactions are new and the others are about other posts: then
         their order does not matter, as in nearly all batches of a flood. Else none, and all events."""
-        reacted = [one for one in found if type(one[0][1]) is Reacted]
+        reacted = [(seq, event, record) for (seq, event), record in found if isinstance(event, Reacted)]
         rows = self._reactions.rows
-        new = {record for _, record in reacted}
+        new = {record for *_, record in reacted}
         if len(new) < len(reacted) or not rows.keys().isdisjoint(new):
             return [], found
         if len(reacted) == len(found):
             return reacted, []
-        others = [one for one in found if type(one[0][1]) is not Reacted]
+        others = [one for one in found if not isinstance(one[0][1], Reacted)]
         posts = {newest or rows[record][2] for (newest, _), record in others if newest or record in rows}
-        is_apart = posts.isdisjoint([newest for (newest, _), _ in reacted])
+        is_apart = posts.isdisjoint([newest for newest, *_ in reacted])
         is_apart &= new.isdisjoint([record for _, record in others])
         return (reacted, others) if is_apart else ([], found)
 
-    def _react_all(self, reacted: Sequence[_Found]) -> None:
+    def _react_all(self, reacted: Sequence[_Reaction]) -> None:
         """Count new reactions, post by post."""
-        likes = Counter([newest for (newest, event), _ in reacted if event.what == "like"])
-        reposts = Counter([newest for (newest, event), _ in reacted if event.what != "like"])
+        likes = Counter([newest for newest, event, _ in reacted if event.what == "like"])
+        reposts = Counter([newest for newest, event, _ in reacted if event.what != "like"])
         latest: dict[int, int] = {}
-        for (newest, event), _ in reacted:
+        for newest, event, _ in reacted:
             if event.at > latest.get(newest, 0):
                 latest[newest] = event.at
         for newest, at in latest.items():
@@ -108,7 +110,7 @@ class CountsApplier:
             counts.at = max(counts.at, min(at, self._clock))
             self._counts.set(newest, counts)
         self._reactions.add(
-            [(*record, newest, event.what != "like", False) for (newest, event), record in reacted]
+            [(*record, newest, event.what != "like", False) for newest, event, record in reacted]
         )
 
     def _load(self, found: Sequence[tuple[int, Counting]]) -> list[Record]:
