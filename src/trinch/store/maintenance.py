@@ -5,19 +5,23 @@ import struct
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from trinch.posts.schema import Created, Deleted, Edited, Event
+from trinch.posts.schema import CountsChanged, Created, Deleted, Edited, Event
 from trinch.posts.times import now
 from trinch.posts.wire import UNREADABLE
 from trinch.store import bodies, indexer
+from trinch.store.apply_events import key_of
 from trinch.store.database import DATABASE, SCHEMA_VERSION, StoreError
 from trinch.store.log import Log
+from trinch.store.reactions import Reaction
 from trinch.store.rejects import REJECTED
+from trinch.store.sql import select_in
 from trinch.store.text_index import FORMAT, INDEX, TextIndex, read_owner, read_position
 
 _FOOTER_MAGIC = 1337
@@ -99,12 +103,22 @@ def _check_log(db: sqlite3.Connection, report: Report, version: int) -> str:
         if event is None:
             report.problems.append(Problem(DATABASE, f"event {seq} is damaged", _REPAIR))
         report.posts += isinstance(event, Created | Edited)
+    if version >= 4:
+        _check_counts(db, report)
     if version < 2:
         return ""
     row = db.execute("SELECT value FROM meta WHERE name = 'identity'").fetchone()
     if row is None:
         report.problems.append(Problem(DATABASE, "its identity is missing", _REPAIR))
     return row[0] if row else ""
+
+
+def _check_counts(db: sqlite3.Connection, report: Report) -> None:
+    """Counts and reactions belong to posts that the log has had."""
+    for table in ("counts", "reactions"):
+        sql = f"SELECT count(*) FROM {table} WHERE seq NOT BETWEEN 1 AND (SELECT max(seq) FROM events)"
+        if wrong := db.execute(sql).fetchone()[0]:
+            report.problems.append(Problem(DATABASE, f"{wrong:,} {table} of posts that never were", _REPAIR))
 
 
 def _event(body: bytes) -> Event | None:
@@ -239,6 +253,7 @@ def _recover_log(path: Path) -> tuple[Path, int]:
                 log.append(batch)
                 batch = []
         log.append(batch, dict(_readable_cursors(db)))
+        _recover_counts(db, log)
         db.close()
     except sqlite3.DatabaseError:
         pass  # not even the header can be read: the new log holds what came before
@@ -283,6 +298,41 @@ def _readable_bodies(db: sqlite3.Connection, size: int) -> Iterator[bytes]:
         for body, crc in rows:
             if isinstance(body, bytes) and (crc is None or crc == zlib.crc32(body)):
                 yield body
+
+
+def _recover_counts(db: sqlite3.Connection, log: Log) -> None:
+    """Counts and reactions that can be read, of posts that can. They are no events since format 4; before, the tables
+    have other columns, and nothing is read here."""
+
+    def keys(seqs: Iterable[int]) -> dict[int, tuple[str, str]]:
+        wanted = list(dict.fromkeys(seqs))
+        events = (
+            (seq, _event(body))
+            for seq, body in select_in(db, "SELECT seq, body FROM events WHERE seq", wanted)
+            if body
+        )
+        return {
+            seq: (event.network, event.post.id)
+            for seq, event in events
+            if isinstance(event, Created | Edited)
+        }
+
+    for rows in _groups(_rows(db, "SELECT seq, at, likes, reposts, replies, quotes FROM counts")):
+        posts = keys(row[0] for row in rows)
+        log.append([
+            CountsChanged(
+                at=at, network=posts[seq][0], id=posts[seq][1], likes=likes, reposts=reposts, replies=replies, quotes=quotes
+            )
+            for seq, at, likes, reposts, replies, quotes in rows if seq in posts
+        ])  # fmt: skip
+    for rows in _groups(_rows(db, "SELECT time, hash, seq, is_repost, is_undone FROM reactions")):
+        posts = keys(row[2] for row in rows)
+        log.add_reactions([(Reaction(*row), key_of(*posts[row[2]])) for row in rows if row[2] in posts])
+
+
+def _groups(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    while group := list(islice(rows, 1000)):
+        yield group
 
 
 def _readable_cursors(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
