@@ -65,7 +65,7 @@ def check(data: Path) -> Report:
         return report
     identity = ""
     try:
-        db = _open_read_only(path)
+        db = open_read_only(path)
         try:
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
             if version > SCHEMA_VERSION:
@@ -83,7 +83,8 @@ def check(data: Path) -> Report:
     return report
 
 
-def _open_read_only(path: Path) -> sqlite3.Connection:
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """A SQLite file, to be read only."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=60)
 
 
@@ -358,7 +359,7 @@ def backup(data: Path, destination: Path) -> int:
     if (destination / DATABASE).exists():
         raise StoreError(f"{destination} already holds a store; name a new folder. Nothing was changed")
     destination.mkdir(parents=True, exist_ok=True)
-    _copy_database(source, destination / DATABASE)
+    copy_database(source, destination / DATABASE)
     rejected = data / REJECTED
     if rejected.exists():
         (destination / REJECTED).write_bytes(rejected.read_bytes())
@@ -379,9 +380,9 @@ def restore(backup_folder: Path, data: Path, replace: bool = False) -> int:
             raise StoreError(
                 f"{data} already holds a store; --replace puts the backup in its place and keeps the old log"
             )
-        _copy_database(target, target.with_name(f"{DATABASE}.replaced-{time.strftime('%Y%m%dT%H%M%S')}"))
+        copy_database(target, target.with_name(f"{DATABASE}.replaced-{time.strftime('%Y%m%dT%H%M%S')}"))
     data.mkdir(parents=True, exist_ok=True)
-    _copy_database(source, target)
+    copy_database(source, target)
     db = sqlite3.connect(target, isolation_level=None, timeout=60)
     # Another identity: an index of the store that was here before must not be taken for that of the backup.
     db.execute("INSERT OR REPLACE INTO meta VALUES ('identity', ?)", (uuid.uuid4().hex,))
@@ -392,8 +393,8 @@ def restore(backup_folder: Path, data: Path, replace: bool = False) -> int:
     return events
 
 
-def _copy_database(source: Path, target: Path) -> None:
-    """Copy with SQLite's online backup, which sees one consistent state."""
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a SQLite file, also one in use: its online backup sees one consistent state. Raises StoreError."""
     reader, writer = sqlite3.connect(source, timeout=60), sqlite3.connect(target, timeout=60)
     try:
         reader.backup(writer)
@@ -407,7 +408,7 @@ def _copy_database(source: Path, target: Path) -> None:
 def _events_if_sound(path: Path) -> int:
     report = Report()
     try:
-        db = _open_read_only(path)
+        db = open_read_only(path)
         _check_log(db, report, int(db.execute("PRAGMA user_version").fetchone()[0]))
         db.close()
     except sqlite3.Error as error:
