@@ -78,8 +78,17 @@ def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
 
 def read_position(path: Path) -> int:
     """How far the index in a folder says that it has consumed the log; cheap enough to poll."""
+    return _read_number(path / "position")
+
+
+def read_applied(path: Path) -> int:
+    """How far the writer of the index in a folder has read the log, committed or not; cheap enough to poll."""
+    return _read_number(path / "applied")
+
+
+def _read_number(file: Path) -> int:
     try:
-        return int((path / "position").read_text())
+        return int(file.read_text())
     except (FileNotFoundError, ValueError):
         return 0
 
@@ -307,6 +316,10 @@ class TextIndex:
         self._open_writer().commit()
         self._uncommitted.clear()
         self._replace_file("position", str(position))
+
+    def note_applied(self, position: int) -> None:
+        """Note how far the log is read, for whoever appends to it: see `read_applied`."""
+        self._replace_file("applied", str(position))
 
     def clear(self) -> None:
         """Remove all documents."""
