@@ -6,6 +6,7 @@ position that the index itself holds.
 Run as `python -m trinch.store.indexer DIR`; it ends when its standard input closes, that is with its parent.
 """
 
+import gc
 import logging
 import sqlite3
 import subprocess
@@ -317,6 +318,7 @@ def main() -> None:
     """Run the process: follow until standard input ends."""
     stop = threading.Event()
     on_parent_end(stop.set)
+    gc.freeze()  # modules and tables live as long as the process: no collection need look at them
     try:
         follow(Path(sys.argv[1]), stop)
     except (OSError, ValueError, sqlite3.Error) as error:
