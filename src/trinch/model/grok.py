@@ -330,7 +330,7 @@ class Grok(nn.Module):
         h = tokens
         if not tokens.is_floating_point():
             assert self.embed_tokens is not None, "this stage takes hidden states, not tokens"
-            h = F.embedding(tokens, self.embed_tokens.weight).float() * self.config.embedding_multiplier
+            h = self.embed_tokens(tokens).float() * self.config.embedding_multiplier
         rotary = self.rotary(positions)
         masked = None if mask is None else ~mask
         routers = []

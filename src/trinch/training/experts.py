@@ -67,6 +67,16 @@ class _ReduceFromGroup(torch.autograd.Function):
         return gradients[0], None
 
 
+def copy_to_group(x: Tensor, group: Any) -> Tensor:
+    """x; its gradient is summed over the group."""
+    return cast(Tensor, _CopyToGroup.apply(x, group))  # type: ignore[no-untyped-call]  # torch's
+
+
+def reduce_from_group(x: Tensor, group: Any) -> Tensor:
+    """The sum of x over the group; its gradient passes unchanged."""
+    return cast(Tensor, _ReduceFromGroup.apply(x, group))  # type: ignore[no-untyped-call]  # torch's
+
+
 class ParallelExperts(Experts):
     """`Experts` whose weights are sharded over processes: rows go to their experts' process and come back."""
 
@@ -101,9 +111,8 @@ class ParallelExperts(Experts):
         weights = [cast(DTensor, p).to_local() for p in (self.gate, self.up, self.down)]
         if self._tensor is None:
             return run_experts(x, counts, *weights)
-        x = cast(Tensor, _CopyToGroup.apply(x, self._tensor))  # type: ignore[no-untyped-call]  # torch's
-        partial = run_experts(x, counts, *weights)
-        return cast(Tensor, _ReduceFromGroup.apply(partial, self._tensor))  # type: ignore[no-untyped-call]  # torch's
+        partial = run_experts(copy_to_group(x, self._tensor), counts, *weights)
+        return reduce_from_group(partial, self._tensor)
 
 
 def parallelize_experts(model: nn.Module, mesh: DeviceMesh, shape: Mesh) -> None:
