@@ -18,7 +18,6 @@ from trinch.training.loop import train
 from trinch.training.parallel import start
 from trinch.training.settings import Settings
 
-
 # Two stages for each of four processes, and quick.
 CONFIGS["deep"] = replace(
     CONFIGS["tiny"], num_layers=8, hidden_size=64, num_heads=2, num_kv_heads=2, moe_intermediate_size=64

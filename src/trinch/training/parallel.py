@@ -239,6 +239,7 @@ def _lay_out_stage(config: GrokConfig, world: ProcessMesh, settings: Settings, s
         parallelize_experts(model, world.sparse, shape)
     for block in model.layers.values():
         cast(Block, block).recompute = settings.recompute
+        cast(Block, block).compiled = settings.compile
     if world.dense is not None and world.sparse is not None:
         _shard(model, world.dense, world.sparse, settings)
     return model
