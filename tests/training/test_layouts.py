@@ -47,6 +47,8 @@ FOUR: list[Shape] = [
     {"replicate": 2, "expert": 2},
     {"replicate": 2, "tensor": 2},
     {"pipeline": 2, "replicate": 2},
+    {"expert": 4, "exchange": "gather"},
+    {"expert": 2, "tensor": 2, "exchange": "gather"},
 ]
 
 EIGHT: list[Shape] = [{"shard": 2, "expert": 2, "tensor": 2}, {"pipeline": 2, "expert": 2, "tensor": 2}]
@@ -131,7 +133,7 @@ def prove(processes: int, meshes: list[Shape], tmp_path: Path, data: Path, **mor
 
 def test_expert_and_tensor_layouts_compute_what_one_process_does(tmp_path: Path, data: Path) -> None:
     one = alone(tmp_path / "one", data)
-    meshes = [{"expert": 2}, {"tensor": 2}]
+    meshes: list[Shape] = [{"expert": 2}, {"expert": 2, "exchange": "gather"}, {"tensor": 2}]
     together(
         2,
         [{"out": str(tmp_path / name(m)), "mesh": m, "settings": BASE, "data": str(data)} for m in meshes],

@@ -175,6 +175,14 @@ def run_experts(x: Tensor, counts: Tensor, gate: Tensor, up: Tensor, down: Tenso
     return out if slots is None else out.index_select(0, slots)
 
 
+def count_choices(expert: Tensor, experts: int) -> Tensor:
+    """How often each of `experts` occurs in `expert` [...], [experts]. As torch.bincount, for which the host waits."""
+    flat = expert.flatten()
+    return torch.zeros(experts, dtype=torch.long, device=flat.device).scatter_add_(
+        0, flat, torch.ones_like(flat)
+    )
+
+
 class Experts(nn.Module):
     """The experts' weights, stacked [E, in, out]; a subclass may shard them over processes."""
 
@@ -202,6 +210,7 @@ class MoE(nn.Module):
         self.router = Linear(config.hidden_size, config.num_experts)
         self.experts = Experts(config)
 
+    @torch.compiler.disable  # counts of rows decide shapes, and grouped_mm has no fp32 form in the compiler
     def forward(self, x: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, T, D] fp32 -> output [B, T, D] and the router's capped logits [B, T, E], both fp32.
 
@@ -210,7 +219,7 @@ class MoE(nn.Module):
         logits = softcap(self.router(x), self.cap)
         gate, expert = logits.softmax(-1).topk(self.k, dim=-1)  # [B, T, K]
         order = expert.view(-1).argsort(stable=True)
-        counts = torch.bincount(expert.view(-1), minlength=logits.shape[-1])
+        counts = count_choices(expert, logits.shape[-1])
         rows = low.reshape(-1, x.shape[-1]).index_select(0, order // self.k)
         out = self.experts(rows, counts)
         inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.numel(), device=order.device))

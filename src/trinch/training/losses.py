@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
-from trinch.model.grok import MoE
+from trinch.model.grok import MoE, count_choices
 from trinch.training.chunked_loss import TokenLosses
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ class RouterLosses:
             extra = self.balance * balance_loss(logits, module.k).sum() / self.sequences
             extra = extra + self.z_loss * logits.logsumexp(-1).square().sum() / self.tokens
             with torch.no_grad():
-                chosen = logits.topk(module.k, dim=-1).indices.flatten()
-                counts = torch.bincount(chosen, minlength=logits.shape[-1]).float()
+                chosen = logits.topk(module.k, dim=-1).indices
+                counts = count_choices(chosen, logits.shape[-1]).float()
                 self.load[name] = self.load.get(name, 0.0) + counts
             return _AttachLoss.apply(out, extra), logits  # type: ignore[no-untyped-call]  # torch's
 

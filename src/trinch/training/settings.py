@@ -60,6 +60,9 @@ class Mesh(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
     shard: int = 0
     """Ways parameters are sharded (FSDP). 0: whatever processes remain."""
     expert: int = 1
+    exchange: Literal["all-to-all", "gather"] = "all-to-all"
+    """How rows meet their experts in other processes. `all-to-all` sends each row to its own; the host waits once a layer
+    for the numbers of rows. `gather` sends all rows to all and sums what comes back: `expert` times the data, no waiting."""
     tensor: int = 1
 
     def filled(self, processes: int) -> "Mesh":
