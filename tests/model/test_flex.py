@@ -1,6 +1,7 @@
 """FlexAttention, which a GPU runs, against the block loop, which a processor runs."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 import torch
@@ -15,9 +16,16 @@ from trinch.model.grok import Grok, attention_mask
 B, J, G, T, C = 2, 2, 3, 37, 16
 
 
-@pytest.mark.parametrize("packed", [False, True], ids=["causal", "documents"])
-@pytest.mark.parametrize("cap", [0.0, 1.0])
-@pytest.mark.parametrize("warm", [False, True])
+LONG = pytest.mark.long
+
+
+@pytest.mark.parametrize(
+    ("packed", "cap", "warm"),
+    [
+        (True, 1.0, True),
+        *(pytest.param(*case, marks=LONG) for case in product([False, True], [0.0, 1.0], [False, True])),
+    ],
+)
 def test_values_and_gradients_are_the_block_loops(
     monkeypatch: pytest.MonkeyPatch, packed: bool, cap: float, warm: bool
 ) -> None:
@@ -41,6 +49,7 @@ def test_values_and_gradients_are_the_block_loops(
         assert (one - two).abs().max() <= 2e-5 * two.abs().max()
 
 
+@LONG
 @pytest.mark.parametrize("config", ["tiny", "small"])
 @torch.no_grad()
 def test_a_whole_model_gives_the_same_logits(config: str) -> None:
@@ -55,7 +64,7 @@ def test_a_whole_model_gives_the_same_logits(config: str) -> None:
         assert torch.allclose(*logits, atol=2e-5)
 
 
-@pytest.mark.long
+@LONG
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("recompute", [False, True])
 def test_on_a_gpu_it_trains_as_on_a_processor(recompute: bool) -> None:
@@ -73,7 +82,7 @@ def test_on_a_gpu_it_trains_as_on_a_processor(recompute: bool) -> None:
         assert (one - two).norm() <= 1e-3 * one.norm()
 
 
-@pytest.mark.long
+@LONG
 def test_a_compiled_block_computes_the_same() -> None:
     torch.manual_seed(0)
     model = Grok(

@@ -122,7 +122,7 @@ class ParallelExperts(Experts):
         """Take over the weights of `whole`, sharded over the dimensions `names` of the mesh. `gather`: every process of an
         expert group sees all rows of the group."""
         nn.Module.__init__(self)
-        self._gather = gather
+        self.gathers = gather
         self._expert = mesh.get_group("expert") if "expert" in names else None
         self._tensor = mesh.get_group("tensor") if "tensor" in names else None
         for name, parameter in whole.named_parameters():
@@ -134,7 +134,7 @@ class ParallelExperts(Experts):
         """As `Experts.forward`, of this process's rows."""
         if self._expert is None:
             return self._local_experts(x, counts)
-        if self._gather:
+        if self.gathers:
             return self._gathered(x, counts, self._expert)
         ways = dist.get_world_size(self._expert)
         arriving = torch.empty_like(counts)
