@@ -156,7 +156,7 @@ def observed(settings: Settings, prepared: Path) -> object:
         said: list[str] = []
         try:
             loop.train(settings, start(settings), Corpus(prepared, settings.sequence), said.append)
-        except (AssertionError, RuntimeError) as error:  # no GPU
+        except SettingsError as error:  # no GPU
             return str(error)
     rows = read_log(Path(settings.out))
     numbers = [{k: v for k, v in row.items() if k not in TIMED} for row in rows]

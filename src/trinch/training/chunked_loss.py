@@ -75,7 +75,8 @@ class _TokenLosses(torch.autograd.Function):
         differentiable: bool,
     ) -> Tensor:
         ctx.head, ctx.shard, ctx.size, ctx.kept = head, shard, size, None
-        normalizers, picked = [], []
+        normalizers: list[Tensor] = []
+        picked: list[Tensor] = []
         for part, want in zip(torch.split(rows, size), torch.split(wanted, size), strict=True):
             last = differentiable and len(normalizers) == (len(rows) - 1) // size
             graph = _chunk(part, weight, head, last)

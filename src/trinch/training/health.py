@@ -35,7 +35,7 @@ class HangWatch:
         """The process has made progress. Called once a step; the time starts with the first call."""
         if not self._seconds:
             return
-        faulthandler.dump_traceback_later(self._seconds, exit=True, file=sys.__stderr__)
+        faulthandler.dump_traceback_later(self._seconds, exit=True, file=sys.__stderr__ or sys.stderr)
         if not self._shortened:
             self._shortened = True
             _shorten_timeouts(timedelta(seconds=self._seconds))
@@ -113,9 +113,9 @@ class SpeedProbe:
                 torch.mm(self._x, self._x)
                 times.append(time.thread_time() - begin)
             return min(times)
-        if self._events and self._events[1].query():
+        if self._events and self._events[1].query():  # type: ignore[no-untyped-call]  # torch's
             self._seconds = self._events[0].elapsed_time(self._events[1]) / 1000
-        self._events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]
+        self._events = [torch.cuda.Event(enable_timing=True) for _ in range(2)]  # type: ignore[no-untyped-call]
         self._events[0].record()
         torch.mm(self._x, self._x)
         self._events[1].record()

@@ -118,6 +118,10 @@ def start(settings: Settings) -> ProcessMesh:
     cuda = settings.device == "cuda" or (not settings.device and torch.cuda.is_available())
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
     shape = settings.mesh.filled(size)
+    if cuda and not torch.cuda.is_available():
+        raise SettingsError(
+            "device is cuda, and PyTorch finds no GPU here; leave device out to train on the processor"
+        )
     if cuda:
         torch.cuda.set_device(device)
         if settings.dtype == "bfloat16":  # attention stays fp32 there too: TF32 makes that cheap
