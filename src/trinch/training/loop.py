@@ -224,9 +224,9 @@ class Trainer:
             speeds = torch.zeros(world.size, dtype=torch.float64, device=world.device)
             speeds[world.rank] = self._probe.measure()
             mine += [speeds, _load(self._parts.routers, self.config, world).flatten()]
-        loss, stops, *more = world.sum_on_device(torch.cat(mine)).split([1, 1, *(len(x) for x in mine[2:])])
+        summed = world.sum_on_device(torch.cat(mine))
         known = [norm[None], _scalar(self.objective.denominator, world)[None]]
-        return torch.cat([loss, stops, *known, *more]).tolist()
+        return torch.cat([summed[:2], *known, summed[2:]]).tolist()
 
     def _add_details(self, row: dict[str, Any], numbers: list[float]) -> None:
         """Balance of the experts, and a slow process."""

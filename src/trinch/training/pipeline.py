@@ -23,7 +23,7 @@ from trinch.model.grok import Grok
 from trinch.training.parallel import ProcessMesh
 from trinch.training.settings import SettingsError
 
-SCHEDULES = {
+SCHEDULES: dict[str, Callable[..., Any]] = {
     "interleaved": ScheduleInterleaved1F1B,
     "zero-bubble": ScheduleInterleavedZeroBubble,
     "zero-bubble-v": ScheduleZBVZeroBubble,
@@ -63,7 +63,7 @@ class Pipeline:
             self._schedule = (
                 Schedule1F1B(wrapped[0], parts, **options)
                 if world.shape.schedule == "1f1b"
-                else SCHEDULES[world.shape.schedule](wrapped, parts, **options)  # type: ignore[abstract]  # torch's
+                else SCHEDULES[world.shape.schedule](wrapped, parts, **options)
             )
         except ValueError as error:
             raise SettingsError(f"mesh.schedule {world.shape.schedule}: {error}") from None
@@ -130,6 +130,7 @@ class Pipeline:
         if tables := self._both():
             first, last = tables
             assert first.grad is not None
+            assert last.grad is not None
             first.grad.add_(last.grad)
             last.grad = None
             return
