@@ -13,8 +13,9 @@ import msgspec
 
 from trinch.answers import lexicon, story_requests
 from trinch.answers.claims import Picked, carriers, cited, claim, is_singular
-from trinch.answers.compose import Draft, age_note, compose, material
+from trinch.answers.compose import age_note, compose
 from trinch.answers.evidence import collapse
+from trinch.answers.material import Draft, material
 from trinch.answers.names import is_lower, recased
 from trinch.answers.question import Term, understand
 from trinch.answers.quote_check import checked
