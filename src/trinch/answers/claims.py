@@ -9,8 +9,8 @@ from typing import NamedTuple
 from trinch.answers import evidence as weighing
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate
-from trinch.answers.contradictions import denies
 from trinch.answers.evidence import PostGroup
+from trinch.answers.negation import denies
 from trinch.answers.quote_check import supports
 from trinch.answers.types import Citation, CitedPost, Claim, Corpus, Hit
 from trinch.posts.text import terms

@@ -15,6 +15,7 @@ from trinch.answers.material import (
     against,
     attribution,
     chosen_spans,
+    count_headline,
     draft_of,
     states_something,
     with_denials,
@@ -76,15 +77,10 @@ def _count(m: Material) -> Draft:
         return Draft([], "", "not_enough_evidence")
     now = m.curves[m.request.question.measure][-1]
     headline = ""
-    if m.request.question.measure != "unit" and now.latest != UNDATED:
-        headline = m.frame(
-            "count",
-            quantity=lexicon.name_of(m.request.lang, "quantities", m.request.question.measure).capitalize(),
-            value=f"{now.value:,.0f}" if now.value >= 10_000 else f"{now.value:.0f}",
-            time=minute(now.latest),
-        )
-        if now.support < 2 and not known(picked[0].candidate.source.best):
-            headline = f"{m.frame('single')} {headline}"
+    if m.request.question.measure != "unit":
+        headline = count_headline(m, m.request.question.measure)
+    if headline and now.support < 2 and not known(picked[0].candidate.source.best):
+        headline = f"{m.frame('single')} {headline}"
     earlier = course(m.request.question, m.found, m.curves, 2)[:1]
     reported = {p.candidate.source.best.post.id for p in picked}
     rest = (

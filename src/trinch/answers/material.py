@@ -13,9 +13,11 @@ from trinch.answers.contradictions import Denied, denied, heard, paired, replace
 from trinch.answers.count_timeline import QUIET, CountState, Report
 from trinch.answers.ranking import Scored, pick, reports_death, score
 from trinch.answers.reading import PostReader, akin_to
+from trinch.answers.render import minute
 from trinch.answers.request import Request
 from trinch.answers.retrieval import Evidence
 from trinch.answers.types import Corpus, Outcome
+from trinch.posts.schema import UNDATED
 from trinch.posts.text import fold, tokens
 
 SIZES = {"summary": 6, "timeline": 8, "opinions": 6, "list": 5, "said_by": 5, "latest": 5, "changes": 5}
@@ -157,6 +159,19 @@ def against(m: Material, chosen: Sequence[QuoteCandidate]) -> dict[str, Denied]:
 def undenied(m: Material, chosen: Sequence[QuoteCandidate]) -> list[QuoteCandidate]:
     """`chosen` with the denial in place of each claim that is outweighed."""
     return replaced(chosen, against(m, chosen), m.request.question)
+
+
+def count_headline(m: Material, quantity: str) -> str:
+    """The newest number of a quantity and its time as a sentence; empty where its time is not known."""
+    now = m.curves[quantity][-1]
+    if now.latest == UNDATED:
+        return ""
+    return m.frame(
+        "count",
+        quantity=lexicon.name_of(m.request.lang, "quantities", quantity).capitalize(),
+        value=f"{now.value:,.0f}" if now.value >= 10_000 else f"{now.value:.0f}",
+        time=minute(now.latest),
+    )
 
 
 def with_denials(m: Material, chosen: Sequence[QuoteCandidate]) -> list[QuoteCandidate]:
