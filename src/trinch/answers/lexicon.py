@@ -116,6 +116,23 @@ NUMBER_WORDS: dict[str, int] = {
     word: int(value) for value, found in _merged_keys("numbers").items() for word in found
 }
 
+STILL = _merged("none", "still")
+"""Words that may come between those and what they count."""
+NONE_WORDS = _merged("none", "words")
+"""Words that count nobody ("no", "aucun")."""
+
+
+def _phrases(section: str, key: str) -> re.Pattern[str]:
+    """The patterns of all languages under one key, as one that matches whole words."""
+    found = sorted({pattern for lang in COMPLETE for pattern in LANGUAGES[lang][section][key]})
+    return re.compile(rf"\b(?:{'|'.join(found)})\b")
+
+
+NONE_PHRASES = _phrases("none", "phrases")
+"""The same in several words ("no hay")."""
+ALL_FOUND = _phrases("none", "all_found")
+"""Phrases that say that nobody is missing any more ("all accounted for")."""
+
 AT_LEAST = _merged("words", "at_least")
 NEARLY = _merged("words", "nearly")
 FEARED = _merged("words", "feared")

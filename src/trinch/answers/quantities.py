@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from trinch.answers import lexicon
+from trinch.answers.zero_counts import zeros
 from trinch.posts.text import fold, query_terms
 
 REACH = 5
@@ -177,8 +178,12 @@ def _firmness(words: list[_Word], here: int, value: float) -> str:
 def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]:  # noqa: C901 - see above
     """All counted numbers of `text` in order. `unit` holds further words that may be counted (as index terms)."""
     words = _words(text)
+    none = [
+        Figure(quantity, 0.0, "exact", words[first].start, words[last].end)
+        for quantity, first, last in zeros([word.folded for word in words])
+    ]
     if not any(value_of(word.folded) for word in words):
-        return ()
+        return tuple(none)
     found: list[Figure] = []
     for here, word in enumerate(words):
         value = value_of(word.folded)
@@ -227,7 +232,7 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
         if quantity != "unit" and (value != int(value) or re.fullmatch(r"\d+\.\d{1,2}", word.folded)):
             continue  # nobody counts people in fractions: a magnitude
         found.append(Figure(quantity, value, _firmness(words, here, value), word.start, word.end, part))
-    return tuple(found)
+    return tuple(sorted([*found, *none], key=lambda figure: figure.start))
 
 
 def _is_active(words: list[_Word], here: int) -> bool:
