@@ -11,7 +11,7 @@ from typing import NamedTuple
 from trinch.answers import lexicon
 from trinch.answers.question import Question, Term
 from trinch.answers.reading import kindred
-from trinch.posts.text import fold, query_terms, terms
+from trinch.posts.text import fold, query_terms, terms, tokens
 
 STRONG, WEAK = 3, 1
 """How surely a sentence gives a reason: by a word that says so ("because"), or by one that may ("after")."""
@@ -30,6 +30,12 @@ class _Effect(NamedTuple):
 def reason(question: Question, text: str, lang: str) -> int:
     """`STRONG` or `WEAK` where a sentence gives a reason for what a question asks, else 0."""
     return _reason(fold(text), lang if lang in lexicon.COMPLETE else "en", _effect(question.terms))
+
+
+def is_met(question: Question, held: frozenset[str]) -> bool:
+    """Whether index terms hold what is to be explained, or words akin to it, and a name of the question."""
+    effect = _effect(question.terms)
+    return not effect.kin.isdisjoint(held) and (not effect.names or not effect.names.isdisjoint(held))
 
 
 @lru_cache(maxsize=16)
@@ -60,10 +66,22 @@ def _reason(folded: str, lang: str, effect: _Effect) -> int:
         return STRONG
     if nouns.search(folded):
         return STRONG
-    before = (folded[: found.start()] for found in weak.finditer(folded))
+    before = [folded[: found.start()] for found in weak.finditer(folded)]
+    before = [part for part in before if (tokens(part) or [""])[-1] not in _SPANS[lang]]
     if any(holds(part, effect.kin) and (not effect.names or holds(part, effect.names)) for part in before):
         return WEAK
     return 0
+
+
+_SPANS = {
+    lang: frozenset(
+        word
+        for unit in ("minute", "hour", "day", "week", "month", "year")
+        for word in lexicon.LANGUAGES[lang]["time"][unit].split()
+    )
+    for lang in lexicon.COMPLETE
+}
+"""Words in front of "after" that make it a time ("17 days after the collapse")."""
 
 
 def _cue(lang: str, key: str) -> re.Pattern[str]:

@@ -11,6 +11,7 @@ from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate
 from trinch.answers.evidence import PostGroup
 from trinch.answers.negation import denies
+from trinch.answers.quantities import figures
 from trinch.answers.quote_check import supports
 from trinch.answers.types import Citation, CitedPost, Claim, Corpus, Hit
 from trinch.posts.text import terms
@@ -85,12 +86,23 @@ def is_singular(picked: Picked, carrying: Sequence[Hit], topic: frozenset[str]) 
     source = picked.candidate.source
     if known(source.best) or max(len(source.hits), len(carrying)) >= REPEATED:
         return False
+    if any(_same_count(picked.candidate, group, start, end) for group, start, end in picked.agreeing):
+        return False
     aside = topic | lexicon.REPORTING | lexicon.ANY_STOPWORD
     own = {term for term in picked.candidate.terms - aside if term[0] not in "#@$"}
     return not any(
         len(own.intersection(terms(group.best.post.text[start:end], group.best.post.lang))) >= MOST * len(own)
         for group, start, end in picked.agreeing
         if not source.voice or group.voice != source.voice
+    )
+
+
+def _same_count(candidate: QuoteCandidate, group: PostGroup, start: int, end: int) -> bool:
+    """Whether somebody else gives one of the counts of a claim, in whatever words."""
+    counts = {(f.quantity, f.value) for f in candidate.figures if f.quantity != "unit"}
+    other = {(f.quantity, f.value) for f in figures(group.best.post.text[start:end])}
+    return not counts.isdisjoint(other) and (
+        not candidate.source.voice or group.voice != candidate.source.voice
     )
 
 

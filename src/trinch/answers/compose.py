@@ -8,6 +8,7 @@ from trinch.answers.contradictions import paired, replaced
 from trinch.answers.counts import counted, course
 from trinch.answers.evidence import PostGroup
 from trinch.answers.material import (
+    HOLDS,
     SIZE,
     SIZES,
     Draft,
@@ -27,6 +28,7 @@ from trinch.answers.reasons import explain
 from trinch.answers.render import minute
 from trinch.answers.verdicts import verify
 from trinch.posts.schema import UNDATED
+from trinch.posts.text import fold, tokens
 from trinch.reader import Passage
 
 READ = 100
@@ -47,7 +49,7 @@ def compose(m: Material) -> Draft:
         if draft.picked or task in ("timeline", "changes"):
             return draft
         if task == "question" and m.request.question.measure != "unit":
-            return _in_other_words(m)
+            return _roughly(m) or _in_other_words(m)
     draft = _BY_TASK.get(task, _question)(m)
     return draft if draft.picked or task not in ("question", "explain") else _in_other_words(m)
 
@@ -69,6 +71,22 @@ def _in_other_words(m: Material) -> Draft:
         return Draft([], "", "not_enough_evidence")
     ordered = with_denials(m, chosen)
     return draft_of(m, ordered[: m.size()], attribution(m, ordered[0]), "answer")
+
+
+def _roughly(m: Material) -> Draft | None:
+    """The sentences that count roughly ("dozens killed"), newest first; None where none does."""
+    counted = lexicon.MEASURES[m.request.question.measure]
+    places = [
+        i
+        for i, c in enumerate(m.found)
+        if not lexicon.ROUGHLY.isdisjoint(said := tokens(fold(c.text)))
+        and not counted.isdisjoint(said)
+        and states_something(c.text)
+        and c.near >= HOLDS
+    ]
+    chosen = [m.found[i] for i in pick(m.scored, m.size(), among=places)]
+    chosen.sort(key=lambda c: (-c.source.first, c.source.best.post.id))
+    return draft_of(m, chosen, attribution(m, chosen[0]), "answer") if chosen else None
 
 
 def _count(m: Material) -> Draft:

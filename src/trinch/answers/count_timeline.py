@@ -15,9 +15,11 @@ Owns the curve of one quantity (the dead, the injured, ...) and the choice of it
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from trinch.answers import lexicon
 from trinch.answers.evidence import PostGroup
 from trinch.answers.quantities import Figure
 from trinch.answers.spans import Span
+from trinch.posts.text import fold, tokens
 
 HOUR = 3_600_000_000
 
@@ -210,8 +212,16 @@ def _believed(state: CountState, now: CountState, start: int, every: Sequence[Co
     falls = (
         state.reports[0].figure.quantity == "missing"
     )  # the missing are found: their number falls by itself
-    enough = correcting >= (FOUND if falls else CORRECTED)
+    enough = correcting >= (FOUND if falls else CORRECTED) or _is_corrected(state)
     return ratio >= COLLAPSE and state.firm == "exact" and enough and _prevails(state, now, every)
+
+
+def _is_corrected(state: CountState) -> bool:
+    """Whether somebody verified, or two others, give a number as a correction or as the last."""
+    said = [
+        r for r in state.reports if not lexicon.CORRECTING.isdisjoint(tokens(fold(r.source.best.post.text)))
+    ]
+    return len(said) >= 2 or any(r.source.best.post.author_verified for r in said)
 
 
 def _prevails(state: CountState, now: CountState, every: Sequence[CountState]) -> bool:

@@ -133,6 +133,12 @@ NONE_PHRASES = _phrases("none", "phrases")
 ALL_FOUND = _phrases("none", "all_found")
 """Phrases that say that nobody is missing any more ("all accounted for")."""
 
+SCALES: dict[str, int] = dict.fromkeys(_merged("words", "thousands"), 1000) | dict.fromkeys(
+    _merged("words", "millions"), 1_000_000
+)
+"""Words that multiply the number in front of them ("5 mila", "10k")."""
+ROUGHLY = _merged("words", "roughly")
+"""Words for a number that nobody counted ("dozens")."""
 AT_LEAST = _merged("words", "at_least")
 NEARLY = _merged("words", "nearly")
 FEARED = _merged("words", "feared")
@@ -162,6 +168,10 @@ DENIAL = (
 """What says, in a folded text, that something is not so. "Rumour" alone does not: rumours are spread in these words too."""
 
 HEARSAY = _merged("words", "hearsay")
+HEDGED = HEARSAY | _merged("words", "hedged")
+"""Words by which a text passes on what it does not vouch for."""
+CORRECTING = _merged("words", "correcting")
+"""Words by which a number replaces an earlier one or is the last ("correction", "bilan définitif")."""
 PERSONAL = _merged("words", "personal")
 """Signs that a sentence speaks of its writer's feelings rather than of what happened."""
 POINTERS = _merged("words", "pointers")

@@ -11,6 +11,7 @@ from trinch.answers.candidates import QuoteCandidate, candidates, present_states
 from trinch.answers.claims import Picked, agreeing
 from trinch.answers.contradictions import Denied, denied, heard, paired, replaced
 from trinch.answers.count_timeline import QUIET, CountState, Report
+from trinch.answers.quantities import numbers
 from trinch.answers.ranking import Scored, pick, reports_death, score
 from trinch.answers.reading import PostReader, akin_to
 from trinch.answers.render import minute
@@ -141,10 +142,18 @@ def states_something(text: str) -> bool:
 
 def attribution(m: Material, lead: QuoteCandidate) -> str:
     """How many say the first claim."""
-    others = agreeing(lead, m.found)
-    if not others and len(lead.source.hits) == 1:
+    if not agreeing(lead, m.found) and len(lead.source.hits) == 1 and not _number_repeated(m, lead):
         return m.frame("single")
     return m.frame("question", posts=len({h.post.id for c in m.found for h in c.source.hits}))
+
+
+def _number_repeated(m: Material, lead: QuoteCandidate) -> bool:
+    """Whether another author gives the numbers of a span about the topic, in whatever words."""
+    given = numbers(lead.text)
+    return bool(given) and any(
+        given <= numbers(c.text) and c.source.voice != lead.source.voice and c.near >= HOLDS / 2
+        for c in m.found
+    )
 
 
 def chosen_spans(m: Material, limit: int, worth: float = 0.15) -> list[QuoteCandidate]:

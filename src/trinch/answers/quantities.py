@@ -46,11 +46,21 @@ def quantity_of(word: str) -> str:
     return next((name for name, words in lexicon.MEASURES.items() if word in words), "")
 
 
+_SCALED = re.compile(rf"([\d.,]*\d) ?({'|'.join(sorted(lexicon.SCALES, key=len, reverse=True))})")
+
+
 @lru_cache(maxsize=20_000)
 def value_of(word: str) -> float | None:
-    """The number a folded token means: `1,127`, `1.127` and `1127` are 1127; `seven` is 7."""
+    """The number a folded token means: `1,127`, `1.127` and `1127` are 1127; `seven` is 7; `8mila` is 8000."""
     if word in lexicon.NUMBER_WORDS:
         return float(lexicon.NUMBER_WORDS[word])
+    if scaled := _SCALED.fullmatch(word):
+        few = (
+            value_of(scaled[1].replace(",", "."))
+            if re.fullmatch(r"\d+[.,]\d{1,2}", scaled[1])
+            else value_of(scaled[1])
+        )
+        return few * lexicon.SCALES[scaled[2]] if few is not None else None
     word = word.removesuffix("+")
     if not _NUMBER.fullmatch(word):
         return None
@@ -71,7 +81,16 @@ class _Word(NamedTuple):
 
 
 def _words(text: str) -> list[_Word]:
-    return [_Word(fold(found[0]), *found.span()) for found in _TOKEN.finditer(text)]
+    """The words of a text; a number and the word that multiplies it ("5 mila") are one."""
+    joined: list[_Word] = []
+    for found in _TOKEN.finditer(text):
+        word = _Word(fold(found[0]), *found.span())
+        last = joined[-1] if joined else None
+        if last and word.folded in lexicon.SCALES and last.folded[0].isdigit() and last.folded[-1].isdigit():
+            joined[-1] = _Word(f"{last.folded} {word.folded}", last.start, word.end)
+        else:
+            joined.append(word)
+    return joined
 
 
 def _is_year(word: _Word, value: float) -> bool:

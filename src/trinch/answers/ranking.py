@@ -130,6 +130,10 @@ def _names(
 
 
 _MAGNITUDE = re.compile(r"\b\d[.,]\d\b")
+_NUMBER = re.compile(r"(?<![\w#@])\d+(?:[.,]\d+)?\s?-?(?!\d|th\b|st\b|nd\b|rd\b)[^\W\d_]*")
+_MONEY = re.compile(
+    r"[$€£¥] ?\d|\d ?[€£$]|\b\d[\d.,]* ?(?:dollars|euros?|usd|eur|billion|million)\b", re.IGNORECASE
+)
 _RESULT = re.compile(r"(?<![\d-])\d{1,3} ?[-–] ?\d{1,3}(?![\d-])")
 _PLACED = re.compile(r"(?i)(?<!\w)(?:in|at|near|off|a|en|près|cerca|bei|presso|perto)(?!\w)")
 
@@ -147,6 +151,10 @@ def _cue(request: Request, text: str, lang: str, names: dict[str, float]) -> flo
         value *= 1.2
     if "magnitude" in request.wants:
         value *= 2.0 if _MAGNITUDE.search(text) else 0.4
+    if "amount" in request.wants:
+        value *= 1.6 if _NUMBER.search(text) else 0.5
+    if "price" in request.wants:
+        value *= 2.0 if _MONEY.search(text) else 0.5
     if "result" in request.wants:
         value *= 2.0 if _RESULT.search(text) or not held.isdisjoint(lexicon.CONCEPTS["win"]) else 0.5
     if request.task == "explain" or "manner" in request.wants:

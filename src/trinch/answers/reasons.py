@@ -1,8 +1,8 @@
 """Why something is so: the spans that give a reason."""
 
 from trinch.answers import lexicon
-from trinch.answers.causes import STRONG, WEAK, reason
-from trinch.answers.material import Draft, Material, draft_of, with_denials
+from trinch.answers.causes import STRONG, WEAK, is_met, reason
+from trinch.answers.material import Draft, Material, draft_of, states_something, with_denials
 from trinch.answers.ranking import pick
 from trinch.posts.text import fold, tokens
 from trinch.reader import Passage
@@ -13,6 +13,8 @@ LIKELY = 0.5
 
 def explain(m: Material) -> Draft:
     """The spans that give a reason, the surest first; where none does, that none does and what is known."""
+    if not any(states_something(c.text) and is_met(m.request.question, c.terms) for c in m.found):
+        return Draft([], "", "not_enough_evidence")  # no post says that it is so
     sure = [reason(m.request.question, c.text, c.source.best.post.lang) for c in m.found]
     said = [i for i, c in enumerate(m.found) if not c.text.rstrip("\"”'").endswith("?")]
     chosen = pick(m.scored, m.size(), among=[i for i in said if sure[i] == STRONG])

@@ -171,7 +171,9 @@ def _interpreted(text: str, as_of: int, corpus: Corpus, author: str) -> Request:
     )
 
 
-_WANTS = ("place", "person", "time", "magnitude", "manner", "result")
+_WANTS = ("place", "person", "time", "magnitude", "amount", "price", "manner", "result")
+_ADJECTIVES = ("magnitude", "amount")
+"""Wants whose words say what is asked ("how strong"): no post need hold them."""
 _BARE = 4
 """A request of no more words, without a question in it, is a headline: it asks for a summary."""
 _ASIDE = 0.35
@@ -189,8 +191,8 @@ def _task_of_question(question: Question, plain: str, yes_no: bool, wants: bool,
 
 def _of_names(question: Question) -> Question:
     """A question whose names and events count for more than its common words, where it has any."""
-    if not any(term.needed for term in question.terms):
-        return question
+    if not any(term.role == "name" for term in question.terms):
+        return question  # "why did bitcoin crash": none but its words says of what
     terms = [
         t if t.needed or t.role == "part" else t._replace(weight=_ASIDE * t.weight, role="aside")
         for t in question.terms
@@ -292,7 +294,7 @@ def _topic(text: str, cues: dict[str, tuple[re.Pattern[str], ...]], task: Task, 
     used: Sequence[str] = (task, "shorter", *_INTO) if task != "question" else ("verify",)
     if task in ("opinions", "comparison", "timeline", "list", "latest", "changes", "said_by"):
         used = (*used, "summary", "latest", "changes", "list", "opinions", "explain")
-    for key in dict.fromkeys((*used, "filler")):
+    for key in dict.fromkeys((*used, *_ADJECTIVES, "filler")):
         for pattern in cues.get(key, ()):
             folded = _cut(pattern, folded)
     left = tokens(folded)
@@ -306,7 +308,7 @@ def _topic(text: str, cues: dict[str, tuple[re.Pattern[str], ...]], task: Task, 
             and not any(_is_author(part, names) for part in parts)
         ):
             kept.append(word.strip(',;:!?¿¡"“”.') if word.strip(',;:!?¿¡"“”.') else word)
-    while kept and all(part in lexicon.ANY_STOPWORD for part in tokens(kept[0])):
+    while kept and all(part in lexicon.ANY_STOPWORD - lexicon.NEGATING for part in tokens(kept[0])):
         kept.pop(0)
     return " ".join(kept)
 

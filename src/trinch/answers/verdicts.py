@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate
-from trinch.answers.claims import known
 from trinch.answers.contradictions import standing
 from trinch.answers.count_timeline import agrees
 from trinch.answers.material import (
@@ -54,6 +53,7 @@ def verify(m: Material) -> Draft:
     if not supporting and not denying:
         return _undecided(m, sides.undecided) if sides.undecided else _nearly(m)
     verdict, outcome = _verdict(m, said, against, (supporting, denying))
+    said, against = _since(m, said, sides.against), _since(m, against, sides.said)
     first = pick(m.scored, 2, among=against, worth=0.0)
     if verdict == "unverified":
         hedged = [i for i in about if _is_hedged(m.found[i].text) and states_something(m.found[i].text)]
@@ -187,6 +187,12 @@ def _standing(m: Material, side: Sequence[int], other: Sequence[int]) -> list[in
     ]
 
 
+def _since(m: Material, side: Sequence[int], other: Sequence[int]) -> list[int]:
+    """The sentences of a side to quote: where the other side has been overtaken, those since it was last heard."""
+    last = max((m.found[i].source.first for i in other), default=0)
+    return [i for i in side if m.found[i].source.first > last] or list(side)
+
+
 def _nearly(m: Material) -> Draft:
     """What is said in other words than the claim's, where that holds most of them."""
     places = [
@@ -205,7 +211,7 @@ def _nearly(m: Material) -> Draft:
 
 def _is_hedged(text: str) -> bool:
     """Whether a text passes on hearsay, or asks."""
-    return not lexicon.HEARSAY.isdisjoint(tokens(text)) or text.rstrip().endswith("?")
+    return not lexicon.HEDGED.isdisjoint(tokens(text)) or text.rstrip().endswith("?")
 
 
 def _verdict(
@@ -214,11 +220,11 @@ def _verdict(
     """The frame and the outcome for so many voices for and against."""
     supporting, denying = voices
     hedged = sum(_is_hedged(m.found[i].text) for i in said)
-    vouched = any(known(m.found[i].source.best) and not _is_hedged(m.found[i].text) for i in said)
     if denying:
         better = _credibility(m, said) > _credibility(m, against) and supporting >= denying
-        return ("disputed" if better or 2 * denying < supporting else "denied"), "conflicting"
-    if (supporting < FEW and not vouched) or 2 * hedged >= supporting:
+        verdict = "disputed" if better or 2 * denying < supporting else "denied"
+        return verdict, "conflicting" if supporting else "answer"
+    if 2 * hedged >= supporting:
         return "unverified", "answer"
     return "mentioned", "answer"
 
