@@ -66,9 +66,9 @@ def _reason(folded: str, lang: str, effect: _Effect) -> int:
         return STRONG
     if nouns.search(folded):
         return STRONG
-    before = [folded[: found.start()] for found in weak.finditer(folded)]
-    before = [part for part in before if (tokens(part) or [""])[-1] not in _SPANS[lang]]
-    if any(holds(part, effect.kin) and (not effect.names or holds(part, effect.names)) for part in before):
+    fronts = [folded[: found.start()] for found in weak.finditer(folded)]
+    fronts = [part for part in fronts if (tokens(part) or [""])[-1] not in _SPANS[lang]]
+    if any(holds(part, effect.kin) and (not effect.names or holds(part, effect.names)) for part in fronts):
         return WEAK
     return 0
 
