@@ -15,13 +15,14 @@ from tests.answers.hostile_posts import HOSTILE
 from tests.llm.fake import Server
 from trinch.answers.answer import answer
 from trinch.answers.claim_parser import ClaimParser, Proposed
+from trinch.answers.prompt import Wishes, prompt
 from trinch.answers.quote_check import checked
 from trinch.answers.reading_list import reading_list
 from trinch.answers.render import as_json, plain, terminal
 from trinch.answers.request import interpret
 from trinch.answers.types import Answer
 from trinch.answers.verify.claim import verify_claim
-from trinch.answers.writing import Wishes, Writing, prompt
+from trinch.answers.writing import Limits, Writing
 from trinch.llm.interface import Message, Setting
 from trinch.service.language_model import open_model
 
@@ -109,7 +110,7 @@ def writing(
     store: FakeCorpus, given: Answer, opened: Callable[[], Any], wishes: Wishes | None = None
 ) -> Writing:
     posts = reading_list(interpret(given.question, given.as_of, store), store, given, 50)
-    return Writing(store, given, posts, opened, wishes or Wishes(), 1500)
+    return Writing(store, given, posts, opened, wishes or Wishes(), Limits())
 
 
 def finished(made: Writing) -> Answer:
@@ -173,7 +174,7 @@ def test_a_model_may_answer_where_the_rules_find_nothing_but_only_about_what_is_
     sound(made, store)
     other = msgspec.structs.replace(empty, question="who won the regatta at Tallow Point")
     posts = reading_list(interpret(QUESTION, AS_OF, store), store, found, 50)
-    made = finished(Writing(store, other, posts, opened, Wishes(), 1500))
+    made = finished(Writing(store, other, posts, opened, Wishes(), Limits()))
     assert (made.outcome, made.claims) == ("not_enough_evidence", ())
     assert made.writer
     assert made.writer.tokens > 0
