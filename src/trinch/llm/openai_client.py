@@ -287,8 +287,8 @@ class OpenAI:
             raise LLMError("truncated", f"the text of {self._base} was cut off at {max_tokens} tokens")
         if not finish:
             raise LLMError("truncated", f"{self._base} broke off in the middle")
-        for call in calls.calls() if tools and "tools" in body else []:
-            tools.called(call)
+        if "tools" in body:
+            calls.hand_over(tools)
 
     def _chunk(self, event: bytes) -> _Chunk:
         """One chunk of an answer. Raises LLMError for what is none, and for an error that a server sends inside."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from trinch.llm.interface import Message, ToolCall
+from trinch.llm.interface import Message, ToolCall, Tools
 
 MOST = 32
 """Calls taken from one completion; further ones are left out."""
@@ -50,6 +50,12 @@ class CallAssembler:
         if part.index is not None:
             return part.index if 0 <= part.index < MOST else MOST
         return last if last >= 0 and part.id in (None, self._calls[last][0]) else last + 1
+
+    def hand_over(self, tools: Tools | None) -> None:
+        """Give the calls to whoever offered the tools."""
+        if tools is not None:
+            for call in self.calls():
+                tools.called(call)
 
     def calls(self) -> list[ToolCall]:
         """The calls that have a name, in order; one without an id gets one."""
