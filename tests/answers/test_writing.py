@@ -87,6 +87,7 @@ SAYS: dict[str, Callable[[list[dict[str, str]]], str]] = {
     "second-try": first_refused,
     "liar": lambda m: "\n".join(f"{lie} [{n % 9 + 1}]" for n, lie in enumerate(LIES)),
     "half": lambda m: f"{SAYS['lines'](m)}\n{LIES[0]} [{numbered(m)['f13']}]",
+    "uncited": lambda _: "\n".join(("Sure! Here is the answer:", *(text for text, _ in GOOD), *LIES)),
     "nothing": lambda _: "NOTHING",
     "babbler": lambda _: "blah [1] [2] [ [[3]] ] {{{ \x1b[31m \u202e [999999999999] [0] [-1] " * 200,
     "obedient": lambda m: "\n".join(
@@ -123,6 +124,17 @@ def ask(
 ) -> Answer:
     opened = partial(open_model, Setting(server.url(how), "m", seconds))
     return finished(writing(store, answer(store, QUESTION, AS_OF), opened, wishes))
+
+
+def test_a_sentence_without_numbers_is_kept_where_a_post_carries_it(
+    store: FakeCorpus, server: Server
+) -> None:
+    given = ask(store, server, "uncited")
+    sound(given, store)
+    texts = [claim.text for claim in given.claims if claim.written]
+    assert texts == [GOOD[0][0], GOOD[2][0]], "the other joins two posts, which are not the two most like it"
+    assert given.writer
+    assert (given.writer.sentences, given.writer.dropped) == (2, 0)
 
 
 def sound(given: Answer, store: FakeCorpus) -> None:
@@ -357,4 +369,4 @@ def test_any_text_can_be_read_in_pieces_of_any_size(text: str, size: int) -> Non
     found += parser.finish()
     whole = ClaimParser()
     assert found == whole.feed(text) + whole.finish()
-    assert all(isinstance(each, Proposed) and each.posts and each.text for each in found)
+    assert all(isinstance(each, Proposed) and each.text for each in found)

@@ -25,6 +25,7 @@ from trinch.answers.types import Answer, Citation, Claim, Hit, WriterSummary
 from trinch.answers.verify.claim import speaks_of, verify_claim
 from trinch.answers.verify.verifier import Verdict
 from trinch.llm.interface import LanguageModel, LLMError, Message, ToolCall, Tools
+from trinch.posts.text import fold, tokens
 
 LONGEST_NAME = 100
 MAX_CITED = 4
@@ -200,8 +201,16 @@ class Writing:
                 -length // 4
             )  # a server that does not count: about four characters each
 
-    def _verified(self, proposed: Iterator[Proposed], again: bool) -> Iterator[Claim]:
+    def _with_numbers(self, proposed: Iterator[Proposed]) -> Iterator[Proposed]:
+        """Sentences with the posts that carry them. One without, for which no post does, is left out: it is a remark, or
+        an invention that no repair could help."""
         for each in proposed:
+            numbers = each.posts or self._carriers(each.text)
+            if numbers:
+                yield Proposed(each.text, numbers)
+
+    def _verified(self, proposed: Iterator[Proposed], again: bool) -> Iterator[Claim]:
+        for each in self._with_numbers(proposed):
             if not again:
                 self._proposed += 1
             key = " ".join(each.text.lower().split())
@@ -224,6 +233,22 @@ class Writing:
                 return
             self._kept.append(claim)
             yield claim
+
+    def _carriers(self, text: str) -> tuple[int, ...]:
+        """The posts that carry a sentence for which the model gave none: one of those most like it, else the two best."""
+        words = set(tokens(fold(text)))
+        shared = sorted(
+            (
+                (len(words & set(tokens(fold(group.best.post.text)))), -n)
+                for n, group in enumerate(self._posts, 1)
+            ),
+            reverse=True,
+        )
+        best = [-n for _, n in shared[:MAX_CITED]]
+        for numbers in (*((n,) for n in best), tuple(sorted(best[:2]))):
+            if self._verdict(Proposed(text, numbers))[0].supported:
+                return numbers
+        return ()
 
     def _verdict(self, each: Proposed) -> tuple[Verdict, list[PostGroup]]:
         numbers = [n for n in each.posts if 1 <= n <= len(self._posts)][:MAX_CITED]

@@ -17,7 +17,7 @@ def tool_request(given: Conversation, turns: list[Turn]) -> ToolRequest | None:
     """What the language model is to be asked about the client's functions; None where it may not call any. Raises Problem
     for a call that cannot be forced."""
     choice = _choice(given)
-    tools = tuple(_definition(tool, i) for i, tool in enumerate(given.tools) if tool.type == "function")
+    tools = tuple(_definition(tool) for tool in given.tools if tool.type == "function")
     forced = choice == "required" or isinstance(choice, dict)
     waiting = bool(results(tuple(turns)))
     if choice == "none" or not (tools or forced or waiting):
@@ -49,7 +49,7 @@ def _choice(given: Conversation) -> Any:
     return choice if choice in ("none", "required") else "auto"
 
 
-def _definition(tool: Tool, place: int) -> dict[str, Any]:
+def _definition(tool: Tool) -> dict[str, Any]:
     """A function in the form of Chat Completions; Responses writes it flat."""
     flat = {
         "name": tool.name,
@@ -58,8 +58,6 @@ def _definition(tool: Tool, place: int) -> dict[str, Any]:
         "strict": tool.strict,
     }
     function = tool.function or {name: value for name, value in flat.items() if value is not None}
-    if not isinstance(function.get("name"), str) or not function["name"]:
-        raise Problem(400, "a function needs a name", param=f"tools[{place}]", code="invalid_value")
     return {"type": "function", "function": function}
 
 
@@ -95,6 +93,8 @@ async def taken(state: AppState, asked: ToolRequest | None, key: str | None, mod
                 "functions are called by a language model, and this server has none (serve --model)", asked
             )
         raise Problem(429, "the language model's tokens of this day are used up", code="insufficient_quota")
+    if not all(isinstance(name := tool["function"].get("name"), str) and name for tool in asked.tools):
+        raise Problem(400, "a function needs a name", param="tools", code="invalid_value")
     turn = await state.answer_pool.run(take_turn, asked, setting)
     state.model_use.add_tokens(key, turn.tokens, answering.model_name(state, model))
     if turn.error and asked.required:
