@@ -154,9 +154,9 @@ _CURRENCIES = {"$": ("dollar", "dolar"), "€": ("euro",), "£": ("pound", "libr
 
 
 def _as_sign(word: Word, post: Text) -> list[tuple[int, float]]:
-    """The amounts of a post whose sign a currency of the sentence names ("dollars" for $10)."""
-    signs = [sign for sign, names in _CURRENCIES.items() if word.folded.startswith(names)]
-    return [(at, 1.0) for at, given in enumerate(post.words) if given.folded.startswith(tuple(signs))]
+    """The support of a currency ("dollars") in a post that gives an amount with its sign ($10), at no word of it."""
+    signs = tuple(sign for sign, names in _CURRENCIES.items() if word.folded.startswith(names))
+    return [(-1, 1.0)] if any(given.folded.startswith(signs) for given in post.words) else []
 
 
 class Alignment:
@@ -182,7 +182,7 @@ class Alignment:
         self.content = [n for n in content if any(self._best[n]) or not self._counts(n)]
 
     def _in_post(self, n: int, post: Text, cosines: Sequence[float]) -> list[tuple[int, float]]:
-        """The words of a post that support the `n`th word, with their credit; -1 is the post's author."""
+        """The words of a post that support the `n`th word, with their credit; -1 is the post's author, or none of its words."""
         word = self.said.words[n]
         found = [
             (at, got)
