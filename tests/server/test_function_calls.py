@@ -166,9 +166,9 @@ def test_without_a_model_that_has_tools_the_client_is_told(client: Any) -> None:
             client.chat.completions.create(**asked)
         assert (caught.value.code, caught.value.param) == ("unsupported_parameter", param)
         assert "takes no functions" in caught.value.message
-    asked = [{"role": "user", "content": DEAD}]
-    answered = client.chat.completions.create(model="toolless", messages=asked, tools=CHAT_TOOLS)
+    question = [{"role": "user", "content": DEAD}]
+    answered = client.chat.completions.create(model="toolless", messages=question, tools=CHAT_TOOLS)
     assert answered.trinch["outcome"] == "answer", "a client may offer what is never called"
     with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(model="clerk", messages=asked, tools=[{"type": "function"}])
+        client.chat.completions.create(model="clerk", messages=question, tools=[{"type": "function"}])
     assert caught.value.param == "tools"
