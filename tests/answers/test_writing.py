@@ -15,13 +15,14 @@ from tests.answers.hostile_posts import HOSTILE
 from tests.llm.fake import Server
 from trinch.answers.answer import answer
 from trinch.answers.claim_parser import ClaimParser, Proposed
+from trinch.answers.prompt import Wishes, prompt
 from trinch.answers.quote_check import checked
 from trinch.answers.reading_list import reading_list
 from trinch.answers.render import as_json, plain, terminal
 from trinch.answers.request import interpret
 from trinch.answers.types import Answer
 from trinch.answers.verify.claim import verify_claim
-from trinch.answers.writing import Wishes, Writing, prompt
+from trinch.answers.writing import Limits, Writing
 from trinch.llm.interface import Message, Setting
 from trinch.service.language_model import open_model
 
@@ -86,6 +87,7 @@ SAYS: dict[str, Callable[[list[dict[str, str]]], str]] = {
     "second-try": first_refused,
     "liar": lambda m: "\n".join(f"{lie} [{n % 9 + 1}]" for n, lie in enumerate(LIES)),
     "half": lambda m: f"{SAYS['lines'](m)}\n{LIES[0]} [{numbered(m)['f13']}]",
+    "uncited": lambda _: "\n".join(("Sure! Here is the answer:", *(text for text, _ in GOOD), *LIES)),
     "nothing": lambda _: "NOTHING",
     "babbler": lambda _: "blah [1] [2] [ [[3]] ] {{{ \x1b[31m \u202e [999999999999] [0] [-1] " * 200,
     "obedient": lambda m: "\n".join(
@@ -109,7 +111,7 @@ def writing(
     store: FakeCorpus, given: Answer, opened: Callable[[], Any], wishes: Wishes | None = None
 ) -> Writing:
     posts = reading_list(interpret(given.question, given.as_of, store), store, given, 50)
-    return Writing(store, given, posts, opened, wishes or Wishes(), 1500)
+    return Writing(store, given, posts, opened, wishes or Wishes(), Limits())
 
 
 def finished(made: Writing) -> Answer:
@@ -122,6 +124,17 @@ def ask(
 ) -> Answer:
     opened = partial(open_model, Setting(server.url(how), "m", seconds))
     return finished(writing(store, answer(store, QUESTION, AS_OF), opened, wishes))
+
+
+def test_a_sentence_without_numbers_is_kept_where_a_post_carries_it(
+    store: FakeCorpus, server: Server
+) -> None:
+    given = ask(store, server, "uncited")
+    sound(given, store)
+    texts = [claim.text for claim in given.claims if claim.written]
+    assert texts == [GOOD[0][0], GOOD[2][0]], "the other joins two posts, which are not the two most like it"
+    assert given.writer
+    assert (given.writer.sentences, given.writer.dropped) == (2, 0)
 
 
 def sound(given: Answer, store: FakeCorpus) -> None:
@@ -173,7 +186,7 @@ def test_a_model_may_answer_where_the_rules_find_nothing_but_only_about_what_is_
     sound(made, store)
     other = msgspec.structs.replace(empty, question="who won the regatta at Tallow Point")
     posts = reading_list(interpret(QUESTION, AS_OF, store), store, found, 50)
-    made = finished(Writing(store, other, posts, opened, Wishes(), 1500))
+    made = finished(Writing(store, other, posts, opened, Wishes(), Limits()))
     assert (made.outcome, made.claims) == ("not_enough_evidence", ())
     assert made.writer
     assert made.writer.tokens > 0
@@ -356,4 +369,4 @@ def test_any_text_can_be_read_in_pieces_of_any_size(text: str, size: int) -> Non
     found += parser.finish()
     whole = ClaimParser()
     assert found == whole.feed(text) + whole.finish()
-    assert all(isinstance(each, Proposed) and each.posts and each.text for each in found)
+    assert all(isinstance(each, Proposed) and each.text for each in found)

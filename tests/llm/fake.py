@@ -13,7 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
-Say = Callable[[list[dict[str, str]]], str]
+Calls = list[tuple[str, str]]
+Say = Callable[[list[dict[str, Any]]], str | Calls]
+"""What is said to some messages: a text, or calls of tools (name, arguments)."""
 
 
 class Server:
@@ -45,8 +47,10 @@ class Server:
                 self.close_connection = True
 
             def _behave(self, how: str, body: dict[str, Any]) -> None:
-                if how in owner.says:
-                    self._stream(owner.says[how](body["messages"]))
+                if how.startswith("toolless-") and "tools" in body:
+                    self._json(400, {"error": {"message": '"auto" tool choice requires a parser'}})
+                elif (name := how.removeprefix("toolless-")) in owner.says:
+                    self._say(owner.says[name](body["messages"]))
                 elif how == "plain":
                     choice = {
                         "message": {"role": "assistant", "content": "all at once"},
@@ -115,6 +119,27 @@ class Server:
                 self.send_response(200)
                 self.send_header("Content-Type", "text/event-stream")
                 self.end_headers()
+
+            def _say(self, said: str | Calls) -> None:
+                if isinstance(said, str):
+                    self._stream(said)
+                else:
+                    self._tool_calls(said)
+
+            def _tool_calls(self, calls: Calls) -> None:
+                self._begin()
+                for index, (name, arguments) in enumerate(calls):
+                    function = {"name": name, "arguments": ""}
+                    self._call(
+                        {"index": index, "id": f"call_{index}", "type": "function", "function": function}
+                    )
+                    for start in range(0, len(arguments), 9):
+                        self._call({"index": index, "function": {"arguments": arguments[start : start + 9]}})
+                self.wfile.write(_chunk("", "tool_calls") + b"data: [DONE]\n\n")
+
+            def _call(self, piece: dict[str, Any]) -> None:
+                choice = {"index": 0, "delta": {"tool_calls": [piece]}, "finish_reason": None}
+                self.wfile.write(b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n")
 
             def _stream(self, text: str, finish: str = "stop") -> None:
                 self._begin()

@@ -18,9 +18,10 @@ from tokenizers.pre_tokenizers import ByteLevel
 
 from tests.answers.fake import FERRY, NOISE, FakeCorpus, us
 from trinch.answers.answer import answer
+from trinch.answers.prompt import Wishes
 from trinch.answers.reading_list import reading_list
 from trinch.answers.request import interpret
-from trinch.answers.writing import Wishes, Writing
+from trinch.answers.writing import Limits, Writing
 from trinch.llm.interface import LLMError, Message, Setting
 from trinch.model.config import GrokConfig
 from trinch.model.generate import Sampling, generate
@@ -125,7 +126,7 @@ def test_behind_an_answer_it_proves_nothing_and_the_quotes_stay(folder: Path) ->
     before = answer(store, "how many people died in Port Halden", as_of)
     posts = reading_list(interpret(before.question, as_of, store), store, before, 3)
     opened = partial(open_model, Setting(str(folder), "my grok"))
-    writing = Writing(store, before, posts, opened, Wishes(), max_tokens=40)
+    writing = Writing(store, before, posts, opened, Wishes(), Limits(tokens=40))
     list(writing.claims())
     given = writing.answer()
     assert given.claims == before.claims

@@ -110,7 +110,15 @@ def test_what_the_model_costs_is_counted(http: httpx.Client) -> None:
 def test_a_key_has_so_many_tokens_a_day_and_then_gets_quotes() -> None:
     day = ["2031-01-01"]
     use = ModelUse(100, lambda: day[0])
-    writer = {"tokens": 60, "written": 1, "repaired": 0, "dropped": 0, "error": "", "seconds": 1.0}
+    writer = {
+        "tokens": 60,
+        "searches": 0,
+        "written": 1,
+        "repaired": 0,
+        "dropped": 0,
+        "error": "",
+        "seconds": 1.0,
+    }
     for allowed in (True, True, False):
         assert use.allows("a") is allowed
         if allowed:
@@ -233,7 +241,15 @@ def test_the_limit_of_the_day_holds_for_mcp_too() -> None:
 
         async def run(self, _: Any, asked: Any, model: Any) -> dict[str, Any]:
             self.models.append(model)
-            writer = {"tokens": 60, "written": 1, "repaired": 0, "dropped": 0, "error": "", "seconds": 1.0}
+            writer = {
+                "tokens": 60,
+                "searches": 0,
+                "written": 1,
+                "repaired": 0,
+                "dropped": 0,
+                "error": "",
+                "seconds": 1.0,
+            }
             return {"writer": writer if model else None}
 
     pool, setting, use = Pool(), Setting("http://127.0.0.1:9/v1"), ModelUse(100)

@@ -1,7 +1,7 @@
 """Read a language model's text into sentences with the numbers of the posts they cite, as it comes.
 
 Tolerant of form: JSON objects, one sentence a line or many, `[1]` in front or behind, `[1][2]`, `[1, 2]`, list marks,
-a fence around it all. What cites nothing is passed over.
+a fence around it all. A line that cites nothing is a sentence without numbers, as far as UNCITED of them.
 """
 
 import json
@@ -14,6 +14,11 @@ LONGEST = 600
 """Characters of a sentence; a longer one is passed over."""
 MOST = 40
 """Sentences read of one text."""
+UNCITED = 12
+"""Of these, sentences without numbers."""
+
+SHORTEST = 4
+"""Words of a sentence without numbers; what is shorter is a remark such as "Sure!"."""
 
 _MARK = r"\[\s*(?:posts?\s*)?\d{1,3}(?:\s*[,;]\s*\d{1,3})*\s*\]"
 _MARKS = re.compile(rf"(?:\s*{_MARK})+")
@@ -26,6 +31,7 @@ class Proposed(NamedTuple):
 
     text: str
     posts: tuple[int, ...]
+    """Numbers of posts; empty where it cites none."""
 
 
 class ClaimParser:
@@ -33,7 +39,7 @@ class ClaimParser:
 
     def __init__(self) -> None:
         self._text = ""
-        self._count = 0
+        self._count = self._uncited = 0
         self._json: bool | None = None
 
     def feed(self, piece: str) -> list[Proposed]:
@@ -59,8 +65,12 @@ class ClaimParser:
         return self._bounded([] if self._json else self._lines(True))
 
     def _bounded(self, found: list[Proposed]) -> list[Proposed]:
-        kept = [each for each in found if each.text and each.posts][: MOST - self._count]
-        self._count += len(kept)
+        kept = []
+        for each in found:
+            self._uncited += not each.posts
+            if each.text and self._count < MOST and (each.posts or self._uncited <= UNCITED):
+                self._count += 1
+                kept.append(each)
         return kept
 
     def _lines(self, ended: bool) -> list[Proposed]:
@@ -100,7 +110,7 @@ def read_line(line: str) -> list[Proposed]:
     line = _LIST_MARK.sub("", line)
     marks = list(_MARKS.finditer(line))
     if not marks:
-        return []
+        return [Proposed(_tidy(line), ())] if len(line.split()) >= SHORTEST else []
     leading = not line[: marks[0].start()].strip()
     found = []
     for at, mark in enumerate(marks):

@@ -107,7 +107,8 @@ def _writer(writer: WriterSummary) -> str:
         parts.append(f"{writer.dropped} failed verification and are not shown")
     if writer.error:
         parts.append(f"it ended early ({clean(writer.note)})")
-    return "; ".join(parts) + f". {writer.tokens:,} tokens, {writer.seconds:.1f} s."
+    searches = f" {writer.searches} searches," if writer.searches else ""
+    return "; ".join(parts) + f".{searches} {writer.tokens:,} tokens, {writer.seconds:.1f} s."
 
 
 def _who(citation: Citation) -> str:

@@ -120,6 +120,8 @@ class WriterSummary(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
     """Tokens that it wrote; estimated from the characters where its server does not count."""
     seconds: float
+    searches: int = 0
+    """Searches of its own."""
     error: str = ""
     """Why it ended early or wrote nothing: a code of `trinch.llm.interface.ErrorCode`; empty where it did not."""
     note: str = ""

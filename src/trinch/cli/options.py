@@ -84,7 +84,7 @@ private_webhooks_option = click.option(
 
 
 _NAMED_HELP = (
-    "May be given several times, as NAME=PLACE and, after commas, any of model=ID, seconds=N, tokens=N, posts=N, tokens-per-day=N: a request "
+    "May be given several times, as NAME=PLACE and, after commas, any of model=ID, seconds=N, tokens=N, posts=N, searches=N, tokens-per-day=N: a request "
     "names the one it wants, with a key from TRINCH_LLM_KEY_NAME. "
 )
 
@@ -143,7 +143,15 @@ def model_options(command: Command, several: bool = False) -> Command:
         show_default=True,
         help="Most posts it reads for an answer.",
     )
-    return model(name(seconds(tokens(posts(command)))))
+    searches = click.option(
+        "--model-searches",
+        envvar="TRINCH_MODEL_SEARCHES",
+        type=click.IntRange(0, 20),
+        default=3,
+        show_default=True,
+        help="Most searches of its own for an answer, where its server takes tools; 0 switches them off.",
+    )
+    return model(name(seconds(tokens(posts(searches(command))))))
 
 
 class ModelOptions(NamedTuple):
@@ -154,6 +162,7 @@ class ModelOptions(NamedTuple):
     model_seconds: float
     model_tokens: int
     model_posts: int
+    model_searches: int
 
 
 def model_setting(given: ModelOptions) -> "Setting | None":
@@ -172,6 +181,7 @@ def model_setting(given: ModelOptions) -> "Setting | None":
         given.model_seconds,
         given.model_tokens,
         given.model_posts,
+        given.model_searches,
     )
     try:
         check_model(setting)
@@ -181,7 +191,7 @@ def model_setting(given: ModelOptions) -> "Setting | None":
 
 
 _NAME = re.compile(r"([A-Za-z0-9][\w.-]{0,63})=(.+)", re.DOTALL)
-_LIMIT = re.compile(r",(model|seconds|tokens|posts|tokens-per-day)=([^,]*)")
+_LIMIT = re.compile(r",(model|seconds|tokens|posts|searches|tokens-per-day)=([^,]*)")
 
 
 def model_settings(
@@ -214,13 +224,22 @@ def _named_model(name: str, text: str, given: ModelOptions) -> "NamedModel":
             float(limits.get("seconds", given.model_seconds)),
             int(limits.get("tokens", given.model_tokens)),
             int(limits.get("posts", given.model_posts)),
+            int(limits.get("searches", given.model_searches)),
         )
         per_day = int(limits.get("tokens-per-day", 0))
     except ValueError:
         console.fail(f"--model {name}: a limit is a number, as in seconds=30,tokens=800", 2)
-    if own.model_seconds < 1 or own.model_tokens < 50 or not 1 <= own.model_posts <= 200 or per_day < 0:
+    if (
+        own.model_seconds < 1
+        or own.model_tokens < 50
+        or not 1 <= own.model_posts <= 200
+        or not 0 <= own.model_searches <= 20
+        or per_day < 0
+    ):
         console.fail(
-            f"--model {name}: seconds from 1, tokens from 50, posts from 1 to 200, tokens-per-day from 0", 2
+            f"--model {name}: seconds from 1, tokens from 50, posts from 1 to 200, searches from 0 to 20, "
+            "tokens-per-day from 0",
+            2,
         )
     setting = model_setting(own)
     assert setting is not None

@@ -2,16 +2,25 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 
 from trinch.errors import TrinchError
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
 ErrorCode = Literal[
-    "address", "refused", "unreachable", "timeout", "server", "malformed", "truncated", "too_long"
+    "address", "refused", "unreachable", "timeout", "server", "malformed", "truncated", "too_long", "no_tools"
 ]
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """A call of a tool that a model asks for."""
+
+    id: str
+    name: str
+    arguments: str
+    """A JSON object as the model wrote it, which may be none."""
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -19,6 +28,25 @@ class Message(msgspec.Struct, frozen=True):
 
     role: Role
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    """Calls in a turn of the assistant."""
+    tool_call_id: str = ""
+    """Which of these calls a turn of the role `tool` is the result of."""
+
+
+class Tools(NamedTuple):
+    """The tools that a model may call in a completion."""
+
+    definitions: Sequence[Mapping[str, Any]]
+    """In the form of Chat Completions: `{"type": "function", "function": {name, description, parameters}}`."""
+    called: Callable[[ToolCall], None]
+    """Gets each call once the completion has ended well."""
+    choice: Any = "auto"
+    """`tool_choice` of Chat Completions."""
+    required: bool = False
+    """Raise LLMError (`no_tools`) where the model takes none; else it is asked without them."""
+    options: Mapping[str, Any] = MappingProxyType({})
+    """Further fields of the request, such as `parallel_tool_calls`."""
 
 
 KEY = "TRINCH_LLM_KEY"
@@ -38,6 +66,8 @@ class Setting(msgspec.Struct, frozen=True):
     """Most tokens that it may write for one answer."""
     posts: int = 50
     """Most posts that it reads for one answer."""
+    searches: int = 3
+    """Most searches of its own that it may make for one answer, where its server takes tools; 0 is none."""
     key_variable: str = KEY
     """Environment variable of the key for that server."""
 
@@ -67,6 +97,12 @@ class LLMError(TrinchError):
         return str(self.args[1])
 
 
+def refuse_tools(name: str, tools: Tools | None) -> None:
+    """For a model that takes none: raise LLMError where they are required."""
+    if tools and tools.required:
+        raise LLMError("no_tools", f"{name} takes no tools")
+
+
 class LanguageModel(Protocol):
     """Something that continues a conversation."""
 
@@ -84,10 +120,13 @@ class LanguageModel(Protocol):
         stop: Sequence[str] = (),
         schema: Mapping[str, Any] | None = None,
         report: Report | None = None,
+        tools: Tools | None = None,
+        seconds: float | None = None,
     ) -> Iterator[str]:
         """The next turn of the assistant, in pieces as they come; bounded in size and time.
 
-        `schema` is the JSON schema of the text wanted: a hint, which a model that cannot be held to one ignores.
+        `schema` is the JSON schema of the text wanted: a hint, which a model that cannot be held to one ignores, and
+        that is not used beside `tools`. `seconds` bounds the time further than the model's setting does.
 
         Raises LLMError, also after some pieces: also where the text was cut off at `max_tokens` (`truncated`).
         """

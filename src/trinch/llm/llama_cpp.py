@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trinch.llm.interface import LLMError, Message, Report, Setting
+from trinch.llm.interface import LLMError, Message, Report, Setting, Tools, refuse_tools
 
 CONTEXT = 8192
 """Tokens that the model sees, prompt and answer together."""
@@ -54,9 +54,12 @@ class LlamaCpp:
         stop: Sequence[str] = (),
         schema: Mapping[str, Any] | None = None,
         report: Report | None = None,
+        tools: Tools | None = None,
+        seconds: float | None = None,
     ) -> Iterator[str]:
-        """As `LanguageModel.complete`. A schema is not used: small models write worse under one."""
-        deadline = time.monotonic() + self._seconds
+        """As `LanguageModel.complete`. A schema is not used: small models write worse under one. It takes no tools."""
+        refuse_tools(self._name, tools)
+        deadline = time.monotonic() + min(self._seconds, seconds or self._seconds)
         if not self._turn.acquire(timeout=self._seconds):
             raise LLMError("timeout", f"{self._name} was busy for {self._seconds:g} s")
         body = {

@@ -20,7 +20,8 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from trinch.llm.interface import KEY, LLMError, Message, Report, Setting
+from trinch.llm.interface import KEY, LLMError, Message, Report, Setting, Tools
+from trinch.llm.tool_calls import CallAssembler, CallPart, wire_message
 
 MAX_BYTES = 4_000_000
 """Longest answer, in bytes on the wire: a chunk of a few letters comes in 200 to 400 bytes."""
@@ -30,7 +31,7 @@ CHARS_PER_TOKEN = 40
 
 Result = TypeVar("Result")
 
-_OPTIONAL = ("response_format", "stream_options", "max_tokens", "temperature")
+_OPTIONAL = ("tool_choice", "tools", "response_format", "stream_options", "max_tokens", "temperature")
 """Parts of a request that a server may refuse, in the order in which they are given up."""
 
 
@@ -40,6 +41,7 @@ class _BadRequest(Exception):
 
 class _Delta(msgspec.Struct):
     content: str | None = None
+    tool_calls: list[CallPart] | None = None
 
 
 class _Choice(msgspec.Struct):
@@ -94,16 +96,18 @@ class OpenAI:
         stop: Sequence[str] = (),
         schema: Mapping[str, Any] | None = None,
         report: Report | None = None,
+        tools: Tools | None = None,
+        seconds: float | None = None,
     ) -> Iterator[str]:
         """As `LanguageModel.complete`. Not from inside a running event loop.
 
-        A server that refuses the schema, the count of tokens or a parameter that newer models no longer take is asked
-        again without it.
+        A server that refuses tools, the schema, the count of tokens or a parameter that newer models no longer take is
+        asked again without it.
         """
-        deadline = time.monotonic() + self._seconds
+        deadline = time.monotonic() + min(self._seconds, seconds or self._seconds)
         body: dict[str, Any] = {
             "model": self.name,
-            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "messages": [wire_message(message) for message in messages],
             "max_tokens": max_tokens,
             "temperature": temperature,
             "stream": True,
@@ -114,19 +118,27 @@ class OpenAI:
         if schema:
             wanted = {"name": "answer", "schema": dict(schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
+        if tools:
+            body |= {**tools.options, "tools": list(tools.definitions)}
+            if tools.choice != "auto":
+                body["tool_choice"] = tools.choice
         while True:
+            if tools and tools.required and "tools" in self._refused:
+                raise LLMError("no_tools", f"{self.name} at {self._base} takes no tools")
             try:
-                yield from self._completed(self._accepted(body), max_tokens, deadline, report)
+                yield from self._completed(self._accepted(body), max_tokens, deadline, report, tools)
                 return
             except _BadRequest as refusal:
                 if not self._learns(body, str(refusal)):
                     raise LLMError("refused", str(refusal)) from None
 
     def _accepted(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A request without what the server has refused."""
+        """A request without what the server has refused, and without a schema beside tools: few servers take both."""
         sent = {name: value for name, value in body.items() if name not in self._refused}
         if "max_tokens" in self._refused:
             sent["max_completion_tokens"] = body["max_tokens"]
+        for name in ("tool_choice", "parallel_tool_calls") if "tools" not in sent else ("response_format",):
+            sent.pop(name, None)
         return sent
 
     def _learns(self, body: Mapping[str, Any], refusal: str) -> bool:
@@ -140,11 +152,16 @@ class OpenAI:
         return True
 
     def _completed(
-        self, body: dict[str, Any], max_tokens: int, deadline: float, report: Report | None
+        self,
+        body: dict[str, Any],
+        max_tokens: int,
+        deadline: float,
+        report: Report | None,
+        tools: Tools | None,
     ) -> Iterator[str]:
         # Waiting is asynchronous, so that the deadline holds against a server that drips a byte a second.
         with asyncio.Runner() as runner:
-            pieces = self._pieces(body, max_tokens, report)
+            pieces = self._pieces(body, max_tokens, report, tools)
             try:
                 while (piece := runner.run(self._bounded(anext(pieces, None), deadline))) is not None:
                     yield piece
@@ -217,7 +234,7 @@ class OpenAI:
                 "address",
                 f"{self._base} has no such model or is not the API's address (it often ends in /v1){said}",
             )
-        if status in (400, 422):
+        if status in (400, 422) or (status in (500, 501) and "tools" in said):  # llama-server without --jinja
             return _BadRequest(f"{self._base} refused the request (status {status}){said}")
         if status in range(400, 500) and status != 429:
             return LLMError("refused", f"{self._base} refused the request (status {status}){said}")
@@ -240,10 +257,12 @@ class OpenAI:
             raise LLMError("address", f"which model? give its name; {self._base} has {some}")
         return names[0]
 
-    async def _pieces(self, body: Any, max_tokens: int, report: Report | None) -> AsyncGenerator[str, None]:
-        """The pieces of text of one completion."""
+    async def _pieces(
+        self, body: Any, max_tokens: int, report: Report | None, tools: Tools | None
+    ) -> AsyncGenerator[str, None]:
+        """The pieces of text of one completion; its calls of tools are handed over at its end."""
         most = max_tokens * CHARS_PER_TOKEN
-        finish, length = "", 0
+        finish, length, calls = "", 0, CallAssembler()
         async with (
             self._opened("POST", "/chat/completions", body) as response,
             aclosing(_events(response)) as events,
@@ -256,9 +275,10 @@ class OpenAI:
                 if chunk.usage and report:
                     report(chunk.usage.prompt_tokens, chunk.usage.completion_tokens)
                 for choice in chunk.choices[:1]:
-                    said = (choice.delta or choice.message or _Delta()).content or ""
+                    delta = choice.delta or choice.message or _Delta()
+                    said = delta.content or ""
                     finish = choice.finish_reason or finish
-                    length += len(said)
+                    length += len(said) + calls.add(delta.tool_calls or [])
                     if length > most:
                         raise LLMError("too_long", f"{self._base} goes on beyond the tokens it was allowed")
                     if said:
@@ -267,6 +287,8 @@ class OpenAI:
             raise LLMError("truncated", f"the text of {self._base} was cut off at {max_tokens} tokens")
         if not finish:
             raise LLMError("truncated", f"{self._base} broke off in the middle")
+        if "tools" in body:
+            calls.hand_over(tools)
 
     def _chunk(self, event: bytes) -> _Chunk:
         """One chunk of an answer. Raises LLMError for what is none, and for an error that a server sends inside."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from trinch.llm.interface import LLMError, Message, Report
+from trinch.llm.interface import LLMError, Message, Report, Tools, refuse_tools
 from trinch.model.generate import Sampling, TextStream, generate_tokens
 from trinch.model.grok import Grok
 from trinch.model.load import load, read_config
@@ -51,9 +51,13 @@ class LocalModel:
         stop: Sequence[str] = (),
         schema: Mapping[str, Any] | None = None,
         report: Report | None = None,
+        tools: Tools | None = None,
+        seconds: float | None = None,
     ) -> Iterator[str]:
-        """As `LanguageModel.complete`, without a schema. Raises LLMError `too_long` where the conversation does not fit."""
-        deadline = time.monotonic() + self._seconds
+        """As `LanguageModel.complete`, without a schema or tools. Raises LLMError `too_long` where the conversation does
+        not fit."""
+        refuse_tools(self._name, tools)
+        deadline = time.monotonic() + min(self._seconds, seconds or self._seconds)
         turns = [{"role": message.role, "content": message.content} for message in messages]
         prompt, _ = self._tokenizer.encode_chat(turns)
         room = self._model.config.max_positions

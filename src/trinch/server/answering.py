@@ -33,7 +33,7 @@ class ModelUse:
         self._day = ""
         self._by_key: Counter[str | None] = Counter()
         self.totals: Counter[str] = Counter()
-        """`answers`, `tokens`, `written`, `repaired`, `dropped`, `limited`, and `error_CODE`."""
+        """`answers`, `tokens`, `searches`, `written`, `repaired`, `dropped`, `limited`, and `error_CODE`."""
         self.seconds = 0.0
 
     def allows(self, key: str | None, name: str = "") -> bool:
@@ -60,7 +60,7 @@ class ModelUse:
         self._by_key[key] += writer["tokens"]
         self._by_model[name, key] += writer["tokens"]
         self.totals["answers"] += 1
-        for name in ("tokens", "written", "repaired", "dropped"):
+        for name in ("tokens", "searches", "written", "repaired", "dropped"):
             self.totals[name] += writer[name]
         if writer["error"]:
             self.totals[f"error_{writer['error']}"] += 1
@@ -86,6 +86,7 @@ class ModelUse:
         return [
             ("trinch_model_answers_total", {}, float(self.totals["answers"])),
             ("trinch_model_tokens_total", {}, float(self.totals["tokens"])),
+            ("trinch_model_searches_total", {}, float(self.totals["searches"])),
             ("trinch_model_seconds_total", {}, self.seconds),
             ("trinch_model_limited_total", {}, float(self.totals["limited"])),
             *sentences,

@@ -9,17 +9,19 @@ from trinch.answers import lexicon
 from trinch.answers import request as requests
 from trinch.answers.answer import answer as answer_from_posts
 from trinch.answers.claims import Picked
+from trinch.answers.prompt import Wishes
 from trinch.answers.reading_list import reading_list
 from trinch.answers.story_requests import StoryFilter
 from trinch.answers.types import Answer
 from trinch.answers.types import Hit as Found
-from trinch.answers.writing import Wishes, Writing
+from trinch.answers.writing import Limits, Writing
 from trinch.errors import TrinchError
 from trinch.llm.interface import Setting
 from trinch.posts.times import now
 from trinch.service.conversation import CONTEXT, follow_up
 from trinch.service.language_model import open_model
 from trinch.service.limits import answer_budget
+from trinch.service.model_tools import StoreTools
 from trinch.store.query import OPERATORS, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
@@ -153,7 +155,13 @@ def written(store: Store, request: AskRequest, given: Answer, language_model: Se
         style=request.style,
         earlier=request.earlier,
     )
-    return Writing(store, given, posts, partial(open_model, language_model), wishes, language_model.tokens)
+    limits = Limits(language_model.tokens, language_model.seconds, language_model.searches)
+
+    def timeline(topic: str) -> Answer:
+        return _extractive(store, request._replace(question=f"timeline of {topic}", as_of=given.as_of))
+
+    tools = StoreTools(store, request.where, given.as_of, Stories(store, request.where), timeline)
+    return Writing(store, given, posts, partial(open_model, language_model), wishes, limits, tools)
 
 
 SENTENCES = 6

@@ -60,6 +60,9 @@ class Model(_Section):
     seconds: Annotated[float | None, _key("TRINCH_MODEL_SECONDS", "Longest time for an answer.")] = None
     tokens: Annotated[int | None, _key("TRINCH_MODEL_TOKENS", "Most tokens of an answer.")] = None
     posts: Annotated[int | None, _key("TRINCH_MODEL_POSTS", "Most posts it reads for an answer.")] = None
+    searches: Annotated[
+        int | None, _key("TRINCH_MODEL_SEARCHES", "Most searches of its own for an answer; 0 is none.")
+    ] = None
     tokens_per_day: Annotated[
         int | None, _key("TRINCH_MODEL_TOKENS_PER_DAY", "Most tokens for a key in a day; 0 is no limit.")
     ] = None

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from trinch.answers.prompt import as_data
 from trinch.answers.types import Answer
 from trinch.answers.verify.claim import cited_text
 from trinch.answers.verify.fields import Checked, check_fields
-from trinch.answers.writing import escaped
 from trinch.llm.interface import LanguageModel, LLMError, Message, Setting
 from trinch.service import ask, serialize
 from trinch.service.ask import AskRequest
@@ -69,7 +69,7 @@ def _filled(
     evidence = [[cited_text(hits[key]) for key in keys if key in hits] for keys in sets]
     claims = [{"text": c.text, "quotes": [cited.quote for cited in c.citations]} for c in given.claims]
     data = {"request": given.question, "claims": claims, "schema": schema}
-    messages = [Message("system", _RULES), Message("user", escaped(msgspec.json.encode(data).decode()))]
+    messages = [Message("system", _RULES), Message("user", as_data(data))]
     problem, checked = "", Checked((), ())
 
     def report(_: int, written: int) -> None:

@@ -150,6 +150,15 @@ def _denies(post: Text) -> bool:
     return bool(meanings.marks("denial", text, post.lang) or meanings.marks("negation", text, post.lang))
 
 
+_CURRENCIES = {"$": ("dollar", "dolar"), "€": ("euro",), "£": ("pound", "libra", "livre", "sterlin")}
+
+
+def _as_sign(word: Word, post: Text) -> list[tuple[int, float]]:
+    """The support of a currency ("dollars") in a post that gives an amount with its sign ($10), at no word of it."""
+    signs = tuple(sign for sign, names in _CURRENCIES.items() if word.folded.startswith(names))
+    return [(-1, 1.0)] if any(given.folded.startswith(signs) for given in post.words) else []
+
+
 class Alignment:
     """The support of every content word of a sentence in every post."""
 
@@ -170,10 +179,10 @@ class Alignment:
             for row, n in enumerate(content):
                 self._best[n].append(self._in_post(n, post, cosines[row].tolist()))
         # A number that no post holds is computed, or a time: `amounts.py` judges it.
-        self.content = [n for n in content if any(self._best[n]) or not self.is_number(n)]
+        self.content = [n for n in content if any(self._best[n]) or not self._counts(n)]
 
     def _in_post(self, n: int, post: Text, cosines: Sequence[float]) -> list[tuple[int, float]]:
-        """The words of a post that support the `n`th word, with their credit; -1 is the post's author."""
+        """The words of a post that support the `n`th word, with their credit; -1 is the post's author, or none of its words."""
         word = self.said.words[n]
         found = [
             (at, got)
@@ -183,7 +192,7 @@ class Alignment:
         if word.name:
             found = [pair for pair in found if post.words[pair[0]].folded == word.folded] or found
         if not found:
-            found = self._joined(n, post)
+            found = self._joined(n, post) or _as_sign(word, post)
         if "deny" in word.concepts and not found and _denies(post):
             found.append((-1, 1.0))
         voices = [name for name in (post.author, post.repeats) if name]
@@ -217,6 +226,10 @@ class Alignment:
         """Whether the word beside the `n`th is one for posts, so that it says in what language they are."""
         around = self.said.words[max(0, n - 2) : n + 3]
         return any(word.folded in _POSTS for word in around)
+
+    def _counts(self, n: int) -> bool:
+        """Whether the `n`th word of the sentence is a number, or a part of one such as "milliards"."""
+        return self.is_number(n) or self.said.words[n].folded in meanings.MULTIPLIERS
 
     def is_number(self, n: int) -> bool:
         """Whether the `n`th word of the sentence is a number."""

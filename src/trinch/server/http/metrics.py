@@ -30,6 +30,7 @@ NAMES = {
     "trinch_model_seconds_total": "Seconds that the language model took.",
     "trinch_model_sentences_total": "Its sentences, by `result`: `written` (shown; of these `repaired` at the second attempt), `dropped`.",
     "trinch_model_errors_total": "Answers at which the language model failed, by `code`.",
+    "trinch_model_searches_total": "Searches that the language model made.",
     "trinch_model_limited_total": "Answers made without it because their key had used up its tokens of the day.",
     "trinch_alerts": "Saved alerts.",
     "trinch_alerts_behind": "Acknowledged events that were not matched against the alerts yet.",

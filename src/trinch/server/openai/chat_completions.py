@@ -12,10 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from trinch.llm.interface import ToolCall
+from trinch.llm.tool_calls import wire_call
 from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
-from trinch.server.openai import client_tasks
+from trinch.server.openai import client_tasks, function_calls
 from trinch.server.openai.formats import Format, Wanted, json_pieces, wanted_format
 from trinch.server.openai.markdown import Piece, count_words
 from trinch.server.openai.messages import (
@@ -48,11 +50,13 @@ class Completion(Conversation, kw_only=True):
 
 
 class _Reply(NamedTuple):
-    """A piece of the text with its annotations; the last piece is empty and carries the fields beside the text."""
+    """A piece of the text with its annotations; the last piece is empty and carries the fields beside the text, and the
+    calls of the client's functions."""
 
     text: str
     notes: list[dict[str, Any]]
     extras: dict[str, Any]
+    calls: tuple[ToolCall, ...] = ()
 
 
 async def completions(request: Request) -> Response:
@@ -64,16 +68,17 @@ async def completions(request: Request) -> Response:
         raise Problem(400, "answers are text", param="modalities", code="unsupported_parameter")
     texts = user_messages(given, given.messages, "messages", state_of(request).named_models)
     input_words, task = count_words(*texts), client_tasks.run_task(texts[-1])
+    state, key = state_of(request), request.state.key
     if task:
-        replies = _task_reply(task)
+        replies = _fixed_reply(task)
     else:
-        replies = _answer(
-            state_of(request),
-            given,
-            question_of(given, texts, "messages", style_of(given.messages)),
-            codec.base_url(request),
-            request.state.key,
-            wanted,
+        asked = question_of(given, texts, "messages", style_of(given.messages))
+        tools = function_calls.tool_request(given, function_calls.transcript(given.messages))
+        turn = await function_calls.taken(state, tools, key, asked.model)
+        replies = (
+            _fixed_reply(turn.text, turn.calls)
+            if turn.calls or turn.text
+            else _answer(state, given, asked, codec.base_url(request), key, wanted)
         )
     if given.stream:
         return codec.EventStream(_chunks(given, replies, input_words))
@@ -81,7 +86,11 @@ async def completions(request: Request) -> Response:
     text = "".join(part.text for part in parts)
     notes = [note for part in parts for note in part.notes]
     message = {"role": "assistant", "content": text, "refusal": None, "annotations": notes}
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    calls = parts[-1].calls
+    if calls:
+        message |= {"content": None, "tool_calls": [wire_call(call) for call in calls]}
+    finish = "tool_calls" if calls else "stop"
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": finish}
     head = _head(given, new_id("chatcmpl-"), "chat.completion")
     return codec.Json(
         head | {"choices": [choice], "usage": _usage(input_words, text, given)} | parts[-1].extras
@@ -104,9 +113,11 @@ async def _answer(
     yield _Reply("", [], extras(given, shown, also, base))
 
 
-async def _task_reply(text: str) -> AsyncIterator[_Reply]:
-    yield _Reply(text, [], {})
-    yield _Reply("", [], {"trinch": None})
+async def _fixed_reply(text: str, calls: tuple[ToolCall, ...] = ()) -> AsyncIterator[_Reply]:
+    """A reply that is no answer from posts."""
+    if text:
+        yield _Reply(text, [], {})
+    yield _Reply("", [], {"trinch": None}, calls)
 
 
 async def _chunks(
@@ -124,8 +135,10 @@ async def _chunks(
     try:
         text, count = "", 0
         async for part in replies:
+            if part.calls:
+                yield chunk({"tool_calls": [{"index": n} | wire_call(c) for n, c in enumerate(part.calls)]})
             if not part.text:
-                yield chunk({}, "stop", **part.extras)
+                yield chunk({}, "tool_calls" if part.calls else "stop", **part.extras)
                 continue
             # The official client joins lists of deltas by the index of each item.
             notes = [note | {"index": i} for i, note in enumerate(part.notes, count)]

@@ -16,7 +16,7 @@ MAX_QUESTION = 2000
 """Characters of a question."""
 
 
-_TEXT = ("text", "input_text")
+_TEXT = ("text", "input_text", "output_text")
 
 
 class Part(msgspec.Struct):
@@ -26,12 +26,38 @@ class Part(msgspec.Struct):
     text: str = ""
 
 
+class Function(msgspec.Struct):
+    name: str = ""
+    arguments: str = ""
+
+
+class Call(msgspec.Struct):
+    """A call of a function in a message of the assistant."""
+
+    id: str = ""
+    function: Function = msgspec.field(default_factory=Function)
+
+
 class Message(msgspec.Struct):
     """A message of a conversation, or another item of a Responses input (which has no role)."""
 
     role: str = ""
     type: str = "message"
     content: str | list[Part] | None = None
+    tool_calls: list[Call] = []
+    tool_call_id: str = ""
+    call_id: str = ""
+    """Of the items `function_call` (with `name` and `arguments`) and `function_call_output` (with `output`)."""
+    name: str = ""
+    arguments: str = ""
+    output: str | list[Part] | None = None
+
+
+def text_of(content: str | list[Part] | None) -> str:
+    """The text of a message's content or of a function's result."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "\n".join(part.text for part in content if part.type in _TEXT)
 
 
 class Conversation(Filters, kw_only=True):
@@ -40,21 +66,18 @@ class Conversation(Filters, kw_only=True):
     model: str
     stream: bool = False
     tool_choice: Any = None
+    parallel_tool_calls: bool | None = None
 
 
 def user_messages(
-    given: Conversation, messages: list[Message], param: str, named: Collection[str] = ()
+    given: Conversation,
+    messages: list[Message],
+    param: str,
+    named: Collection[str] = (),
+    may_lack_question: bool = False,
 ) -> list[str]:
     """The texts of the user's messages, oldest first; the last is the question. Raises Problem, also for a model that is
-    none of the `named` ones."""
-    forced = given.tool_choice == "required" and not any("search" in tool.type for tool in given.tools)
-    if forced or (isinstance(given.tool_choice, dict) and given.tool_choice.get("type") in _CALLS):
-        raise Problem(
-            400,
-            "functions are never called: tool_choice must allow an answer",
-            param="tool_choice",
-            code="unsupported_parameter",
-        )
+    none of the `named` ones. `may_lack_question`: the question is in an earlier request."""
     if given.model != MODEL and given.model not in named:
         raise Problem(
             404,
@@ -74,6 +97,8 @@ def user_messages(
         raise Problem(
             400, f"only text is supported, not {other[:40]!r}", param=place, code="unsupported_parameter"
         )
+    if not texts and may_lack_question:
+        return []
     if not texts or not texts[-1].strip():
         raise Problem(
             400, "there is no question: the last user message is empty", param=param, code="invalid_value"
@@ -86,8 +111,7 @@ def style_of(messages: list[Message]) -> str:
     texts: list[str] = []
     for message in messages:
         if message.role in ("system", "developer") and message.content:
-            parts = [Part("text", message.content)] if isinstance(message.content, str) else message.content
-            texts += [part.text for part in parts if part.type in _TEXT]
+            texts.append(text_of(message.content))
     return "\n".join(texts)
 
 
@@ -108,9 +132,6 @@ def question_of(given: Conversation, texts: list[str], param: str, style: str = 
         as_of=parse_as_of(given.trinch.as_of),
         style=style,
     )._replace(model="" if given.model == MODEL else given.model)
-
-
-_CALLS = ("function", "custom", "mcp")
 
 
 def new_id(kind: str) -> str:

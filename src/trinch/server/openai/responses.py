@@ -13,10 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from trinch.llm.interface import Message as Turn
+from trinch.llm.interface import ToolCall
 from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
-from trinch.server.openai import client_tasks
+from trinch.server.openai import client_tasks, function_calls
 from trinch.server.openai.formats import Format, Wanted, json_pieces, wanted_format
 from trinch.server.openai.markdown import Piece, count_words, post_url
 from trinch.server.openai.messages import (
@@ -66,7 +68,11 @@ class _Turn(NamedTuple):
     key: str | None
     """Its owner: only this key may continue from it, fetch or delete it."""
     task: str | None = None
-    """The reply to a client's task, in place of an answer (`client_tasks.py`)."""
+    """A reply in place of an answer: to a client's task (`client_tasks.py`), or from the results of its functions."""
+    spoken: tuple[Turn, ...] = ()
+    """The client's side of the conversation with its functions, calls and their results; empty where it offers none."""
+    calls: tuple[ToolCall, ...] = ()
+    """Calls of the client's functions, in place of an answer."""
 
 
 class Retrieve(msgspec.Struct):
@@ -84,15 +90,32 @@ async def create(request: Request) -> Response:
     state, key = state_of(request), request.state.key
     messages = [Message("user", content=given.input)] if isinstance(given.input, str) else given.input
     before: list[str] = []
+    spoken = function_calls.transcript(messages)
     if given.previous_response_id:
-        before = _decode(state.responses.load(given.previous_response_id, key, "previous_response_id")).texts
-    texts = (before + user_messages(given, messages, "input", state.named_models))[-CONTEXT:]
+        previous = _decode(state.responses.load(given.previous_response_id, key, "previous_response_id"))
+        before = previous.texts
+        spoken = [*_whole(previous), *spoken]
+    results_only = bool(before) and not any(message.role == "user" for message in messages)
+    new = user_messages(given, messages, "input", state.named_models, may_lack_question=results_only)
+    texts = (before + new)[-CONTEXT:]
     task = client_tasks.run_task(texts[-1])
     instructions = given.instructions if isinstance(given.instructions, str) else ""
     style = "\n".join(filter(None, (instructions, style_of(messages))))
     asked = AskRequest("", "", "", None) if task else question_of(given, texts, "input", style)
     turn = _Turn(given, asked, texts, codec.base_url(request), _head(given), key, task)
+    if not task:
+        tools = function_calls.tool_request(given, spoken)
+        made = await function_calls.taken(state, tools, key, asked.model)
+        turn = turn._replace(task=made.text or None, calls=made.calls)
+        if tools is not None:
+            turn = turn._replace(spoken=tuple(spoken))
     return await _respond(state, turn, given.stream)
+
+
+def _whole(turn: _Turn) -> list[Turn]:
+    """What was said up to the end of a response, as far as it is stored."""
+    said = [*(turn.spoken or [Turn("user", text) for text in turn.texts])]
+    return [*said, Turn("assistant", "", turn.calls)] if turn.calls else said
 
 
 def _format(given: ResponseRequest) -> Wanted:
@@ -142,13 +165,21 @@ async def _sse(events: AsyncIterator[dict[str, Any]]) -> AsyncIterator[bytes]:
 
 
 async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
-    """A response as its events; the last, `response.completed`, holds all of it. The text comes claim by claim,
-    each looked up again just before it is sent."""
+    """A response as its events; the last, `response.completed`, holds all of it."""
+    yield {"type": "response.created", "response": turn.head}
+    yield {"type": "response.in_progress", "response": turn.head}
+    if turn.calls:
+        for event in _call_events(state, turn):
+            yield event
+    else:
+        async for event in _text_events(state, turn):
+            yield event
+
+
+async def _text_events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]:
+    """The events of an answer. The text comes claim by claim, each looked up again just before it is sent."""
     head = turn.head
     own = head["id"].removeprefix("resp_")
-    yield {"type": "response.created", "response": head}
-    yield {"type": "response.in_progress", "response": head}
-
     search: dict[str, Any] = {
         "type": "web_search_call",
         "id": f"ws_{own}",
@@ -197,19 +228,8 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
     if not turn.task:
         also = await visible_posts(state, also, shown)
         search = _completed_search(search, shown, also, turn)
-    input_words, output_words = count_words(*turn.texts), count_words(part["text"])
     ended = head["completed_at"] or int(time.time())
-    done = head | {"status": "completed", "completed_at": ended}
-    done |= {
-        "output": [message] if turn.task else [search, message],
-        "usage": {
-            "input_tokens": input_words,
-            "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-            "output_tokens": output_words,
-            "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": input_words + output_words,
-        },
-    }
+    done = _done(turn, [message] if turn.task else [search, message], count_words(part["text"]), ended)
     if turn.task:
         yield {"type": "response.completed", "response": done | {"store": False, "trinch": None}}
         return
@@ -219,6 +239,33 @@ async def _events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, Any]]
         kept = turn._replace(given=given, asked=asked, head=head | {"completed_at": ended})
         state.responses.save(head["id"], codec.encode(kept), turn.key)
     yield {"type": "response.completed", "response": done | extras(turn.given, shown, also, turn.base)}
+
+
+def _done(turn: _Turn, output: list[dict[str, Any]], output_words: int, ended: int) -> dict[str, Any]:
+    """A response that is complete."""
+    input_words = count_words(*turn.texts)
+    usage = {
+        "input_tokens": input_words,
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
+        "output_tokens": output_words,
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": input_words + output_words,
+    }
+    return turn.head | {"status": "completed", "completed_at": ended, "output": output, "usage": usage}
+
+
+def _call_events(state: AppState, turn: _Turn) -> Iterator[dict[str, Any]]:
+    """The events of a response that calls the client's functions. It is stored with its calls, which hold nothing of a
+    post, and repeats them when it is fetched."""
+    items = function_calls.call_items(turn.calls, turn.head["id"].removeprefix("resp_"))
+    yield from function_calls.call_events(items)
+    ended = turn.head["completed_at"] or int(time.time())
+    if turn.given.store and not turn.head["completed_at"]:
+        given = msgspec.structs.replace(turn.given, input="", instructions=None)
+        kept = turn._replace(given=given, head=turn.head | {"completed_at": ended})
+        state.responses.save(turn.head["id"], codec.encode(kept), turn.key)
+    words = count_words(*(call.arguments for call in turn.calls))
+    yield {"type": "response.completed", "response": _done(turn, items, words, ended) | {"trinch": None}}
 
 
 def _pieces(state: AppState, turn: _Turn) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
@@ -294,7 +341,7 @@ def _head(given: ResponseRequest) -> dict[str, Any]:
         "temperature": 0.0,
         "text": {"format": _format_as_given(given)},
         "tool_choice": given.tool_choice or "auto",
-        "tools": [_given_options(tool) for tool in given.tools if "search" in tool.type],
+        "tools": [_given_options(tool) for tool in given.tools if "search" in tool.type or tool.name],
         "top_p": 1.0,
         "truncation": "disabled",
         "usage": None,
@@ -308,7 +355,11 @@ def _format_as_given(given: ResponseRequest) -> dict[str, Any]:
 
 
 def _given_options(tool: Tool) -> dict[str, Any]:
-    """A search tool with only the options that were given."""
+    """A search tool with only the options that were given; a function."""
+    if tool.type == "function":
+        optional = {"description": tool.description} if tool.description else {}
+        fixed = {"type": "function", "name": tool.name, "parameters": tool.parameters, "strict": tool.strict}
+        return fixed | optional
     return {name: value for name, value in msgspec.to_builtins(tool).items() if value not in (None, [])}
 
 

@@ -17,7 +17,7 @@ Handles = Annotated[list[str], msgspec.Meta(max_length=50)]
 
 
 class Tool(msgspec.Struct):
-    """A tool that a client offers; only search tools are read."""
+    """A tool that a client offers: a search tool with its filters, or a function."""
 
     type: str = ""
     allowed_x_handles: Handles = []
@@ -27,6 +27,12 @@ class Tool(msgspec.Struct):
     allowed_domains: list[str] = []
     excluded_domains: list[str] = []
     filters: dict[str, Any] | None = None
+    function: dict[str, Any] | None = None
+    """A function of Chat Completions; in Responses its fields are those below."""
+    name: str | None = None
+    description: str | None = None
+    parameters: dict[str, Any] | None = None
+    strict: bool | None = None
 
 
 class XSource(msgspec.Struct):
