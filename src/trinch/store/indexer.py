@@ -35,7 +35,7 @@ BATCH = 1000
 
 COMMIT_AFTER = 0.55
 """Seconds between two commits under load: what is acknowledged must be searchable within one. Fewer, larger segments
-cost less: tantivy took 94 µs a post with 2,000 posts in a commit, 58 with 4,000, in the same minutes."""
+cost less (docs/benchmarks.md)."""
 
 FAR_BEHIND = 20_000
 """From so many waiting entries on (a burst, a rebuild) a commit may take CATCH_UP seconds of them: what waits is late
