@@ -224,6 +224,9 @@ def megatron_notes(plan: Plan, saving: Saving) -> list[str]:
         "Grok gates with GELU and caps logits; --swiglu has the same shapes and cost, not its function.": (
             model.name.startswith("grok")
         ),
+        f"Megatron-LM has no {model.activation}: its GELU has the same shapes and nearly the same cost.": (
+            model.activation in ("relu", "xielu")
+        ),
         "The dense residual MLP is written as a shared expert: same matrices, same cost.": (
             model.dense_residual
         ),
