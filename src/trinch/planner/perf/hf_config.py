@@ -378,25 +378,19 @@ def _windows(config: Config, rules: Config, layers: int) -> tuple[int, int]:
 def _extra(made: Workload, config: Config, rules: Config) -> int:
     """Vectors that `Workload` does not count itself: wide query-key norms, gates, biases, embedding norms."""
     norm = made.hidden * (2 if made.norm_bias else 1)
-    extra = made.layers * int(rules.get("layer_extra", 0))
-    if not rules.get("final_norm", True):
-        extra -= norm
-    if rules.get("moe_norm"):
-        extra += made.moe_layers * norm
-    if rules.get("sub_norms"):
-        extra += made.layers * (made.heads * made.head_dim + made.ffn)
-    if made.qk_norm and rules.get("qk_norm_bias"):
-        extra += made.layers * 2 * made.head_dim
-    if made.mla and made.out_bias:  # the low-rank projections have biases too
-        extra += made.layers * (made.q_lora + made.kv_lora + made.rope_dim)
-    if _flag(config, rules, "qk_norm_heads"):
-        extra += made.layers * (made.heads + made.kv_heads) * made.head_dim
-    if rules.get("expert_gate"):
-        extra += made.moe_layers * made.hidden
-    if _flag(config, rules, "head_bias"):
-        extra += made.vocab
-    if rules.get("embedding_norm"):
-        extra += norm
-    if made.mlp_bias and made.shared_ffn:
-        extra += made.moe_layers * made.mlp_bias_of(made.shared_ffn)
-    return extra
+    wide = made.heads * made.head_dim
+    counts = (
+        (True, made.layers * int(rules.get("layer_extra", 0))),
+        (not rules.get("final_norm", True), -norm),
+        (rules.get("moe_norm"), made.moe_layers * norm),
+        (rules.get("sub_norms"), made.layers * (wide + made.ffn)),
+        (made.qk_norm and rules.get("qk_norm_bias"), made.layers * 2 * made.head_dim),
+        # biases of the low-rank projections
+        (made.mla and made.out_bias, made.layers * (made.q_lora + made.kv_lora + made.rope_dim)),
+        (_flag(config, rules, "qk_norm_heads"), made.layers * (wide + made.kv_heads * made.head_dim)),
+        (rules.get("expert_gate"), made.moe_layers * made.hidden),
+        (_flag(config, rules, "head_bias"), made.vocab),
+        (rules.get("embedding_norm"), norm),
+        (made.mlp_bias and made.shared_ffn, made.moe_layers * made.mlp_bias_of(made.shared_ffn)),
+    )
+    return sum(count for holds, count in counts if holds)

@@ -11,7 +11,7 @@ import numpy as np
 
 from trinch.planner.perf.collectives import NIC_EFFICIENCY, P2P_START
 from trinch.planner.perf.hardware import PlanError
-from trinch.planner.perf.layout import Plan
+from trinch.planner.perf.layout import SCHEDULES, Plan
 from trinch.planner.perf.step_time import ACTIVATION
 from trinch.planner.simulate.flows import ROUTINGS, Floats, Ints, Network, max_min
 
@@ -58,6 +58,8 @@ def simulate_step(plan: Plan, faults: Faults | None = None) -> StepOutcome:
     """Simulate one step. PlanError for faults that cannot be, or a layout that fills no node."""
     given = faults or Faults()
     cut, rng = plan.layout, np.random.default_rng(given.seed)
+    if cut.schedule:
+        raise PlanError(f"schedule={SCHEDULES[cut.schedule]} is priced, not simulated: use 1f1b")
     ranks = _placement(plan)
     network, slow = _machine(plan, given, np.unique(ranks // plan.machine.gpu.gpus_per_node))
     forward, backward = _task_times(plan, slow[ranks // plan.machine.gpu.gpus_per_node])
