@@ -25,7 +25,12 @@ def main() -> None:
     for i, route in enumerate(case["flows"]):
         ends = [zone.create_host(f"{side}{i}", 1e9).seal() for side in ("from", "to")]
         zone.add_route(
-            ends[0].netpoint, ends[1].netpoint, None, None, [LinkInRoute(links[link]) for link in route], False
+            ends[0].netpoint,
+            ends[1].netpoint,
+            None,
+            None,
+            [LinkInRoute(links[link]) for link in route],
+            False,
         )
         pairs.append(ends)
     zone.seal()

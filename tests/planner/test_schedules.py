@@ -135,8 +135,22 @@ def test_the_command_takes_a_schedule_and_refuses_files_that_cannot_start_it() -
 
 def test_torchtitan_files_start_the_schedule(tmp_path) -> None:  # type: ignore[no-untyped-def]
     pytest.importorskip("jinja2")
-    asked = "train --model llama-3-70b --gpus 256 --tokens 1T --trials 20 --engine torchtitan".split()
-    done = CliRunner().invoke(command, [*asked, "--layout", "TP8 PP4 VPP2 schedule=zbv", "--out", str(tmp_path)])
+    asked = [
+        "train",
+        "--model",
+        "llama-3-70b",
+        "--gpus",
+        "256",
+        "--tokens",
+        "1T",
+        "--trials",
+        "20",
+        "--engine",
+        "torchtitan",
+    ]
+    done = CliRunner().invoke(
+        command, [*asked, "--layout", "TP8 PP4 VPP2 schedule=zbv", "--out", str(tmp_path)]
+    )
     assert done.exit_code == 0, done.output
     written = (tmp_path / "manifests" / "torchtitan.args").read_text(encoding="utf-8")
     assert "pipeline_parallel_schedule ZBVZeroBubble" in written
