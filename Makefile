@@ -44,6 +44,7 @@ bench: $(INSTALLED) ## measure speed and quality beside the peers
 eval: $(INSTALLED) ## the scoreboard of answers, beside the five best keyword matches (STORE=folder SHARED=folder)
 	$(BIN)/python -m benchmarks.eval --data $(STORE) --cases $(SHARED)/cases --beside
 	$(BIN)/python -m benchmarks.eval_heldout --data $(STORE) --shared $(SHARED)/data
+	$(BIN)/python -m benchmarks.eval_independent --data $(STORE)
 
 load: $(INSTALLED) ## 200 readers and 20 askers on a server that ingests, for five minutes
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[bench]'

@@ -1,6 +1,7 @@
 """Work done in processes: bounded, replaced when they die, gone with the server."""
 
 import asyncio
+import gc
 import hashlib
 import multiprocessing
 import os
@@ -225,6 +226,33 @@ def test_a_task_whose_client_hung_up_is_ended(sample_data: Path) -> None:
         pool.close()
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02, 3.0])
+def test_a_pool_that_closes_ends_its_tasks_whatever_they_do(seconds: float, sample_data: Path) -> None:
+    """While its process starts, and while it works: no client gets anything but 503, and nothing is left to complain of."""
+
+    async def close_soon() -> list[dict[str, object]]:
+        complaints: list[dict[str, object]] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        pool = WorkerPool(sample_data, 2, 4, cpu_seconds=30)
+        waiting = asyncio.create_task(pool.run(_wait_for, sample_data / "never"))
+        left = asyncio.create_task(pool.run(_wait_for, sample_data / "never"))
+        await asyncio.sleep(seconds)
+        left.cancel()
+        await asyncio.sleep(0)
+        pool.close()
+        with pytest.raises(Problem) as raised:
+            await asyncio.wait_for(waiting, 20)
+        assert (raised.value.status, raised.value.code) == (503, "stopping")
+        while pool.busy:
+            await asyncio.sleep(0.01)
+        del left
+        gc.collect()
+        await asyncio.sleep(0)
+        return complaints
+
+    assert asyncio.run(close_soon()) == []
 
 
 def test_a_killed_fork_server_is_started_again(sample_data: Path) -> None:

@@ -14,9 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.service.test_listen_http import cursor, texts
+from trinch.posts.schema import AccountGone
 from trinch.service.listen import listen
-from trinch.sources.live import Refused
+from trinch.sources.live import Disconnected, Refused
 from trinch.sources.registry import open_source
+from trinch.store.cluster import nats_log
+from trinch.store.cluster.nats_log import NatsLog
+from trinch.store.database import StoreError
 from trinch.store.writer import Totals
 
 nats = pytest.importorskip("nats", reason="nats-py is not installed")
@@ -197,3 +201,39 @@ def test_wrong_credentials_end_it_with_what_the_server_says(tmp_path: Path) -> N
 def test_what_is_no_address_is_refused(address: str) -> None:
     with pytest.raises(ValueError, match=r"NATS|nats"):
         open_source(address)
+
+
+def test_a_server_that_was_never_there_is_reported_at_once(tmp_path: Path) -> None:
+    broker = Broker(tmp_path)  # not started
+
+    async def connect() -> None:
+        async with open_source(f"{broker.address}/posts.>").connect(None):
+            raise AssertionError("connected")
+
+    started = time.monotonic()
+    with pytest.raises(Disconnected, match=r"refused|Connect"):
+        asyncio.run(connect())
+    log = NatsLog(broker.address, tmp_path)
+    for _ in range(2):
+        with pytest.raises(StoreError, match=f"no NATS server answers at {broker.address}"):
+            log.append([AccountGone(at=1, network="x", author_id="7")])
+    log.close()
+    assert time.monotonic() - started < 20.0
+
+
+def test_a_log_that_dies_is_tried_again_for_a_while_and_only_once(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(nats_log, "PATIENCE", 2.0)
+    event = AccountGone(at=1, network="x", author_id="7")
+    log = NatsLog(broker.address, tmp_path)
+    assert log.append([event]).accepted == 1
+    broker.kill()
+    with pytest.raises(StoreError, match="What was acknowledged before is safe"):
+        log.append([event])
+    assert [record.message for record in caplog.records] == [
+        f"the log at {broker.address} does not answer: trying for 2 s"
+    ]
+    broker.start()
+    assert log.append([AccountGone(at=2, network="x", author_id="7")]).accepted == 1
+    log.close()

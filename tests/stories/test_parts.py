@@ -141,11 +141,19 @@ def test_trends_name_the_story_behind_them(store: Store) -> None:
     found = trends(store, AS_OF, DAY)
     leading = stories(store, AS_OF, DAY)
     by_text = {trend.text: trend for trend in found}
-    assert by_text["Corvina"].story == leading[0].id
+    assert by_text["ferry Corvina"].story == leading[0].id
     assert by_text["mayor Ostrander"].story == leading[1].id
     assert by_text["mayor Ostrander"].headline == leading[1].headline.text
     assert all(trend.growth > 1 and trend.posts >= 3 for trend in found)
     assert "piano" not in by_text
+    assert not {"Corvina", "ferry", "mayor", "Ostrander"} & set(by_text)  # the name holds them
+
+
+def test_a_link_that_was_cut_off_is_no_trend(store: Store) -> None:
+    texts = [f"{text} https://example.org/corv…" for text in FERRY]
+    store.ingest([post(f"cut{n}", AS_OF - HOUR + n, text, f"cutter{n}") for n, text in enumerate(texts)])
+    store.catch_up()
+    assert trends(store, AS_OF, DAY, kind="link") == []
 
 
 @pytest.mark.parametrize("kind", ["tag", "link"])

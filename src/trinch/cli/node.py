@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from trinch.cli import console
-from trinch.cli.options import data_option
+from trinch.cli.options import address_options, data_option
 
 
 @click.command()
@@ -18,13 +18,7 @@ from trinch.cli.options import data_option
     "--log", "address", metavar="ADDRESS",
     help="NATS server with the log of the cluster, as nats://HOST:4222; also TRINCH_LOG, for addresses with a password.",
 )  # fmt: skip
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, envvar="TRINCH_HOST", help="Address to listen on."
-)
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8377, show_default=True, envvar="TRINCH_PORT",
-    help="Port for the coordinators; 0 takes any free one.",
-)  # fmt: skip
+@address_options
 @data_option
 def node(wanted: str, address: str | None, host: str, port: int, data: Path) -> None:
     """Hold some partitions of a cluster: apply their events from NATS JetStream, answer coordinators.

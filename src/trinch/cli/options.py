@@ -61,6 +61,22 @@ def filter_options(command: Command) -> Command:
     return where(earlier(command))
 
 
+def address_options(command: Command) -> Command:
+    """`--host`, `--port`: where a server listens."""
+    host = click.option(
+        "--host", default="127.0.0.1", show_default=True, envvar="TRINCH_HOST", help="Address to listen on."
+    )
+    port = click.option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        default=8377,
+        show_default=True,
+        envvar="TRINCH_PORT",
+        help="Port to listen on; 0 takes any free one.",
+    )
+    return host(port(command))
+
+
 private_webhooks_option = click.option(
     "--private-webhooks", is_flag=True, envvar="TRINCH_PRIVATE_WEBHOOKS",
     help="Let webhooks go to private addresses (127.0.0.1, 10.0.0.0/8 …); also TRINCH_PRIVATE_WEBHOOKS=1.",

@@ -12,6 +12,7 @@ from trinch.cli import console
 from trinch.cli.group import CommandGroup
 from trinch.cli.options import (
     ModelOptions,
+    address_options,
     data_option,
     json_option,
     model_options,
@@ -22,13 +23,7 @@ from trinch.cli.options import (
 
 
 @click.command()
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, envvar="TRINCH_HOST", help="Address to listen on."
-)
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8377, show_default=True, envvar="TRINCH_PORT",
-    help="0 takes any free one.",
-)  # fmt: skip
+@address_options
 @click.option(
     "--listen", multiple=True, metavar="SOURCE", envvar="TRINCH_LISTEN",
     help="Ingest this live source: jetstream, x, mastodon:HOST, feed:ADDRESS, nats://…, kafka://…. By default those of TRINCH_LISTEN or trinch.toml, else the "
@@ -96,6 +91,7 @@ def serve(
       trinch serve --model http://127.0.0.1:8080/v1
       trinch serve --model small=http://127.0.0.1:8080/v1,tokens=500 --model large=https://models.example/v1
     """
+    from trinch.reader.registry import require_reader
     from trinch.server.http.access import access_rules
     from trinch.server.http.keys import Keys
     from trinch.server.run import run, saved_sources
@@ -104,6 +100,7 @@ def serve(
     from trinch.sources.address import has_credentials, without_credentials
 
     search_budget(1)  # a wrong TRINCH_BUDGET_MS is reported now, not by each search
+    require_reader()  # and a wrong TRINCH_READER not by each question
     models = model.pop("model")
     language_model, named_models = model_settings(models, ModelOptions(None, **model))
     if any(map(has_credentials, listen)) and _given_as_option("listen"):

@@ -37,14 +37,23 @@ def reader() -> AnyReader:
     return _made(os.environ.get(VARIABLE, ""))
 
 
+def require_reader() -> None:
+    """Raise ReaderError where the reader that is set is not installed, without loading it."""
+    _maker(os.environ.get(VARIABLE, ""))
+
+
 @cache
 def _made(name: str) -> AnyReader:
+    return _maker(name)()
+
+
+def _maker(name: str) -> Callable[[], AnyReader]:
     if name in ("", BUILT_IN):
-        return load()
+        return load
     points = {point.name: point for point in entry_points(group="trinch.readers")}
     if name not in points:
         raise ReaderError(
             f"{VARIABLE}: no such reader: {name!r}; there are {', '.join([BUILT_IN, *sorted(points)])}"
         )
     make: Callable[[], AnyReader] = points[name].load()
-    return make()
+    return make

@@ -16,17 +16,14 @@ from nats.errors import Error as NatsError
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
 
-from trinch.sources import messages
-from trinch.sources.address import without_credentials
+from trinch.sources import messages, nats_connection
 from trinch.sources.live import Disconnected, Item, Refused
 
 BATCH = 200
 """Messages asked for at a time."""
 
 WAIT = 5.0
-"""Seconds that the server holds a request for messages; also the longest time to connect."""
-
-PORT = 4222
+"""Seconds that the server holds a request for messages."""
 
 
 class Nats:
@@ -35,32 +32,24 @@ class Nats:
     def __init__(self, address: str) -> None:
         """Raises ValueError for an address without host or subject."""
         try:
-            parts = urlsplit(address)
-            self._host, port = parts.hostname or "", parts.port or PORT
+            self._parts = urlsplit(address)
+            host, port = self._parts.hostname or "", self._parts.port or nats_connection.PORT
         except ValueError as error:
             raise ValueError(f"no address of a NATS server: {error}") from None
-        self._subject = unquote(parts.path.strip("/"))
-        if parts.scheme != "nats" or not self._host or not self._subject or " " in self._subject:
+        self._subject = unquote(self._parts.path.strip("/"))
+        if self._parts.scheme != "nats" or not host or not self._subject or " " in self._subject:
             raise ValueError("write nats://HOST:4222/SUBJECT, such as nats://127.0.0.1:4222/posts.>")
-        self._server = f"nats://[{self._host}]:{port}" if ":" in self._host else f"nats://{self._host}:{port}"
-        user, password = unquote(parts.username or ""), unquote(parts.password or "")
-        self._login = {"user": user, "password": password} if password else {"token": user} if user else {}
-        self.name = f"nats:{without_credentials(self._server).removeprefix('nats://')}/{self._subject}"
+        self.name = f"nats:{f'[{host}]' if ':' in host else host}:{port}/{self._subject}"
 
     @asynccontextmanager
     async def connect(self, cursor: str | None) -> AsyncIterator[AsyncIterator[Item]]:
         """One connection, behind `cursor`."""
         errors: list[Exception] = []
 
-        async def keep(error: Exception) -> None:
-            errors.append(error)
-
         try:
-            client = await nats.connect(
-                self._server, allow_reconnect=False, connect_timeout=round(WAIT), error_cb=keep, **self._login
-            )
-        except (NatsError, OSError, TimeoutError) as error:
-            raise _failure([*errors, error]) from None
+            client = await nats_connection.connect(self._parts, errors)
+        except nats_connection.Unreachable as unreachable:
+            raise _failure(unreachable.errors) from None
         try:
             yield self._items(client, cursor, errors)
         finally:

@@ -52,7 +52,7 @@ def _candidates(found: Found, kind: Kind | None) -> Iterator[tuple[Trend, list[i
         marked = bursting_marks(found.store.log, found.window)
         for mark, burst in marked.bursts.items():
             of = "tag" if mark[0] == "#" else "link"
-            if kind in (None, of):
+            if kind in (None, of) and not mark.endswith("…"):  # as copied by hand or cut off in a repost
                 yield _trend(of, mark.removeprefix("link:"), burst), marked.holders[mark]
 
 
@@ -71,14 +71,19 @@ def _trend(kind: Kind, text: str, burst: Burst) -> Trend:
 
 
 def _shown(found: Found, ranked: list[tuple[float, Trend, int]], limit: int) -> list[Trend]:
-    """The first `limit`, at most one of a kind for each story, as people write them, with their stories."""
+    """The first `limit`, at most one of a kind for each story, as people write them, with their stories. A word is not
+    shown beside a name that holds it."""
     stories: dict[int, Story | None] = {-1: None}
     taken: set[tuple[int, str]] = set()
+    names: dict[int, list[str]] = {}
+    for _, trend, number in ranked:
+        if trend.kind == "name":
+            names.setdefault(number, trend.text.split())
     shown: list[Trend] = []
     for _, trend, number in ranked:
         if len(shown) == limit:
             break
-        if (number, trend.kind) in taken and number >= 0:
+        if number >= 0 and ((number, trend.kind) in taken or trend.text in names.get(number, ())):
             continue
         taken.add((number, trend.kind))
         if number not in stories and len(stories) <= MOST_STORIES:

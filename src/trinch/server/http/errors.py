@@ -40,5 +40,10 @@ class Problem(Exception):
         return Response(msgspec.json.encode(self.body), self.status, headers, "application/json")
 
 
+def stopping() -> Problem:
+    """The server shuts down before it can respond."""
+    return Problem(503, "the server is stopping; try again", code="stopping", retry=5)
+
+
 def _rebuild(status: int, message: str, param: str | None, code: str | None, retry: int) -> Problem:
     return Problem(status, message, param=param, code=code, retry=retry)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from trinch.server.http.access import ACCESS, Access, AccessControl, token_from_query, without_token
 from trinch.server.http.audit import Audit
-from trinch.server.http.errors import Problem
+from trinch.server.http.errors import Problem, stopping
 from trinch.server.http.metrics import Metrics
 from trinch.server.workers.fair_queue import CLIENT
 
@@ -27,8 +27,6 @@ PAUSE_SECONDS, BODY_SECONDS = 20.0, 300.0
 
 CLIENT_CLOSED = 499
 """Status in the audit log and the metrics of a request whose client hung up before the response (nginx's number)."""
-
-_STOPPING = Problem(503, "the server is stopping; try again", code="stopping", retry=5)
 
 
 @dataclass(slots=True)
@@ -74,7 +72,7 @@ class Middleware:
         except asyncio.CancelledError:  # the server stops, and the time for open requests is over
             if status != CLIENT_CLOSED:  # the response has begun
                 raise
-            await _STOPPING.response()(scope, receive, reply)
+            await stopping().response()(scope, receive, reply)
         except Exception:
             status = 500
             raise

@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from trinch.server.http.errors import Problem
+from trinch.server.http.errors import Problem, stopping
 from trinch.server.workers.cpu_limit import EXIT_CODES, cpu_limit
 from trinch.server.workers.fair_queue import CLIENT, FairQueue, Rejected
 from trinch.store.cluster.coordinator import open_store
@@ -80,8 +80,8 @@ class WorkerPool:
     ) -> Result:
         """`work(store, …)` in a worker; function, arguments and result must be picklable.
 
-        Raises what `work` raises, and Problem 503 where too many tasks wait, where the task exceeds its CPU time, or
-        where its process dies again and again.
+        Raises what `work` raises, and Problem 503 where too many tasks wait, where the task exceeds its CPU time, where
+        its process dies again and again, or where the pool is closed.
         """
         task = pickle.dumps((work, args, kwargs))
         for _ in range(MAX_ATTEMPTS):
@@ -131,6 +131,8 @@ class WorkerPool:
                 ended.cancel()
 
     async def _attempt(self, task: bytes, put: Callable[[Any], None] | None = None) -> Any:
+        if self._closed:
+            raise stopping()
         self.busy += 1
         client = CLIENT.get()
         try:
@@ -142,7 +144,7 @@ class WorkerPool:
         worker = self._idle.pop() if self._idle else _Worker()
         self._active.add(worker)
         reply = loop.run_in_executor(self._threads, self._exchange, worker, task, put)
-        reply.add_done_callback(lambda _: self._release(worker, client))
+        reply.add_done_callback(lambda done: self._release(worker, client, done))
         try:
             return await asyncio.shield(reply)
         except asyncio.CancelledError:
@@ -165,7 +167,9 @@ class WorkerPool:
         if not reply.done():
             worker.kill()
 
-    def _release(self, worker: "_Worker", client: str) -> None:
+    def _release(self, worker: "_Worker", client: str, reply: "asyncio.Future[Any]") -> None:
+        if not reply.cancelled():
+            reply.exception()  # seen, also where nobody waits for it any more
         self.busy -= 1
         self._active.discard(worker)
         try:
@@ -206,21 +210,23 @@ class _Worker:
     def __init__(self) -> None:
         self.process: multiprocessing.process.BaseProcess | None = None
         self.alive = False
+        self._killed = False
         self._pipe: Connection | None = None
 
     def start(self, data: Path, nice: int, cpu_seconds: float | None) -> None:
         """Start the process. Raises _WorkerDied where it cannot be, as while the fork server restarts."""
         ours, theirs = _CONTEXT.Pipe()
-        self.process = _CONTEXT.Process(target=_serve, args=(theirs, data, nice, cpu_seconds), daemon=True)
+        process = _CONTEXT.Process(target=_serve, args=(theirs, data, nice, cpu_seconds), daemon=True)
         try:
-            self.process.start()
+            process.start()
         except (OSError, EOFError):
             ours.close()
-            self.process = None
             raise _WorkerDied(None) from None
         finally:
             theirs.close()
-        self._pipe, self.alive = ours, True
+        self.process, self._pipe, self.alive = process, ours, True
+        if self._killed:  # while it started
+            self.kill()
 
     def call(self, task: bytes, put: Callable[[Any], None] | None) -> tuple[bool, Any]:
         """Whether the task succeeded, and its result or its exception. Raises _WorkerDied."""
@@ -241,7 +247,7 @@ class _Worker:
 
     def kill(self) -> None:
         """End the process at once; whoever waits for its reply gets _WorkerDied."""
-        self.alive = False
+        self.alive, self._killed = False, True
         if self.process is not None:
             with contextlib.suppress(OSError):  # ended already
                 self.process.kill()

@@ -5,9 +5,11 @@ stored once. Cursors of live sources are kept in the local folder, each stored a
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Coroutine, Mapping, Sequence
 from hashlib import blake2b
+from math import inf
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,12 +20,14 @@ from trinch.store.database import DATABASE, StoreError
 from trinch.store.log import Appended, Log
 
 PATIENCE = 30.0
-"""Seconds for which an append is tried again before it fails."""
+"""Seconds for which a server that was reached before is tried again until appends fail."""
 
 ACK_SECONDS = 5.0
 
 LARGEST = 300
 """Events in one message at most."""
+
+_log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -36,6 +40,9 @@ class NatsLog:
         self._address, self._data = address, data
         self._cursors: Log | None = None
         self._client: Any = None
+        self._silent_since: float | None = -inf
+        """Loop time of the first failure since the last acknowledgement; -inf before a first one, so that a server that was
+        never there is reported at once; None while it answers."""
         self._loop = asyncio.new_event_loop()
         self._connecting = asyncio.Lock()
         threading.Thread(target=self._loop.run_forever, daemon=True, name="nats").start()
@@ -48,8 +55,9 @@ class NatsLog:
     def append(self, events: Sequence[Event], cursors: Mapping[str, str] | None = None) -> Appended:
         """Make events durable in the stream, in order, then the cursors of their sources.
 
-        `duplicates` are those that the stream has already; nodes recognise older ones. Raises StoreError after
-        PATIENCE seconds without an acknowledgement: nothing is lost where the same events are appended again."""
+        `duplicates` are those that the stream has already; nodes recognise older ones. Raises StoreError where the
+        server was never reached, or after PATIENCE seconds without an acknowledgement, and from then on at once until it
+        acknowledges again: nothing is lost where the same events are appended again."""
         accepted = duplicates = 0
         for group in stream.phases(events):
             parts = [
@@ -94,21 +102,25 @@ class NatsLog:
         from nats.errors import Error, MaxPayloadError
 
         id = blake2b(payload, digest_size=16, key=subject.encode()).hexdigest()
-        until = self._loop.time() + PATIENCE
         while True:
             try:
                 client = await self._connected()
                 acknowledged = await client.jetstream().publish(
                     subject, payload, timeout=ACK_SECONDS, headers={"Nats-Msg-Id": id}
                 )
+                self._silent_since = None
                 return bool(acknowledged.duplicate)
             except MaxPayloadError:
                 raise StoreError(
                     f"a group of events has {len(payload):,} bytes, more than the NATS server takes: raise its max_payload"
                 ) from None
             except (TimeoutError, Error, OSError) as error:
-                if self._loop.time() > until:
-                    where = without_credentials(self._address)
+                where = without_credentials(self._address)
+                now = self._loop.time()
+                if self._silent_since is None:
+                    self._silent_since = now
+                    _log.warning("the log at %s does not answer: trying for %.0f s", where, PATIENCE)
+                if now > self._silent_since + PATIENCE:
                     raise StoreError(
                         f"the log at {where} does not acknowledge ({error or type(error).__name__}). What was acknowledged"
                         " before is safe; run the same again once the server answers: nothing is added twice"

@@ -7,12 +7,13 @@ import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 import zstandard
 
 from trinch.posts.schema import AccountGone, Event
+from trinch.sources import nats_connection
 from trinch.sources.address import without_credentials
 from trinch.store.cluster.partitions import partition_of
 from trinch.store.database import StoreError
@@ -27,8 +28,6 @@ deleted since is in the stream's files for so long."""
 
 DEDUPE_SECONDS = 600
 """Time within which JetStream recognises a message that is sent again by its id."""
-
-CONNECT_SECONDS = 5
 
 
 def subject_of(partition: int) -> str:
@@ -87,24 +86,15 @@ async def connect(address: str) -> Any:
     Raises StoreError where nats-py is missing or the server refuses us, OSError and nats' own errors where trying again
     may help."""
     try:
-        import nats
-        from nats.errors import AuthorizationError, NoServersError
         from nats.js.api import StorageType, StreamConfig
         from nats.js.errors import BadRequestError, NotFoundError
     except ImportError:
         raise StoreError("a log on NATS needs an extra: pip install 'trinch[nats]'") from None
-    server, login = _split(address)
-    errors: list[Exception] = []
-
-    async def keep(error: Exception) -> None:
-        errors.append(error)
-
+    parts = _split(address)
     try:
-        client = await nats.connect(
-            server, allow_reconnect=False, connect_timeout=CONNECT_SECONDS, error_cb=keep, **login
-        )
-    except (AuthorizationError, NoServersError) as error:
-        if any("uthoriz" in str(one) for one in [*errors, error]):
+        client = await nats_connection.connect(parts, [])
+    except nats_connection.Unreachable as unreachable:
+        if any("uthoriz" in str(error) for error in unreachable.errors):
             raise StoreError(
                 f"{without_credentials(address)} refuses the credentials of TRINCH_LOG"
             ) from None
@@ -132,17 +122,17 @@ async def close(client: Any) -> None:
         await asyncio.wait_for(client.close(), 2.0)
 
 
-def _split(address: str) -> tuple[str, dict[str, str]]:
-    """The address without credentials, and those. Raises StoreError."""
-    try:
+def _split(address: str) -> SplitResult:
+    """The parts of the address. Raises StoreError where it is none of a NATS server."""
+    with suppress(ValueError):
         parts = urlsplit(address)
-        host, port = parts.hostname or "", parts.port or 4222
-    except ValueError:
-        host = ""
-    if not host or parts.scheme not in ("nats", "tls") or parts.path.strip("/"):
-        raise StoreError(
-            f"TRINCH_LOG: {without_credentials(address)!r} is no address of a NATS server; write nats://HOST:4222"
-        )
-    user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    login = {"user": user, "password": password} if password else {"token": user} if user else {}
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}:{port}", login
+        if (
+            parts.hostname
+            and parts.port != 0
+            and parts.scheme in ("nats", "tls")
+            and not parts.path.strip("/")
+        ):
+            return parts
+    raise StoreError(
+        f"TRINCH_LOG: {without_credentials(address)!r} is no address of a NATS server; write nats://HOST:4222"
+    )
