@@ -160,10 +160,7 @@ def test_very_many_random_corruptions(original: Path, tmp_path: Path) -> None:
 
 
 def test_a_damaged_log_gives_back_every_event_that_can_be_read(data: Path) -> None:
-    content = bytearray((data / "ocean.db").read_bytes())
-    (body,) = sqlite3.connect(data / "ocean.db").execute("SELECT body FROM events WHERE seq = 8").fetchone()
-    content[content.index(body) + len(body) // 2] ^= 1
-    (data / "ocean.db").write_bytes(content)
+    damage_event(data / "ocean.db", 8)
     assert "event 8 is damaged" in check(data).problems[0].what
     assert repair(data).repaired
     assert found(data) == ALL - {"id7"}
@@ -173,6 +170,49 @@ def test_a_damaged_log_gives_back_every_event_that_can_be_read(data: Path) -> No
     assert log.cursor("live") == "7"
     assert log.append([created(5)]).duplicates == 1, "what was deleted stays deleted"
     log.close()
+
+
+def test_a_damaged_log_gives_back_likes_and_counts(data: Path) -> None:
+    def like(n: int, id: str) -> ev.Event:
+        return ev.Reacted(at=NOON + n, network="x", id=id, record=f"like/{n}", what="like")
+
+    def counts() -> dict[str, tuple[int | None, int | None]]:
+        seqs = [seq for n in (3, 4, 7) for seq in log.seqs_of(f"x:id{n}")]
+        return {v.post.id: (v.post.likes, v.post.reposts) for v in log.visible(seqs).values()}
+
+    log = Log(data / "ocean.db")
+    log.append([like(n, "id3") for n in range(5)] + [like(9, "id7")])
+    log.append([ev.Unreacted(at=NOON + 9, network="x", record="like/4")])
+    log.append([ev.CountsChanged(at=NOON + 9, network="x", id="id4", likes=70, reposts=3)])
+    wanted = {"id3": (4, None), "id4": (70, 3)}
+    assert counts() == wanted | {"id7": (1, None)}
+    log.close()
+    damage_event(data / "ocean.db", 8)
+    assert repair(data).repaired
+    log = Log(data / "ocean.db")
+    assert counts() == wanted
+    assert log.append([like(n, "id3") for n in range(5)]).duplicates == 5
+    log.append([ev.Unreacted(at=NOON + 9, network="x", record="like/1")])
+    assert counts() == wanted | {"id3": (3, None)}
+    log.close()
+    assert check(data).problems == []
+    db = sqlite3.connect(data / "ocean.db")
+    db.execute(
+        "UPDATE reactions SET seq = 1000000 WHERE hash IN (SELECT hash FROM reactions WHERE is_undone LIMIT 1)"
+    )
+    db.commit()
+    db.close()
+    assert check(data).problems[0].what == "1 reactions of posts that never were"
+
+
+def damage_event(path: Path, seq: int) -> None:
+    """Change a bit of a stored event."""
+    content = bytearray(path.read_bytes())
+    db = sqlite3.connect(path)
+    (body,) = db.execute("SELECT body FROM events WHERE seq = ?", (seq,)).fetchone()
+    db.close()
+    content[content.index(body) + len(body) // 2] ^= 1
+    path.write_bytes(content)
 
 
 def test_data_of_a_later_release_is_refused_and_left_alone(data: Path) -> None:
@@ -261,6 +301,20 @@ def test_a_damaged_store_is_an_error_for_people(data: Path, verb: list[str]) -> 
     assert b"Traceback" not in done.stderr
 
 
+def check_counts_of_an_earlier_format(log: Log) -> None:
+    """Until format 3, counts and reactions had the key of their post."""
+
+    def counts() -> tuple[int | None, int | None]:
+        (version,) = log.visible(log.seqs_of("x:id3")).values()
+        return version.post.likes, version.post.reposts
+
+    assert counts() == (2, 1)
+    known = [ev.Reacted(at=9, network="x", id="id3", record=f"like/{n}", what="like") for n in (1, 2)]
+    assert log.append(known).duplicates == 2
+    log.append([ev.Unreacted(at=9, network="x", record=f"like/{n}") for n in (1, 2)])
+    assert counts() == (1, 1), "one of the two was taken back before"
+
+
 def test_data_of_format_2_is_read_as_it_is_and_counted(data: Path) -> None:
     """Format 2 has the bodies as JSON and no table of numbers."""
     wanted = found(data)
@@ -272,15 +326,23 @@ def test_data_of_format_2_is_read_as_it_is_and_counted(data: Path) -> None:
         db.execute(
             "UPDATE events SET body = ?, crc = ? WHERE seq = ?", (plain(body), zlib.crc32(plain(body)), seq)
         )
-    db.execute("DROP TABLE tallies")
-    db.execute("PRAGMA user_version = 2")
-    db.commit()
+    db.executescript(
+        "DROP TABLE tallies; DROP TABLE counts; DROP TABLE reactions; ALTER TABLE posts DROP COLUMN has_counts;"
+        "CREATE TABLE counts (key TEXT PRIMARY KEY, at INTEGER NOT NULL, likes INTEGER, reposts INTEGER,"
+        " replies INTEGER, quotes INTEGER) WITHOUT ROWID;"
+        "CREATE TABLE reactions (record TEXT PRIMARY KEY, key TEXT NOT NULL, what TEXT NOT NULL,"
+        " undone INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+        "INSERT INTO counts VALUES ('x:id3', 5, 2, 1, NULL, NULL);"
+        "INSERT INTO reactions VALUES ('x:like/1', 'x:id3', 'like', 0), ('x:like/2', 'x:id3', 'like', 1);"
+        "PRAGMA user_version = 2"
+    )
     db.close()
     assert found(data) == wanted
     assert check(data).problems == []
     log = Log(data / "ocean.db")
     assert log.num_posts_by("lang") == numbers == {"en": NUMBER - 1}
     assert log.append([created(0)]).duplicates == 1
+    check_counts_of_an_earlier_format(log)
     log.append([ev.Deleted(at=NOON, network="x", id="id7")])
     assert log.num_posts_by("lang") == {"en": NUMBER - 2}
     log.close()

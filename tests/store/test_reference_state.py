@@ -128,6 +128,38 @@ def test_the_log_shows_what_the_reference_shows(seed: int, group: int, as_of: in
         log.close()
 
 
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32), group=st.integers(2, 80))
+def test_counts_do_not_depend_on_what_is_acknowledged_together(seed: int, group: int) -> None:
+    """Likes of posts that are edited, joined or deleted in the same batch, likes taken back, counts seen."""
+    rng = random.Random(seed)
+    stream = [random_event(rng, "n") for _ in range(40)] + [random_count(rng) for _ in range(40)]
+    rng.shuffle(stream)
+    found = []
+    for size in (1, group):
+        with tempfile.TemporaryDirectory() as folder:
+            log = Log(Path(folder) / "ocean.db")
+            done = [log.append(stream[start : start + size]) for start in range(0, len(stream), size)]
+            accepted = sum(one.accepted for one in done), sum(one.ignored for one in done)
+            seen = [log.visible(posts_of(log), as_of).values() for as_of in (None, NOON + 9 * SECOND)]
+            counted = [[(post.id, post.likes, post.reposts) for _, _, post in one] for one in seen]
+            found.append((accepted, sorted(counted[0], key=str), sorted(counted[1], key=str)))
+            log.close()
+    assert found[0] == found[1]
+
+
+def random_count(rng: random.Random) -> Event:
+    id, at, record = rng.choice(list(AUTHORS)), NOON + rng.randrange(20) * SECOND, f"r{rng.randrange(6)}"
+    match rng.randrange(4):
+        case 0:
+            return ev.Unreacted(at=at, network="n", record=record)
+        case 1:
+            return ev.CountsChanged(at=at, network="n", id=id, likes=rng.randrange(9))
+        case _:
+            what = rng.choice(["like", "repost"])
+            return ev.Reacted(at=at, network="n", id=id, record=record, what=what)
+
+
 def check_streams(folder: Path, first: int, number: int, at_once: int = 500) -> None:
     """Streams of many networks share a log; each network is a stream of its own."""
     log = Log(folder / f"{first}.db")

@@ -193,6 +193,14 @@ def last_firing(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT coalesce(max(n), 0) FROM firings").fetchone()[0])
 
 
+def skip_firing_numbers(db: sqlite3.Connection) -> None:
+    """Leave out the numbers up to now (microseconds since 1970), so that none is given twice after a backup was brought
+    back; within a transaction."""
+    number = max(last_firing(db), now())
+    db.execute("DELETE FROM sqlite_sequence WHERE name = 'firings'")
+    db.execute("INSERT INTO sqlite_sequence VALUES ('firings', ?)", (number,))
+
+
 def prune(db: sqlite3.Connection, before: int) -> None:
     """Remove the times sent before a time, and of each alert the firings that are delivered, but for
     the last KEPT_FIRINGS, and those of a crowd that waits."""

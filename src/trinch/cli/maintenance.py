@@ -9,7 +9,9 @@ from trinch.cli.options import data_option, json_option
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Build again what is damaged; a damaged log is kept.")
+@click.option(
+    "--repair", is_flag=True, help="Build again what is damaged; a damaged log and damaged alerts are kept."
+)
 @data_option
 @json_option
 def check(repair: bool, data: Path, as_json: bool) -> None:
@@ -22,7 +24,7 @@ def check(repair: bool, data: Path, as_json: bool) -> None:
       trinch check
       trinch check --repair
     """
-    from trinch.store import maintenance
+    from trinch.service import backup as maintenance
 
     report = maintenance.repair(data) if repair else maintenance.check(data)
     if as_json:
@@ -59,31 +61,37 @@ def rebuild(data: Path) -> None:
 def backup(destination: Path, data: Path) -> None:
     """Copy the store, also while it is in use, to the new folder DESTINATION, and read the copy back.
 
+    The log, the rejected input and the alerts are copied, with the signing secrets of these; keys and indexes are not.
+
     \b
     Example:
       trinch backup /mnt/backup/2026-11-28
     """
-    from trinch.store import maintenance
+    from trinch.service import backup as backups
 
-    click.echo(f"{maintenance.backup(data, destination):,} events copied and read back")
+    events, alerts = backups.backup(data, destination)
+    click.echo(f"{events:,} events and {alerts:,} alerts copied and read back")
 
 
 @click.command()
 @click.argument("backup_folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option(
-    "--replace", is_flag=True, help="Replace the store that is there; its log is kept beside the new one."
+    "--replace",
+    is_flag=True,
+    help="Replace the store that is there; its log and alerts are kept beside the new ones.",
 )
 @data_option
 def restore(backup_folder: Path, replace: bool, data: Path) -> None:
-    """Bring the store back from a backup, also while it is in use.
+    """Bring the store back from a backup, also while it is in use. A backup with alerts needs them stopped.
 
     \b
     Example:
       trinch restore /mnt/backup/2026-11-28
     """
-    from trinch.store import maintenance
+    from trinch.service import backup as backups
 
-    click.echo(f"{maintenance.restore(backup_folder, data, replace):,} events restored")
+    events, alerts = backups.restore(backup_folder, data, replace)
+    click.echo(f"{events:,} events and {alerts:,} alerts restored")
 
 
 @click.command()

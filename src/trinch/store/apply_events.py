@@ -4,6 +4,9 @@ This is the meaning of the events of `posts/schema.py`, written as SQL. New post
 they are collected and written in bulk. Every other kind changes the tables directly, after the collected posts
 are written if it refers to one of them.
 
+Counts and reactions change state tables alone. One entry behind the others of the batch, a `CountsChanged` without id,
+refers to the posts whose counts crossed a power of two.
+
 Events that take effect in turn (hide and restore, change of handle) apply in the order of the log, whatever
 their times: a machine with a wrong clock must not outrank what came after it. An event that repeats one seen
 before, time included, is a duplicate, so that replaying a part of the stream changes nothing.
@@ -19,7 +22,9 @@ import msgspec
 
 from trinch.posts import schema as ev
 from trinch.store import bodies, families
-from trinch.store.counts import COUNTS, Counts, CountTable, is_other_level, level_changed
+from trinch.store.apply_counts import CountsApplier
+from trinch.store.counts import Counts, has_counts
+from trinch.store.known_posts import KnownPosts
 from trinch.store.sql import select_in
 from trinch.store.tallies import Tallies
 
@@ -35,21 +40,18 @@ def key_of(network: str, id: str) -> str:
 class EventApplier:
     """Applies a batch of events, in order, to an open transaction."""
 
-    def __init__(self, db: sqlite3.Connection, next_seq: int, clock: int) -> None:
+    def __init__(self, db: sqlite3.Connection, known: KnownPosts, next_seq: int, clock: int) -> None:
         self._db = db
         self._clock = clock
         self.next_seq = next_seq
         self.accepted = self.duplicates = self.deleted = self.ignored = 0
-        self._counts = CountTable(db)
+        self._known = known
+        self._counting = CountsApplier(db, known, clock)
+        self._counts = known.counts
         self._tallies = Tallies(db)
-        self._known: dict[str, int | None] = {}
-        """Keys of posts in the store → position of the newest version, None if deleted."""
-        self._alias: dict[str, str] = {}
         self._new_events: list[tuple[int, int, bytes, str | None, int]] = []
-        self._new_posts: dict[str, int] = {}
-        self._reactions: set[str] = set()
-        """Records of reactions of this batch that were seen before."""
-        self._new_reactions: list[tuple[str, str, str]] = []
+        self._new_posts: dict[str, tuple[int, bool]] = {}
+        """Root key → position, and whether the post itself holds counts."""
         self._gone: dict[str, int] = {}
         """Accounts that are gone → posts from before this time are refused."""
         self._handlers: dict[type, Callable[[Any], str]] = {
@@ -63,8 +65,8 @@ class EventApplier:
             ev.AccountRestored: self._account_restored,
             ev.AccountRenamed: self._account_renamed,
             ev.PlacesErased: self._places_erased,
-            ev.CountsChanged: self._counts_changed,
-            ev.Reacted: self._reacted,
+            ev.CountsChanged: self._collect,
+            ev.Reacted: self._collect,
             ev.Unreacted: self._unreacted,
         }
 
@@ -72,28 +74,26 @@ class EventApplier:
         """Write the events that change something; count the others."""
         self._preload(events)
         handlers = self._handlers
-        outcomes = Counter([handlers[type(event)](event) for event in events])
+        self._note(Counter([handlers[type(event)](event) for event in events]))
+        self._flush()
+        if recounted := self._counting.recounted:
+            self._write(ev.CountsChanged(at=self._clock, network="", id=""), sorted(recounted))
+            recounted.clear()
+            self._flush()
+        self._tallies.flush()
+
+    def _note(self, outcomes: Counter[str]) -> None:
         self.accepted += outcomes["accepted"]
         self.duplicates += outcomes["duplicates"]
         self.ignored += outcomes["ignored"]
-        self._flush()
-        self._tallies.flush()
 
     def _preload(self, events: Sequence[ev.Event]) -> None:
         """Read what the frequent kinds need, once for the whole batch."""
         keys = [key_of(e.network, e.post.id) for e in events if type(e) is ev.Created]
-        reacted = [e for e in events if type(e) is ev.Reacted]
-        counted = [key_of(e.network, e.id) for e in events if type(e) is ev.CountsChanged]
-        counted += dict.fromkeys(key_of(e.network, e.id) for e in reacted)
-        self._known = dict(select_in(self._db, "SELECT key, seq FROM posts WHERE key", [*keys, *counted]))
-        for alias, root in select_in(self._db, "SELECT key, root FROM aliases WHERE key", [*keys, *counted]):
-            self._alias[alias] = root
-            self._known[alias] = self._known[root] = families.newest(self._db, root)
-        roots = {self._alias.get(key, key) for key in counted}
-        self._counts.load({root: seq for root in roots if (seq := self._known.get(root))})
-        records = [key_of(e.network, e.record) for e in reacted]
-        rows = select_in(self._db, "SELECT record FROM reactions WHERE record", records)
-        self._reactions = {record for (record,) in rows}
+        keys += sorted(
+            {key_of(e.network, e.id) for e in events if type(e) is ev.Reacted or type(e) is ev.CountsChanged}
+        )
+        self._known.look_up(keys)
         if self._db.execute("SELECT 1 FROM accounts_gone LIMIT 1").fetchone():
             posts = (e for e in events if isinstance(e, ev.Created | ev.Edited))
             authors = list({key_of(e.network, e.post.author_id) for e in posts})
@@ -105,18 +105,15 @@ class EventApplier:
     # ---------------------------------------------------------------- shared steps
 
     def _flush(self) -> None:
-        """Write what was collected to the tables."""
-        self._db.executemany("INSERT OR REPLACE INTO posts VALUES (?, ?)", self._new_posts.items())
+        """Write what was collected to the tables; then apply the counts and reactions collected."""
+        self._db.executemany(
+            "INSERT OR REPLACE INTO posts VALUES (?, ?, ?)",
+            [(key, *place) for key, place in self._new_posts.items()],
+        )
         self._db.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?)", self._new_events)
-        self._flush_reactions()
-        self._counts.flush()
         self._new_posts.clear()
         self._new_events.clear()
-
-    def _flush_reactions(self) -> None:
-        sql = "INSERT INTO reactions (record, key, what) VALUES (?, ?, ?)"
-        self._db.executemany(sql, self._new_reactions)
-        self._new_reactions.clear()
+        self._note(self._counting.apply())
 
     def _write(self, event: ev.Event, refs: Sequence[int] = ()) -> int:
         """Append an event to the log; a time in the future counts as now. Returns its position."""
@@ -167,18 +164,31 @@ class EventApplier:
     # ---------------------------------------------------------------- posts
 
     def _created(self, event: ev.Created) -> str:
+        known = self._known
         key = key_of(event.network, event.post.id)
-        root = self._alias.get(key, key)
-        if key in self._known and not self._is_sent_again(event, root):
+        root = known.roots.get(key, key)
+        if key in known.seqs and not self._is_sent_again(event, root):
             return "duplicates"
+        if key in self._counting.pending_keys:  # what came before the post is about an unknown one
+            self._flush()
         if self._gone and self._refused(event):
             return "ignored"
-        if key in self._known:
-            families.retire_newest(self._db, root)
-        self._known[key] = self._known[root] = self._new_posts[root] = self.next_seq
-        self._counts.add_post(root, event.post)
-        self._write(event)
+        seq, post = self.next_seq, event.post
+        counts = self._retire(root) if key in known.seqs else None
+        known.seqs[key] = known.seqs[root] = seq
+        self._new_posts[root] = seq, has_counts(post)
+        if not has_counts(post):
+            known.without_counts.add(seq)
+        if counts:
+            self._counts.set(seq, counts)
+        self._write(event, [seq] if counts else ())
         return "accepted"
+
+    def _retire(self, root: str) -> Counts | None:
+        """Let a new version take the place of the newest, which went with its account. Returns its changed counts."""
+        newest = families.newest(self._db, root)
+        families.retire_newest(self._db, root)
+        return self._counts.take([newest]) if newest else None
 
     def _edited(self, event: ev.Edited) -> str:
         network, post = event.network, event.post
@@ -195,20 +205,26 @@ class EventApplier:
         is_deleted = any(families.is_deleted(self._db, key) for key in roots)
         if is_deleted or self._refused(event) or any(seq < for_good for seq in known):
             return self._delete_family(event, root, keys)
-        if others := families.merge(self._db, root, keys):
-            self._counts.merge(others, root)
+        newest = [seq for key in roots if (seq := families.newest(self._db, key))]
+        families.merge(self._db, root, keys)
+        counts = self._counts.take(newest)
         held = [version for version in families.versions(self._db, root) if version.seq >= diverged]
         gone = [seq for seq in known if seq < diverged]
         is_known = self._is_known(event, held) or self._is_repeated(event, gone)
         if gone:
             families.retire_newest(self._db, root)
         if not is_known:
-            refs = [self.next_seq] if self._counts.add_version(root, post, self._time(event)) else []
-            seq = self._write(event, refs)
-            held.append(families.StoredVersion(seq, self._time(event), event))
+            at = self._time(event)
+            if counts and counts.at <= at:
+                counts = counts.updated(post, at)
+            seq = self._write(event, [self.next_seq] if counts else [])
+            held.append(families.StoredVersion(seq, at, event))
         if held:
             families.set_versions(self._db, root, held)
-        self._remember(root, families.newest(self._db, root))
+        now_newest = families.newest(self._db, root)
+        if counts and now_newest:
+            self._counts.set(now_newest, counts)
+        self._remember(root, now_newest)
         self._flush()
         return "duplicates" if is_known else "accepted"
 
@@ -224,8 +240,8 @@ class EventApplier:
     def _remember(self, root: str, seq: int | None) -> None:
         """Bring the preloaded state of a family up to date."""
         names = families.members(self._db, root)
-        self._known |= dict.fromkeys(names, seq)
-        self._alias |= dict.fromkeys(names[1:], root)
+        self._known.seqs |= dict.fromkeys(names, seq)
+        self._known.roots |= dict.fromkeys(names[1:], root)
 
     def _deleted(self, event: ev.Deleted) -> str:
         root = self._root(event.network, event.id)
@@ -241,17 +257,16 @@ class EventApplier:
         are erased too, and whoever reads the log again must still know them all."""
         before = [key for key in keys if families.is_deleted(self._db, self._root_of(key))]
         already = {name for key in before for name in families.members(self._db, self._root_of(key))}
-        for key in families.merge(self._db, root, keys):
-            self._counts.forget(key)
+        families.merge(self._db, root, keys)
         seqs = families.positions(self._db, [root])
+        self._counts.forget(seqs)
         for version in families.versions(self._db, root):
             self._tallies.add(version.post, version.at, -1)
         self._db.executemany(
             "UPDATE events SET body = NULL, crc = NULL WHERE seq = ?", [(seq,) for seq in seqs]
         )
         self._db.execute("DELETE FROM superseded WHERE key = ?", (root,))
-        self._counts.forget(root)
-        self._db.execute("INSERT OR REPLACE INTO posts VALUES (?, NULL)", (root,))
+        self._db.execute("INSERT OR REPLACE INTO posts (key) VALUES (?)", (root,))
         self._remember(root, None)
         barred = [name for name in families.members(self._db, root) if name not in already]
         if isinstance(event, ev.Deleted):  # the id that was named comes first
@@ -325,55 +340,10 @@ class EventApplier:
 
     # ---------------------------------------------------------------- counts
 
-    def _set_counts(self, event: ev.Event, root: str, counts: Counts, refs: Sequence[int]) -> str:
-        self._counts.set(root, counts, self._time(event))
-        self._write(event, refs)
-        return "accepted"
-
-    def _counts_changed(self, event: ev.CountsChanged) -> str:
-        key = key_of(event.network, event.id)
-        root = self._alias.get(key, key)
-        newest = self._known.get(root)
-        if newest is None:
-            return "ignored"
-        before, seen = self._counts.get(root, newest)
-        after = before | {n: getattr(event, n) for n in COUNTS if getattr(event, n) is not None}
-        if after == before or seen > event.at:
-            return "duplicates"
-        return self._set_counts(event, root, after, [newest] if level_changed(before, after) else ())
-
-    def _reacted(self, event: ev.Reacted) -> str:
-        key, record = key_of(event.network, event.id), key_of(event.network, event.record)
-        root = self._alias.get(key, key)
-        newest = self._known.get(root)
-        if newest is None:
-            return "ignored"
-        if record in self._reactions:
-            return "duplicates"
-        self._reactions.add(record)
-        self._new_reactions.append((record, root, event.what))
-        return self._count_reaction(event, root, newest, event.what, 1)
+    def _collect(self, event: ev.CountsChanged | ev.Reacted) -> str:
+        self._counting.collect(key_of(event.network, event.id), event)
+        return "collected"
 
     def _unreacted(self, event: ev.Unreacted) -> str:
-        self._flush_reactions()
-        record = key_of(event.network, event.record)
-        row = self._db.execute(
-            "SELECT key, what, undone FROM reactions WHERE record = ?", (record,)
-        ).fetchone()
-        root = self._root_of(row[0]) if row else ""
-        # A post of this batch may not be in the tables yet.
-        newest = self._known[root] if root in self._known else families.newest(self._db, root)
-        if newest is None:
-            return "ignored"
-        if row[2]:
-            return "duplicates"
-        self._db.execute("UPDATE reactions SET undone = 1 WHERE record = ?", (record,))
-        return self._count_reaction(event, root, newest, row[1], -1)
-
-    def _count_reaction(self, event: ev.Event, root: str, newest: int, what: str, step: int) -> str:
-        counts, _ = self._counts.get(root, newest)
-        name = "likes" if what == "like" else "reposts"
-        before = counts[name] or 0
-        after = max(0, before + step)
-        refs = [newest] if is_other_level(before, after) else ()
-        return self._set_counts(event, root, {**counts, name: after}, refs)
+        self._counting.collect("", event)
+        return "collected"

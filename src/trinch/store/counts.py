@@ -1,140 +1,123 @@
 """Likes, reposts, replies and quotes of known posts, as they change inside one transaction of the log.
 
 Counts of a post are those of its newest version until something changes them; from then on a row of the table
-`counts` holds them.
+`counts` holds them, under the position of that version.
 """
 
 import sqlite3
-from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Sequence
 
 import msgspec
 
-from trinch.posts.schema import Post
+from trinch.posts.schema import CountsChanged, Post
 from trinch.store import bodies
 from trinch.store.sql import select_in
 
 COUNTS = ("likes", "reposts", "replies", "quotes")
-Counts: TypeAlias = dict[str, int | None]
-"""Keyed by the names in COUNTS, in that order."""
-
-_COLUMNS = ", ".join(COUNTS)
 
 
-class _PostCounts(msgspec.Struct):
+class Counts(msgspec.Struct, gc=False):
+    """Counts of a post, and when they were last seen (0: when the post was read)."""
+
+    at: int = 0
     likes: int | None = None
     reposts: int | None = None
     replies: int | None = None
     quotes: int | None = None
 
+    def updated(self, seen: "Post | CountsChanged", at: int) -> "Counts":
+        """The counts after some of them were `seen` anew at a time."""
+        return Counts(
+            at,
+            self.likes if seen.likes is None else seen.likes,
+            self.reposts if seen.reposts is None else seen.reposts,
+            self.replies if seen.replies is None else seen.replies,
+            self.quotes if seen.quotes is None else seen.quotes,
+        )
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """The counts at the resolution that the index stores: powers of two."""
+        found = (self.likes, self.reposts, self.replies, self.quotes)
+        return tuple([(count or 0).bit_length() for count in found])
+
 
 class _Counted(msgspec.Struct):
     """The part of a stored event that holds counts."""
 
-    post: _PostCounts
+    post: Counts
 
 
 _decode = msgspec.json.Decoder(_Counted).decode
+_COLUMNS = ", ".join(COUNTS)
 
 
-def counts_of(post: Post | _PostCounts) -> Counts:
-    """The counts inside a post."""
-    return {name: getattr(post, name) for name in COUNTS}
-
-
-def is_other_level(before: int, after: int) -> bool:
-    """Whether a count crossed a power of two: the index stores counts at that resolution only."""
-    return before.bit_length() != after.bit_length()
-
-
-def level_changed(before: Counts, after: Counts) -> bool:
-    """Whether one of the counts crossed a power of two."""
-    return any(is_other_level(before[name] or 0, after[name] or 0) for name in COUNTS)
+def has_counts(post: Post) -> bool:
+    """Whether a post holds counts itself."""
+    return not (post.likes is None and post.reposts is None and post.replies is None and post.quotes is None)
 
 
 class CountTable:
-    """Counts by root key (see `families.py`), with the time they were last seen (0: when the post was read)."""
+    """Counts by the position of the newest version of the post. What was read is kept, see `known_posts.py`."""
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        self._current: dict[str, tuple[Counts, int]] = {}
-        self._changed: set[str] = set()
-        self._new_posts: dict[str, Post] = {}
+        self._current: dict[int, Counts] = {}
+        self._stored: set[int] = set()
+        """Those of `_current` that have, or will have, a row."""
+        self._changed: set[int] = set()
 
-    def load(self, newest: Mapping[str, int]) -> None:
-        """Read the counts of many posts at once: root key → position of the newest version."""
-        rows = select_in(self._db, f"SELECT key, at, {_COLUMNS} FROM counts WHERE key", list(newest))
-        for key, at, *values in rows:
-            self._current[key] = dict(zip(COUNTS, values, strict=True)), at
-        plain = {seq: key for key, seq in newest.items() if key not in self._current}
-        for seq, body in select_in(self._db, "SELECT seq, body FROM events WHERE seq", list(plain)):
+    def load(self, seqs: Collection[int], without: Collection[int] = ()) -> None:
+        """Read the counts of many posts at once; those `without` counts inside them need not be looked into."""
+        current = self._current
+        wanted = [seq for seq in seqs if seq not in current]
+        rows = select_in(self._db, f"SELECT seq, at, {_COLUMNS} FROM counts WHERE seq", wanted)
+        found = {row[0]: Counts(*row[1:]) for row in rows}
+        current |= found
+        self._stored |= found.keys()
+        plain = [seq for seq in wanted if seq not in found]
+        held = [seq for seq in plain if seq not in without]
+        current |= {seq: Counts() for seq in plain}
+        for seq, body in select_in(self._db, "SELECT seq, body FROM events WHERE seq", held):
             if body is not None:
-                self._current[plain[seq]] = counts_of(_decode(bodies.plain(body)).post), 0
+                current[seq] = _decode(bodies.plain(body)).post
 
-    def add_post(self, root: str, post: Post) -> None:
-        """Remember a post of this transaction, which may not be in the table `events` yet."""
-        self._new_posts[root] = post
+    def get(self, seq: int) -> Counts:
+        """The counts of a post; call `set` after changing them."""
+        if seq not in self._current:
+            self.load([seq])
+        return self._current[seq]
 
-    def get(self, root: str, newest: int) -> tuple[Counts, int]:
-        """The counts of a post and the time they were seen; `newest` is the position of its newest version."""
-        if root in self._current:
-            return self._current[root]
-        if root in self._new_posts:
-            return counts_of(self._new_posts[root]), 0
-        row = self._row(root)
-        if row:
-            return dict(zip(COUNTS, row[1:], strict=True)), row[0]
-        (body,) = self._db.execute("SELECT body FROM events WHERE seq = ?", (newest,)).fetchone()
-        return (counts_of(_decode(bodies.plain(body)).post) if body is not None else dict.fromkeys(COUNTS)), 0
+    def is_changed(self, seq: int) -> bool:
+        """Whether something changed the counts of a post after it was read."""
+        if seq not in self._current:
+            self.load([seq])
+        return seq in self._stored
 
-    def set(self, root: str, counts: Counts, at: int) -> None:
+    def set(self, seq: int, counts: Counts) -> None:
         """Replace the counts of a post."""
-        self._current[root] = counts, at
-        self._changed.add(root)
+        self._current[seq] = counts
+        self._stored.add(seq)
+        self._changed.add(seq)
 
-    def forget(self, root: str) -> None:
-        """Delete the counts of a post."""
-        self._drop_cached(root)
-        self._db.execute("DELETE FROM counts WHERE key = ?", (root,))
+    def take(self, seqs: Sequence[int]) -> Counts | None:
+        """Remove what changed the counts of some versions of a post; those that were seen last."""
+        self.flush()
+        rows = select_in(self._db, f"SELECT at, {_COLUMNS} FROM counts WHERE seq", seqs)
+        self.forget(seqs)
+        return Counts(*max(rows, key=lambda row: row[0])) if rows else None
 
-    def add_version(self, root: str, post: Post, at: int) -> bool:
-        """Take over the counts inside a new version of a post, unless newer ones are known.
-
-        Returns whether the post has a row of counts, which then count more than those inside the version."""
-        self._drop_cached(root)
-        row = self._row(root)
-        if row and row[0] <= at:
-            sets = ", ".join(f"{name} = coalesce(?, {name})" for name in COUNTS)
-            self._db.execute(
-                f"UPDATE counts SET at = ?, {sets} WHERE key = ?", (at, *counts_of(post).values(), root)
-            )
-        return row is not None
-
-    def merge(self, roots: Sequence[str], root: str) -> None:
-        """Keep the counts seen last of several posts that turned out to be one. Call `flush` before."""
-        for key in (root, *roots):
-            self._drop_cached(key)
-        marks = ",".join("?" * len(roots))
-        self._db.execute(
-            f"INSERT OR REPLACE INTO counts SELECT ?, at, {_COLUMNS} FROM counts"
-            f" WHERE key IN (?, {marks}) ORDER BY at DESC LIMIT 1",
-            (root, root, *roots),
-        )
-        self._db.execute(f"DELETE FROM counts WHERE key IN ({marks})", roots)
+    def forget(self, seqs: Sequence[int]) -> None:
+        """Delete the counts of some versions of a post."""
+        for seq in seqs:
+            self._current.pop(seq, None)
+            self._stored.discard(seq)
+            self._changed.discard(seq)
+        self._db.executemany("DELETE FROM counts WHERE seq = ?", [(seq,) for seq in seqs])
 
     def flush(self) -> None:
         """Write the changed counts to the table."""
-        rows = [(key, self._current[key][1], *self._current[key][0].values()) for key in self._changed]
+        current, values = self._current, msgspec.structs.astuple
+        rows = [(seq, *values(current[seq])) for seq in sorted(self._changed)]
         self._db.executemany("INSERT OR REPLACE INTO counts VALUES (?, ?, ?, ?, ?, ?)", rows)
         self._changed.clear()
-
-    def _row(self, root: str) -> tuple[int, ...] | None:
-        found: tuple[int, ...] | None = self._db.execute(
-            f"SELECT at, {_COLUMNS} FROM counts WHERE key = ?", (root,)
-        ).fetchone()
-        return found
-
-    def _drop_cached(self, root: str) -> None:
-        self._current.pop(root, None)
-        self._new_posts.pop(root, None)
-        self._changed.discard(root)

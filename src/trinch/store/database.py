@@ -10,17 +10,22 @@ from importlib.resources import files
 from pathlib import Path
 
 from trinch.errors import TrinchError
-from trinch.store import tallies
+from trinch.store import reactions, tallies
 
 DATABASE = "ocean.db"
 """File name of the log inside the folder of a store."""
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 """Stored as PRAGMA user_version. Release 0.1.0 wrote 0; its tables are those of version 1. Version 2 has no table
-`tallies` and no compressed bodies (see `bodies.py`); what it stored is read as it is."""
+`tallies` and no compressed bodies (see `bodies.py`); what it stored is read as it is. Version 3 has counts and reactions
+by the keys of posts, and an event for each."""
 
 _SCHEMA = files("trinch.store").joinpath("schema.sql").read_text("utf-8")
-_UPGRADE = files("trinch.store").joinpath("upgrade_1_to_2.sql").read_text("utf-8")
+_UPGRADES = (
+    (2, files("trinch.store").joinpath("upgrade_1_to_2.sql").read_text("utf-8")),
+    (4, files("trinch.store").joinpath("upgrade_3_to_4.sql").read_text("utf-8")),
+)
+"""The version that each leads to."""
 
 _SETTINGS = (
     "PRAGMA journal_mode=WAL;"
@@ -122,12 +127,15 @@ def _create_or_upgrade(db: sqlite3.Connection) -> None:
     try:
         if (version := _version(db)) < SCHEMA_VERSION:
             tables = {row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-            for script in ([_UPGRADE] if "events" in tables and version < 2 else []) + [_SCHEMA]:
+            is_old = "events" in tables
+            for script in [script for to, script in _UPGRADES if is_old and version < to] + [_SCHEMA]:
                 for statement in _statements(script):
                     db.execute(statement)
             db.execute("INSERT OR IGNORE INTO meta VALUES ('identity', ?)", (uuid.uuid4().hex,))
-            if "events" in tables:
+            if is_old and version < 3:
                 tallies.count_all(db)
+            if is_old:
+                reactions.take_over(db)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.execute("COMMIT")
     except BaseException:

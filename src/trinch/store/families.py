@@ -50,6 +50,15 @@ def newest(db: sqlite3.Connection, root: str) -> int | None:
     return row[0] if row else None
 
 
+def newest_after(db: sqlite3.Connection, seq: int) -> int | None:
+    """Position of the version that is now the newest of the post with an older version at `seq`; None if there is
+    none."""
+    row = db.execute(
+        "SELECT posts.seq FROM superseded JOIN posts USING (key) WHERE superseded.seq = ?", (seq,)
+    ).fetchone()
+    return row[0] if row else None
+
+
 def is_deleted(db: sqlite3.Connection, root: str) -> bool:
     """Whether the family is barred for good."""
     return db.execute("SELECT 1 FROM posts WHERE key = ? AND seq IS NULL", (root,)).fetchone() is not None
@@ -85,7 +94,7 @@ def set_versions(db: sqlite3.Connection, root: str, found: Sequence[StoredVersio
         rows.append((older.seq, until, root))
     db.execute("DELETE FROM superseded WHERE seq = ?", (ordered[-1].seq,))
     db.executemany("INSERT OR REPLACE INTO superseded VALUES (?, ?, ?)", rows)
-    db.execute("INSERT OR REPLACE INTO posts VALUES (?, ?)", (root, ordered[-1].seq))
+    db.execute("INSERT OR REPLACE INTO posts (key, seq) VALUES (?, ?)", (root, ordered[-1].seq))
 
 
 def retire_newest(db: sqlite3.Connection, root: str) -> None:
@@ -118,5 +127,5 @@ def merge(db: sqlite3.Connection, root: str, keys: Sequence[str]) -> list[str]:
         seq = newest(db, root)
         if seq is not None:
             db.execute("INSERT INTO superseded VALUES (?, 0, ?)", (seq, root))
-        db.execute("INSERT OR REPLACE INTO posts VALUES (?, NULL)", (root,))
+        db.execute("INSERT OR REPLACE INTO posts (key) VALUES (?)", (root,))
     return others

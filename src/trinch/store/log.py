@@ -21,7 +21,9 @@ from trinch.posts.times import now
 from trinch.store import bodies, database, families, tallies
 from trinch.store.apply_events import EventApplier, key_of
 from trinch.store.counts import COUNTS
+from trinch.store.known_posts import KnownPosts
 from trinch.store.query_eval import number_of
+from trinch.store.reactions import Reaction, ReactionTable
 from trinch.store.sql import select_in
 
 
@@ -64,6 +66,7 @@ class Log:
     def __init__(self, path: Path) -> None:
         """Open or create the file. Raises StoreError."""
         self._db = database.connect(path)
+        self._known: KnownPosts | None = None
 
     def close(self) -> None:
         """Close, with the write-ahead log merged into the file unless another connection is reading it."""
@@ -82,10 +85,13 @@ class Log:
         """
         with self._transaction():
             clock = now()
-            applier = EventApplier(self._db, self.last_seq + 1, clock)
+            first = self.last_seq + 1
+            if not (self._known and self._known.is_current()):
+                self._known = KnownPosts(self._db)
+            applier = EventApplier(self._db, self._known, first, clock)
             applier.apply(events)
             self._db.executemany("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (cursors or {}).items())
-            if applier.accepted:
+            if applier.next_seq > first:
                 self._db.execute("INSERT INTO commits VALUES (?, ?)", (applier.next_seq - 1, clock))
         return Appended(
             applier.accepted, applier.duplicates, applier.ignored, applier.deleted, applier.next_seq - 1
@@ -153,6 +159,7 @@ class Log:
 
         An entry without an event that refers to them tells the consumers of the log. Returns how many there were."""
         with self._counted_transaction() as counted:
+            self._known = None
             found = self._stored(seqs)
             for version in found.values():
                 counted.add(version.post, version.at, -1)
@@ -161,7 +168,7 @@ class Log:
                 self._db.execute("DELETE FROM events WHERE seq = ?", (seq,))
                 self._db.execute("DELETE FROM superseded WHERE seq = ?", (seq,))
                 if self._db.execute("DELETE FROM posts WHERE key = ? AND seq = ?", (root, seq)).rowcount:
-                    self._db.execute("DELETE FROM counts WHERE key = ?", (root,))
+                    self._db.execute("DELETE FROM counts WHERE seq = ?", (seq,))
             if found:
                 self._append_entry(sorted(found))
         return len(found)
@@ -173,8 +180,17 @@ class Log:
         self._db.execute("INSERT INTO events (seq, at, refs) VALUES (?, ?, ?)", row)
         self._db.execute("INSERT INTO commits VALUES (?, ?)", (seq, clock))
 
+    def add_reactions(self, reactions: Sequence[tuple[Reaction, str]]) -> None:
+        """Add reactions of another log that are in its counts already, each to the post with a key."""
+        with self._transaction():
+            known = KnownPosts(self._db)
+            known.look_up([key for _, key in reactions])
+            found = [(one, seq) for one, key in reactions if (seq := known.newest(key))]
+            ReactionTable(self._db).add([one._replace(seq=seq) for one, seq in found])
+
     def drop_counts(self, last: int) -> None:
-        """Remove what changed counts, and what was erased, up to a position; the counts themselves stay."""
+        """Remove what changed counts, what was erased, and reactions to posts, up to a position; counts of later posts
+        stay."""
         with self._transaction():
             kinds = [f'{{"kind":"{kind}"'.encode() for kind in ("counts_changed", "reacted", "unreacted")]
             same = " OR ".join("substr(body, 1, ?) = ?" for _ in kinds)
@@ -183,6 +199,7 @@ class Log:
             self._db.execute(
                 f"DELETE FROM events WHERE seq <= ? AND (body IS NULL OR {same})", (end, *values)
             )
+            self._db.execute("DELETE FROM reactions WHERE seq <= ?", (last,))
 
     def checkpoint(self) -> bool:
         """Merge the write-ahead log into the file and empty it; erased bytes are then in neither.
@@ -199,6 +216,7 @@ class Log:
             yield
             self._db.execute("COMMIT")
         except BaseException:
+            self._known = None
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
@@ -351,7 +369,7 @@ class Log:
         }
         roots, accounts = self._names(found)
         shown = self._shown(found, roots, accounts)
-        return self._with_latest(shown, roots, accounts, as_of)
+        return self._with_latest(shown, accounts, as_of)
 
     def shown(self, seqs: Sequence[int]) -> set[int]:
         """Those of these posts that are neither erased nor hidden, whenever they were valid."""
@@ -407,7 +425,7 @@ class Log:
     def versions(self, seqs: Sequence[int]) -> dict[int, Version]:
         """Those of these posts that are not erased, hidden or not, with what is known of them now; for indexes."""
         found = self._stored(seqs)
-        return self._with_latest(found, *self._names(found), None)
+        return self._with_latest(found, self._accounts(found), None)
 
     def _stored(self, seqs: Sequence[int]) -> dict[int, Version]:
         found: dict[int, Version] = {}
@@ -421,8 +439,22 @@ class Log:
         """By position, the key of the first version of the post, and of its author (who may be unknown)."""
         keys = {seq: key_of(v.post.network, v.post.id) for seq, v in found.items()}
         roots = self._roots(list(keys.values()))
-        accounts = {seq: key_of(v.post.network, v.post.author_id) for seq, v in found.items()}
-        return {seq: roots[key] for seq, key in keys.items()}, accounts
+        return {seq: roots[key] for seq, key in keys.items()}, self._accounts(found)
+
+    def _accounts(self, found: Mapping[int, Version]) -> dict[int, str]:
+        """By position, the key of the author."""
+        return {seq: key_of(v.post.network, v.post.author_id) for seq, v in found.items()}
+
+    def _changed_counts(self, seqs: Sequence[int]) -> dict[int, tuple[Any, ...]]:
+        """By position of a version, what changed the counts of its post: (when it was seen, *COUNTS)."""
+        sql = (
+            "SELECT superseded.seq, posts.seq FROM superseded JOIN posts USING (key)"
+            " WHERE posts.seq IS NOT NULL AND superseded.seq"
+        )
+        newest = {seq: seq for seq in seqs} | dict(select_in(self._db, sql, seqs))
+        wanted = list(set(newest.values()))
+        counts = {row[0]: row[1:] for row in select_in(self._db, "SELECT * FROM counts WHERE seq", wanted)}
+        return {seq: counts[now_newest] for seq, now_newest in newest.items() if now_newest in counts}
 
     def _handles(self, accounts: Sequence[str]) -> dict[str, str]:
         """The handle each account took last, in the order of the log."""
@@ -434,25 +466,23 @@ class Log:
         return {key: handle for key, (_, handle) in last.items()}
 
     def _with_latest(
-        self, found: dict[int, Version], roots: dict[int, str], accounts: dict[int, str], as_of: int | None
+        self, found: dict[int, Version], accounts: dict[int, str], as_of: int | None
     ) -> dict[int, Version]:
         """The versions with the handle of their author, and with the counts as known at a time."""
-        posts = list({roots[seq] for seq in found})
-        authors = list({accounts[seq] for seq in found})
-        handles = self._handles(authors)
-        counts = {row[0]: row[1:] for row in select_in(self._db, "SELECT * FROM counts WHERE key", posts)}
+        handles = self._handles(list({accounts[seq] for seq in found}))
+        counts = self._changed_counts(list(found))
         read = (
             {} if as_of is None else self._read_at([s for s, v in found.items() if v.post.likes is not None])
         )
         for seq, version in found.items():
-            post, key, account = version.post, roots[seq], accounts[seq]
+            post, account = version.post, accounts[seq]
             changes: dict[str, object] = {}
             if handles.get(account, post.author) != post.author:
                 changes["author"] = handles[account]
             if as_of is not None and read.get(seq, as_of) > as_of:
                 changes |= dict.fromkeys(COUNTS)
-            if key in counts and (as_of is None or counts[key][0] <= as_of):
-                pairs = zip(COUNTS, counts[key][1:], strict=True)
+            if seq in counts and (as_of is None or counts[seq][0] <= as_of):
+                pairs = zip(COUNTS, counts[seq][1:], strict=True)
                 changes |= {name: count for name, count in pairs if count is not None}
             if changes:
                 found[seq] = version._replace(post=msgspec.structs.replace(post, **changes))

@@ -5,19 +5,23 @@ import struct
 import time
 import uuid
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from trinch.posts.schema import Created, Deleted, Edited, Event
+from trinch.posts.schema import CountsChanged, Created, Deleted, Edited, Event
 from trinch.posts.times import now
 from trinch.posts.wire import UNREADABLE
 from trinch.store import bodies, indexer
+from trinch.store.apply_events import key_of
 from trinch.store.database import DATABASE, SCHEMA_VERSION, StoreError
 from trinch.store.log import Log
+from trinch.store.reactions import Reaction
 from trinch.store.rejects import REJECTED
+from trinch.store.sql import select_in
 from trinch.store.text_index import FORMAT, INDEX, TextIndex, read_owner, read_position
 
 _FOOTER_MAGIC = 1337
@@ -61,7 +65,7 @@ def check(data: Path) -> Report:
         return report
     identity = ""
     try:
-        db = _open_read_only(path)
+        db = open_read_only(path)
         try:
             version = int(db.execute("PRAGMA user_version").fetchone()[0])
             if version > SCHEMA_VERSION:
@@ -79,7 +83,8 @@ def check(data: Path) -> Report:
     return report
 
 
-def _open_read_only(path: Path) -> sqlite3.Connection:
+def open_read_only(path: Path) -> sqlite3.Connection:
+    """A SQLite file, to be read only."""
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=60)
 
 
@@ -98,12 +103,22 @@ def _check_log(db: sqlite3.Connection, report: Report, version: int) -> str:
         if event is None:
             report.problems.append(Problem(DATABASE, f"event {seq} is damaged", _REPAIR))
         report.posts += isinstance(event, Created | Edited)
+    if version >= 4:
+        _check_counts(db, report)
     if version < 2:
         return ""
     row = db.execute("SELECT value FROM meta WHERE name = 'identity'").fetchone()
     if row is None:
         report.problems.append(Problem(DATABASE, "its identity is missing", _REPAIR))
     return row[0] if row else ""
+
+
+def _check_counts(db: sqlite3.Connection, report: Report) -> None:
+    """Counts and reactions belong to posts that the log has had."""
+    for table in ("counts", "reactions"):
+        sql = f"SELECT count(*) FROM {table} WHERE seq NOT BETWEEN 1 AND (SELECT max(seq) FROM events)"
+        if wrong := db.execute(sql).fetchone()[0]:
+            report.problems.append(Problem(DATABASE, f"{wrong:,} {table} of posts that never were", _REPAIR))
 
 
 def _event(body: bytes) -> Event | None:
@@ -238,6 +253,7 @@ def _recover_log(path: Path) -> tuple[Path, int]:
                 log.append(batch)
                 batch = []
         log.append(batch, dict(_readable_cursors(db)))
+        _recover_counts(db, log)
         db.close()
     except sqlite3.DatabaseError:
         pass  # not even the header can be read: the new log holds what came before
@@ -284,6 +300,41 @@ def _readable_bodies(db: sqlite3.Connection, size: int) -> Iterator[bytes]:
                 yield body
 
 
+def _recover_counts(db: sqlite3.Connection, log: Log) -> None:
+    """Counts and reactions that can be read, of posts that can. They are no events since format 4; before, the tables
+    have other columns, and nothing is read here."""
+
+    def keys(seqs: Iterable[int]) -> dict[int, tuple[str, str]]:
+        wanted = list(dict.fromkeys(seqs))
+        events = (
+            (seq, _event(body))
+            for seq, body in select_in(db, "SELECT seq, body FROM events WHERE seq", wanted)
+            if body
+        )
+        return {
+            seq: (event.network, event.post.id)
+            for seq, event in events
+            if isinstance(event, Created | Edited)
+        }
+
+    for rows in _groups(_rows(db, "SELECT seq, at, likes, reposts, replies, quotes FROM counts")):
+        posts = keys(row[0] for row in rows)
+        log.append([
+            CountsChanged(
+                at=at, network=posts[seq][0], id=posts[seq][1], likes=likes, reposts=reposts, replies=replies, quotes=quotes
+            )
+            for seq, at, likes, reposts, replies, quotes in rows if seq in posts
+        ])  # fmt: skip
+    for rows in _groups(_rows(db, "SELECT time, hash, seq, is_repost, is_undone FROM reactions")):
+        posts = keys(row[2] for row in rows)
+        log.add_reactions([(Reaction(*row), key_of(*posts[row[2]])) for row in rows if row[2] in posts])
+
+
+def _groups(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    while group := list(islice(rows, 1000)):
+        yield group
+
+
 def _readable_cursors(db: sqlite3.Connection) -> Iterator[tuple[str, str]]:
     for source, cursor in _rows(db, "SELECT source, cursor FROM cursors"):
         yield bytes(source).decode(errors="replace"), bytes(cursor).decode(errors="replace")
@@ -308,7 +359,7 @@ def backup(data: Path, destination: Path) -> int:
     if (destination / DATABASE).exists():
         raise StoreError(f"{destination} already holds a store; name a new folder. Nothing was changed")
     destination.mkdir(parents=True, exist_ok=True)
-    _copy_database(source, destination / DATABASE)
+    copy_database(source, destination / DATABASE)
     rejected = data / REJECTED
     if rejected.exists():
         (destination / REJECTED).write_bytes(rejected.read_bytes())
@@ -329,9 +380,9 @@ def restore(backup_folder: Path, data: Path, replace: bool = False) -> int:
             raise StoreError(
                 f"{data} already holds a store; --replace puts the backup in its place and keeps the old log"
             )
-        _copy_database(target, target.with_name(f"{DATABASE}.replaced-{time.strftime('%Y%m%dT%H%M%S')}"))
+        copy_database(target, target.with_name(f"{DATABASE}.replaced-{time.strftime('%Y%m%dT%H%M%S')}"))
     data.mkdir(parents=True, exist_ok=True)
-    _copy_database(source, target)
+    copy_database(source, target)
     db = sqlite3.connect(target, isolation_level=None, timeout=60)
     # Another identity: an index of the store that was here before must not be taken for that of the backup.
     db.execute("INSERT OR REPLACE INTO meta VALUES ('identity', ?)", (uuid.uuid4().hex,))
@@ -342,8 +393,8 @@ def restore(backup_folder: Path, data: Path, replace: bool = False) -> int:
     return events
 
 
-def _copy_database(source: Path, target: Path) -> None:
-    """Copy with SQLite's online backup, which sees one consistent state."""
+def copy_database(source: Path, target: Path) -> None:
+    """Copy a SQLite file, also one in use: its online backup sees one consistent state. Raises StoreError."""
     reader, writer = sqlite3.connect(source, timeout=60), sqlite3.connect(target, timeout=60)
     try:
         reader.backup(writer)
@@ -357,7 +408,7 @@ def _copy_database(source: Path, target: Path) -> None:
 def _events_if_sound(path: Path) -> int:
     report = Report()
     try:
-        db = _open_read_only(path)
+        db = open_read_only(path)
         _check_log(db, report, int(db.execute("PRAGMA user_version").fetchone()[0]))
         db.close()
     except sqlite3.Error as error:

@@ -23,9 +23,11 @@ CREATE TABLE IF NOT EXISTS commits (
 );
 
 -- Every post ever seen, by the root key of its family. `seq` is its newest version; NULL bars the family for good.
+-- `has_counts`: whether that version itself holds counts; NULL: not known.
 CREATE TABLE IF NOT EXISTS posts (
-    key TEXT PRIMARY KEY,
-    seq INTEGER
+    key        TEXT PRIMARY KEY,
+    seq        INTEGER,
+    has_counts INTEGER
 ) WITHOUT ROWID;
 
 -- Edit families (families.py): every other id of a post leads to its root key.
@@ -84,22 +86,26 @@ CREATE TABLE IF NOT EXISTS handles (
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS handles_handle ON handles (handle COLLATE NOCASE);
 
--- Counts that changed after the post was read; each with the time it was last seen.
+-- Counts that changed after the post was read, by the position of its newest version; each with the time it was last
+-- seen. They are no events of the log: an entry says which posts have other counts than the index knows.
 CREATE TABLE IF NOT EXISTS counts (
-    key     TEXT PRIMARY KEY,
+    seq     INTEGER PRIMARY KEY,
     at      INTEGER NOT NULL,
     likes   INTEGER,
     reposts INTEGER,
     replies INTEGER,
     quotes  INTEGER
-) WITHOUT ROWID;
+);
 
--- Single likes and reposts of known posts, so that each counts once; `undone` once it was taken back.
+-- Single likes and reposts of known posts, so that each counts once (reactions.py). `seq` is the version of the post
+-- that was the newest then.
 CREATE TABLE IF NOT EXISTS reactions (
-    record TEXT PRIMARY KEY,
-    key    TEXT NOT NULL,
-    what   TEXT NOT NULL,
-    undone INTEGER NOT NULL DEFAULT 0
+    time      INTEGER NOT NULL,
+    hash      INTEGER NOT NULL,
+    seq       INTEGER NOT NULL,
+    is_repost INTEGER NOT NULL,
+    is_undone INTEGER NOT NULL,
+    PRIMARY KEY (time, hash)
 ) WITHOUT ROWID;
 
 -- Where each live source has been read to; changes only together with the events it covers.

@@ -14,13 +14,13 @@ import numpy as np
 
 from trinch.answers.lexicon import ANY_STOPWORD
 from trinch.answers.story_requests import SUBJECT_WORDS, SUBJECTS
-from trinch.posts.text import fold, tokens
-from trinch.reader.model import DATA, WORDS
-from trinch.reader.words import Floats, WordTable, load_table
+from trinch.posts.text import fold
+from trinch.reader.words import Floats
 from trinch.store.log import Version
 from trinch.store.query import Node, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.stories.texts import Text
+from trinch.stories.vectors import mean
 
 ABOUT = 0.25
 """Share of its texts that must match for a story to be about a query; of words, each of them."""
@@ -72,22 +72,11 @@ def about(text: str) -> About:
 
 
 def _is_of(subject: str, texts: Sequence[str]) -> bool:
-    table, subjects = _subjects()
-    near = dict(zip(SUBJECT_WORDS, (subjects @ _mean(table, texts[:READ])).tolist(), strict=True))
+    near = dict(zip(SUBJECT_WORDS, (_subjects() @ mean(texts[:READ])).tolist(), strict=True))
     return bool(near[subject] >= max(NEAR, max(near.values()) - OTHER))
 
 
 @cache
-def _subjects() -> tuple[WordTable, Floats]:
-    """The table of vectors, and a unit vector for each subject."""
-    table = load_table(DATA / WORDS)
-    return table, np.stack([_mean(table, [words]) for words in SUBJECT_WORDS.values()])
-
-
-def _mean(table: WordTable, texts: Sequence[str]) -> Floats:
-    """The direction of the weighted mean of the words of some texts."""
-    rows = table.rows([word for text in texts for word in tokens(fold(text))])
-    mean = (table.vectors(rows) * table.weights(rows)[:, None]).sum(axis=0)
-    length = float(np.linalg.norm(mean))
-    unit: Floats = mean / length if length else mean
-    return unit
+def _subjects() -> Floats:
+    """A unit vector for each subject [subjects, dimensions]."""
+    return np.stack([mean([words]) for words in SUBJECT_WORDS.values()])

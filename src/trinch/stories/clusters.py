@@ -31,6 +31,8 @@ ALONE = 0.5
 """Weight of its terms that a text needs to belong to a story; of the root itself less."""
 TYPICAL = 4.0
 """A term in exp(-TYPICAL) of the texts or fewer counts in full for a text."""
+INHERITED = 0.6
+"""What a term weighs in the story that its own one joins."""
 LARGER = 8
 """Texts that a story must have for others to join it."""
 
@@ -149,7 +151,7 @@ def _joined(held: list[list[str]], size: Mapping[str, int], members: dict[str, l
     has_core: defaultdict[str, list[str]] = defaultdict(list)
     for root in order:
         if len(members[root]) >= LARGER:
-            for term in _core(held, size, members[root]):
+            for term in core(held, size, members[root]):
                 has_core[term].append(root)
     into: dict[str, str] = {}
     for root in order:
@@ -168,13 +170,21 @@ def _joined(held: list[list[str]], size: Mapping[str, int], members: dict[str, l
     return into
 
 
-def _core(held: list[list[str]], size: Mapping[str, int], texts: list[int]) -> set[str]:
+def core(held: Sequence[Sequence[str]], size: Mapping[str, int], texts: Sequence[int]) -> set[str]:
+    """The core terms of a story of these texts. `held`: the bursting terms of each text; `size`: texts that hold each."""
     counts = Counter(term for place in texts for term in held[place])
     return {
         term
         for term, count in counts.items()
         if count >= max(FEWEST, CORE * len(texts)) and count >= OWN * size[term]
     }
+
+
+def joined(whole: Cluster, part: Cluster, bursts: Mapping[str, Burst]) -> Cluster:
+    """A story with one of its parts."""
+    weights = {term: INHERITED * weight for term, weight in part.weights.items()} | whole.weights
+    terms = tuple(term for term in bursts if term in weights)
+    return Cluster(whole.root, terms, weights, sorted({*whole.texts, *part.texts}))
 
 
 def _clusters(
@@ -187,7 +197,7 @@ def _clusters(
     for term, burst in bursts.items():
         root, weight = roots[term]
         while root in into:
-            root, weight = into[root], 0.6 * weight
+            root, weight = into[root], INHERITED * weight
         terms[root][term] = weight * math.sqrt(burst.score)
     return [
         Cluster(root, tuple(terms[root]), terms[root], sorted(texts))

@@ -5,7 +5,6 @@ shown, and only if it is visible at that instant. So a deleted or hidden post is
 depends on nothing later, but for how common its words are in the whole store.
 """
 
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +14,7 @@ from itertools import islice
 from typing import NamedTuple
 
 import msgspec
+import numpy as np
 
 from trinch.answers.claims import Picked
 from trinch.store.budget import Budget
@@ -24,7 +24,9 @@ from trinch.stories.about import about as about_of
 from trinch.stories.baseline import DAY
 from trinch.stories.bursts import DAYS, FEWEST, RATIO
 from trinch.stories.clusters import Cluster, group
-from trinch.stories.ranking import Rank, discounted, rank
+from trinch.stories.leading import ordered
+from trinch.stories.packed import mark_hash
+from trinch.stories.ranking import Rank
 from trinch.stories.term_index import ANY, Only, TermIndex
 from trinch.stories.texts import Text
 from trinch.stories.types import Status, Story
@@ -48,8 +50,6 @@ NAMING = 0.5
 """Share of the texts of the most frequent word of a story that the word in its id must have."""
 SHARED = 2
 """Terms that related stories have in common."""
-LOOKED_AT = 100
-"""Texts of a story that are read for what discounts it."""
 RISING, FADING = 1.5, 0.5
 HOUR = 3_600_000_000
 QUARTER = HOUR // 4
@@ -88,30 +88,9 @@ def detect(store: Store, as_of: int, window: int, only: Only = ANY) -> Iterator[
         found = read(index, as_of, window, only)
         terms = bursting(store.log, found)
         clusters = group(len(found.carriers), terms.bursts, terms.holders)
-        ranked = _discounted(store, found, [(rank(cluster, found, terms), cluster) for cluster in clusters])
-        ranked.sort(key=lambda pair: (-pair[0].score, pair[1].root))
-        yield Found(store, index, found, terms, ranked)
+        yield Found(store, index, found, terms, ordered(store.log, found, terms, clusters))
     finally:
         index.close()
-
-
-def _discounted(
-    store: Store, window: Window, ranked: list[tuple[Rank, Cluster]]
-) -> list[tuple[Rank, Cluster]]:
-    """The ranks with what the texts of each leading cluster say; of a large one, an even sample of LOOKED_AT."""
-    looked_at = {
-        cluster.root: [
-            int(window.posts.seq[window.carriers[place][0]])
-            for place in cluster.texts[:: math.ceil(len(cluster.texts) / LOOKED_AT)]
-        ]
-        for of, cluster in ranked
-        if of.leads
-    }
-    visible = store.log.visible([seq for seqs in looked_at.values() for seq in seqs], window.as_of)
-    texts = {
-        root: [visible[seq].post.text for seq in seqs if seq in visible] for root, seqs in looked_at.items()
-    }
-    return [(discounted(of, texts[cluster.root]) if of.leads else of, cluster) for of, cluster in ranked]
 
 
 def stories(
@@ -164,7 +143,7 @@ def describe(
     posts = [version.post for text in texts for version in text.posts]
     times = sorted(version.at for text in texts for version in text.posts)
     status, rate, acceleration = pace(times, found.window.since, as_of)
-    counted = Counter(mark for text in texts for mark in text.marks)
+    own = _own_marks(found, cluster, texts)
     return Story(
         id=id or id_of(found, cluster),
         headline=headline,
@@ -179,9 +158,9 @@ def describe(
         acceleration=acceleration,
         languages=_counted(post.lang for post in posts),
         networks=_counted(post.network for post in posts),
-        tags=_often(counted, "#"),
+        tags=_often(own, "#"),
         names=_names(cluster, texts),
-        links=_often(counted, "link:"),
+        links=_often(own, "link:"),
         since=found.window.since,
         terms=cluster.terms[: 2 * LISTED],
         post_ids=tuple(post.id for post in posts),
@@ -195,6 +174,19 @@ def others(found: Found, cluster: Cluster) -> frozenset[str]:
     """The strongest terms of the other leading stories."""
     leading = (other for ranked, other in found.ranked[:LEADING] if ranked.leads and other is not cluster)
     return frozenset(term for other in leading for term in other.terms[:NAMED]) - cluster.weights.keys()
+
+
+def _own_marks(found: Found, cluster: Cluster, texts: Sequence[Text]) -> Counter[str]:
+    """How many texts of a story hold each tag and link, without those of which another leading story holds a larger
+    share."""
+    elsewhere: Counter[int] = Counter()
+    for ranked, other in found.ranked[:LEADING]:
+        if ranked.leads and other is not cluster:
+            held = (found.window.posts.marks[found.window.first[place]] for place in other.texts)
+            counts = Counter(np.frombuffer(b"".join(held), dtype=np.uint32).tolist())
+            elsewhere |= Counter({mark: n / len(other.texts) for mark, n in counts.items()})
+    counted = Counter(mark for text in texts for mark in text.marks)
+    return Counter({mark: n for mark, n in counted.items() if n / len(texts) >= elsewhere[mark_hash(mark)]})
 
 
 def pace(times: Sequence[int], since: int, as_of: int) -> tuple[Status, float, float]:

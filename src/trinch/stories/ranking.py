@@ -3,7 +3,7 @@
     score = (n - e) * log(n / e) * min(1, bound / BOUND)^2 * discounts
 
 n: independent sources; e: those expected on ordinary days; bound: the share of its texts that hold two of its terms,
-which is low where posts share a fashionable word only.
+which is low where posts share a fashionable word only. It does not count for a story that is breaking.
 """
 
 import math
@@ -17,11 +17,21 @@ import numpy as np
 
 from trinch.posts.text import fold
 from trinch.stories.clusters import Cluster
+from trinch.stories.happening import Evidence, chance
+from trinch.stories.term_index import HOUR
 from trinch.stories.window import Bursting, Window
 
 BOUND = 0.25
+FRESH = HOUR // 2
+"""Microseconds for which a story is breaking."""
+BREAKING = 0.75
+"""Share of the texts of a breaking story that are so fresh."""
 LEADS = 4.0
 """Score from which a story is listed among the leading ones."""
+LIKELY = 0.62
+"""Chance of being a happening from which a story is listed."""
+STRONG, PLAUSIBLE = 15.0, 0.45
+"""For a story of this score a smaller chance is enough."""
 SOURCES = 4
 """Independent sources that a leading story has."""
 COPIES = 0.7
@@ -43,11 +53,16 @@ class Rank(NamedTuple):
     score: float
     sources: int
     discounts: tuple[str, ...]
+    evidence: Evidence | None = None
+    """What tells whether it is a happening; None where its posts were not read."""
 
     @property
     def leads(self) -> bool:
         """Whether it belongs in a list of leading stories."""
-        return self.score >= LEADS and self.sources >= SOURCES
+        if self.score < LEADS or self.sources < SOURCES:
+            return False
+        needed = PLAUSIBLE if self.score >= STRONG else LIKELY
+        return self.evidence is None or chance(self.evidence) >= needed
 
 
 def rank(cluster: Cluster, window: Window, terms: Bursting) -> Rank:
@@ -59,8 +74,15 @@ def rank(cluster: Cluster, window: Window, terms: Bursting) -> Rank:
     held = Counter(place for term in cluster.weights for place in terms.holders[term])
     bound = sum(held[place] > 1 for place in cluster.texts) / len(cluster.texts)
     reasons = ("one_author",) * (sources == 1) + ("copied",) * _is_copied(cluster, window)
-    score = sources * (1 - 1 / growth) * math.log(growth) * min(1.0, bound / BOUND) ** 2
+    score = sources * (1 - 1 / growth) * math.log(growth)
+    if not _is_breaking(cluster, window):
+        score *= min(1.0, bound / BOUND) ** 2
     return Rank(score * factor(reasons), sources, reasons)
+
+
+def _is_breaking(cluster: Cluster, window: Window) -> bool:
+    """Whether most texts of a story are of the last moments: too early to expect two common terms."""
+    return bool((window.times[cluster.texts] > window.as_of - FRESH).mean() >= BREAKING)
 
 
 def _is_copied(cluster: Cluster, window: Window) -> bool:

@@ -22,6 +22,7 @@ from trinch.answers.spans import REPOST, reposted_from
 from trinch.posts import schema as ev
 from trinch.store.budget import Budget
 from trinch.store.log import Entry, Log
+from trinch.store.maintenance import Problem, open_read_only
 from trinch.store.sql import select_in
 from trinch.stories import packed
 from trinch.stories.baseline import DAY, DayCounts, count
@@ -339,6 +340,27 @@ def _account(network: str, author_id: str) -> int:
     return crc32(f"{network}:{author_id}".encode("utf-8", "surrogatepass"))
 
 
+def check(data: Path) -> list[Problem]:
+    """What is wrong with the index of a store. One that is missing or behind is not wrong."""
+    path = data / FILE
+    if not path.exists():
+        return []
+    try:
+        with closing(open_read_only(path)) as db:
+            found = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
+    except sqlite3.Error as error:
+        found = [str(error)]
+    advice = "nothing is lost: `trinch check --repair` removes it, and it is built again from the log"
+    return [] if found == ["ok"] else [Problem(FILE, f"damaged ({'; '.join(found)[:300]})", advice)]
+
+
+def discard(data: Path) -> str:
+    """Remove the index of a store; it is built again when it is next needed. Says what was done."""
+    for file in data.glob(f"{FILE}*"):
+        file.unlink(missing_ok=True)
+    return "the index of terms was removed; it is built again when it is next needed"
+
+
 def _open(path: Path) -> sqlite3.Connection:
     """The file; a damaged one is made again. In memory where the folder cannot be written and holds none."""
     for _ in range(2):
@@ -347,8 +369,7 @@ def _open(path: Path) -> sqlite3.Connection:
         except sqlite3.OperationalError:
             break
         except sqlite3.DatabaseError:  # no database, or one that is damaged
-            for file in path.parent.glob(f"{path.name}*"):
-                file.unlink(missing_ok=True)
+            discard(path.parent)
     with suppress(sqlite3.Error):
         db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         db.execute("SELECT value FROM meta").fetchone()

@@ -82,8 +82,12 @@ def marks(post: Post) -> tuple[str, ...]:
         else []
     )
     tags += [f"#{fold(tag)}" for tag in post.tags]
-    links = post.urls or tuple(_LINK.findall(post.text))
-    return tuple(dict.fromkeys([*tags, *(f"link:{_SCHEME.sub('', link)}" for link in links)]))
+    return tuple(dict.fromkeys([*tags, *(f"link:{_SCHEME.sub('', link)}" for link in links(post))]))
+
+
+def links(post: Post) -> tuple[str, ...]:
+    """The links of a post: those that its source lists, else those in its text."""
+    return post.urls or tuple(_LINK.findall(post.text))
 
 
 def surface(term: str, texts: Iterable[tuple[str, str]]) -> str:
