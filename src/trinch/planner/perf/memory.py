@@ -5,6 +5,7 @@ context parallelism.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trinch.planner.perf.layout import OFFLOADS, SCHEDULES, Array, Layouts, total
 from trinch.planner.perf.model_inputs import Cases
@@ -53,12 +54,12 @@ def memory_bytes(on: Cases, at: Layouts) -> Array:
     return total(memory_parts(on, at))
 
 
-def offloads_optimizer(at: Layouts) -> Array:
+def offloads_optimizer(at: Layouts) -> NDArray[np.bool_]:
     """Whether optimizer states live in host memory."""
     return np.isin(at.offload, [OFFLOADS.index("optimizer"), OFFLOADS.index("both")])
 
 
-def offloads_activations(at: Layouts) -> Array:
+def offloads_activations(at: Layouts) -> NDArray[np.bool_]:
     """Whether activations wait in host memory for their backward pass."""
     return np.isin(at.offload, [OFFLOADS.index("activations"), OFFLOADS.index("both")])
 
