@@ -18,7 +18,7 @@ from typing import Any
 
 from benchmarks.answers import micros
 from trinch.answers.answer import answer
-from trinch.answers.contradictions import denies
+from trinch.answers.negation import denies
 from trinch.answers.render import plain
 from trinch.posts.text import query_terms, tokens
 from trinch.sources.files import Reject, read

@@ -46,6 +46,10 @@ inline bool all(uint8_t kind, string_view chunk) {
     return std::all_of(chunk.begin(), chunk.end(), [=](char c) { return is(kind, c); });
 }
 
+inline bool is_ascii(string_view text) {
+    return std::all_of(text.begin(), text.end(), [](char c) { return uint8_t(c) < 0x80; });
+}
+
 struct Reference { // an owned reference, or null
     explicit Reference(PyObject *owned = nullptr) : object(owned) {}
     Reference(const Reference &) = delete;

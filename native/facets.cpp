@@ -9,9 +9,6 @@ namespace {
 
 constexpr size_t kLinks = 20, kHost = 253, kLabels = 10, kParts = 20, kPart = 64; // as in facets.py
 
-bool is_ascii(string_view text) {
-    return std::all_of(text.begin(), text.end(), [](char c) { return uint8_t(c) < 0x80; });
-}
 bool is_one_of(const char *kinds, char c) { return c && std::strchr(kinds, c); }
 
 string lowered(PyObject *text) {

@@ -96,8 +96,48 @@ void append(string &terms, string_view more) {
     terms += more;
 }
 
+// The three bytes of one of “”‘’…–— (the rest of _EDGES of text.py).
+bool is_wide_edge(string_view sign) {
+    return sign[0] == '\xe2' && sign[1] == '\x80' && std::memchr("\x93\x94\x98\x99\x9c\x9d\xa6", sign[2], 7);
+}
+
+string_view without_edges(string_view core) { // str.strip(_EDGES)
+    for (;;) {
+        if (!core.empty() && is(kEdge, core.front()))
+            core.remove_prefix(1);
+        else if (core.size() > 2 && is_wide_edge(core.substr(0, 3)))
+            core.remove_prefix(3);
+        else if (!core.empty() && is(kEdge, core.back()))
+            core.remove_suffix(1);
+        else if (core.size() > 2 && is_wide_edge(core.substr(core.size() - 3)))
+            core.remove_suffix(3);
+        else
+            return core;
+    }
+}
+
 bool is_letter(char c) { return is(kAlnum, c) && !is(kDigit, c); }
 string_view cut(string_view token) { return token.substr(0, kMaxToken); }
+
+bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
+bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
+
+bool is_plain_tag(string_view core) { // _PLAIN_TAG of text.py, without the signs around it
+    if (core.size() < 2 || core.size() > kMaxToken || (core[0] != '#' && core[0] != '$')) return false;
+    string_view name = core.substr(1);
+    if (!all(kAlnum, name)) return false;
+    if (core[0] == '$') return name.size() <= 6 && std::all_of(name.begin(), name.end(), is_letter);
+    string start(name.substr(0, 4));
+    std::transform(start.begin(), start.end(), start.begin(), lower);
+    return start != "http" && std::any_of(name.begin(), name.end(), is_letter);
+}
+
+bool is_hump(string_view tag, size_t at) { // _HUMP of text.py
+    char before = tag[at - 1], here = tag[at];
+    bool title = is_upper(here) && at + 1 < tag.size() && is_lower(tag[at + 1]);
+    if (is_lower(before)) return is_upper(here) || is(kDigit, here);
+    return title || (is(kDigit, before) && is_letter(here));
+}
 
 size_t run(uint8_t kind, string_view text) {
     return size_t(std::find_if(text.begin(), text.end(), [=](char c) { return !is(kind, c); }) - text.begin());
@@ -201,11 +241,12 @@ class Reading {
   private:
     void chunk(string_view chunk) {
         if (is_link(chunk)) return;
-        string_view core = chunk;
-        while (!core.empty() && is(kEdge, core.front())) core.remove_prefix(1);
-        while (!core.empty() && is(kEdge, core.back())) core.remove_suffix(1);
-        if (!core.empty() && all(kAlnum, core) && !is_www(core))
+        string_view core = without_edges(chunk);
+        bool is_word = !core.empty() && all(kAlnum, core) && !is_www(core);
+        if (is_word && (is_ascii(chunk) || chunk.find("://") == chunk.npos))
             word(core);
+        else if (is_plain_tag(core))
+            tag(core);
         else if (all(kSimple, chunk))
             simple(chunk);
         else
@@ -232,6 +273,19 @@ class Reading {
         }
     }
 
+    // A plain tag or ticker: its words, and itself with its sign.
+    void tag(string_view written) {
+        string_view name = written.substr(1);
+        for (size_t begin = 0, at = 1; at <= name.size(); at++) {
+            if (at < name.size() && (written[0] == '$' || !is_hump(name, at))) continue;
+            word(name.substr(begin, at - begin));
+            begin = at;
+        }
+        string lowered(written);
+        std::transform(lowered.begin(), lowered.end(), lowered.begin(), lower);
+        append(tags_, lowered);
+    }
+
     void keep(string_view token) { append(terms_, cut(token)); }
 
     // An ASCII word: its stem.
@@ -247,6 +301,7 @@ class Reading {
         Reference text{PyUnicode_FromStringAndSize(lowered, Py_ssize_t(size))};
         Reference stemmed{text.object ? PyObject_CallFunctionObjArgs(stem_, text.object, nullptr) : nullptr};
         string_view terms = utf8(stemmed.object);
+        if (terms.empty()) terms = word;
         cache_.keep(word, language_, hash, terms, {});
         append(terms_, terms);
     }
@@ -364,7 +419,7 @@ PyType_Slot slots[] = {
     {Py_tp_dealloc, reinterpret_cast<void *>(free_object)},
     {Py_tp_methods, methods},
     {Py_tp_doc, const_cast<char *>(
-                    "Terms(stems, read)\n--\n\n`stems`: language -> function from a word to its stem; words of other languages "
+                    "Terms(stems, read)\n--\n\n`stems`: language -> function from a word to its stem (empty: the word); words of other languages "
                     "stay whole. `read(chunk, lang)` returns the terms and the signed terms of a chunk as two strings.")},
     {0, nullptr},
 };

@@ -184,3 +184,34 @@ def test_a_correction_downwards_needs_and_gets_several_sources() -> None:
     assert "11" in alone.claims[0].text
     corrected = ask(question, at, FakeCorpus(FERRY + NOISE + fall))
     assert "7 dead" in corrected.claims[0].text
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "how many are missing in Port Halden",
+        "combien de disparus à Port Halden ?",
+        "is anyone still missing in Port Halden?",
+    ],
+)
+def test_nobody_missing_is_the_newest_count(question: str) -> None:
+    found = [
+        post("z1", "2031-05-03T08:00+00:00", "Port Halden ferry accident: 11 dead, nobody is missing any more", "mira_k"),
+        post("z2", "2031-05-03T08:20+00:00", "Port Halden: fin des recherches, plus aucun disparu", "echo", lang="fr"),
+    ]  # fmt: skip
+    given = ask(question, "2031-05-03T12:00+00:00", FakeCorpus([*FERRY, *found, *NOISE]))
+    assert given.outcome == "answer"
+    assert re.search(r": 0, (the newest|le chiffre)|: ?0, ", given.headline.replace(" : ", ": "))
+    assert not any("two still missing" in claim.text for claim in given.claims[:1])
+
+
+def test_nobody_hurt_at_first_is_no_count_once_somebody_is() -> None:
+    found = [
+        post("z1", "2031-05-02T09:06+00:00", "Port Halden ferry accident: no injuries reported", "mira_k"),
+        post("z2", "2031-05-02T09:07+00:00", "Ferry hits pier in Port Halden, no injuries so far", "lenna"),
+    ]
+    store = FakeCorpus([*FERRY, *found, *NOISE])
+    first = ask("how many people were injured in Port Halden", "2031-05-02T09:15+00:00", store)
+    assert ": 0" in first.headline
+    later = ask("how many people were injured in Port Halden", "2031-05-02T14:00+00:00", store)
+    assert any(number in later.headline for number in ("60", "62"))

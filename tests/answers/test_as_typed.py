@@ -135,7 +135,7 @@ def test_a_claim_is_denied_by_its_opposite() -> None:
         "Harbour bill defeated by the Veldhaven senate, a long night",
     )
     given = ask(store, "did the harbour bill pass the Veldhaven senate?")
-    assert given.outcome == "conflicting"
+    assert given.outcome == "answer"
     assert given.headline.startswith("Denied")
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from tests.answers.fake import FERRY, NOISE, FakeCorpus, post, us
 from trinch.answers.answer import answer
-from trinch.answers.contradictions import denies, negates
+from trinch.answers.negation import denies
+from trinch.answers.polarity import Claim, stance
 from trinch.answers.quantities import figures
 from trinch.answers.types import Answer
 from trinch.posts.schema import Post
@@ -118,13 +119,14 @@ def test_a_number_that_is_refused_is_no_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "side"),
     [
-        ("He does not have ebola", True),
-        ("He has ebola, not malaria", False),
-        ("Il n'a pas ebola", True),
-        ("Does he not have ebola?", False),
+        ("He does not have ebola", -1),
+        ("He has ebola, not malaria", 1),
+        ("Il n'a pas ebola", -1),
+        ("He lives near the river", 0),
     ],
 )
-def test_a_negation_denies_the_words_behind_it(text: str, said: bool) -> None:
-    assert negates(text, frozenset(["ebola"])) is said
+def test_a_negation_denies_the_words_behind_it(text: str, side: int) -> None:
+    claim = Claim(frozenset(["ebola"]), "", 1)
+    assert stance(claim, text, "fr" if text.startswith("Il") else "en") == side

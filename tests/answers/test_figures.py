@@ -67,3 +67,29 @@ def test_any_number_is_read_back(value: int, pattern: str) -> None:
 def test_offsets_point_at_the_number(text: str) -> None:
     for figure in figures(text):
         assert value_of(text[figure.start : figure.end].lower()) == figure.value
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Nobody is missing any more", ["missing"]),
+        ("search ends, no one still missing", ["missing"]),
+        ("Everyone has been accounted for", ["missing"]),
+        ("no deaths or injuries reported", ["dead", "injured"]),
+        ("plus aucun disparu", ["missing"]),
+        ("Plus personne n'est recherché", ["missing"]),
+        ("Il n'y a pas de blessés", ["injured"]),
+        ("no hay desaparecidos", ["missing"]),
+        ("niemand wird mehr vermisst", ["missing"]),
+        ("keine Verletzten", ["injured"]),
+        ("non ci sono dispersi", ["missing"]),
+        ("nenhum desaparecido", ["missing"]),
+        ("no other injuries", []),
+        ("no serious injuries", []),
+        ("Nobody at our schools was hurt", []),
+        ("Nobody knows how many died", []),
+        ("no more bodies found", []),
+    ],
+)
+def test_nobody_is_a_count(text: str, expected: list[str]) -> None:
+    assert [(f.quantity, f.value) for f in figures(text)] == [(quantity, 0) for quantity in expected]

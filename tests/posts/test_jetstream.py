@@ -147,6 +147,10 @@ def test_reactions(what: str) -> None:
     assert parse(line(sky_commit("delete", kind=what))) == [Unreacted(**TOLD, record=record)]
     feed = {"subject": {"uri": f"at://{OTHER}/app.bsky.feed.generator/x"}}
     assert parse(line(sky_commit(kind=what, record=feed))) == []
+    spaced = line(sky_commit(kind=what, record=LIKE)).replace(b":", b": ").replace(b"at: ", b"at:")
+    assert parse(spaced.replace(b"did: plc: ", b"did:plc:")) == given, (
+        "the general way and the short one agree"
+    )
 
 
 def frame(kind: str, version: int, **body: object) -> bytes:

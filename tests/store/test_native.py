@@ -27,7 +27,7 @@ def native(native_module: ModuleType) -> Native:
 
 
 def expected(written: str, lang: str) -> str:
-    return " ".join(text.python_terms(written, lang))
+    return text.python_terms(written, lang)
 
 
 ASCII_PIECES = """
@@ -56,6 +56,10 @@ def test_any_text(native: Native, written: str, lang: str) -> None:
 
 @given(written=ascii_texts.map("".join), lang=st.sampled_from(["en", "fr", "de", "und"]))
 @example("http:// (http:// http:/// https://a.b/c?d= httpx://e www WWW. www.a.b (www) WWW/", "en")
+@example(
+    "#NASA2013Launch (#1st) #2013 #x #http #https:// “Boston” …www… —https:// $BRK $brk.b $abcdefgh '#tag'",
+    "en",
+)
 @example('F-16 non-available a/b:c "x"=y ~z~ {k} a|b ^ a\\b (x)http://y z://w', "en")
 def test_any_ascii_text(native: Native, written: str, lang: str) -> None:
     for _ in range(2):

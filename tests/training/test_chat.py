@@ -27,6 +27,7 @@ from trinch.training.metrics_log import read_log
 from trinch.training.settings import Settings, SettingsError
 
 from .conftest import run
+from .test_objective import plain_losses
 
 TALK = [
     {
@@ -189,7 +190,9 @@ def peers(data: Path) -> Any:
 
 def nlls(model: Any, inputs: np.ndarray, targets: np.ndarray) -> torch.Tensor:
     with torch.no_grad():
-        return answer_log_probabilities(model(torch.from_numpy(inputs)).logits, torch.from_numpy(targets))
+        return answer_log_probabilities(
+            plain_losses(model(torch.from_numpy(inputs)).logits, torch.from_numpy(targets))
+        )
 
 
 def test_the_loss_of_conversations_is_trls(peers: Any, data: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ SMALL: dict[str, Any] = {
     "evaluate_every": 0,
     "optimizer": {"warmup": 2, "lr": 0.003},
 }
-TIMED = ("tokens_per_s", "mfu", "memory_gb")
+TIMED = ("tokens_per_s", "mfu", "memory_gb", "slowest_process")
 
 
 def curve(out: Path) -> list[dict[str, Any]]:

@@ -17,9 +17,11 @@ from trinch.training.metrics_log import read_log
 from trinch.training.parallel import start
 from trinch.training.settings import Settings
 
+from . import layouts
 from .conftest import environment
 
 STEPS = 4
+Shape = dict[str, Any]
 BASE: dict[str, Any] = {
     "batch": 8,
     "sequence": 32,
@@ -30,8 +32,8 @@ BASE: dict[str, Any] = {
     "log_every": 1,
     "optimizer": {"warmup": 1, "lr": 0.003},
 }
-TWO = [{"shard": 2}, {"replicate": 2}, {"expert": 2}, {"tensor": 2}, {"pipeline": 2}]
-FOUR = [
+TWO: list[Shape] = [{"shard": 2}, {"replicate": 2}, {"expert": 2}, {"tensor": 2}, {"pipeline": 2}]
+FOUR: list[Shape] = [
     {"shard": 4},
     {"expert": 4},
     {"pipeline": 4},
@@ -45,12 +47,14 @@ FOUR = [
     {"replicate": 2, "expert": 2},
     {"replicate": 2, "tensor": 2},
     {"pipeline": 2, "replicate": 2},
+    {"expert": 4, "exchange": "gather"},
+    {"expert": 2, "tensor": 2, "exchange": "gather"},
 ]
 
-EIGHT = [{"shard": 2, "expert": 2, "tensor": 2}, {"pipeline": 2, "expert": 2, "tensor": 2}]
+EIGHT: list[Shape] = [{"shard": 2, "expert": 2, "tensor": 2}, {"pipeline": 2, "expert": 2, "tensor": 2}]
 
 
-def name(mesh: dict[str, int]) -> str:
+def name(mesh: Shape) -> str:
     return "-".join(f"{key}{ways}" for key, ways in mesh.items())
 
 
@@ -63,7 +67,7 @@ def alone(folder: Path, data: Path, **more: Any) -> Path:
 def together(processes: int, jobs: list[dict[str, Any]], folder: Path) -> None:
     listed = folder / f"jobs-{processes}-{len(jobs)}.json"
     listed.write_text(json.dumps(jobs))
-    here = str(Path(__file__).with_name("layouts.py"))
+    here = str(Path(layouts.__file__))
     torchrun = [
         sys.executable,
         "-m",
@@ -107,11 +111,11 @@ def rewind(source: Path, target: Path, step: int) -> Path:
     return target
 
 
-def prove(processes: int, meshes: list[dict[str, int]], tmp_path: Path, data: Path, **more: Any) -> None:
+def prove(processes: int, meshes: list[Shape], tmp_path: Path, data: Path, **more: Any) -> None:
     """Each layout equals one process; and each goes on from the previous layout's checkpoint."""
     one = alone(tmp_path / "one", data, **more)
 
-    def job(mesh: dict[str, int], folder: Path) -> dict[str, Any]:
+    def job(mesh: Shape, folder: Path) -> dict[str, Any]:
         return {"out": str(folder), "mesh": mesh, "settings": BASE | more, "data": str(data)}
 
     together(processes, [job(mesh, tmp_path / name(mesh)) for mesh in meshes], tmp_path)
@@ -129,7 +133,7 @@ def prove(processes: int, meshes: list[dict[str, int]], tmp_path: Path, data: Pa
 
 def test_expert_and_tensor_layouts_compute_what_one_process_does(tmp_path: Path, data: Path) -> None:
     one = alone(tmp_path / "one", data)
-    meshes = [{"expert": 2}, {"tensor": 2}]
+    meshes: list[Shape] = [{"expert": 2}, {"expert": 2, "exchange": "gather"}, {"tensor": 2}]
     together(
         2,
         [{"out": str(tmp_path / name(m)), "mesh": m, "settings": BASE, "data": str(data)} for m in meshes],
@@ -137,6 +141,32 @@ def test_expert_and_tensor_layouts_compute_what_one_process_does(tmp_path: Path,
     )
     for mesh in meshes:
         agree(one, tmp_path / name(mesh), 1e-4)
+
+
+SCHEDULES: dict[int, list[Shape]] = {
+    2: [
+        {"pipeline": 2, "schedule": "interleaved"},
+        {"pipeline": 2, "schedule": "interleaved", "stages": 4},
+        {"pipeline": 2, "schedule": "zero-bubble"},
+        {"pipeline": 2, "schedule": "zero-bubble-v"},
+    ],
+    4: [
+        {"pipeline": 4, "schedule": "interleaved"},
+        {"pipeline": 4, "schedule": "zero-bubble-v"},
+        {"pipeline": 2, "schedule": "zero-bubble", "shard": 2},
+        {"pipeline": 2, "schedule": "zero-bubble-v", "expert": 2},
+        {"pipeline": 2, "schedule": "interleaved", "tensor": 2},
+    ],
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("config", ["deep", "deep-untied"])
+def test_every_schedule_computes_what_one_process_does(
+    tmp_path: Path, data: Path, processes: int, config: str
+) -> None:
+    prove(processes, SCHEDULES[processes], tmp_path, data, config=config)
 
 
 @pytest.mark.long

@@ -26,7 +26,11 @@ def test_tensorboard_reads_back_what_was_logged(posts_file: Path, tmp_path: Path
     logged = read_log(run)
     assert [row["step"] for row in logged] == [1, 2, 3, 4]
     wanted = {"loss", "gradient_norm", "rate", "tokens_per_s", "mfu", "memory_gb"}
-    assert set(board.Tags()["scalars"]) == wanted | {"busiest_expert", "held_out_bits_per_byte"}
+    assert set(board.Tags()["scalars"]) == wanted | {
+        "busiest_expert",
+        "slowest_process",
+        "held_out_bits_per_byte",
+    }
     for name in board.Tags()["scalars"]:
         seen = {event.step: event.value for event in board.Scalars(name)}
         assert seen == pytest.approx({row["step"]: row[name] for row in logged if name in row})

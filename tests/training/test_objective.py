@@ -9,7 +9,8 @@ from torch import nn
 
 from trinch.model.config import get_config
 from trinch.model.grok import Grok
-from trinch.training.losses import RouterLosses, balance_loss, cross_entropy
+from trinch.training.chunked_loss import TokenLosses
+from trinch.training.losses import NextToken, RouterLosses, balance_loss
 
 
 def small_grok() -> Grok:
@@ -19,11 +20,27 @@ def small_grok() -> Grok:
     )
 
 
+def plain_losses(logits: torch.Tensor, targets: torch.Tensor) -> TokenLosses:
+    """The formula, on logits [B, T, V] of all tokens."""
+    flat, wanted = logits.flatten(0, 1), targets.flatten()
+    nll = F.cross_entropy(flat, wanted, reduction="none")
+    return TokenLosses(
+        *(x.masked_fill(wanted == -100, 0).view_as(targets) for x in (nll, flat.logsumexp(-1)))
+    )
+
+
+def next_token(z_loss: float, tokens: float) -> NextToken:
+    objective = NextToken(z_loss)
+    objective.begin(torch.tensor(tokens))
+    return objective
+
+
 def test_cross_entropy_is_the_mean_over_all_targets_that_count() -> None:
     torch.manual_seed(0)
     logits, targets = torch.randn(2, 5, 11), torch.randint(0, 11, (2, 5))
     targets[0, 3] = -100
-    loss, nats = cross_entropy(logits, targets, 9, z_loss=0.01)
+    objective = next_token(0.01, 9.0)
+    loss, nats = objective(plain_losses(logits, targets), targets), objective.take()
     kept = targets.flatten() != -100
     flat = logits.flatten(0, 1)[kept]
     wanted = F.cross_entropy(flat, targets.flatten()[kept]) + 0.01 * flat.logsumexp(-1).square().mean()
@@ -65,7 +82,7 @@ def test_halves_of_a_batch_add_up_to_the_whole() -> None:
         model = small_grok()
         RouterLosses(model, 0.02, 0.003).reset(4, 48)
         for part in tokens.chunk(parts):
-            cross_entropy(model(part), part, 48, 1e-3)[0].backward()
+            next_token(1e-3, 48.0)(plain_losses(model(part), part), part).backward()
         gradients.append(nn.utils.parameters_to_vector([p.grad for p in model.parameters()]))
     assert (gradients[0] - gradients[1]).abs().max() < 1e-6
     assert (gradients[0] - gradients[2]).abs().max() < 1e-6

@@ -69,7 +69,7 @@ def test_clipping_is_torchs() -> None:
     for a, b in zip(mine, theirs, strict=True):
         a.grad = torch.randn_like(a)
         b.grad = a.grad.clone()
-    norm = clip([(p, 1.0) for p in mine], 0.5)
+    norm = float(clip([(p, 1.0) for p in mine], 0.5))
     assert norm == pytest.approx(float(torch.nn.utils.clip_grad_norm_(theirs, 0.5)), rel=1e-6)
     for a, b in zip(mine, theirs, strict=True):
         assert a.grad is not None

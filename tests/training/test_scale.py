@@ -28,8 +28,9 @@ def held(config: str, rank: int, size: int, **mesh: int) -> tuple[int, float]:
     world = fake_rank(rank, size, shape)
     try:
         few = replace(get_config(config), num_layers=4)  # layers are alike, and each takes seconds to lay out
-        model = lay_out(few, world, Settings(config=config))
-        counts = [p.to_local().numel() if isinstance(p, DTensor) else p.numel() for p in model.parameters()]
+        stages = lay_out(few, world, Settings(config=config))
+        parameters = [p for stage in stages.values() for p in stage.parameters()]
+        counts = [p.to_local().numel() if isinstance(p, DTensor) else p.numel() for p in parameters]
         return sum(counts), few.num_parameters * shape.replicate / size
     finally:
         dist.destroy_process_group()

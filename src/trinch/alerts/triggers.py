@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from trinch.alerts.types import MOST_POSTS, Alert, Firing
-from trinch.answers.contradictions import denies
+from trinch.answers.negation import denies
 from trinch.answers.quantities import figures
 from trinch.answers.spans import spans
 from trinch.posts.schema import UNDATED, Post

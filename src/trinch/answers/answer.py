@@ -13,9 +13,11 @@ import msgspec
 
 from trinch.answers import lexicon, story_requests
 from trinch.answers.claims import Picked, carriers, cited, claim, is_singular
-from trinch.answers.compose import Draft, age_note, compose, material
+from trinch.answers.compose import age_note, compose
 from trinch.answers.evidence import collapse
+from trinch.answers.material import Draft, material
 from trinch.answers.names import is_lower, recased
+from trinch.answers.polarity import opposites
 from trinch.answers.question import Term, understand
 from trinch.answers.quote_check import checked
 from trinch.answers.reading import PostReader, members
@@ -241,12 +243,12 @@ def _beside(request: Request) -> str:
         return f"{MEASURE_WORDS.get(question.measure, '')} {kind}".strip()
     if request.task == "question" and (question.kind == "who" or "person" in request.wants):
         return _BESIDE["who"]
-    opposites = sorted(
-        {other for term in question.terms for other in lexicon.OPPOSITES.get(term.text, ())}
+    poles = sorted(
+        {other for term in question.terms for other in opposites(term.text, question.lang)}
         if request.task == "verify"
         else ()
     )
-    return " ".join((_BESIDE.get(request.task, ""), *opposites)).strip()
+    return " ".join((_BESIDE.get(request.task, ""), *poles)).strip()
 
 
 def _trending(request: Request, as_of: int, stories: StorySource) -> Draft:

@@ -9,8 +9,9 @@ from typing import NamedTuple
 from trinch.answers import evidence as weighing
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate
-from trinch.answers.contradictions import denies
 from trinch.answers.evidence import PostGroup
+from trinch.answers.negation import denies
+from trinch.answers.quantities import figures
 from trinch.answers.quote_check import supports
 from trinch.answers.types import Citation, CitedPost, Claim, Corpus, Hit
 from trinch.posts.text import terms
@@ -24,6 +25,8 @@ FOLLOWED = 10_000
 MOST = 0.8
 """Share of the words of a claim, those of the topic and of reporting left aside, that another post must hold to bear
 it out."""
+COUNTED_ALIKE = 2
+"""Other authors who must give the same count for it to be more than one post's."""
 REPEATED = 5
 """Copies of a text from which its claim is not one post's any more."""
 
@@ -85,6 +88,8 @@ def is_singular(picked: Picked, carrying: Sequence[Hit], topic: frozenset[str]) 
     source = picked.candidate.source
     if known(source.best) or max(len(source.hits), len(carrying)) >= REPEATED:
         return False
+    if _is_counted_alike(picked):
+        return False
     aside = topic | lexicon.REPORTING | lexicon.ANY_STOPWORD
     own = {term for term in picked.candidate.terms - aside if term[0] not in "#@$"}
     return not any(
@@ -92,6 +97,19 @@ def is_singular(picked: Picked, carrying: Sequence[Hit], topic: frozenset[str]) 
         for group, start, end in picked.agreeing
         if not source.voice or group.voice != source.voice
     )
+
+
+def _is_counted_alike(picked: Picked) -> bool:
+    """Whether others give one of the counts of a claim, in whatever words: a known author, or `COUNTED_ALIKE`."""
+    source = picked.candidate.source
+    counts = {(f.quantity, f.value) for f in picked.candidate.figures if f.quantity != "unit"}
+    alike = [
+        group
+        for group, start, end in picked.agreeing
+        if group.voice != source.voice
+        and any((f.quantity, f.value) in counts for f in figures(group.best.post.text[start:end]))
+    ]
+    return len({group.voice for group in alike}) >= COUNTED_ALIKE or any(known(group.best) for group in alike)
 
 
 def claim(

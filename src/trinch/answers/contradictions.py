@@ -1,7 +1,6 @@
 """Who says that something is not so, and of what.
 
-Owns recognising a denial by its words ("no evidence of", "dément", "bulo"), finding the posts it speaks of, and
-whether a denied post may still be quoted. Knows no truth: it compares who says a thing with who denies it, and
+Owns finding the posts that a denial (`negation.py`) speaks of, and whether a denied post may still be quoted. Knows no truth: it compares who says a thing with who denies it, and
 leaves contested numbers to `count_timeline.py`.
 
 A denial speaks of the post it answers or quotes, and of any earlier post that shares enough words with it that the
@@ -12,17 +11,18 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple
 
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate
 from trinch.answers.evidence import PostGroup, collapse
+from trinch.answers.negation import denies
 from trinch.answers.quantities import figures
 from trinch.answers.question import Question
 from trinch.answers.spans import spans
 from trinch.answers.types import Corpus
-from trinch.posts.text import fold, query_terms, terms, tokens
+from trinch.posts.text import query_terms, terms
 
 SPOKEN_OF = 0.34
 """Share of distinctive weight that a denial and the post it denies have in common, of the lighter of the two."""
@@ -31,13 +31,10 @@ TOPICAL = 0.15
 
 CHORUS = 2
 """Authors who must deny an unverified author's post in reply before their denial is set in front of it."""
-REACH = 4
-"""Words behind a negation that it may deny."""
 REPLIES = 50
 """Replies looked at, to all posts of an answer together."""
 _ASKED = "false fake hoax rumour not true no evidence denied debunked faux falso bulo falsch boato"
 
-_CUE = re.compile(lexicon.DENIAL)
 _STOP = lexicon.ANY_STOPWORD
 _COUNTING = frozenset(
     form for words in lexicon.MEASURES.values() for word in words for form in query_terms(word)
@@ -53,26 +50,6 @@ class Denied(NamedTuple):
     outweighed: bool
     """Whether those who deny are more credible than those who claim, or more; however many strangers deny what a
     verified author says, it is kept."""
-
-
-@lru_cache(maxsize=4096)
-def denies(text: str) -> bool:
-    """Whether a text says that something is not so. A question does not."""
-    return not text.rstrip("\"”'").endswith("?") and bool(_CUE.search(fold(text)))
-
-
-@lru_cache(maxsize=4096)
-def negates(text: str, claimed: frozenset[str]) -> bool:
-    """Whether a text says one of the index terms `claimed` behind a negation ("he does not have ebola"). A question
-    does not."""
-    if text.rstrip("\"”'").endswith("?"):
-        return False
-    words = tokens(fold(text))
-    return any(
-        not claimed.isdisjoint(query_terms(word))
-        and not lexicon.NEGATING.isdisjoint(words[max(0, n - REACH) : n])
-        for n, word in enumerate(words)
-    )
 
 
 def standing(source: PostGroup) -> float:

@@ -7,6 +7,7 @@ Owns the curve of one quantity (the dead, the injured, ...) and the choice of it
   only where it continues the rise (`STEP`, more on the first day, when counts double within hours);
 - the newest number believed wins over bigger and over oftener repeated ones; a fall (a count corrected) needs
   three sources, and is refused where it would drop below `COLLAPSE` of what was known: that is another event;
+- nobody is a count too ("no one still missing"): of the missing it may come last;
 - "over 500" and "nears 600" support exact numbers near them and stand for themselves only without one;
 - "500 feared dead" supports nothing, and is used only where nothing else was said.
 """
@@ -14,9 +15,11 @@ Owns the curve of one quantity (the dead, the injured, ...) and the choice of it
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from trinch.answers import lexicon
 from trinch.answers.evidence import PostGroup
 from trinch.answers.quantities import Figure
 from trinch.answers.spans import Span
+from trinch.posts.text import fold, tokens
 
 HOUR = 3_600_000_000
 
@@ -26,6 +29,8 @@ FIRST = 24 * HOUR
 LEAP, FIRST_LEAP = 2.0, 10.0
 """A rise by more than this factor, after and on the first day, needs five sources."""
 COLLAPSE = 0.05
+CORRECTED, FOUND = 3, 2
+"""Reports that correct a count downwards, and those from which on fewer are missing."""
 RETURN = 3
 CLOSE = 0.05
 """Numbers that differ by less are one state of a moving count, when reported within `TOGETHER`."""
@@ -108,6 +113,37 @@ def episode(reports: Sequence[Report]) -> list[Report]:
 
 def curve(reports: Sequence[Report]) -> list[CountState]:
     """The states believed one after the other; the last one is the present state. Empty without reports."""
+    counting = [report for report in reports if report.figure.value]
+    believed = _course(counting)
+    if len(counting) == len(reports):
+        return believed
+    none = _none(reports, believed)
+    if none is None:
+        return believed or states(reports)[-1:]
+    return [*believed, none] if believed and believed[-1].support >= 2 else [none]
+
+
+def _none(reports: Sequence[Report], believed: Sequence[CountState]) -> CountState | None:
+    """The state in which nobody is counted, if it is the present one: two sources, or one by a verified author, say so,
+    and no more say otherwise since. The missing may become none; of the dead none are counted only at first."""
+    now = believed[-1] if believed else None
+    if now and now.support >= 2 and reports[0].figure.quantity != "missing":
+        return None
+    since = now.since if now else 0
+    saying = sorted(
+        (r for r in episode(reports) if not r.figure.value and r.source.first >= since),
+        key=lambda r: (r.source.first, r.source.best.post.id),
+    )
+    if len(saying) < 2 and not any(r.source.best.post.author_verified for r in saying):
+        return None
+    first = saying[0].source.first
+    if sum(r.figure.value > 0 and r.source.first > first for r in reports) > len(saying):
+        return None
+    return CountState(0.0, "exact", first, saying[-1].source.first, tuple(saying), float(max(len(saying), 2)))
+
+
+def _course(reports: Sequence[Report]) -> list[CountState]:
+    """The same of reports that each count somebody."""
     every = states(episode(reports))
     if not every:
         return []
@@ -173,7 +209,19 @@ def _believed(state: CountState, now: CountState, start: int, every: Sequence[Co
         and other.firm == "exact"
         and abs(other.value - state.value) <= CLOSE * state.value
     )
-    return ratio >= COLLAPSE and state.firm == "exact" and correcting >= 3 and _prevails(state, now, every)
+    falls = (
+        state.reports[0].figure.quantity == "missing"
+    )  # the missing are found: their number falls by itself
+    enough = correcting >= (FOUND if falls else CORRECTED) or _is_corrected(state)
+    return ratio >= COLLAPSE and state.firm == "exact" and enough and _prevails(state, now, every)
+
+
+def _is_corrected(state: CountState) -> bool:
+    """Whether somebody verified, or two others, give a number as a correction or as the last."""
+    said = [
+        r for r in state.reports if not lexicon.CORRECTING.isdisjoint(tokens(fold(r.source.best.post.text)))
+    ]
+    return len(said) >= 2 or any(r.source.best.post.author_verified for r in said)
 
 
 def _prevails(state: CountState, now: CountState, every: Sequence[CountState]) -> bool:

@@ -86,14 +86,26 @@ PARTS: dict[str, frozenset[str]] = _merged_keys("parts")
 """Kinds of people that may be counted by themselves ("7 children"): such a number is part of a toll, not the toll."""
 PART_OF = {word: part for part, members in PARTS.items() for word in members}
 
-OPPOSITES: dict[str, frozenset[str]] = {
-    word: words(other)
-    for lang in COMPLETE
-    for pair in LANGUAGES[lang]["opposites"].values()
-    for own, other in (pair, reversed(pair))
-    for word in words(own)
+AXES: dict[str, dict[str, dict[int, frozenset[str]]]] = {
+    axis: {
+        lang: dict(zip((1, -1), map(words, LANGUAGES[lang]["opposites"][axis]), strict=True))
+        for lang in COMPLETE
+    }
+    for axis in LANGUAGES["en"]["opposites"]
 }
-"""For a word that a claim may turn on, the words of its opposite ("passed": rejected, failed)."""
+"""Pairs of opposites that a claim may turn on, by language: words of the first pole (1) and of the second (-1)."""
+POLES: dict[str, dict[str, tuple[str, int]]] = {
+    lang: {
+        word: (axis, side)
+        for axis, poles in reversed(AXES.items())
+        for side, found in poles[lang].items()
+        for word in found
+    }
+    for lang in COMPLETE
+}
+"""By language the axis and the pole of a word; of several axes the first."""
+AMBIGUOUS = ANY_STOPWORD
+"""Words that are common words of another language ("die"): they are no evidence by themselves."""
 
 CONCEPTS: dict[str, frozenset[str]] = _merged_keys("concepts")
 """Words that name the same kind of event across languages; any of them matches a word of its row."""
@@ -104,6 +116,29 @@ NUMBER_WORDS: dict[str, int] = {
     word: int(value) for value, found in _merged_keys("numbers").items() for word in found
 }
 
+STILL = _merged("none", "still")
+"""Words that may come between those and what they count."""
+NONE_WORDS = _merged("none", "words")
+"""Words that count nobody ("no", "aucun")."""
+
+
+def _phrases(section: str, key: str) -> re.Pattern[str]:
+    """The patterns of all languages under one key, as one that matches whole words."""
+    found = sorted({pattern for lang in COMPLETE for pattern in LANGUAGES[lang][section][key]})
+    return re.compile(rf"\b(?:{'|'.join(found)})\b")
+
+
+NONE_PHRASES = _phrases("none", "phrases")
+"""The same in several words ("no hay")."""
+ALL_FOUND = _phrases("none", "all_found")
+"""Phrases that say that nobody is missing any more ("all accounted for")."""
+
+SCALES: dict[str, int] = dict.fromkeys(_merged("words", "thousands"), 1000) | dict.fromkeys(
+    _merged("words", "millions"), 1_000_000
+)
+"""Words that multiply the number in front of them ("5 mila", "10k")."""
+ROUGHLY = _merged("words", "roughly")
+"""Words for a number that nobody counted ("dozens")."""
 AT_LEAST = _merged("words", "at_least")
 NEARLY = _merged("words", "nearly")
 FEARED = _merged("words", "feared")
@@ -133,6 +168,10 @@ DENIAL = (
 """What says, in a folded text, that something is not so. "Rumour" alone does not: rumours are spread in these words too."""
 
 HEARSAY = _merged("words", "hearsay")
+HEDGED = HEARSAY | _merged("words", "hedged")
+"""Words by which a text passes on what it does not vouch for."""
+CORRECTING = _merged("words", "correcting")
+"""Words by which a number replaces an earlier one or is the last ("correction", "bilan définitif")."""
 PERSONAL = _merged("words", "personal")
 """Signs that a sentence speaks of its writer's feelings rather than of what happened."""
 POINTERS = _merged("words", "pointers")
@@ -145,6 +184,14 @@ CONDITIONAL = _merged("words", "conditional")
 """Signs that a sentence says what would be, not what is."""
 NEGATING = _merged("words", "negating")
 """Words that deny the words behind them."""
+CLAUSES = {lang: words(LANGUAGES[lang]["words"]["clauses"]) for lang in COMPLETE}
+"""Words that begin another clause: a negation does not reach past them."""
+CONTRARY = _merged("words", "contrary")
+"""Words for the contrary of what was just said ("messages saying otherwise")."""
+POINTING = _merged("words", "pointing")
+"""Words by which a sentence begins that speaks of what was just said ("that is fake")."""
+STATEMENTS = {lang: words(LANGUAGES[lang]["words"]["statements"]) for lang in COMPLETE}
+"""Words that name a kind of statement or happening ("rumour", "case"): posts about it need not hold them."""
 ONGOING = _merged("words", "ongoing")
 ENDED = _merged("words", "ended")
 """Signs that somebody is still sought or held, and that this is over."""

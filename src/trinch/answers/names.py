@@ -15,7 +15,7 @@ from trinch.reader import load
 
 FEWEST = 3
 """Posts that must write a word with a capital inside a sentence."""
-MOSTLY = 0.7
+MOSTLY = 0.45
 """Share of the posts that hold a word inside a sentence from which on its capital makes it a name."""
 HEADLINE = 0.6
 """Share of capitalised words from which on a text is a headline, whose capitals say nothing."""

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from trinch.answers import lexicon
+from trinch.answers.zero_counts import zeros
 from trinch.posts.text import fold, query_terms
 
 REACH = 5
@@ -45,11 +46,21 @@ def quantity_of(word: str) -> str:
     return next((name for name, words in lexicon.MEASURES.items() if word in words), "")
 
 
+_SCALED = re.compile(rf"([\d.,]*\d) ?({'|'.join(sorted(lexicon.SCALES, key=len, reverse=True))})")
+
+
 @lru_cache(maxsize=20_000)
 def value_of(word: str) -> float | None:
-    """The number a folded token means: `1,127`, `1.127` and `1127` are 1127; `seven` is 7."""
+    """The number a folded token means: `1,127`, `1.127` and `1127` are 1127; `seven` is 7; `8mila` is 8000."""
     if word in lexicon.NUMBER_WORDS:
         return float(lexicon.NUMBER_WORDS[word])
+    if scaled := _SCALED.fullmatch(word):
+        few = (
+            value_of(scaled[1].replace(",", "."))
+            if re.fullmatch(r"\d+[.,]\d{1,2}", scaled[1])
+            else value_of(scaled[1])
+        )
+        return few * lexicon.SCALES[scaled[2]] if few is not None else None
     word = word.removesuffix("+")
     if not _NUMBER.fullmatch(word):
         return None
@@ -70,7 +81,16 @@ class _Word(NamedTuple):
 
 
 def _words(text: str) -> list[_Word]:
-    return [_Word(fold(found[0]), *found.span()) for found in _TOKEN.finditer(text)]
+    """The words of a text; a number and the word that multiplies it ("5 mila") are one."""
+    joined: list[_Word] = []
+    for found in _TOKEN.finditer(text):
+        word = _Word(fold(found[0]), *found.span())
+        last = joined[-1] if joined else None
+        if last and word.folded in lexicon.SCALES and last.folded[0].isdigit() and last.folded[-1].isdigit():
+            joined[-1] = _Word(f"{last.folded} {word.folded}", last.start, word.end)
+        else:
+            joined.append(word)
+    return joined
 
 
 def _is_year(word: _Word, value: float) -> bool:
@@ -177,8 +197,12 @@ def _firmness(words: list[_Word], here: int, value: float) -> str:
 def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]:  # noqa: C901 - see above
     """All counted numbers of `text` in order. `unit` holds further words that may be counted (as index terms)."""
     words = _words(text)
+    none = [
+        Figure(quantity, 0.0, "exact", words[first].start, words[last].end)
+        for quantity, first, last in zeros([word.folded for word in words])
+    ]
     if not any(value_of(word.folded) for word in words):
-        return ()
+        return tuple(none)
     found: list[Figure] = []
     for here, word in enumerate(words):
         value = value_of(word.folded)
@@ -227,7 +251,7 @@ def figures(text: str, unit: frozenset[str] = frozenset()) -> tuple[Figure, ...]
         if quantity != "unit" and (value != int(value) or re.fullmatch(r"\d+\.\d{1,2}", word.folded)):
             continue  # nobody counts people in fractions: a magnitude
         found.append(Figure(quantity, value, _firmness(words, here, value), word.start, word.end, part))
-    return tuple(found)
+    return tuple(sorted([*found, *none], key=lambda figure: figure.start))
 
 
 def _is_active(words: list[_Word], here: int) -> bool:

@@ -316,11 +316,18 @@ def understand(
     kind = reading.kind
     if kind == "fact" and (reading.overview or _starts(folded, _HAPPEN)):
         kind = "overview"
-    terms = tuple(_joined(reading.terms, named))
+    terms = tuple(_joined(_without_idle(reading.terms, lang), named))
     part = _part_counted(words) if kind == "count" and reading.measure else ""
     return Question(
         text, lang, kind, terms, reading.measure, reading.unit, reading.newest or going_on, about, part
     )
+
+
+def _without_idle(terms: list[Term], lang: str) -> list[Term]:
+    """The terms without words that only name a kind of statement ("the ammonia rumour") or ask for the newest state
+    ("still"), where others are left."""
+    idle = lexicon.STATEMENTS.get(lang, frozenset()) | lexicon.NEWEST
+    return [term for term in terms if term.role != "word" or term.text not in idle] or terms
 
 
 def _part_counted(words: Sequence[str]) -> str:

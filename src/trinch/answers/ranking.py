@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from trinch.answers import lexicon
 from trinch.answers.candidates import QuoteCandidate, tongue
+from trinch.answers.causes import reason
 from trinch.answers.count_timeline import CountState, agrees
 from trinch.answers.question import Question
 from trinch.answers.request import Request
@@ -129,11 +130,15 @@ def _names(
 
 
 _MAGNITUDE = re.compile(r"\b\d[.,]\d\b")
+_NUMBER = re.compile(r"(?<![\w#@])\d+(?:[.,]\d+)?\s?-?(?!\d|th\b|st\b|nd\b|rd\b)[^\W\d_]*")
+_MONEY = re.compile(
+    r"[$€£¥] ?\d|\d ?[€£$]|\b\d[\d.,]* ?(?:dollars|euros?|usd|eur|billion|million)\b", re.IGNORECASE
+)
 _RESULT = re.compile(r"(?<![\d-])\d{1,3} ?[-–] ?\d{1,3}(?![\d-])")
 _PLACED = re.compile(r"(?i)(?<!\w)(?:in|at|near|off|a|en|près|cerca|bei|presso|perto)(?!\w)")
 
 
-def _cue(request: Request, text: str, names: dict[str, float]) -> float:
+def _cue(request: Request, text: str, lang: str, names: dict[str, float]) -> float:
     """How much a span looks like the kind of thing that is asked for; 1 is neutral."""
     held = set(tokens(text))
     value = 1.0
@@ -146,11 +151,16 @@ def _cue(request: Request, text: str, names: dict[str, float]) -> float:
         value *= 1.2
     if "magnitude" in request.wants:
         value *= 2.0 if _MAGNITUDE.search(text) else 0.4
+    if "amount" in request.wants:
+        value *= 1.6 if _NUMBER.search(text) else 0.5
+    if "price" in request.wants:
+        value *= 2.0 if _MONEY.search(text) else 0.5
     if "result" in request.wants:
         value *= 2.0 if _RESULT.search(text) or not held.isdisjoint(lexicon.CONCEPTS["win"]) else 0.5
     if request.task == "explain" or "manner" in request.wants:
         own = frozenset(tokens(fold(request.text)))  # "fire" gives no reason where a fire is asked about
-        value *= 0.4 + 0.6 * min(len((held & lexicon.CAUSE) - own), 3)
+        signs = max(len((held & lexicon.CAUSE) - own), reason(request.question, text, lang))
+        value *= 0.4 + 0.6 * min(signs, 3)
     return value
 
 
@@ -314,7 +324,11 @@ def _form(
     value = candidate.source.weight * tongue(request.question, candidate.source.best.post.lang)
     value *= 1.0 if request.task in ("opinions", "said_by") else candidate.manner
     value *= 0.85 if candidate.span.cut else 1.0
-    return value * _cue(request, candidate.text, names) * _currency(candidate, curves, request.question)
+    return (
+        value
+        * _cue(request, candidate.text, candidate.source.best.post.lang, names)
+        * _currency(candidate, curves, request.question)
+    )
 
 
 def _is_chatter(request: Request, candidate: QuoteCandidate, echoed: float) -> bool:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 from trinch.answers import lexicon, story_requests
+from trinch.answers.polarity import with_both_poles
+from trinch.answers.quantities import figures
 from trinch.answers.question import Question, language, understand
 from trinch.answers.story_requests import StoryFilter
 from trinch.answers.time_expressions import period
@@ -141,7 +143,8 @@ def _interpreted(text: str, as_of: int, corpus: Corpus, author: str) -> Request:
     if not author and any(pattern.fullmatch(core) for pattern in cues["trends"] for core in asked_for):
         return Request(text, "trends", into or lang, "", understand(bare, as_of, corpus, topic="", lang=lang))
     wants = frozenset(key for key in _WANTS if _has(cues, key, plain))
-    yes_no = _has(cues, "yes_no", plain)
+    is_asked = bare.rstrip().endswith("?")
+    yes_no = _has(cues, "yes_no", plain) or (is_asked and _has(cues, "statement", bare.lower()))
     task = _task(cues, plain, author)
     sides = _sides(bare, cues) if task == "comparison" else ()
     if task == "comparison" and not sides:
@@ -151,13 +154,15 @@ def _interpreted(text: str, as_of: int, corpus: Corpus, author: str) -> Request:
     if "magnitude" in wants and question.kind == "count":
         question = question._replace(kind="fact", measure="")  # "how strong was it, and was anybody hurt"
     if task == "question":
-        task = _task_of_question(question, plain, yes_no, bool(wants), bare.rstrip().endswith("?"))
+        task = _task_of_question(question, plain, yes_no, bool(wants), is_asked)
     if task in ("explain", "verify"):
         question = question._replace(
             period=None, newest=task == "explain"
         )  # a date names the happening, not when it was posted of
     if task in ("explain", "opinions"):
         question = _of_names(question)
+    if task == "verify":
+        question = _without_counts(with_both_poles(question), bare)
     limit, max_words = _sizes(cues, plain)
     who = "" if author else _who(cues, plain)
     members = _members(cues, plain) if task == "list" else ""
@@ -166,7 +171,9 @@ def _interpreted(text: str, as_of: int, corpus: Corpus, author: str) -> Request:
     )
 
 
-_WANTS = ("place", "person", "time", "magnitude", "manner", "result")
+_WANTS = ("place", "person", "time", "magnitude", "amount", "price", "manner", "result")
+_ADJECTIVES = ("magnitude", "amount")
+"""Wants whose words say what is asked ("how strong"): no post need hold them."""
 _BARE = 4
 """A request of no more words, without a question in it, is a headline: it asks for a summary."""
 _ASIDE = 0.35
@@ -184,14 +191,21 @@ def _task_of_question(question: Question, plain: str, yes_no: bool, wants: bool,
 
 def _of_names(question: Question) -> Question:
     """A question whose names and events count for more than its common words, where it has any."""
-    if not any(term.needed for term in question.terms):
-        return question
+    if not any(term.role == "name" for term in question.terms):
+        return question  # "why did bitcoin crash": none but its words says of what
     terms = [
         t if t.needed or t.role == "part" else t._replace(weight=_ASIDE * t.weight, role="aside")
         for t in question.terms
         if t.needed or t.role == "part" or t.text not in lexicon.REACTIONS
     ]
     return question._replace(terms=tuple(terms))
+
+
+def _without_counts(question: Question, text: str) -> Question:
+    """A question without the numbers of people in its text: posts with other numbers decide whether they are right."""
+    counted = {f"{figure.value:.0f}" for figure in figures(text) if figure.quantity != "unit"}
+    kept = tuple(term for term in question.terms if term.text.replace(",", "") not in counted)
+    return question._replace(terms=kept) if kept else question
 
 
 def _without_language(text: str) -> tuple[str, str]:
@@ -280,7 +294,7 @@ def _topic(text: str, cues: dict[str, tuple[re.Pattern[str], ...]], task: Task, 
     used: Sequence[str] = (task, "shorter", *_INTO) if task != "question" else ("verify",)
     if task in ("opinions", "comparison", "timeline", "list", "latest", "changes", "said_by"):
         used = (*used, "summary", "latest", "changes", "list", "opinions", "explain")
-    for key in dict.fromkeys((*used, "filler")):
+    for key in dict.fromkeys((*used, *_ADJECTIVES, "filler")):
         for pattern in cues.get(key, ()):
             folded = _cut(pattern, folded)
     left = tokens(folded)
@@ -294,7 +308,7 @@ def _topic(text: str, cues: dict[str, tuple[re.Pattern[str], ...]], task: Task, 
             and not any(_is_author(part, names) for part in parts)
         ):
             kept.append(word.strip(',;:!?¿¡"“”.') if word.strip(',;:!?¿¡"“”.') else word)
-    while kept and all(part in lexicon.ANY_STOPWORD for part in tokens(kept[0])):
+    while kept and all(part in lexicon.ANY_STOPWORD - lexicon.NEGATING for part in tokens(kept[0])):
         kept.pop(0)
     return " ".join(kept)
 

@@ -100,15 +100,16 @@ def _with_default_data(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, data=data)
 
 
-def _mesh(text: str | None) -> dict[str, int]:
+def _mesh(text: str | None) -> dict[str, int | str]:
     """Settings of `--mesh`."""
     out = {}
     for part in (text or "").split(","):
         name, _, ways = part.partition("=")
-        if part and not ways.isdigit():
+        words = name.strip() in ("schedule", "exchange")
+        if part and not ways.isdigit() and not words:
             raise SettingsError(f"--mesh wants name=number pairs such as expert=2,tensor=2, not {part!r}")
         if part:
-            out[f"mesh__{name.strip()}"] = int(ways)
+            out[f"mesh__{name.strip()}"] = ways if words else int(ways)
     return out
 
 

@@ -65,6 +65,8 @@ class _Rotate(Function):
 def _turn(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     half = x.shape[-1] // 2
     a, b = x[..., :half].float(), x[..., half:].float()
+    if torch.compiler.is_compiling():  # which fuses this, and has no use for outputs written in place
+        return torch.cat((a * cos - b * sin, b * cos + a * sin), -1).to(x.dtype)
     out = torch.empty(x.shape, dtype=torch.float32, device=x.device)
     torch.mul(a, cos, out=out[..., :half]).addcmul_(b, sin, value=-1)
     torch.mul(b, cos, out=out[..., half:]).addcmul_(a, sin)
@@ -167,6 +169,7 @@ def _attention_weights(
     return tanh, scores.softmax(-1)
 
 
+@torch.compiler.disable  # a loop; on a GPU the compiler meets FlexAttention instead
 def capped_attention(
     query: Tensor,
     key: Tensor,
@@ -255,7 +258,7 @@ _GELU_3 = _GELU_1 * 0.044715
 
 def gated_gelu(gate: Tensor, up: Tensor) -> Tensor:
     """gelu_tanh(gate) · up."""
-    if gate.device.type == "cpu" and gate.dtype == torch.float32:
+    if gate.device.type == "cpu" and gate.dtype == torch.float32 and not torch.compiler.is_compiling():
         out: Tensor = _GatedGelu.apply(gate.contiguous(), up.contiguous())  # type: ignore[no-untyped-call] # torch leaves it untyped
         return out
     return F.gelu(gate, approximate="tanh") * up

@@ -14,11 +14,13 @@ error is off by far more than the error; and so XLA compiled the original for th
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
+from torch.nn.attention.flex_attention import BlockMask
 from torch.utils.checkpoint import checkpoint
 
 from trinch.model.config import GrokConfig
@@ -30,6 +32,7 @@ from trinch.model.custom_gradients import (
     rms_norm,
     rotate,
 )
+from trinch.model.flex import capped_flex_attention, causal_mask, document_mask
 
 
 def softcap(x: Tensor, cap: float) -> Tensor:
@@ -57,6 +60,10 @@ class Linear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight.to(x.dtype))
+
+
+Masked = Tensor | BlockMask | None
+"""Which keys a query may not see (`Attention.forward`)."""
 
 
 class LayerCache(Protocol):
@@ -114,10 +121,11 @@ class Attention(nn.Module):
         x: Tensor,
         dtype: torch.dtype,
         rotary: Rotary,
-        masked: Tensor | None,
+        masked: Masked,
         cache: LayerCache | None,
     ) -> Tensor:
-        """x [B, T, D] -> [B, T, D]; masked [B or 1, T, S] bool: keys a query may not see, None for causal.
+        """x [B, T, D] -> [B, T, D]; masked [B or 1, T, S] bool: keys a query may not see, None for causal; a BlockMask
+        for FlexAttention.
 
         Keys and values are rounded to `dtype`, with and without a cache.
         """
@@ -132,7 +140,11 @@ class Attention(nn.Module):
             key, value = cache.append(key, value)
         # Query head h reads key head h // (H / J).
         grouped = query.view(key.shape[0], key.shape[1], -1, *query.shape[2:])
-        out = capped_attention(grouped, key, value, masked, rotary.temperature, self.scale, self.cap)
+        more = rotary.temperature, self.scale, self.cap
+        if isinstance(masked, BlockMask):
+            out = capped_flex_attention(grouped, key, value, masked, *more)
+        else:
+            out = capped_attention(grouped, key, value, masked, *more)
         projected: Tensor = self.o_proj(out.flatten(1, 2).transpose(1, 2).flatten(2))
         return projected
 
@@ -163,6 +175,14 @@ def run_experts(x: Tensor, counts: Tensor, gate: Tensor, up: Tensor, down: Tenso
     return out if slots is None else out.index_select(0, slots)
 
 
+def count_choices(expert: Tensor, experts: int) -> Tensor:
+    """How often each of `experts` occurs in `expert` [...], [experts]. As torch.bincount, for which the host waits."""
+    flat = expert.flatten()
+    return torch.zeros(experts, dtype=torch.long, device=flat.device).scatter_add_(
+        0, flat, torch.ones_like(flat)
+    )
+
+
 class Experts(nn.Module):
     """The experts' weights, stacked [E, in, out]; a subclass may shard them over processes."""
 
@@ -190,6 +210,7 @@ class MoE(nn.Module):
         self.router = Linear(config.hidden_size, config.num_experts)
         self.experts = Experts(config)
 
+    @torch.compiler.disable  # counts of rows decide shapes, and grouped_mm has no fp32 form in the compiler
     def forward(self, x: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
         """x [B, T, D] fp32 -> output [B, T, D] and the router's capped logits [B, T, E], both fp32.
 
@@ -198,7 +219,7 @@ class MoE(nn.Module):
         logits = softcap(self.router(x), self.cap)
         gate, expert = logits.softmax(-1).topk(self.k, dim=-1)  # [B, T, K]
         order = expert.view(-1).argsort(stable=True)
-        counts = torch.bincount(expert.view(-1), minlength=logits.shape[-1])
+        counts = count_choices(expert, logits.shape[-1])
         rows = low.reshape(-1, x.shape[-1]).index_select(0, order // self.k)
         out = self.experts(rows, counts)
         inverse = torch.empty_like(order).scatter_(0, order, torch.arange(order.numel(), device=order.device))
@@ -220,6 +241,8 @@ class Block(nn.Module):
         self.moe = MoE(config)
         self.mlp = MLP(d, config.intermediate_size) if config.intermediate_size else None
         self.post_moe_norm = RMSNorm(d, eps)
+        self.compiled = False
+        """Run through `torch.compile`."""
         self.recompute = False
         """Keep only the input and run the block again for its gradient (activation checkpointing)."""
 
@@ -228,21 +251,22 @@ class Block(nn.Module):
         h: Tensor,
         dtype: torch.dtype,
         rotary: Rotary,
-        masked: Tensor | None = None,
+        masked: Masked = None,
         cache: LayerCache | None = None,
     ) -> tuple[Tensor, Tensor]:
         """h [B, T, D] -> h [B, T, D] and the router's logits [B, T, E], all fp32; masked as in Attention."""
+        compute = _compiled_block() if self.compiled else Block._compute
         if self.recompute and torch.is_grad_enabled():
-            h, logits = checkpoint(self._compute, h, dtype, rotary, masked, cache, use_reentrant=False)
+            h, logits = checkpoint(compute, self, h, dtype, rotary, masked, cache, use_reentrant=False)
             return h, logits
-        return self._compute(h, dtype, rotary, masked, cache)
+        return compute(self, h, dtype, rotary, masked, cache)
 
     def _compute(
         self,
         h: Tensor,
         dtype: torch.dtype,
         rotary: Rotary,
-        masked: Tensor | None,
+        masked: Masked,
         cache: LayerCache | None,
     ) -> tuple[Tensor, Tensor]:
         h = h + self.post_attn_norm(self.attn(self.pre_attn_norm(h), dtype, rotary, masked, cache))
@@ -252,6 +276,13 @@ class Block(nn.Module):
         if self.mlp is not None:
             out = (self.mlp(low) + out) / math.sqrt(2)
         return h + self.post_moe_norm(out), logits
+
+
+@lru_cache(1)
+def _compiled_block() -> Callable[..., tuple[Tensor, Tensor]]:
+    """One compiled function for all blocks, so that equal ones are compiled once."""
+    compiled: Callable[..., tuple[Tensor, Tensor]] = torch.compile(Block._compute)
+    return compiled
 
 
 class Grok(nn.Module):
@@ -265,6 +296,8 @@ class Grok(nn.Module):
         """`dtype`: of the large products (see above); parameters are created in torch's default (see `cast`)."""
         super().__init__()
         self.config, self.dtype = config, dtype
+        self.flex: bool | None = None
+        """Whether whole sequences run FlexAttention; None: on a GPU."""
         self.embed_tokens: nn.Embedding | None = nn.Embedding(config.vocab_size, config.hidden_size)
         self.layers = nn.ModuleDict({str(i): Block(config) for i in range(config.num_layers)})
         self.norm: RMSNorm | None = RMSNorm(config.hidden_size, config.rms_norm_eps)
@@ -321,18 +354,17 @@ class Grok(nn.Module):
         last_only: logits of the last token only, [B, 1, V].
         head: called with the normalised hidden states [B, T, D]; what it returns is returned in place of the logits.
         """
+        masked = self._masked(tokens, mask, documents, cache is None)
         if documents is not None:
             assert positions is mask is None, "documents say what positions and mask would"
             positions = document_positions(documents)
-            mask = attention_mask(tokens.shape[1], documents=documents)
         if positions is None:
             positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
         h = tokens
         if not tokens.is_floating_point():
             assert self.embed_tokens is not None, "this stage takes hidden states, not tokens"
-            h = F.embedding(tokens, self.embed_tokens.weight).float() * self.config.embedding_multiplier
+            h = self.embed_tokens(tokens).float() * self.config.embedding_multiplier
         rotary = self.rotary(positions)
-        masked = None if mask is None else ~mask
         routers = []
         for i, block in enumerate(self.layers.values()):
             h, logits = block(h, self.dtype, rotary, masked, cache[i] if cache else None)
@@ -340,6 +372,17 @@ class Grok(nn.Module):
         if self.norm is not None:
             h = (head or self.logits)(self.norm(h[:, -1:] if last_only else h))
         return (h, torch.stack(routers)) if return_router else h
+
+    def _masked(self, tokens: Tensor, mask: Tensor | None, documents: Tensor | None, whole: bool) -> Masked:
+        """What `Attention` takes. FlexAttention runs whole sequences; generation runs queries against a cache."""
+        flex = self.flex if self.flex is not None else tokens.device.type == "cuda"
+        if flex and whole and mask is None:
+            return (
+                causal_mask(tokens.shape[1], tokens.device) if documents is None else document_mask(documents)
+            )
+        if documents is not None:
+            mask = attention_mask(tokens.shape[1], documents=documents)
+        return None if mask is None else ~mask
 
     @property
     def head_weight(self) -> Tensor:

@@ -28,7 +28,7 @@ from trinch.posts.schema import (
     Reacted,
     Unreacted,
 )
-from trinch.posts.wire import Text, Time, decode, language, moment
+from trinch.posts.wire import UNREADABLE, Text, Time, decode, language, moment
 
 POST, LIKE, REPOST = "app.bsky.feed.post", "app.bsky.feed.like", "app.bsky.feed.repost"
 _V2 = "network.bsky.jetstream.subscribeEvents#"
@@ -153,6 +153,22 @@ class Reaction(msgspec.Struct, gc=False):
     subject: Link
 
 
+class ReactionCommit(msgspec.Struct, gc=False):
+    operation: str
+    collection: str
+    rkey: str
+    record: Reaction | None = None
+
+
+class ReactionFrame(msgspec.Struct, gc=False):
+    """A frame of v1 about a like or a repost, which are most of the stream: decoded at once, its record included."""
+
+    did: str
+    time_us: Micros
+    commit: ReactionCommit
+
+
+_REACTION_FRAME = msgspec.json.Decoder(ReactionFrame)
 _FRAME_V1 = msgspec.json.Decoder(FrameV1)
 _FRAME = msgspec.json.Decoder(Frame)
 _RECORD = msgspec.json.Decoder(Record)
@@ -166,6 +182,8 @@ def parse(line: bytes, notes: Notes | None = None, _: object = None) -> list[Eve
     if not line or line.isspace():
         return []
     if b'"time_us"' in line:
+        if (_IS_LIKE in line or _IS_REPOST in line) and (reacted := _reaction_frame(line)) is not None:
+            return reacted
         frame = decode(_FRAME_V1, line, notes)
         did = _did(frame.did, "did")
         if frame.commit:
@@ -183,6 +201,26 @@ def parse(line: bytes, notes: Notes | None = None, _: object = None) -> list[Eve
     if envelope.type != "message" or envelope.payload is None:
         raise Malformed("$type: neither a Jetstream message nor an error, and no `time_us` beside it")
     return _payload(envelope.payload, notes)
+
+
+_IS_LIKE, _IS_REPOST = (f'"collection":"{name}"'.encode() for name in (LIKE, REPOST))
+
+
+def _reaction_frame(line: bytes) -> list[Event] | None:
+    """Events of a frame about a like or a repost; None for one that is not as usual, which needs a closer look."""
+    try:
+        frame = _REACTION_FRAME.decode(line)
+    except UNREADABLE:
+        return None
+    commit = frame.commit
+    if commit.collection not in (LIKE, REPOST) or not commit.rkey or not frame.did.startswith("did:"):
+        return None
+    uri = f"at://{frame.did}/{commit.collection}/{commit.rkey}"
+    if commit.operation == "delete":
+        return [Unreacted(at=frame.time_us, network="bluesky", record=uri)]
+    if commit.record is None or commit.operation not in ("create", "update"):
+        return None
+    return _reaction(uri, frame.time_us, commit.collection, commit.record.subject.uri)
 
 
 def _payload(payload: PayloadV2, notes: Notes | None) -> list[Event]:

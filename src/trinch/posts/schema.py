@@ -167,6 +167,7 @@ class CountsChanged(_Event, frozen=True, tag="counts_changed"):
     """The counts of a post as seen at `at`; None leaves a count as it was."""
 
     id: str
+    """Empty in the log itself: counts of the posts that the entry refers to crossed a power of two."""
     likes: int | None = None
     reposts: int | None = None
     replies: int | None = None

@@ -10,10 +10,9 @@ query word may have been indexed under. Where two languages disagree (`news` is 
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from itertools import chain
 
 import Stemmer
 
@@ -186,7 +185,7 @@ def tokens(text: str) -> list[str]:
     tones are folded). Links are dropped; `don't` is `dont`, `people's` is `people`, `l'eau` is `eau`,
     `İstanbul'da` is `istanbul`, `U.S.` is `us`; hyphens split (`F-16` is `f`, `16`).
     """
-    return list(chain.from_iterable(map(_tokens.__getitem__, text.split())))
+    return " ".join(map(_tokens.__getitem__, text.split())).split()
 
 
 def _split(text: str) -> list[str]:
@@ -196,38 +195,43 @@ def _split(text: str) -> list[str]:
     return [(token if token.isalnum() else _tidy(token))[:MAX_TOKEN] for token in found if token]
 
 
-_EDGES = ".,!?:;\"'()[]*/<>"
+_EDGES = ".,!?:;\"'()[]*/<>“”‘’…–—"
 """Signs that belong to no token where they stand before or behind a word."""
 
 
 def _plain_word(chunk: str) -> str:
     """The token of a chunk that is one ASCII word between signs, as most are; "" for any other chunk."""
     word = chunk.strip(_EDGES)
-    if chunk.isascii() and word.isalnum() and (token := word.lower()[:MAX_TOKEN]) != "www":
+    is_word = word.isalnum() and word.isascii() and (chunk.isascii() or "://" not in chunk)
+    if is_word and (token := word.lower()[:MAX_TOKEN]) != "www":
         return token
-    return ""  # "www." begins a link
+    return ""  # "www." and "://" are of links
 
 
-class _Remembered(dict[str, tuple[str, ...]]):
-    """A chunk of text without white space -> what `read` makes of it; no token reaches over white space.
+class _Remembered(dict[str, str]):
+    """A chunk of text without white space -> what `read` makes of it, words with a space between each two; no token
+    reaches over white space.
 
-    Most chunks of a stream were seen before. When full, what was not used since it was last full is forgotten: a
-    stream's words never end.
+    Most chunks of a stream were seen before. What a lookup costs is memory that is in no cache of the processor: hence
+    one string for all words, the chunk itself where they are the same. When full, what was not used since it was last
+    full is forgotten: a stream's words never end.
     """
 
     ROOM = 75_000
     LONGEST = 24
 
-    def __init__(self, read: Callable[[str], Iterable[str]]) -> None:
+    def __init__(self, read: Callable[[str], str]) -> None:
         self._read = read
-        self._older: dict[str, tuple[str, ...]] = {}
+        self._older: dict[str, str] = {}
 
-    def __missing__(self, chunk: str) -> tuple[str, ...]:
+    def __missing__(self, chunk: str) -> str:
         found = self._older.get(chunk)
         if found is None:
             if chunk.startswith(("https://", "http://")) and _LINK(chunk):
-                return ()
-            found = tuple(self._read(chunk))
+                return ""
+            found = self._read(chunk)
+            if found == chunk:
+                found = chunk
         if len(chunk) <= self.LONGEST:
             if len(self) >= self.ROOM:
                 self._older = dict(self)
@@ -236,7 +240,7 @@ class _Remembered(dict[str, tuple[str, ...]]):
         return found
 
 
-_tokens = _Remembered(_split)
+_tokens = _Remembered(lambda chunk: " ".join(_split(chunk)))
 
 
 # --- terms -------------------------------------------------------------------------------------------------
@@ -248,7 +252,7 @@ class _Stems(dict[str, str]):
     ROOM = 200_000
 
     def __init__(self, language: str) -> None:
-        self._stem = Stemmer.Stemmer(language, 0).stemWord
+        self.of_letters = Stemmer.Stemmer(language, 0).stemWord
 
     def __missing__(self, word: str) -> str:
         if len(self) >= self.ROOM:
@@ -260,7 +264,7 @@ class _Stems(dict[str, str]):
         """The stem, not remembered."""
         # Numbers, signed tokens and the like have no stem; a vowel sign (Hindi) is no letter to `isalpha`.
         plain = word.isalpha() or (word[0].isalpha() and not word.isascii())
-        return (self._stem(word) or word) if plain else word
+        return (self.of_letters(word) or word) if plain else word
 
 
 @lru_cache(maxsize=len(STEMMED))
@@ -275,12 +279,21 @@ def stem(word: str, lang: str) -> str:
 
 _TAGS = re.compile(rf"[#＃]({_IN_TAG}+)")
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z0-9])|(?<=[A-Z0-9])(?=[A-Z][a-z])|(?<=[0-9])(?=[A-Za-z])|_")
+_PLAIN_TAG = re.compile(
+    rf"[{re.escape(_EDGES)}]*(?:#((?!http)(?=[0-9]*[a-z])[a-z0-9]{{1,{MAX_TOKEN - 1}}})|\$([a-z]{{1,6}}))[{re.escape(_EDGES)}]*",
+    re.ASCII | re.IGNORECASE,
+)
+"""A tag or ticker of ASCII letters and digits between signs, as most are."""
 
 
 def _words(text: str, split: Callable[[str], list[str]] = tokens) -> tuple[list[str], list[str]]:
     """Tokens with tags and cashtags as plain words in their place, and those tags with their sign.
 
     `split` cuts into tokens: `_split` where the caller remembers the result itself."""
+    if plain_tag := _PLAIN_TAG.fullmatch(text):
+        tag, ticker = plain_tag.groups()
+        parts_of_tag = _HUMP.sub(" ", tag).lower().split() if tag else [ticker.lower()]
+        return parts_of_tag, [f"#{tag}".lower() if tag else f"${ticker}".lower()]
     words = split(text)
     signed = [token for token in words if token[0] in "#$" and len(token) > 1]
     if not signed:
@@ -303,7 +316,7 @@ def terms(text: str, lang: str) -> list[str]:
     In the running text a tag becomes its words (`#BostonMarathon` as `boston marathon`), so that words and
     phrases find it whether or not it was marked.
     """
-    return joined_terms(text, lang).split() if _native else python_terms(text, lang)
+    return joined_terms(text, lang).split()
 
 
 def joined_terms(text: str, lang: str) -> str:
@@ -312,15 +325,16 @@ def joined_terms(text: str, lang: str) -> str:
         with suppress(UnicodeEncodeError):  # half of a surrogate pair is no UTF-8
             joined: str = _native.terms(text, lang)
             return joined
-    return " ".join(python_terms(text, lang))
+    return python_terms(text, lang)
 
 
-def python_terms(text: str, lang: str) -> list[str]:
-    """`terms` without the native part: its definition, and what runs where that is not installed."""
+def python_terms(text: str, lang: str) -> str:
+    """`joined_terms` without the native part: its definition, and what runs where that is not installed."""
     chunks = text.split()
-    found = list(chain.from_iterable(map(_plain(lang if lang in STEMMED else "").__getitem__, chunks)))
+    found = " ".join(filter(None, map(_plain(lang if lang in STEMMED else "").__getitem__, chunks)))
     if "#" in text or "$" in text or "＃" in text:
-        found += chain.from_iterable(map(_signed.__getitem__, [one for one in chunks if not one.isalnum()]))
+        signed = map(_signed.__getitem__, [one for one in chunks if not one.isalnum()])
+        found = " ".join(filter(None, [found, *signed]))
     return found
 
 
@@ -329,15 +343,16 @@ def _plain(lang: str) -> _Remembered:
     """Chunk -> its terms in a language that is stemmed, tags as words; `""`: not stemmed."""
     stems = _stems(lang) if lang else None
 
-    def read(chunk: str) -> Iterable[str]:
-        word = _plain_word(chunk)
-        words = [word] if word else _words(chunk, _split)[0]
-        return words if stems is None else map(stems.__getitem__, words)
+    def read(chunk: str) -> str:
+        if word := _plain_word(chunk):
+            return word if stems is None else stems[word]
+        words = _words(chunk, _split)[0]
+        return " ".join(words if stems is None else map(stems.__getitem__, words))
 
     return _Remembered(read)
 
 
-_signed = _Remembered(lambda chunk: [] if _plain_word(chunk) else _words(chunk, _split)[1])
+_signed = _Remembered(lambda chunk: "" if _plain_word(chunk) else " ".join(_words(chunk, _split)[1]))
 
 
 def read_chunk(chunk: str, lang: str) -> tuple[str, str]:
@@ -348,8 +363,8 @@ def read_chunk(chunk: str, lang: str) -> tuple[str, str]:
 
 
 def stemmers() -> dict[str, Callable[[str], str]]:
-    """Language -> function from a folded word to its stem, not remembered."""
-    return {lang: _stems(lang).compute for lang in STEMMED}
+    """Language -> function from a folded word of ASCII letters to its stem ("": the word itself), not remembered."""
+    return {lang: _stems(lang).of_letters for lang in STEMMED}
 
 
 try:

@@ -62,24 +62,38 @@ def _schema() -> tantivy.Schema:
 _analyzed = lru_cache(maxsize=20_000)(joined_terms)  # reposts have the same text again and again
 
 
+_SCHEMA = _schema()
+
+
 def document(seq: int, at: int, post: ev.Post) -> tantivy.Document:
     """A post as tantivy indexes it, with its attached texts."""
-    made = tantivy.Document()
-    made.add_text("text", _analyzed(post.text, post.lang))
-    for attached in post.attached:  # values of their own: no phrase reaches over two
-        made.add_text("text", joined_terms(attached.text, post.lang))
-    made.add_text("facets", joined_facets(post))
-    made.add_integer("seq", seq)
-    made.add_integer("at", time_of(post, at))
+    values: dict[str, str | int | list[str]] = {
+        "text": _analyzed(post.text, post.lang),
+        "facets": joined_facets(post),
+        "seq": seq,
+        "at": time_of(post, at),
+    }
+    if post.attached:  # values of their own: no phrase reaches over two
+        attached = [joined_terms(one.text, post.lang) for one in post.attached]
+        values["text"] = [_analyzed(post.text, post.lang), *attached]
     if (number := number_of(post)) is not None:
-        made.add_integer("number", number)
-    return made
+        values["number"] = number
+    return tantivy.Document.from_dict(values, _SCHEMA)  # at once: half the cost of one call a value
 
 
 def read_position(path: Path) -> int:
     """How far the index in a folder says that it has consumed the log; cheap enough to poll."""
+    return _read_number(path / "position")
+
+
+def read_applied(path: Path) -> int:
+    """How far the writer of the index in a folder has read the log, committed or not; cheap enough to poll."""
+    return _read_number(path / "applied")
+
+
+def _read_number(file: Path) -> int:
     try:
-        return int((path / "position").read_text())
+        return int(file.read_text())
     except (FileNotFoundError, ValueError):
         return 0
 
@@ -153,7 +167,7 @@ class TextIndex:
         """Open or create the index; a damaged one is emptied, to be built again from the log."""
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._schema = _schema()
+        self._schema = _SCHEMA
         self._links: Links | None = None
         """Set where the folder cannot be written: then the index is opened through links."""
         try:
@@ -307,6 +321,10 @@ class TextIndex:
         self._open_writer().commit()
         self._uncommitted.clear()
         self._replace_file("position", str(position))
+
+    def note_applied(self, position: int) -> None:
+        """Note how far the log is read, for whoever appends to it: see `read_applied`."""
+        self._replace_file("applied", str(position))
 
     def clear(self) -> None:
         """Remove all documents."""

@@ -20,14 +20,17 @@ from trinch.posts.times import now
 from trinch.store.event_log import EventLog, open_log
 from trinch.store.log import Appended
 from trinch.store.rejects import REJECTED
-from trinch.store.text_index import INDEX, read_position
+from trinch.store.text_index import INDEX, read_applied
 
 GROUP = 1000
 """Events acknowledged together at most."""
 
-BEHIND = 0.4
-"""Seconds that the oldest acknowledged event may wait for the index before ingestion pauses. With the index's own
-`COMMIT_AFTER`, what is acknowledged stays searchable within a second at whatever rate the machine allows."""
+BEHIND = 0.15
+"""Seconds that the oldest acknowledged event may wait to be read by the indexer before ingestion pauses. With the
+indexer's own `COMMIT_AFTER`, what is acknowledged is searchable within a second at whatever rate the machine allows."""
+
+MAX_BEHIND = 6000
+"""Acknowledged events that may not be searchable yet before a server takes no more uploads."""
 
 PAUSE = 0.02
 """Seconds between two looks at an index that is behind: each costs a reading of its position."""
@@ -78,8 +81,8 @@ class Writer:
         self._indexer = indexer
         self._group: list[Event] = []
         self._cursors: dict[str, str] = {}
-        self._unindexed: deque[tuple[int, float]] = deque()
-        """Last position of each acknowledged group that may not be searchable yet, and when it was acknowledged."""
+        self._unread: deque[tuple[int, float]] = deque()
+        """Last position of each acknowledged group that the indexer may not have read yet, and when it was acknowledged."""
         self._started = time.monotonic()
         self.totals = Totals()
         self.last_seq = self._log.last_seq
@@ -140,15 +143,15 @@ class Writer:
     def _wait_for_index(self) -> None:
         if self._indexer is None:
             return
-        self._unindexed.append((self.last_seq, time.monotonic()))
+        self._unread.append((self.last_seq, time.monotonic()))
         while self._is_index_behind() and self._indexer.poll() is None:
             time.sleep(PAUSE)
 
     def _is_index_behind(self) -> bool:
-        position = read_position(self._data / INDEX)
-        while self._unindexed and self._unindexed[0][0] <= position:
-            self._unindexed.popleft()
-        return bool(self._unindexed) and time.monotonic() - self._unindexed[0][1] > BEHIND
+        applied = read_applied(self._data / INDEX)
+        while self._unread and self._unread[0][0] <= applied:
+            self._unread.popleft()
+        return bool(self._unread) and time.monotonic() - self._unread[0][1] > BEHIND
 
     def close(self) -> Totals:
         """Acknowledge the rest; the final totals."""

@@ -243,7 +243,7 @@ def evaluate(run: Path, harness: bool) -> dict[str, float]:
         forget(run)
     corpus = Corpus(run / "data", settings.sequence)
     loss = NextToken(settings.z_loss)
-    engine = Engine(model, ProcessMesh(Mesh(shard=1), torch.device("cpu")), settings, loss)
+    engine = Engine({0: model}, ProcessMesh(Mesh(shard=1), torch.device("cpu")), settings, loss)
     scores = {
         f"bits per byte, {k}": v for k, v in ngram_baselines(corpus, settings.evaluate_sequences).items()
     }

@@ -66,13 +66,13 @@ class Erasures:
             self._thread.join()
 
     @contextmanager
-    def synchronized(self) -> Iterator[None]:
+    def synchronized(self) -> Iterator[bool]:
         """Redact in all processes what was found since the last call; within the context, data do not change.
 
-        Every process must come here equally often. Raises RuntimeError when following the log has failed.
+        Yields whether anything was redacted. Every process must come here equally often. Raises RuntimeError when following the log has failed.
         """
         if not self._following:
-            yield
+            yield False
             return
         with self._still:
             found, self._found = self._found, []
@@ -82,7 +82,7 @@ class Erasures:
                 raise RuntimeError(f"the log of erasures cannot be read: {why}") from self._failed
             for name, spans in self._world.broadcast(found) if news else []:
                 self._data[name].redact(spans)
-            yield
+            yield bool(news)
             self._world.sum(0.0)  # all have read
 
     def _run(self, path: str, until: str, position: int) -> None:

@@ -47,7 +47,7 @@ def bits_per_byte(engine: Engine, corpus: Corpus, settings: Settings, held_out: 
             torch.from_numpy(np.ascontiguousarray(part[mine])).to(world.device) for part in (inputs, targets)
         )
         engine.evaluate(x, y, tally)
-    (total,) = world.sum(tally.take())
+    (total,) = world.sum(float(tally.take()))
     return total / world.shape.tensor / math.log(2) / text_bytes(corpus, held_out[1])
 
 

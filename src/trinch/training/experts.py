@@ -38,6 +38,44 @@ class _Exchange(torch.autograd.Function):
         return out, None, None, None
 
 
+def _all_rows(x: Tensor, group: Any) -> Tensor:
+    out = x.new_empty(dist.get_world_size(group) * len(x), *x.shape[1:])
+    dist.all_gather_single(out, x.contiguous(), group=group)
+    return out
+
+
+def _sum_of_rows(x: Tensor, group: Any) -> Tensor:
+    out = x.new_empty(len(x) // dist.get_world_size(group), *x.shape[1:])
+    dist.reduce_scatter_single(out, x.contiguous(), group=group)
+    return out
+
+
+class _GatherRows(torch.autograd.Function):
+    """Rows of all processes of a group; gradients are summed and go back to where the rows came from."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, group: Any) -> Tensor:
+        ctx.group = group
+        return _all_rows(x, group)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return _sum_of_rows(gradients[0], ctx.group), None
+
+
+class _ScatterRows(torch.autograd.Function):
+    """The sum over a group of its processes' rows, each process getting its own; gradients go to all."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, group: Any) -> Tensor:
+        ctx.group = group
+        return _sum_of_rows(x, group)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return _all_rows(gradients[0], ctx.group), None
+
+
 class _CopyToGroup(torch.autograd.Function):
     """Identity; its gradient is summed over the group: into a product split by columns."""
 
@@ -67,12 +105,24 @@ class _ReduceFromGroup(torch.autograd.Function):
         return gradients[0], None
 
 
+def copy_to_group(x: Tensor, group: Any) -> Tensor:
+    """x; its gradient is summed over the group."""
+    return cast(Tensor, _CopyToGroup.apply(x, group))  # type: ignore[no-untyped-call]  # torch's
+
+
+def reduce_from_group(x: Tensor, group: Any) -> Tensor:
+    """The sum of x over the group; its gradient passes unchanged."""
+    return cast(Tensor, _ReduceFromGroup.apply(x, group))  # type: ignore[no-untyped-call]  # torch's
+
+
 class ParallelExperts(Experts):
     """`Experts` whose weights are sharded over processes: rows go to their experts' process and come back."""
 
-    def __init__(self, whole: Experts, mesh: DeviceMesh, names: list[str]) -> None:
-        """Take over the weights of `whole`, sharded over the dimensions `names` of the mesh."""
+    def __init__(self, whole: Experts, mesh: DeviceMesh, names: list[str], gather: bool = False) -> None:
+        """Take over the weights of `whole`, sharded over the dimensions `names` of the mesh. `gather`: every process of an
+        expert group sees all rows of the group."""
         nn.Module.__init__(self)
+        self.gathers = gather
         self._expert = mesh.get_group("expert") if "expert" in names else None
         self._tensor = mesh.get_group("tensor") if "tensor" in names else None
         for name, parameter in whole.named_parameters():
@@ -84,6 +134,8 @@ class ParallelExperts(Experts):
         """As `Experts.forward`, of this process's rows."""
         if self._expert is None:
             return self._local_experts(x, counts)
+        if self.gathers:
+            return self._gathered(x, counts, self._expert)
         ways = dist.get_world_size(self._expert)
         arriving = torch.empty_like(counts)
         dist.all_to_all_single(arriving, counts, group=self._expert)
@@ -97,13 +149,35 @@ class ParallelExperts(Experts):
         out = self._local_experts(x.index_select(0, order), arriving.sum(0)).index_select(0, back)
         return cast(Tensor, _Exchange.apply(out, received, sent, self._expert))  # type: ignore[no-untyped-call]  # torch's
 
+    def _gathered(self, x: Tensor, counts: Tensor, group: Any) -> Tensor:
+        """All rows of the group go through this process's experts, those of other experts uncounted; sums go back.
+
+        Shapes do not depend on where rows are sent, so the host need not know.
+        """
+        ways, mine = dist.get_world_size(group), dist.get_rank(group)
+        every = counts.new_empty(ways * len(counts))
+        dist.all_gather_single(every, counts, group=group)
+        every = every.view(ways, ways, -1)  # [process, owner, expert of the owner]
+        rows = cast(Tensor, _GatherRows.apply(x, group))  # type: ignore[no-untyped-call]  # torch's
+        experts = every.shape[-1]
+        # Rows of each process are sorted by expert: expert e begins where the counts before it end.
+        place = torch.arange(len(x), device=x.device).expand(ways, -1).contiguous()
+        expert = torch.searchsorted(every.flatten(1).cumsum(1), place, right=True).flatten()
+        local = expert - mine * experts
+        here = (local >= 0) & (local < experts)
+        order = local.masked_fill(~here, experts).argsort(stable=True)
+        known = here.index_select(0, order)[:, None]
+        sorted_rows = rows.index_select(0, order).masked_fill(~known, 0)
+        out = self._local_experts(sorted_rows, every[:, mine].sum(0)).masked_fill(~known, 0)
+        back = torch.empty_like(order).scatter_(0, order, torch.arange(len(order), device=x.device))
+        return cast(Tensor, _ScatterRows.apply(out.index_select(0, back), group))  # type: ignore[no-untyped-call]  # torch's
+
     def _local_experts(self, x: Tensor, counts: Tensor) -> Tensor:
         weights = [cast(DTensor, p).to_local() for p in (self.gate, self.up, self.down)]
         if self._tensor is None:
             return run_experts(x, counts, *weights)
-        x = cast(Tensor, _CopyToGroup.apply(x, self._tensor))  # type: ignore[no-untyped-call]  # torch's
-        partial = run_experts(x, counts, *weights)
-        return cast(Tensor, _ReduceFromGroup.apply(partial, self._tensor))  # type: ignore[no-untyped-call]  # torch's
+        partial = run_experts(copy_to_group(x, self._tensor), counts, *weights)
+        return reduce_from_group(partial, self._tensor)
 
 
 def parallelize_experts(model: nn.Module, mesh: DeviceMesh, shape: Mesh) -> None:
@@ -111,4 +185,4 @@ def parallelize_experts(model: nn.Module, mesh: DeviceMesh, shape: Mesh) -> None
     names = [name for name in ("expert", "tensor") if getattr(shape, name) > 1]
     for module in list(model.modules()):
         if names and isinstance(module, MoE):
-            module.experts = ParallelExperts(module.experts, mesh, names)
+            module.experts = ParallelExperts(module.experts, mesh, names, shape.exchange == "gather")

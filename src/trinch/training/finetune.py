@@ -19,6 +19,7 @@ from torch import Tensor
 from trinch.model.tokenizer import Tokenizer
 from trinch.posts.wire import UNREADABLE
 from trinch.training.batch_order import rows
+from trinch.training.chunked_loss import TokenLosses
 from trinch.training.data import IGNORE, Batch
 from trinch.training.data_selection import account_key
 from trinch.training.document_spans import PAD_TOKEN, REMOVED, SPAN, Spans
@@ -189,14 +190,6 @@ class ShuffledRows:
             self.targets[row, max(0, begin - 1) : end - 1] = IGNORE
 
 
-def answer_log_probabilities(logits: Tensor, targets: Tensor) -> Tensor:
-    """Log probability of each row's targets together, [B], of logits [B, T, V]."""
-    flat = F.cross_entropy(
-        logits.flatten(0, 1).float(), targets.flatten(), ignore_index=IGNORE, reduction="none"
-    )
-    return -flat.view_as(targets).sum(-1)
-
-
 class DPO:
     """Direct preference optimisation (Rafailov et al. 2023, arXiv:2305.18290), rows chosen and rejected by
     turns.
@@ -207,10 +200,11 @@ class DPO:
 
     def __init__(self, data: ShuffledRows, beta: float, pairs: int) -> None:
         """`pairs`: of one step, over all processes."""
-        self.data, self.beta, self.denominator = data, beta, float(pairs)
+        self.data, self.beta = data, beta
+        self.denominator: Tensor | float = float(pairs)
         self._reference = torch.zeros(0)
         self._rows: Iterator[int] = iter(())
-        self._sum = 0.0
+        self._sum: Tensor | float = 0.0
 
     def ready(self, engine: Engine) -> None:
         """Compute the reference log probabilities of every row; each process runs its share of them."""
@@ -225,31 +219,37 @@ class DPO:
             x, y = (torch.from_numpy(part[mine]).to(world.device) for part in (inputs, targets))
 
             def note(
-                logits: Tensor, wanted: Tensor, mine: npt.NDArray[np.int64] = mine, number: int = number
+                losses: TokenLosses, _: Tensor, mine: npt.NDArray[np.int64] = mine, number: int = number
             ) -> Tensor:
+                answers = answer_log_probabilities(losses)
                 if world.data_rank == number % world.shape.data_ways:
-                    found[mine] = answer_log_probabilities(logits, wanted).double().cpu()
-                return logits
+                    found[mine] = answers.double().cpu()
+                return answers
 
             engine.evaluate(x, y, note)
         self._reference = torch.tensor(world.sum(*found.tolist())) / world.shape.tensor
 
-    def begin(self, tokens: float) -> None:
+    def begin(self, tokens: Tensor) -> None:
         """The rows that come now are those the data gave last."""
         self._rows = iter(self.data.numbers.tolist())
 
-    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        now = answer_log_probabilities(logits, targets)
+    def __call__(self, losses: TokenLosses, targets: Tensor) -> Tensor:
+        now = answer_log_probabilities(losses)
         was = self._reference[[next(self._rows) for _ in range(len(now))]].to(now)
         was = was * (targets != IGNORE).any(-1)  # a redacted pair has no preference
-        losses = dpo_losses(now[0::2], now[1::2], was[0::2], was[1::2], self.beta)
-        self._sum += float(losses.detach().sum())
-        return losses.sum() / self.denominator
+        of_pairs = dpo_losses(now[0::2], now[1::2], was[0::2], was[1::2], self.beta)
+        self._sum = self._sum + of_pairs.detach().double().sum()
+        return of_pairs.sum() / self.denominator
 
-    def take(self) -> float:
+    def take(self) -> Tensor | float:
         """Summed loss of the pairs seen."""
         total, self._sum = self._sum, 0.0
         return total
+
+
+def answer_log_probabilities(losses: TokenLosses) -> Tensor:
+    """Log probability of each row's targets together, [B]."""
+    return -losses.nll.sum(-1)
 
 
 def dpo_losses(

@@ -11,20 +11,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from trinch.model.config import GrokConfig, get_config
 from trinch.model.grok import Grok
 from trinch.training.checkpoint import Checkpoints, read_mark
-from trinch.training.data import IGNORE, Batch, Corpus
+from trinch.training.data import Batch, Corpus
 from trinch.training.erasure import Erasures, Posts
 from trinch.training.evaluate import bits_per_byte, held_out_batch
+from trinch.training.health import SLOW, SpeedProbe, UpdateGuard, hang_watch, slowest
 from trinch.training.losses import NextToken, Objective, RouterLosses
 from trinch.training.metrics_log import Log
 from trinch.training.optim import build_optimizers, clip, optimizer_state, schedule, set_rate
-from trinch.training.parallel import ProcessMesh, build, check_layout, norm_shares
+from trinch.training.parallel import ProcessMesh, build, check_layout, joined, norm_shares
+from trinch.training.prefetch import PrefetchedBatches, StepBatch
 from trinch.training.settings import Settings, SettingsError, write_settings
 from trinch.training.step import Engine
 from trinch.training.throughput import Utilization, memory_gb
@@ -81,11 +82,22 @@ def train(
     else:
         next_batch = _corpus_batches(settings, corpus)
     done = trainer.resume(begin_from)
-    with Erasures(world, data, corpus.source, corpus.position) as erasures:
+
+    def read(step: int) -> Batch:
+        return next_batch(step, world.data_rank, world.shape.data_ways)
+
+    with (
+        Erasures(world, data, corpus.source, corpus.position) as erasures,
+        PrefetchedBatches(read, settings.steps - 1, world.device.type == "cuda") as prefetched,
+        hang_watch(settings.step_timeout) as watch,
+    ):
         for step in range(done, settings.steps):
-            with erasures.synchronized():
-                inputs, targets = next_batch(step, world.data_rank, world.shape.data_ways)
-            row, stopping = trainer.step(step, inputs, targets, stop())
+            with erasures.synchronized() as changed:
+                batch = prefetched.take(step, fresh=changed)
+            if batches is None:  # fine-tuning's rows are in memory, and know which of them were given last
+                prefetched.begin(step + 1)
+            row, stopping = trainer.step(step, batch, stop())
+            watch.alive()
             if trainer.evaluation_due(step + 1):
                 with erasures.synchronized():
                     held_out = held_out_batch(corpus, settings.evaluate_sequences)
@@ -130,11 +142,12 @@ class Trainer:
         self.settings, self.world, self.objective, self._report = settings, world, objective, report
         self.config = model_config(settings, corpus.tokenizer.vocab_size)
         check_layout(self.config, world.shape, settings)
-        self.model = build(self.config, world, settings)
+        stages = build(self.config, world, settings)
+        self.model = joined(stages)
         optimizers = build_optimizers(self.model, settings.optimizer)
         routers = RouterLosses(self.model, settings.balance, settings.router_z_loss)
         self._parts = _Parts(self.model, optimizers, routers, norm_shares(self.model, world))
-        self.engine = Engine(self.model, world, settings, objective)
+        self.engine = Engine(stages, world, settings, objective)
         self._out = Path(settings.out)
         self._checkpoints = Checkpoints(self._out / "checkpoints", settings.keep, settings.asynchronous)
         self._state = model_state(self.model) | {
@@ -145,6 +158,8 @@ class Trainer:
         self._log: Log | None = None
         self._utilization = Utilization(settings, self.config, world)
         self._clock = 0.0
+        self._guard = UpdateGuard(settings.optimizer.spike)
+        self._probe = SpeedProbe(world.device)
 
     def resume(self, begin_from: Path | None) -> int:
         """Load the newest checkpoint, or else `begin_from`'s parameters; return the number of steps done."""
@@ -153,7 +168,9 @@ class Trainer:
             self._checkpoints.load(begin_from, model_state(self.model))
         self.objective.ready(self.engine)
         if latest := self._checkpoints.latest():
-            _check_same_run(read_mark(latest), self._note, latest)
+            mark = read_mark(latest)
+            _check_same_run(mark, self._note, latest)
+            self._guard = UpdateGuard(self.settings.optimizer.spike, mark.get("norms", ()))
             done = int(self._checkpoints.load(latest, self._state)["step"])
         self._checkpoints.clean()
         if self.world.rank == 0:
@@ -163,30 +180,66 @@ class Trainer:
         self._clock = time.perf_counter()
         return done
 
-    def step(self, step: int, inputs: Any, targets: Any, stop: bool) -> tuple[dict[str, Any], bool]:
-        """One update from this process's share of a batch; returns the row to log, and whether any process stops."""
+    def step(self, step: int, batch: StepBatch, stop: bool) -> tuple[dict[str, Any], bool]:
+        """One update from this process's share of a batch; returns the row to log, and whether any process stops.
+
+        The host waits for the device once, for the numbers that decide whether the update is made.
+        """
         settings, world, parts = self.settings, self.world, self._parts
+        *rows, count = batch
+        inputs, targets = (x.to(world.device, non_blocking=True) for x in rows)
         copies = world.shape.pipeline * world.shape.tensor  # processes that read the same rows
-        (target_count,) = world.sum(float((targets != IGNORE).sum()))
-        self.objective.begin(max(target_count / copies, 1.0))
+        targets_of_all = world.sum_on_device(_scalar(count, world)) / copies
+        self.objective.begin(targets_of_all.clamp(min=1.0))
         parts.routers.reset(settings.batch, settings.batch * settings.sequence)
-        self.engine.accumulate(_tensor(inputs, world), _tensor(targets, world))
-        norm = clip(parts.norm_shares, settings.optimizer.clip)
+        self.engine.accumulate(inputs, targets)
+        norm_of_all = clip(parts.norm_shares, settings.optimizer.clip)
+        total, stopping, norm, denominator, *more = self._gather(step, norm_of_all, stop)
         factor = schedule(step, settings.steps, settings.optimizer)
         set_rate(parts.optimizers, factor)
+        accepted = self._guard.accepts(norm)
         for optimizer in parts.optimizers:
-            optimizer.step()
+            if accepted:
+                optimizer.step()
             optimizer.zero_grad()
-        total, stopping = world.sum(self.objective.take(), float(stop))
         row: dict[str, Any] = {
             "step": step + 1,
-            "loss": total / world.shape.tensor / self.objective.denominator,
+            "loss": total / world.shape.tensor / denominator,
             "gradient_norm": norm,
             "rate": settings.optimizer.lr * factor,
         }
-        if (step + 1) % settings.log_every == 0:
-            row["busiest_expert"] = _busiest(parts.routers, self.config, world)
+        if not accepted:
+            row["skipped"] = 1
+            self._report(f"step {step + 1}: no update, the gradient's norm is {norm:.3g}")
+        if more:
+            self._add_details(row, more)
         return row, stopping > 0
+
+    def _gather(self, step: int, norm: Tensor, stop: bool) -> list[float]:
+        """The step's numbers, summed over all processes: loss, stops, norm, its divisor; at steps that are logged also each
+        process's speed and each expert's load."""
+        world = self.world
+        mine = [_scalar(self.objective.take(), world)[None], _scalar(float(stop), world)[None]]
+        if (step + 1) % self.settings.log_every == 0:
+            speeds = torch.zeros(world.size, dtype=torch.float64, device=world.device)
+            speeds[world.rank] = self._probe.measure()
+            mine += [speeds, _load(self._parts.routers, self.config, world).flatten()]
+        summed = world.sum_on_device(torch.cat(mine))
+        known = [norm[None], _scalar(self.objective.denominator, world)[None]]
+        return torch.cat([summed[:2], *known, summed[2:]]).tolist()
+
+    def _add_details(self, row: dict[str, Any], numbers: list[float]) -> None:
+        """Balance of the experts, and a slow process."""
+        seconds, load = numbers[: self.world.size], torch.tensor(numbers[self.world.size :])
+        shares = load.view(self.config.num_layers, -1)
+        shares = shares / shares.sum(1, keepdim=True)
+        row["busiest_expert"] = float(shares.max() * self.config.num_experts)
+        rank, ratio = slowest(seconds)
+        row["slowest_process"] = ratio
+        if ratio >= SLOW:
+            self._report(
+                f"process {rank} is slow: a matrix product takes it {ratio:.1f} times the median process's time"
+            )
 
     def evaluation_due(self, now: int) -> bool:
         """Whether held-out posts are scored after step `now`. Independent of stopping: the remaining time is for
@@ -209,7 +262,7 @@ class Trainer:
             self._log.write(row, show=last)
         self._checkpoints.poll()
         if settings.checkpoint_every and (last or now % settings.checkpoint_every == 0):
-            self._checkpoints.save(now, self._state, self._note)
+            self._checkpoints.save(now, self._state, self._note | {"norms": self._guard.norms})
 
     def close(self) -> None:
         """Wait for the last checkpoint and close the log."""
@@ -223,8 +276,11 @@ def model_state(model: Grok) -> dict[str, Tensor]:
     return {f"model.{name}": parameter.detach() for name, parameter in model.named_parameters()}
 
 
-def _tensor(rows: Any, world: ProcessMesh) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(rows)).to(world.device)
+def _scalar(value: Tensor | float, world: ProcessMesh) -> Tensor:
+    """As float64 on the model's device, without the host waiting."""
+    if isinstance(value, Tensor):
+        return value.double()
+    return torch.full((), value, dtype=torch.float64, device=world.device)
 
 
 def _check_same_run(was: dict[str, Any], now: dict[str, Any], path: Path) -> None:
@@ -236,10 +292,9 @@ def _check_same_run(was: dict[str, Any], now: dict[str, Any], path: Path) -> Non
             )
 
 
-def _busiest(routers: RouterLosses, config: GrokConfig, world: ProcessMesh) -> float:
-    """Share of the busiest expert of any layer, as a multiple of an even share (1 = perfectly balanced)."""
-    load = torch.zeros(config.num_layers, config.num_experts, dtype=torch.float64)
+def _load(routers: RouterLosses, config: GrokConfig, world: ProcessMesh) -> Tensor:
+    """Tokens that this process sent to each expert of each layer, [layers, experts]."""
+    load = torch.zeros(config.num_layers, config.num_experts, dtype=torch.float64, device=world.device)
     for name, counts in routers.load.items():
-        load[int(name.split(".")[1])] = counts.double().cpu()
-    total = torch.tensor(world.sum(*load.flatten().tolist())).view_as(load)
-    return float((total / total.sum(1, keepdim=True)).max() * config.num_experts)
+        load[int(name.split(".")[1])] = counts.double()
+    return load

@@ -10,70 +10,54 @@ import torch
 import torch.nn.functional as F  # noqa: N812 - the field's name for it
 from torch import Tensor, nn
 
-from trinch.model.grok import MoE
-from trinch.training.data import IGNORE
+from trinch.model.grok import MoE, count_choices
+from trinch.training.chunked_loss import TokenLosses
 
 if TYPE_CHECKING:
     from trinch.training.step import Engine
 
 
-def cross_entropy(logits: Tensor, targets: Tensor, tokens: float, z_loss: float) -> tuple[Tensor, Tensor]:
-    """(loss to differentiate, summed cross entropy in nats), of logits [B, T, V] and targets [B, T].
-
-    The loss is the part of the global mean, over `tokens` targets, that belongs to these rows, with PaLM's
-    z-loss (arXiv:2204.02311) on top.
-    """
-    flat, wanted = logits.flatten(0, 1).float(), targets.flatten()
-    nll = F.cross_entropy(flat, wanted, ignore_index=IGNORE, reduction="sum")
-    loss = nll
-    if z_loss:
-        z = flat.logsumexp(-1).square()
-        loss = nll + z_loss * z[wanted != IGNORE].sum()
-    return loss / tokens, nll.detach()
-
-
 class Objective(Protocol):
     """A training objective: a loss function with a sum for the log."""
 
-    denominator: float
+    denominator: Tensor | float
     """Divisor of sums over all processes: tokens or pairs of this step."""
 
     def ready(self, engine: "Engine") -> None:
         """Called once, when the model has the weights it starts from."""
 
-    def begin(self, tokens: float) -> None:
-        """A step of so many targets, over all processes, begins."""
+    def begin(self, tokens: Tensor) -> None:
+        """A step of so many targets, over all processes, begins; a scalar on the model's device."""
 
-    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """This micro-batch's part of the loss, of logits [B, T, V] and targets [B, T]."""
+    def __call__(self, losses: TokenLosses, targets: Tensor) -> Tensor:
+        """This micro-batch's part of the loss, of its tokens' losses and targets [B, T]."""
 
-    def take(self) -> float:
-        """This process's part of the sum to be logged, since the last call."""
+    def take(self) -> Tensor | float:
+        """This process's part of the sum to be logged, since the last call; a scalar on the model's device."""
 
 
 class NextToken:
-    """The pre-training objective; its tally is nats."""
-
-    by_token = True
-    """The loss is a sum over tokens: it may be computed for a few of them at a time."""
+    """The pre-training objective: mean cross entropy with PaLM's z-loss (arXiv:2204.02311). Its tally is nats."""
 
     def __init__(self, z_loss: float) -> None:
-        self.z_loss, self.denominator, self._nats = z_loss, 1.0, 0.0
+        self.z_loss = z_loss
+        self.denominator: Tensor | float = 1.0
+        self._nats: Tensor | float = 0.0
 
     def ready(self, engine: "Engine") -> None:
         """Nothing to prepare."""
 
-    def begin(self, tokens: float) -> None:
+    def begin(self, tokens: Tensor) -> None:
         """Divide by the targets of the step."""
         self.denominator = tokens
 
-    def __call__(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """See `cross_entropy`."""
-        loss, nats = cross_entropy(logits, targets, self.denominator, self.z_loss)
-        self._nats += float(nats)
-        return loss
+    def __call__(self, losses: TokenLosses, targets: Tensor) -> Tensor:
+        nats = losses.nll.sum()
+        self._nats = self._nats + nats.detach().double()
+        loss = nats + self.z_loss * losses.log_normalizer.square().sum() if self.z_loss else nats
+        return loss / self.denominator
 
-    def take(self) -> float:
+    def take(self) -> Tensor | float:
         """Summed cross entropy of all targets seen."""
         nats, self._nats = self._nats, 0.0
         return nats
@@ -139,8 +123,8 @@ class RouterLosses:
             extra = self.balance * balance_loss(logits, module.k).sum() / self.sequences
             extra = extra + self.z_loss * logits.logsumexp(-1).square().sum() / self.tokens
             with torch.no_grad():
-                chosen = logits.topk(module.k, dim=-1).indices.flatten()
-                counts = torch.bincount(chosen, minlength=logits.shape[-1]).float()
+                chosen = logits.topk(module.k, dim=-1).indices
+                counts = count_choices(chosen, logits.shape[-1]).float()
                 self.load[name] = self.load.get(name, 0.0) + counts
             return _AttachLoss.apply(out, extra), logits  # type: ignore[no-untyped-call]  # torch's
 

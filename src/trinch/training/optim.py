@@ -193,8 +193,9 @@ def set_rate(optimizers: list[torch.optim.Optimizer], factor: float) -> None:
 
 
 @torch.no_grad()
-def clip(parameters: Iterable[tuple[nn.Parameter, float]], limit: float) -> float:
-    """Scale all gradients so that their global norm is at most `limit` (0: do not); returns the norm before.
+def clip(parameters: Iterable[tuple[nn.Parameter, float]], limit: float) -> Tensor:
+    """Scale all gradients so that their global norm is at most `limit` (0: do not); returns the norm before, a scalar on
+    the model's device that the host has not waited for.
 
     Each parameter comes with the part of it that this process is to count: the parts of all processes sum to
     1 for every element, so that one all-reduce gives the exact norm on any layout.
@@ -207,8 +208,9 @@ def clip(parameters: Iterable[tuple[nn.Parameter, float]], limit: float) -> floa
         total += gradient.float().square().sum().double() * part
     if dist.is_initialized():
         dist.all_reduce(total)
-    norm = float(total.sqrt())
-    if limit and norm > limit:
+    norm = total.sqrt()
+    if limit:
+        factor = (limit / (norm + 1e-6)).clamp(max=1.0).float()
         for gradient, _ in locals_:
-            gradient.mul_(limit / (norm + 1e-6))
+            gradient.mul_(factor)
     return norm

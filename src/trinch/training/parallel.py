@@ -1,7 +1,7 @@
 """One model over many processes: pipeline x replicate x shard x expert x tensor.
 
 The sharding itself is PyTorch's: `fully_shard` (FSDP2), tensor-parallel styles over DTensor; expert
-parallelism is in `experts.py`, pipelining in `step.py`. With one process nothing is wrapped and
+parallelism is in `experts.py`, vocabulary parallelism in `vocabulary_parallel.py`, pipelining in `pipeline.py`. With one process nothing is wrapped and
 nothing is sent.
 
 Two meshes name the same processes: `dense` (pipeline, replicate, fsdp, tensor), over which all but the
@@ -11,14 +11,14 @@ x expert.
 
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TypeVar, cast
 
 import torch
 import torch.distributed as dist
-from torch import nn
+from torch import Tensor, nn
 from torch._C._distributed_c10d import PrefixStore
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
@@ -30,6 +30,7 @@ from trinch.model.config import GrokConfig
 from trinch.model.grok import Block, Experts, Grok
 from trinch.training.experts import parallelize_experts
 from trinch.training.settings import Mesh, Settings, SettingsError
+from trinch.training.vocabulary_parallel import parallelize_vocabulary
 
 T = TypeVar("T")
 COLUMNS = ("attn.q_proj", "attn.k_proj", "attn.v_proj", "mlp.gate_proj", "mlp.up_proj")
@@ -48,9 +49,21 @@ class ProcessMesh:
     sparse: DeviceMesh | None = None
 
     @property
-    def stage(self) -> int:
-        """Which stage of the pipeline this process runs."""
-        return self.dense.get_local_rank("pipeline") if self.dense else 0
+    def stage_count(self) -> int:
+        """Stages of the whole pipeline."""
+        return self.shape.pipeline * self.shape.stages_each
+
+    @property
+    def stages(self) -> list[int]:
+        """The stages of the pipeline that this process runs, in their order."""
+        mine = self.dense.get_local_rank("pipeline") if self.dense else 0
+        return [stage for stage in range(self.stage_count) if self.pipeline_rank(stage) == mine]
+
+    def pipeline_rank(self, stage: int) -> int:
+        """Which process of a pipeline runs a stage: one after another in turns, or there and back (a V)."""
+        turn, place = divmod(stage, self.shape.pipeline)
+        back = self.shape.schedule == "zero-bubble-v" and turn == 1
+        return self.shape.pipeline - 1 - place if back else place
 
     @property
     def data_rank(self) -> int:
@@ -63,20 +76,26 @@ class ProcessMesh:
     @property
     def first(self) -> bool:
         """Whether the tokens go in here."""
-        return self.stage == 0
+        return 0 in self.stages
 
     @property
     def last(self) -> bool:
         """Whether the logits come out here."""
-        return self.stage == self.shape.pipeline - 1
+        return self.stage_count - 1 in self.stages
 
     def sum(self, *values: float) -> list[float]:
-        """Sums over all processes; float64, so that the order of adding does not show."""
+        """Sums over all processes; float64, so that the order of adding does not show. On the host: no GPU waits."""
         if self.dense is None:
             return list(values)
-        total = torch.tensor(values, dtype=torch.float64, device=self.device)
+        total = torch.tensor(values, dtype=torch.float64)
         dist.all_reduce(total)
         return total.tolist()
+
+    def sum_on_device(self, values: Tensor) -> Tensor:
+        """Sums over all processes of a tensor on the model's device, which the host does not wait for."""
+        if self.dense is not None:
+            dist.all_reduce(values)
+        return values
 
     def broadcast(self, thing: T) -> T:
         """The lead process's value, sent to all."""
@@ -99,6 +118,10 @@ def start(settings: Settings) -> ProcessMesh:
     cuda = settings.device == "cuda" or (not settings.device and torch.cuda.is_available())
     device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0"))) if cuda else torch.device("cpu")
     shape = settings.mesh.filled(size)
+    if cuda and not torch.cuda.is_available():
+        raise SettingsError(
+            "device is cuda, and PyTorch finds no GPU here; leave device out to train on the processor"
+        )
     if cuda:
         torch.cuda.set_device(device)
         if settings.dtype == "bfloat16":  # attention stays fp32 there too: TF32 makes that cheap
@@ -148,7 +171,13 @@ def _join(cuda: bool) -> None:
 def check_layout(config: GrokConfig, shape: Mesh, settings: Settings) -> None:
     """Raise SettingsError where this model or batch cannot be split that way."""
     wanted = [
-        ("mesh.pipeline", shape.pipeline, config.num_layers, "layers", False),
+        (
+            "mesh.pipeline x mesh.stages",
+            shape.pipeline * shape.stages_each,
+            config.num_layers,
+            "layers",
+            False,
+        ),
         ("mesh.expert", shape.expert, config.num_experts, "experts", True),
         ("mesh.tensor", shape.tensor, config.num_kv_heads, "key-value heads", True),
         ("mesh.tensor", shape.tensor, config.moe_intermediate_size, "expert width", True),
@@ -160,31 +189,53 @@ def check_layout(config: GrokConfig, shape: Mesh, settings: Settings) -> None:
             raise SettingsError(f"{name} is {ways}, which does not split {whole} {what}")
 
 
-def stage_layers(config: GrokConfig, shape: Mesh, stage: int) -> range:
+def stage_layers(layers: int, stages: int, stage: int) -> range:
     """The layers of a stage, as even as can be; the first stages take what is over."""
-    each, over = divmod(config.num_layers, shape.pipeline)
+    each, over = divmod(layers, stages)
     begin = stage * each + min(stage, over)
     return range(begin, begin + each + (stage < over))
 
 
-def build(config: GrokConfig, world: ProcessMesh, settings: Settings) -> Grok:
-    """This process's part of the model, laid out and with its initial weights, equal on every layout."""
-    model = lay_out(config, world, settings)
-    model.to_empty(device=world.device)
-    initialise(model, settings.seed)
+def build(config: GrokConfig, world: ProcessMesh, settings: Settings) -> dict[int, Grok]:
+    """This process's stages by number, laid out and with their initial weights, equal on every layout."""
+    stages = lay_out(config, world, settings)
+    for stage in stages.values():
+        stage.to_empty(device=world.device)
+    initialise(joined(stages), settings.seed)
+    return stages
+
+
+def joined(stages: dict[int, Grok]) -> Grok:
+    """One module with all parameters of some stages, under the names they have in the whole model.
+
+    A tied table that both the first and the last stage hold is the first's (see `Pipeline`).
+    """
+    if len(stages) == 1:
+        return next(iter(stages.values()))
+    parts = list(stages.values())
+    with torch.device("meta"):
+        model = Grok(replace(parts[0].config, num_layers=0), parts[0].dtype)
+    model.config = parts[0].config
+    model.layers = nn.ModuleDict({name: block for part in parts for name, block in part.layers.items()})
+    model.embed_tokens = next((p.embed_tokens for p in parts if p.embed_tokens is not None), None)
+    model.norm, model.lm_head = parts[-1].norm, parts[-1].lm_head
     return model
 
 
-def lay_out(config: GrokConfig, world: ProcessMesh, settings: Settings) -> Grok:
-    """This process's part of the model on the meta device: shapes and layout without memory."""
-    shape = world.shape
+def lay_out(config: GrokConfig, world: ProcessMesh, settings: Settings) -> dict[int, Grok]:
+    """This process's stages by number, on the meta device: shapes and layout without memory."""
+    return {stage: _lay_out_stage(config, world, settings, stage) for stage in world.stages}
+
+
+def _lay_out_stage(config: GrokConfig, world: ProcessMesh, settings: Settings, stage: int) -> Grok:
+    shape, last = world.shape, stage == world.stage_count - 1
     with torch.device("meta"):
         model = Grok(config, dtype=getattr(torch, settings.dtype))
-    for i in set(range(config.num_layers)) - set(stage_layers(config, shape, world.stage)):
+    for i in set(range(config.num_layers)) - set(stage_layers(config.num_layers, world.stage_count, stage)):
         del model.layers[str(i)]
-    if not world.last:
+    if not last:
         model.norm, model.lm_head = None, None
-    if not world.first and not (world.last and config.tie_embeddings):
+    if stage and not (last and config.tie_embeddings):
         model.embed_tokens = None
     if world.dense is not None and world.sparse is not None:
         if shape.tensor > 1:
@@ -192,14 +243,15 @@ def lay_out(config: GrokConfig, world: ProcessMesh, settings: Settings) -> Grok:
         parallelize_experts(model, world.sparse, shape)
     for block in model.layers.values():
         cast(Block, block).recompute = settings.recompute
+        cast(Block, block).compiled = settings.compile
     if world.dense is not None and world.sparse is not None:
         _shard(model, world.dense, world.sparse, settings)
     return model
 
 
 def _tensor_parallel(model: Grok, mesh: DeviceMesh) -> None:
-    """Split heads and dense MLP width over the mesh; embedding, norms, router and head are whole
-    everywhere."""
+    """Split heads, dense MLP width and vocabulary over the mesh; norms and router are whole everywhere."""
+    parallelize_vocabulary(model, mesh)
     for block in model.layers.values():
         plan = {name: ColwiseParallel() for name in COLUMNS} | {name: RowwiseParallel() for name in ROWS}
         here = {name for name, _ in block.named_modules()}
@@ -225,23 +277,25 @@ def _shard(model: Grok, dense: DeviceMesh, sparse: DeviceMesh, settings: Setting
     """FSDP2: experts over `shard`, the rest over shard x expert, `replicate` as whole copies of that.
 
     Gradients are summed, never averaged: the loss is already divided by the global number of tokens. In
-    bfloat16 the experts, nearly all of a Grok, are gathered in bfloat16; norms and router in float32.
+    bfloat16 the experts, nearly all of a Grok, are gathered in bfloat16; norms and router in float32. A pipeline keeps
+    gathered weights for all micro-batches of a step.
     """
-
+    kept = False if settings.mesh.pipeline > 1 else None
+    wrap = partial(fully_shard, reshard_after_forward=kept)
     dense_dimension = partial(shard_dimension, dense["fsdp"].size())
     low = torch.bfloat16 if settings.dtype == "bfloat16" else None
     policy = MixedPrecisionPolicy(param_dtype=low, reduce_dtype=torch.float32, cast_forward_inputs=False)
     for block in model.layers.values():
         for module in block.modules():
             if isinstance(module, Experts):
-                fully_shard(
+                wrap(
                     module,
                     mesh=sparse["replicate", "shard"],
                     mp_policy=policy if low else MixedPrecisionPolicy(),
                     shard_placement_fn=partial(shard_dimension, sparse["shard"].size()),
                 )
-        fully_shard(block, mesh=dense["replicate", "fsdp"], shard_placement_fn=dense_dimension)
-    fully_shard(model, mesh=dense["replicate", "fsdp"], shard_placement_fn=dense_dimension)
+        wrap(block, mesh=dense["replicate", "fsdp"], shard_placement_fn=dense_dimension)
+    wrap(model, mesh=dense["replicate", "fsdp"], shard_placement_fn=dense_dimension)
     for module in model.modules():
         if isinstance(module, FSDPModule):
             module.set_gradient_divide_factor(1.0)

@@ -50,11 +50,19 @@ class Mesh(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
     ways."""
 
     pipeline: int = 1
+    schedule: Literal["1f1b", "interleaved", "zero-bubble", "zero-bubble-v"] = "1f1b"
+    """Of a pipeline; PyTorch's Schedule1F1B, ScheduleInterleaved1F1B, ScheduleInterleavedZeroBubble and
+    ScheduleZBVZeroBubble."""
+    stages: int = 0
+    """Stages of the pipeline that each process runs. 0: one with 1f1b, two with any other schedule."""
     replicate: int = 1
     """Whole copies of the sharded model (HSDP)."""
     shard: int = 0
     """Ways parameters are sharded (FSDP). 0: whatever processes remain."""
     expert: int = 1
+    exchange: Literal["all-to-all", "gather"] = "all-to-all"
+    """How rows meet their experts in other processes. `all-to-all` sends each row to its own; the host waits once a layer
+    for the numbers of rows. `gather` sends all rows to all and sums what comes back: `expert` times the data, no waiting."""
     tensor: int = 1
 
     def filled(self, processes: int) -> "Mesh":
@@ -62,6 +70,7 @@ class Mesh(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
         for name in ("pipeline", "replicate", "expert", "tensor"):
             if getattr(self, name) < 1:
                 raise SettingsError(f"mesh.{name} must be at least 1")
+        self._check_stages()
         others = self.pipeline * self.replicate * self.expert * self.tensor
         shard = self.shard or max(1, processes // others)
         if others * shard != processes:
@@ -71,6 +80,24 @@ class Mesh(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
                 f"processes, not {processes}"
             )
         return msgspec.structs.replace(self, shard=shard)
+
+    def _check_stages(self) -> None:
+        stages = self.stages or self.stages_each
+        if self.schedule == "1f1b" and stages != 1:
+            raise SettingsError(f"mesh.stages is {stages}, and the schedule 1f1b runs one stage a process")
+        if self.schedule == "zero-bubble-v" and stages != 2:
+            raise SettingsError(f"mesh.stages is {stages}, and the schedule zero-bubble-v runs two a process")
+        if stages < 1 or (self.pipeline > 1 and self.schedule != "1f1b" and stages < 2):
+            raise SettingsError(
+                f"mesh.stages is {self.stages}, and the schedule {self.schedule} needs at least 2"
+            )
+
+    @property
+    def stages_each(self) -> int:
+        """Stages that each process runs."""
+        if self.pipeline == 1:
+            return 1
+        return self.stages or (1 if self.schedule == "1f1b" else 2)
 
     @property
     def data_ways(self) -> int:
@@ -100,6 +127,9 @@ class Optimizer(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Final rate as a part of the peak."""
     clip: float = 1.0
     """Global gradient norm; 0 turns clipping off."""
+    spike: float = 20.0
+    """No update is made with a gradient whose norm is more than this multiple of the median of the last 64; 0 turns that
+    off. One that is not finite is never made."""
 
 
 class Launch(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -161,6 +191,11 @@ class Settings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     evaluate_sequences: int = 64
     """Held-out sequences of each measurement; 0: none at all."""
     log_every: int = 10
+    step_timeout: float = 600.0
+    """Seconds that a step after the first may take, its measurements included, before the process ends itself for the
+    launcher to restart; messages between processes then fail after the same time. 0: no limit."""
+    compile: bool = False
+    """Compile each block with `torch.compile` (TorchInductor, which needs a C++ compiler on a CPU)."""
     peak_flops: float = 0.0
     """Of one device, for MFU. 0: the device's table value, or a matrix product timed at the start on CPU."""
     data: Data = msgspec.field(default_factory=Data)

@@ -15,7 +15,7 @@ from trinch.server.http.connection_limits import LimitedConnection
 from trinch.server.http.errors import Problem
 from trinch.service.alerts import alert_counts, remove_alerts_of
 from trinch.store.source_state import read_states
-from trinch.store.writer import BEHIND
+from trinch.store.writer import MAX_BEHIND
 
 SEARCH_SECONDS = 5.0
 """A server whose last search was answered longer ago than this is not ready."""
@@ -47,7 +47,7 @@ async def ready(request: Request) -> Response:
         reasons.append("no search was answered yet")
     elif asyncio.get_running_loop().time() - state.live.searched_at > SEARCH_SECONDS:
         reasons.append(f"no search was answered in the last {SEARCH_SECONDS:g} s")
-    elif state.live.behind() > 2 * BEHIND:
+    elif state.live.behind() > 2 * MAX_BEHIND:
         reasons.append(f"the index is {state.live.behind():,} events behind")
     status, code = ("not ready", 503) if reasons else ("ready", 200)
     reasons += state.live.current.get(

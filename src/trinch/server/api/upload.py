@@ -21,7 +21,7 @@ from trinch.server.app_state import AppState, state_of
 from trinch.server.http import codec
 from trinch.server.http.errors import Problem
 from trinch.store.store import Store
-from trinch.store.writer import BEHIND, Rejected, Totals, Writer
+from trinch.store.writer import MAX_BEHIND, Rejected, Totals, Writer
 
 MAX_UPLOAD = 64_000_000
 """Bytes of one request."""
@@ -138,7 +138,7 @@ async def _store_lines(
 ) -> None:
     """Store lines durably, no faster than the index can follow."""
     waited = 0.0
-    while state.live.behind() > BEHIND:
+    while state.live.behind() > MAX_BEHIND:
         if waited >= INDEX_WAIT_SECONDS:
             reason = f"the index is behind; lines before {first_line} are durable, send the rest later"
             raise Problem(503, reason, code="behind", retry=5)
