@@ -1,9 +1,10 @@
 """Serving beside NVIDIA's aiconfigurator: one forward pass, prefill and decode, on the same cases.
 
-    python -m benchmarks.serving --peer /path/to/venv/bin/python [--answers FILE] [--fit]
+    python -m benchmarks.serving --peer /path/to/venv/bin/python [--answers FILE] [--fit | --ten]
 
 `--peer` is a Python that has `aiconfigurator==0.12.0` (its own virtual environment). Its answers rest
 on kernels NVIDIA measured; they are kept in `--answers`, since it takes about half a second a case.
+`--ten` asks ten cases of models that no constant was fitted to, and prints a line for each.
 `--fit` finds the constants of data/serving.csv again: coordinate descent on the mean absolute log error over
 the models named in FITTED, on H100 and B200 only. Every other model, and H200, is held out.
 """
@@ -58,6 +59,19 @@ BOUNDED = {
     "fp8_gemm",
 }
 
+TEN = (  # model, GPU, precision, tensor-parallel size, tokens, batch, phase
+    ("Qwen--Qwen3-8B", "h100_sxm", "bfloat16", 1, 1024, 4, "prefill"),
+    ("Qwen--Qwen3-8B", "h200_sxm", "bfloat16", 1, 8192, 32, "decode"),
+    ("Qwen--Qwen3-32B", "h100_sxm", "bfloat16", 4, 8192, 1, "prefill"),
+    ("Qwen--Qwen3-32B", "h100_sxm", "bfloat16", 4, 8192, 32, "decode"),
+    ("Qwen--Qwen3-32B", "b200_sxm", "fp8", 2, 1024, 128, "decode"),
+    ("meta-llama--Meta-Llama-3.1-405B", "h200_sxm", "fp8", 8, 8192, 32, "decode"),
+    ("mistralai--Mixtral-8x22B-v0.1", "h100_sxm", "bfloat16", 8, 8192, 32, "decode"),
+    ("Qwen--Qwen3-235B-A22B", "h200_sxm", "bfloat16", 8, 1024, 128, "decode"),
+    ("deepseek-ai--DeepSeek-V3", "h200_sxm", "bfloat16", 8, 8192, 1, "prefill"),
+    ("deepseek-ai--DeepSeek-V3", "h200_sxm", "bfloat16", 8, 8192, 32, "decode"),
+)
+
 START = Efficiency(
     gemm=0.75,
     gemm_bandwidth=0.8,
@@ -107,7 +121,11 @@ def cases(configs: Path) -> list[Row]:
     return listed
 
 
-def ask_peer(python: str, answers: Path) -> tuple[list[Row], float]:
+def _key(case: Row) -> tuple[object, ...]:
+    return tuple(case[name] for name in ("model", "system", "quant", "tp", "length", "batch", "phase"))
+
+
+def ask_peer(python: str, answers: Path, ten: bool = False) -> tuple[list[Row], float]:
     """The peer's answers and its seconds a case; the config of each model is put where it looks for one."""
     home = subprocess.run(
         [python, "-c", "import aiconfigurator_core as a; print(a.__path__[0])"],
@@ -120,7 +138,7 @@ def ask_peer(python: str, answers: Path) -> tuple[list[Row], float]:
         (folder / name).mkdir(parents=True, exist_ok=True)
         text = (Path(home) / "model_configs" / f"{name}_config.json").read_text(encoding="utf-8")
         (folder / name / "config.json").write_text(text, encoding="utf-8")
-    listed = cases(folder)
+    listed = [case for case in cases(folder) if not ten or _key(case) in TEN]
     began = time.perf_counter()
     script = Path(__file__).with_name("serving_peer.py")
     lines = "".join(json.dumps(case) + "\n" for case in listed)
@@ -197,11 +215,12 @@ def main() -> None:
     parser.add_argument("--peer", help="Python with aiconfigurator 0.12.0")
     parser.add_argument("--answers", type=Path, default=Path("peer-answers.jsonl"))
     parser.add_argument("--fit", action="store_true")
+    parser.add_argument("--ten", action="store_true", help="Only ten cases, a line each")
     args = parser.parse_args()
     if args.answers.exists():
         rows = [json.loads(line) for line in args.answers.read_text(encoding="utf-8").splitlines()]
     elif args.peer:
-        rows, each = ask_peer(args.peer, args.answers)
+        rows, each = ask_peer(args.peer, args.answers, args.ten)
         print(f"aiconfigurator: {each * 1e3:,.0f} ms a case")
     else:
         sys.exit(
@@ -218,6 +237,10 @@ def main() -> None:
     each = (time.perf_counter() - began) / len(rows)
     print(f"trinch: {each * 1e3:.2f} ms a case, one at a time; {len(rows)} cases")
     print(f"cases the peer has no answer to: {len(failed)}")
+    if args.ten:
+        for row, value in zip(rows, mine, strict=True):
+            print(*_key(row), f"{row['ms']:.2f} ms, ours {value:.2f}, {value / row['ms'] - 1:+.1%}", sep="\t")
+        return
     groups: dict[tuple[str, ...], list[float]] = defaultdict(list)
     for row, value in zip(rows, mine, strict=True):
         fitted = row["model"] in FITTED and row["system"] in FIT_SYSTEMS.values()

@@ -5,7 +5,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 
 from trinch.planner.perf.hardware import machine
-from trinch.planner.perf.layout import Layout, Plan
+from trinch.planner.perf.layout import OFFLOADS, Layout, Plan, last_stage_layers
 from trinch.planner.perf.models import workload
 
 MODELS = (
@@ -79,6 +79,9 @@ def plans(draw: st.DrawFn) -> Plan:
         sequence_parallel=int(tp > 1),
         recompute=draw(st.integers(0, 2)),
     )
+    cut = replace(
+        cut, offload=draw(st.sampled_from([0, 0, OFFLOADS.index("optimizer")])) if cut.zero <= 1 else 0
+    )
     precision = draw(st.sampled_from(["bf16", "fp8"]))
     gradients = draw(st.sampled_from([2.0, 4.0]))
     spares = 8 * draw(st.integers(0, 40))
@@ -101,5 +104,7 @@ def pipelines(layers: int) -> list[tuple[int, int]]:
         (pp, vpp)
         for pp in (1, 2, 4, 8, 16)
         for vpp in ((1, 2, 4) if pp > 1 else (1,))
-        if layers % (pp * vpp) == 0 or (pp > 1 and (layers + 2) % (pp * vpp) == 0)
+        if layers % (pp * vpp) == 0
+        or (pp > 1 and (layers + 2) % (pp * vpp) == 0)
+        or (vpp == 1 and last_stage_layers(layers, pp) > 0)
     ]

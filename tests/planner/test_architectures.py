@@ -77,6 +77,100 @@ def test_a_folder_a_file_with_a_mark_and_a_text_part_are_read(tmp_path: Path) ->
     assert from_hf(inner).parameters() == COUNTS["models"]["llama-7b"]["parameters"]
 
 
+@pytest.mark.parametrize(
+    ("config", "published"),
+    [
+        pytest.param(
+            {
+                "model_type": "baichuan",
+                "hidden_size": 4096,
+                "num_hidden_layers": 32,
+                "num_attention_heads": 32,
+                "intermediate_size": 11008,
+                "vocab_size": 125696,
+            },
+            7_505_973_248,
+            id="baichuan2-7b",
+        ),
+        pytest.param(
+            {
+                "model_type": "qwen",
+                "hidden_size": 4096,
+                "num_hidden_layers": 32,
+                "num_attention_heads": 32,
+                "intermediate_size": 22016,
+                "vocab_size": 151936,
+                "kv_channels": 128,
+            },
+            7_721_324_544,
+            id="qwen-7b",
+        ),
+        pytest.param(
+            {
+                "model_type": "chatglm",
+                "hidden_size": 4096,
+                "num_layers": 28,
+                "num_attention_heads": 32,
+                "ffn_hidden_size": 13696,
+                "padded_vocab_size": 65024,
+                "multi_query_attention": True,
+                "multi_query_group_num": 2,
+                "add_qkv_bias": True,
+                "kv_channels": 128,
+            },
+            6_243_584_000,
+            id="chatglm3-6b",
+        ),
+        pytest.param(
+            {
+                "model_type": "deepseek",
+                "hidden_size": 2048,
+                "num_hidden_layers": 28,
+                "num_attention_heads": 16,
+                "num_key_value_heads": 16,
+                "intermediate_size": 10944,
+                "moe_intermediate_size": 1408,
+                "n_routed_experts": 64,
+                "n_shared_experts": 2,
+                "num_experts_per_tok": 6,
+                "first_k_dense_replace": 1,
+                "moe_layer_freq": 1,
+                "vocab_size": 102400,
+            },
+            16_375_728_128,
+            id="deepseek-moe-16b",
+        ),
+    ],
+)
+def test_types_that_ship_their_own_code_have_their_published_counts(
+    config: dict[str, Any], published: int
+) -> None:
+    assert from_hf(config, "it").parameters() == published
+
+
+def test_a_grok_that_calls_itself_git_is_a_grok_and_a_real_git_is_refused() -> None:
+    config = {**COUNTS["models"]["mixtral-8x7b"]["config"], "model_type": "git"}
+    assert from_hf({**config, "architectures": ["Grok1ForCausalLM"]}, "it").experts == 8
+    with pytest.raises(PlanError, match="image-captioning"):
+        from_hf(config, "it")
+
+
+def test_the_language_model_of_a_flat_or_nested_multi_modal_configuration_is_read() -> None:
+    alone = from_hf(COUNTS["models"]["qwen2-7b"]["config"], "it").parameters()
+    for key in ("text_config", "llm_config", "language_config"):
+        whole = {
+            "model_type": "seen",
+            "architectures": ["SeenModel"],
+            key: COUNTS["models"]["qwen2-7b"]["config"],
+        }
+        assert from_hf(whole, "it").parameters() == alone
+
+
+def test_layers_of_an_unknown_type_are_refused() -> None:
+    with pytest.raises(PlanError, match="'linear_attention'"):
+        from_hf({**LLAMA, "layer_types": ["full_attention", "linear_attention"] * 16}, "it")
+
+
 def test_expert_layers_may_be_listed() -> None:
     config = COUNTS["models"]["deepseek-v3"]["config"]
     listed = from_hf({**config, "first_k_dense_replace": 0, "moe_layer_freq": [0] * 3 + [1] * 58})

@@ -10,6 +10,7 @@ from plan_rows import run_row
 from trinch.planner.perf import fit as calibrate
 from trinch.planner.perf.calibration import Calibration, band, load, save, shipped
 from trinch.planner.perf.run_rows import Run, understand
+from trinch.planner.perf.step_time import SITE
 
 SHAPES = [
     (32, 4096, 14336, 32),
@@ -113,7 +114,8 @@ def test_a_band_is_symmetric_in_logarithms() -> None:
 def test_the_shipped_fit_knows_every_coefficient() -> None:
     fit = shipped()
     assert isinstance(fit, Calibration)
-    assert set(fit.coefficients) == set(calibrate.priors())
+    assert set(fit.coefficients) == {*calibrate.priors(), SITE}
+    assert fit.bands[SITE] > 0
     assert all(0.02 < width < 1.0 for width in fit.bands.values())
 
 
@@ -127,3 +129,24 @@ def test_the_shipped_fit_is_what_the_published_rows_give(shared: Path) -> None:
     found = calibrate.fit([run for run in runs if calibrate.family(run.case.workload) not in apart])
     for name, value in shipped().coefficients.items():
         assert found[name] == pytest.approx(value, rel=0.02, abs=0.005), name
+
+
+def test_a_site_is_one_draw_however_many_rows_it_has() -> None:
+    run = made_up()[0]
+    away = [
+        replace(run, case=replace(run.case, elsewhere=True), row={"site": site})
+        for site in ("a",) * 4 + ("b",)
+    ]
+    factor, width = calibrate.site_effect([run, *away], np.array([9.0, -0.1, -0.1, -0.1, -0.1, 0.0]))
+    assert 0.02 < factor < 0.05  # towards the mean of the two sites, -0.05, not of the rows
+    assert width > 0.05
+    nothing_known = calibrate.site_effect([run], np.array([0.1]))
+    assert nothing_known[0] == 0.0
+    assert nothing_known[1] > width / 2
+
+
+def test_a_row_of_another_site_is_slower_and_less_certain() -> None:
+    base = {"engine": "NeMo", "date": "25.04", "source": "NVIDIA/dgxc-benchmarking v25.04"}
+    own, other = (understand(run_row(**base, site=site)) for site in ("", "colossus"))
+    assert (own.case.elsewhere, other.case.elsewhere) == (False, True)
+    assert shipped().half_width(other.case) > shipped().half_width(own.case)

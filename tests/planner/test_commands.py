@@ -142,7 +142,7 @@ def test_days_find_the_fewest_gpus_or_the_most_tokens() -> None:
         (("--gpus", "64", "--tokens", "1T", "--layout", "TP8 XX"), "no part of a layout"),
         (("--gpus", "64", "--tokens", "1T", "--engine", "hai-llm", "--out", "plan"), "no launch file starts"),
         (
-            ("--gpus", "64", "--tokens", "1T", "--layout", "TP1 PP3", "--out", "plan"),
+            ("--gpus", "64", "--tokens", "1T", "--layout", "TP1 PP5 VPP3", "--out", "plan"),
             "place 32 layers evenly",
         ),
     ],

@@ -9,20 +9,20 @@ import re
 from typing import Any
 
 import pytest
-from cluster_plans import plans
+from cluster_plans import plan, plans
 from engine_parsers import parsed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from trinch.planner.launch import trainer_settings
-from trinch.planner.launch.megatron import BALANCE_LOSS, connections, megatron
+from trinch.planner.launch.megatron import BALANCE_LOSS, connections, megatron, uneven_last
 from trinch.planner.launch.saving import Saving, saving_of, support
 from trinch.planner.launch.sglang import sglang
-from trinch.planner.launch.torchtitan import torchtitan
+from trinch.planner.launch.torchtitan import SCHEDULE_NAMES, schedule_name, torchtitan
 from trinch.planner.ops import reliability
 from trinch.planner.ops.recovery import Options, pick
 from trinch.planner.perf.hardware import gpu
-from trinch.planner.perf.layout import Plan
+from trinch.planner.perf.layout import Layout, Plan
 from trinch.planner.perf.models import workload
 from trinch.planner.perf.serving import Demand, options
 from trinch.planner.perf.workload import Workload
@@ -154,6 +154,8 @@ def megatron_run(args: dict[str, Any], ranks: int) -> dict[str, Any]:
         "zero": sharded if args["use_distributed_optimizer"] else 0,
         "sequence_parallel": args["sequence_parallel"],
         "recompute": recompute,
+        "last_layers": args["decoder_last_pipeline_num_layers"] or 0,
+        "offload": args["optimizer_cpu_offload"] and args["use_precision_aware_optimizer"],
         "precision": "nvfp4" if args["fp4"] else precision,
         "gradient_bytes": 2.0 if args["grad_reduce_in_bf16"] else 4.0,
         "samples": args["train_samples"],
@@ -196,6 +198,8 @@ def planned_run(made: Plan, saving: Saving) -> dict[str, Any]:
         "zero": cut.zero,
         "sequence_parallel": bool(cut.sequence_parallel and cut.tp > 1),
         "recompute": cut.recompute,
+        "last_layers": uneven_last(made),
+        "offload": bool(cut.offload),
         "precision": made.precision,
         "gradient_bytes": made.gradient_bytes,
         "samples": math.ceil(made.tokens / made.tokens_per_step) * cut.global_batch,
@@ -268,8 +272,25 @@ def torchtitan_agrees(made: Plan, saving: Saving) -> None:
     assert args["training.steps"] == math.ceil(made.tokens / made.tokens_per_step)
     micro = args["parallelism.pipeline_parallel_microbatch_size"] if cut.pp > 1 else None
     assert (micro or args["training.local_batch_size"]) == cut.micro_batch
+    if cut.pp > 1:
+        assert args["parallelism.pipeline_parallel_schedule"] == schedule_name(cut)
     assert args["checkpoint.interval"] == saving.store_steps
     assert (args["checkpoint.async_mode"] != "disabled") == (saving.kind != "sync")
+
+
+@pytest.mark.parametrize("name", [*SCHEDULE_NAMES.values(), "Interleaved1F1B"])
+def test_the_schedules_of_torchtitan_are_known_to_torch(name: str) -> None:
+    schedules = pytest.importorskip("torch.distributed.pipelining.schedules")
+    assert schedules.get_schedule_class(name)
+
+
+def test_the_last_of_uneven_stages_holds_what_is_left() -> None:
+    model = workload("deepseek-v3")
+    cut = Layout(pp=16, dp=8, ep=8, global_batch=256)
+    args = parsed("megatron", megatron(plan(cut, "deepseek-v3"), Saving("async", 10)))
+    last = args["decoder_last_pipeline_num_layers"]
+    assert last == 1
+    assert (model.layers - last) % (args["pipeline_model_parallel_size"] - 1) == 0
 
 
 def our_trainer_agrees(made: Plan, saving: Saving) -> None:

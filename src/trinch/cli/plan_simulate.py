@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -41,6 +42,9 @@ from trinch.cli.plan_options import usage
 @click.option("--mtbf-hours", type=float, help="GPU-hours between interruptions, instead of the fleet's.")
 @click.option("--checkpoint", default="", help="sync, async or memory; by default the plan's.")
 @click.option("--trials", default=300, show_default=True, help="Number of simulated runs.")
+@click.option(
+    "--trace", type=click.Path(file_okay=False, path_type=Path), help="Folder for Chakra traces of the step."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def simulate(
     model: str,
@@ -58,6 +62,7 @@ def simulate(
     mtbf_hours: float | None,
     checkpoint: str,
     trials: int,
+    trace: Path | None,
     as_json: bool,
     **faults: Any,
 ) -> None:
@@ -78,6 +83,7 @@ def simulate(
     from trinch.planner.perf.layout_search import search
     from trinch.planner.perf.models import workload
     from trinch.planner.quantities import gpu_count
+    from trinch.planner.simulate.chakra import write_step
     from trinch.planner.simulate.step_simulation import Faults, closed_form_s, simulate_step
 
     with usage():
@@ -97,10 +103,12 @@ def simulate(
             correlated=not single_nodes,
         )
         run = None if days is None else run_days(plan, days, options, spares, repair_hours).as_dict()
+        files = [] if trace is None else write_step(plan, trace)
     cost = faulty.step_s / healthy.step_s - 1
     if as_json:
         found: dict[str, Any] = {"undisturbed": asdict(healthy), "disturbed": asdict(faulty), "cost": cost}
         found |= {} if run is None else {"run": run}
+        found |= {} if trace is None else {"files": [str(path) for path in files]}
         click.echo(json.dumps(found | {"closed_form_s": closed_form_s(plan), "plan": plan.as_dict()}))
         return
     off = healthy.step_s / closed_form_s(plan) - 1
@@ -114,6 +122,8 @@ def simulate(
     click.echo(f"  simulated   {faulty.events:,} events a run")
     if run is not None:
         _echo_run(run)
+    if files:
+        click.echo(f"  wrote       {len(files) - 1:,} traces and groups.json to {trace}")
 
 
 def _echo_run(run: dict[str, Any]) -> None:

@@ -20,7 +20,10 @@ from trinch.cli.plan_options import exit_if_missed, run_options, usage
 @click.option("--precision", default="bf16", show_default=True, help="bf16, fp8, mxfp8 or nvfp4.")
 @click.option("--seq-len", type=int, help="Sequence length; by default the model's own.")
 @click.option("--batch", type=int, help="Sequences per step, kept exactly; by default 1024 tokens per GPU.")
-@click.option("--layout", help='Price this layout: "TP8 PP16 VPP8 CP1 DP128 EP1 mb1 ZeRO-1 recompute=none".')
+@click.option(
+    "--layout",
+    help='Price this layout: "TP8 PP16 VPP8 CP1 DP128 EP1 mb1 ZeRO-1 recompute=none schedule=1f1b offload=none".',
+)
 @click.option(
     "--engine", help="Whose speed to predict: megatron-bridge (default), megatron-lm, torchtitan, nemo, ..."
 )
@@ -32,6 +35,11 @@ from trinch.cli.plan_options import exit_if_missed, run_options, usage
     "--dispatcher",
     help="How tokens reach experts: alltoall, node-limited or deepep; by default the engine's.",
 )
+@click.option(
+    "--schedule",
+    help="Order of work in a pipeline: 1f1b (default), zb-h1, zbv, dualpipe or dualpipe-v.",
+)
+@click.option("--offload", help="To host memory: none (default), optimizer, activations or both.")
 @run_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def train(as_json: bool, out: Path | None, **asked: Any) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from trinch.planner.launch import kubernetes, oci_terraform, slurm, torchtitan, trainer_settings
-from trinch.planner.launch.megatron import megatron
+from trinch.planner.launch.megatron import megatron, uneven_last
 from trinch.planner.launch.saving import saving_of
 from trinch.planner.ops import cost, power, schedule
 from trinch.planner.ops import reliability as rel
@@ -26,7 +26,7 @@ from trinch.planner.ops.recovery import Options, Survival, fleet_of, ladder, pic
 from trinch.planner.ops.tables import table
 from trinch.planner.ops.tornado import tornado
 from trinch.planner.perf.hardware import PlanError
-from trinch.planner.perf.layout import Plan
+from trinch.planner.perf.layout import OFFLOADS, SCHEDULES, Plan
 from trinch.planner.report import html_report
 from trinch.planner.report.assumptions import assumptions
 from trinch.planner.simulate.run_simulation import Floats, Outcome, percentiles
@@ -213,13 +213,19 @@ def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
     saving = saving_of(plan, sections)
     cuts = sections["failures"]["interruptions"]["p90"]
     days = sections["calendar"]["days"]["p90"]
-    files = slurm.scripts(plan, saving, days, cuts, "megatron")
-    files |= slurm.scripts(plan, saving, days, cuts, "torchtitan") | torchtitan.torchtitan_model(plan)
-    if trainer_settings.runs(plan):
+    files = slurm.scripts(plan, saving, days, cuts, "torchtitan") | torchtitan.torchtitan_model(plan)
+    files["torchtitan.args"] = "\n".join(torchtitan.torchtitan(plan, saving)) + "\n"
+    if plan.layout.schedule:  # Megatron-LM and our trainer run 1F1B only
+        return files
+    files |= slurm.scripts(plan, saving, days, cuts, "megatron")
+    if plan.layout.offload or uneven_last(plan):  # the others are not told of either
+        files = {
+            name: text for name, text in files.items() if "torchtitan" not in name and "titan" not in name
+        }
+    elif trainer_settings.runs(plan):
         own = trainer_settings.files(plan, saving, days, cuts)
         files |= {f"trinch/{name}": text for name, text in own.items()}
     files["megatron.args"] = "\n".join(megatron(plan, saving)) + "\n"
-    files["torchtitan.args"] = "\n".join(torchtitan.torchtitan(plan, saving)) + "\n"
     files["jobset.yaml"] = kubernetes.to_yaml(kubernetes.jobset(plan, saving, cuts))
     files["trainjob.yaml"] = kubernetes.to_yaml(kubernetes.trainjob(plan, saving))
     files["raycluster.yaml"] = kubernetes.to_yaml(kubernetes.raycluster(plan))
@@ -249,11 +255,28 @@ def check_launchable(plan: Plan, sections: Sections) -> None:
             f"interleaved stages need a multiple of {plan.layout.pp} micro-batches, and there are "
             f"{plan.layout.accumulation}: change --batch"
         )
+    _check_order(plan)
     layers, chunks = plan.workload.layers, plan.layout.pp * plan.layout.vpp
-    if layers % chunks and (layers + 2) % chunks:
+    if layers % chunks and (layers + 2) % chunks and not uneven_last(plan):
         raise PlanError(
             f"the launch files place {layers} layers evenly, and {chunks} pipeline chunks do not divide them"
         )
+
+
+def _check_order(plan: Plan) -> None:
+    """Raise PlanError for a schedule or an offload that no launch file asks of its engine."""
+    order, moved = SCHEDULES[plan.layout.schedule], OFFLOADS[plan.layout.offload]
+    if plan.layout.schedule and (plan.engine != "torchtitan" or order not in torchtitan.SCHEDULE_NAMES):
+        raise PlanError(
+            f"no launch file starts {order} on {plan.engine}: write files (--out) with --engine torchtitan and "
+            f"--schedule {' or '.join(torchtitan.SCHEDULE_NAMES)}"
+        )
+    if moved not in ("none", "optimizer") or (plan.layout.offload and plan.engine == "torchtitan"):
+        raise PlanError(
+            f"no launch file of {plan.engine} offloads {moved}: Megatron-LM's offloads the optimizer (--offload optimizer)"
+        )
+    if plan.layout.offload and plan.layout.zero > 1:
+        raise PlanError("Megatron-LM's FSDP does not offload the optimizer: use ZeRO-1, or --offload none")
 
 
 def write_out(

@@ -10,7 +10,7 @@ from trinch.planner.inverse import gpus_for, tokens_for
 from trinch.planner.ops.recovery import Options
 from trinch.planner.ops.schedule import parse_date, parse_ramp
 from trinch.planner.perf.hardware import PlanError, at_rate, machine
-from trinch.planner.perf.layout import Plan
+from trinch.planner.perf.layout import OFFLOADS, SCHEDULES, Plan
 from trinch.planner.perf.layout_grid import parse_layout
 from trinch.planner.perf.layout_search import Search, search
 from trinch.planner.perf.model_inputs import DEFAULT_DATE, DEFAULT_ENGINE
@@ -100,6 +100,8 @@ def plan(
     software_date: str | None = None,
     max_vpp: int | None = None,
     dispatcher: str | None = None,
+    schedule: str | None = None,
+    offload: str | None = None,
     **options: Any,
 ) -> TrainingPlan:
     """Plan the training of `model` (a preset, the path of a config.json, or a Workload).
@@ -123,6 +125,8 @@ def plan(
         "date": year_of(software_date) if software_date else DEFAULT_DATE,
         "max_vpp": max_vpp,
         "dispatcher": dispatcher or "",
+        "schedule": schedule or SCHEDULES[0],
+        "offload": offload or OFFLOADS[0],
         "layout": parse_layout(layout) if layout is not None else None,
     }
 

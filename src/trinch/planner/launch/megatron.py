@@ -9,7 +9,7 @@ import math
 from trinch.planner.launch.saving import Saving
 from trinch.planner.launch.shell import train_steps
 from trinch.planner.ops.tables import table
-from trinch.planner.perf.layout import Plan
+from trinch.planner.perf.layout import Plan, last_stage_layers
 from trinch.planner.perf.workload import Workload
 
 BALANCE_LOSS = 1e-2
@@ -141,13 +141,22 @@ def _layout(plan: Plan) -> list[str]:
     ]
     if cut.vpp > 1:
         args.append(f"--num-virtual-stages-per-pipeline-rank {cut.vpp}")
-    if plan.workload.layers % (cut.pp * cut.vpp):  # embedding and loss take the place of a layer each
+    last = uneven_last(plan)
+    if last:
+        args.append(f"--decoder-last-pipeline-num-layers {last}")
+    elif plan.workload.layers % (cut.pp * cut.vpp):  # embedding and loss take the place of a layer each
         args += ["--account-for-embedding-in-pipeline-split", "--account-for-loss-in-pipeline-split"]
     if cut.sequence_parallel and cut.tp > 1:
         args.append("--sequence-parallel")
         args += ["--tp-comm-overlap"] if plan.tp_overlap and cut.zero <= 1 else []
     if plan.workload.experts:
         args += [f"--expert-model-parallel-size {cut.ep}", f"--expert-tensor-parallel-size {cut.etp}"]
+    if cut.offload:
+        args += [
+            "--optimizer-cpu-offload",
+            "--overlap-cpu-optimizer-d2h-h2d",
+            "--use-precision-aware-optimizer",
+        ]
     if cut.zero >= 1:
         args += ["--use-distributed-optimizer", "--overlap-param-gather"]
     if cut.zero >= 2:
@@ -159,6 +168,13 @@ def _layout(plan: Plan) -> list[str]:
         2: ["--recompute-granularity full", "--recompute-method uniform", "--recompute-num-layers 1"],
     }
     return args + recompute[cut.recompute]
+
+
+def uneven_last(plan: Plan) -> int:
+    """Layers of a last stage that holds fewer than the others; 0 where all hold the same, embedding and head counted."""
+    cut, layers = plan.layout, plan.workload.layers
+    even = layers % (cut.pp * cut.vpp) == 0 or (layers + 2) % (cut.pp * cut.vpp) == 0
+    return 0 if even or cut.vpp > 1 else max(last_stage_layers(layers, cut.pp), 0)
 
 
 def _arithmetic(plan: Plan) -> list[str]:
@@ -223,6 +239,9 @@ def megatron_notes(plan: Plan, saving: Saving) -> list[str]:
     notes = {
         "Grok gates with GELU and caps logits; --swiglu has the same shapes and cost, not its function.": (
             model.name.startswith("grok")
+        ),
+        f"Megatron-LM has no {model.activation}: its GELU has the same shapes and nearly the same cost.": (
+            model.activation in ("relu", "xielu")
         ),
         "The dense residual MLP is written as a shared expert: same matrices, same cost.": (
             model.dense_residual

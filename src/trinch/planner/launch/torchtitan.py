@@ -8,7 +8,7 @@ import math
 from trinch.model.config import CONFIGS
 from trinch.planner.launch.saving import Saving
 from trinch.planner.launch.shell import train_steps
-from trinch.planner.perf.layout import Plan
+from trinch.planner.perf.layout import SCHEDULES, Layout, Plan
 from trinch.training.settings import Mesh, Settings
 from trinch.training.torchtitan_export import CONFIG, MODULE, torchtitan_module
 
@@ -51,7 +51,7 @@ def torchtitan(plan: Plan, saving: Saving) -> list[str]:
         args += [
             "--training.disable_cuda_graphs",  # it refuses them with pipelines
             f"--parallelism.pipeline_parallel_microbatch_size {cut.micro_batch}",
-            f"--parallelism.pipeline_parallel_schedule {'Interleaved1F1B' if cut.vpp > 1 else '1F1B'}",
+            f"--parallelism.pipeline_parallel_schedule {schedule_name(cut)}",
             f"--parallelism.pipeline_parallel_layers_per_stage {deep}",
         ]
     return [
@@ -61,6 +61,15 @@ def torchtitan(plan: Plan, saving: Saving) -> list[str]:
         f"--checkpoint.interval {saving.store_steps}",
         f"--checkpoint.async_mode {'async_with_pinned_mem' if saving.asynchronous else 'disabled'}",
     ]
+
+
+SCHEDULE_NAMES = {"1f1b": "1F1B", "zbv": "ZBVZeroBubble", "dualpipe-v": "DualPipeV"}
+"""Schedules that torchtitan starts, by the names of torch.distributed.pipelining."""
+
+
+def schedule_name(cut: Layout) -> str:
+    """torch's name of the layout's schedule."""
+    return "Interleaved1F1B" if not cut.schedule and cut.vpp > 1 else SCHEDULE_NAMES[SCHEDULES[cut.schedule]]
 
 
 def torchtitan_notes(saving: Saving) -> list[str]:

@@ -14,12 +14,12 @@ from trinch.planner.perf.hardware import Machine, PlanError
 from trinch.planner.perf.layout import RECOMPUTE, Layouts, Plan, total
 from trinch.planner.perf.layout_grid import widest_layouts
 from trinch.planner.perf.layout_search import (
-    PLANNED_IMBALANCE,
     band_widths,
     by_chunks,
     check,
     default_batch,
     nothing_fits,
+    planned_case,
     priced,
 )
 from trinch.planner.perf.memory import USABLE, memory_bytes
@@ -45,7 +45,7 @@ def best_plan(
     check(machine, gpus, tokens, precision)
     target = batch or default_batch(work, gpus, tokens)
     engine = known_engine(engine_name, date)
-    case = Case(work, machine, precision, engine, date, imbalance=PLANNED_IMBALANCE)
+    case = planned_case(work, machine, precision, engine, date)
     return replace(_best(case, gpus, target, batch is not None), tokens=tokens)
 
 

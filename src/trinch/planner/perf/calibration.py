@@ -16,7 +16,7 @@ from pathlib import Path
 from trinch.planner.perf.hardware import table
 from trinch.planner.perf.layout import Array, Layouts
 from trinch.planner.perf.model_inputs import Case, Cases
-from trinch.planner.perf.step_time import step_parts
+from trinch.planner.perf.step_time import SITE, step_parts
 from trinch.planner.perf.workload import Workload
 
 COVERAGE = 0.80
@@ -42,14 +42,15 @@ class Calibration:
         return step_parts(Cases.of(cases), at, self.coefficients)
 
     def half_width(self, case: Case, guessed: bool = False) -> float:
-        """Log half-width of the 80 % band of a case; wider for an engine that was not measured on such GPUs, or a
-        guessed layout."""
+        """Log half-width of the 80 % band of a case; wider for an engine that was not measured on such GPUs, a
+        site other than those it was measured at, or a guessed layout."""
         seen = "seen" if family(case.workload) in self.families else "new"
         groups = band_groups(case)
         names = [f"{group}:{seen}" for group in groups] + [f"{group}:new" for group in groups]
         width = next((self.bands[name] for name in names if name in self.bands), FALLBACK_BAND)
         unknown = 0.0 if f"{groups[0]}:{seen}" in self.bands else UNKNOWN_ENGINE
-        return math.hypot(width, unknown, GUESSED_LAYOUT if guessed else 0.0)
+        site = self.bands.get(SITE, 0.0) if case.elsewhere else 0.0
+        return math.hypot(width, unknown, site, GUESSED_LAYOUT if guessed else 0.0)
 
 
 def family(work: Workload) -> str:

@@ -19,8 +19,8 @@ from trinch.planner.perf.calibration import COVERAGE, Calibration, band_groups, 
 from trinch.planner.perf.hardware import PlanError, table
 from trinch.planner.perf.layout import Array, Layouts
 from trinch.planner.perf.model_inputs import Cases, engine_names
-from trinch.planner.perf.run_rows import Run
-from trinch.planner.perf.step_time import step_time
+from trinch.planner.perf.run_rows import Run, site_of
+from trinch.planner.perf.step_time import SITE, step_time
 
 NOISE = 0.05
 """Spread of log step time a perfect model would leave: the same layout differs by 4 % between releases."""
@@ -28,6 +28,10 @@ HUBER = 1.5
 """Residuals beyond this many times the noise count linearly, not squared."""
 ENGINE_SPREAD = 0.08
 YEAR_SPREAD = 0.05
+SITE_SPREAD = 0.05
+"""Prior of the log factor of a site: the releases of one engine differ by 4 % at one site."""
+Z80 = 1.2816
+"""Standard deviations on each side of the mean that hold 80 % of a normal distribution."""
 FOLDS = 5
 BAND_ROWS = 8
 """A group has a band of its own from this many rows."""
@@ -130,7 +134,26 @@ def calibrate(runs: Sequence[Run]) -> Calibration:
         raise PlanError(f"{len(known)} measured runs are too few to calibrate on: 50 are needed")
     new = cross_errors(known, by_family(known))
     seen = cross_errors(known, by_layout(known))
-    return Calibration(fit(known), bands(known, new, seen), frozenset(family(r.case.workload) for r in known))
+    factor, spread = site_effect(known, new)
+    widths = bands(known, new, seen) | {SITE: spread}
+    return Calibration(fit(known) | {SITE: factor}, widths, frozenset(family(r.case.workload) for r in known))
+
+
+def site_effect(runs: Sequence[Run], errors: Array) -> tuple[float, float]:
+    """(log factor, 80 % log half-width) of step time at a site other than those an engine was measured at.
+
+    A site is one draw, however many rows it has: the mean of the sites' mean `errors`, shrunk towards no effect as a
+    normal prior of SITE_SPREAD asks; the width holds the spread between sites and the error of that mean."""
+    by_site: dict[str, list[float]] = {}
+    for run, error in zip(runs, errors, strict=True):
+        if run.case.elsewhere:
+            by_site.setdefault(site_of(run.row), []).append(float(error))
+    means = np.array([np.mean(some) for some in by_site.values()])
+    spread = max(float(np.std(means, ddof=1)), SITE_SPREAD / 2) if len(means) > 1 else SITE_SPREAD
+    own = spread**2 / len(means) if len(means) else math.inf
+    kept = SITE_SPREAD**2 / (SITE_SPREAD**2 + own)
+    factor = -kept * float(np.mean(means)) if len(means) else 0.0
+    return factor, Z80 * math.hypot(spread, SITE_SPREAD * math.sqrt(1 - kept))
 
 
 def bands(runs: Sequence[Run], new: Array, seen: Array) -> dict[str, float]:

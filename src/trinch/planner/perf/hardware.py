@@ -34,6 +34,10 @@ class Gpu:
     gpus_per_node: int
     nic_gbits: float
     tdp_w: float
+    host_link_gbs: float
+    """GB/s to host memory, one direction."""
+    host_memory_gbs: float
+    """GB/s of host memory, this GPU's share of its node's."""
 
     @property
     def generation(self) -> str:

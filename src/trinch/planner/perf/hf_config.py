@@ -22,14 +22,15 @@ LONGEST = 8192
 NAMES = {
     "layers": ("num_hidden_layers", "n_layer", "n_layers", "num_layers"),
     "hidden": ("hidden_size", "n_embd", "d_model"),
-    "heads": ("num_attention_heads", "n_head", "n_heads", "num_heads"),
-    "kv_heads": ("num_key_value_heads", "num_kv_heads", "n_head_kv", "kv_n_heads"),
+    "heads": ("num_attention_heads", "n_head", "n_heads", "num_heads", "attention_heads"),
+    "kv_heads": ("num_key_value_heads", "num_kv_heads", "n_head_kv", "kv_n_heads", "multi_query_group_num"),
     "ffn": ("intermediate_size", "ffn_hidden_size", "n_inner", "ffn_dim"),
-    "vocab": ("vocab_size",),
+    "vocab": ("vocab_size", "padded_vocab_size"),
     "positions": ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length"),
     "experts": ("n_routed_experts", "num_local_experts", "num_experts", "moe_num_experts"),
     "top_k": ("num_experts_per_tok", "num_experts_per_token", "moe_k", "moe_top_k", "moe_topk"),
     "shared": ("n_shared_experts", "moe_num_shared_experts", "num_shared_experts"),
+    "shared_ffn": ("shared_expert_intermediate_size", "shared_intermediate_size"),
     "every": (
         "decoder_sparse_step",
         "interleave_moe_layer_step",
@@ -37,8 +38,12 @@ NAMES = {
         "moe_layer_frequency",
     ),
     "dense_first": ("first_k_dense_replace", "moe_layer_start_index"),
+    "head_dim": ("head_dim", "kv_channels"),
+    "window": ("sliding_window", "attention_chunk_size", "window_size"),
 }
 """What a number is called in different configurations."""
+TEXT_PARTS = ("text_config", "llm_config", "language_config")
+"""Where multi-modal configurations keep their language model."""
 
 
 @cache
@@ -79,9 +84,9 @@ def _read(path: Path) -> Config:
 
 def from_hf(config: Config, name: str = "model") -> Workload:
     """Translate a configuration. Raises PlanError for what is not modelled, missing or contradictory."""
-    inner = config.get("text_config")
-    if isinstance(inner, dict):
-        config = {**config, "model_type": None, **inner}
+    inner = next((config[key] for key in TEXT_PARTS if isinstance(config.get(key), dict)), None)
+    if inner is not None:
+        config = {**config, "model_type": None, "architectures": None, **inner}
     stated, config = set(config), {key: value for key, value in config.items() if value is not None}
     kind = model_type(config, name)
     rules: dict[str, Any] = architectures()["read"][kind]
@@ -104,7 +109,7 @@ def model_type(config: Config, name: str) -> str:
     listed = config.get("architectures")
     names = [str(one) for one in listed] if isinstance(listed, list) else []
     kind = str(config.get("model_type") or _from_class(names))
-    if any(one.startswith("Grok1") for one in names):
+    if any(one.startswith("Grok1") for one in names):  # Grok-2's file says "git", an image-captioning model
         kind = "grok"
     kind = table["alias"].get(kind.lower(), kind.lower())
     if kind in table["refused"]:
@@ -132,8 +137,19 @@ def _refuse_shapes(config: Config, rules: Config, name: str, kind: str) -> None:
     for key in rules.get("refused_keys", ()):
         if config.get(key):
             raise PlanError(f"{name} ({kind}): {key} is not modelled")
+    for key in rules.get("required_keys", ()):
+        if not config.get(key, rules.get("defaults", {}).get(key)):
+            raise PlanError(f"{name} ({kind}): without {key} the configuration is not modelled")
+    kinds = config.get("layer_types")
+    for one in kinds if isinstance(kinds, list) else ():
+        if one not in ("full_attention", *WINDOWED):
+            raise PlanError(
+                f"{name} ({kind}) has layers of the type {one!r}, which this planner does not model"
+            )
 
 
+WINDOWED = ("sliding_attention", "chunked_attention", "local")
+"""Types of layers whose attention has a window."""
 MOST = 10**12
 """No count of a configuration is as large."""
 MOST_PARTS = 10_000
@@ -177,9 +193,13 @@ def _workload(config: Config, rules: Config, name: str, kind: str) -> Workload:
             f"{name}: hidden_size {hidden} is no multiple of {heads} heads, and head_dim is missing"
         )
     head_dim = head_dim or hidden // heads
+    if rules.get("square_out") and heads * head_dim != hidden:
+        raise PlanError(f"{name} ({kind}): {heads} heads of {head_dim} are not as wide as the model")
+    width = _number(config, rules["same_width"], name, hidden) if "same_width" in rules else hidden
+    if width != hidden:
+        raise PlanError(f"{name} ({kind}): {rules['same_width']} {width} differs from hidden_size {hidden}")
     experts = _expert_fields(config, rules, name, kind, layers)
     window, windowed = _windows(config, rules, layers)
-    norms, wide = _norms(config, rules, kind), rules.get("final_norm", True)
     norm_bias = bool(rules.get("norm_bias", False))
     made = Workload(
         name=name,
@@ -194,7 +214,7 @@ def _workload(config: Config, rules: Config, name: str, kind: str) -> Workload:
         tied=bool(config.get("tie_word_embeddings", False)),
         window=window,
         window_layers=windowed,
-        norms=norms,
+        norms=_norms(config, rules, kind),
         norm_bias=norm_bias,
         qk_norm=_flag(config, rules, "qk_norm"),
         qkv_bias=_flag(config, rules, "qkv_bias"),
@@ -209,8 +229,7 @@ def _workload(config: Config, rules: Config, name: str, kind: str) -> Workload:
         **experts,
         **_latent(config, rules, name),
     )
-    extra = _extra(made, config, rules) - (0 if wide else hidden)
-    return made.with_extra(extra)
+    return made.with_extra(_extra(made, config, rules))
 
 
 def _rope_theta(config: Config) -> float:
@@ -222,6 +241,8 @@ def _rope_theta(config: Config) -> float:
 def _kv_heads(config: Config, rules: Config, name: str, heads: int, kind: str) -> int:
     if kind == "falcon" and config.get("new_decoder_architecture"):
         return _number(config, "kv_heads", name, heads)
+    if "grouped" in rules and not _flag(config, rules, "grouped"):
+        return heads
     if "one_kv_head" in rules:
         return 1 if _flag(config, rules, "one_kv_head") else heads
     return _number(config, "kv_heads", name, heads) or heads
@@ -235,6 +256,8 @@ def _norms(config: Config, rules: Config, kind: str) -> int:
         return 2 if (new and both) or not config.get("parallel_attn") else 1
     if _flag(config, rules, "one_norm"):
         return 1
+    if _flag(config, rules, "four_norms"):
+        return 4
     return int(rules.get("norms", 3 if _flag(config, rules, "beside_norm") else 2))
 
 
@@ -251,7 +274,7 @@ def _ffn(config: Config, rules: Config, name: str) -> int:
     if times and "expansion_ratio" in config:
         times = int(config["expansion_ratio"])
     default = times * _number(config, "hidden", name) if times else None
-    return _number(config, "ffn", name, default)
+    return _number(config, "ffn", name, default) // (2 if rules.get("half_ffn") else 1)
 
 
 def _expert_fields(config: Config, rules: Config, name: str, kind: str, layers: int) -> dict[str, Any]:
@@ -266,7 +289,7 @@ def _expert_fields(config: Config, rules: Config, name: str, kind: str, layers: 
     ffn = _number(config, "ffn", name, 0 if "moe_intermediate_size" in config else None)
     moe_ffn = _number(config, "moe_intermediate_size", name, ffn)
     shared = _number(config, "shared", name, 0) * moe_ffn
-    shared = _number(config, "shared_expert_intermediate_size", name, shared)
+    shared = _number(config, "shared_ffn", name, shared)
     if rules.get("expert_is_ffn"):
         moe_ffn, shared, ffn = ffn, ffn, _number(config, "intermediate_size_mlp", name, ffn)
     beside = bool(config.get("residual_moe"))
@@ -298,6 +321,11 @@ def _moe_layers(config: Config, name: str, layers: int) -> int:
         if len(pattern) != layers:
             raise PlanError(f"{name}: moe_layer_freq has {len(pattern)} entries for {layers} layers")
         return sum(bool(one) for one in pattern)
+    kinds = config.get("mlp_layer_types")
+    if isinstance(kinds, list):
+        if len(kinds) != layers:
+            raise PlanError(f"{name}: mlp_layer_types has {len(kinds)} entries for {layers} layers")
+        return sum(kind == "sparse" for kind in kinds)
     listed = config.get("moe_layers")
     if isinstance(listed, list) and listed:
         return len(listed)
@@ -326,12 +354,17 @@ def _latent(config: Config, rules: Config, name: str) -> dict[str, Any]:
 
 def _windows(config: Config, rules: Config, layers: int) -> tuple[int, int]:
     """(positions of the window, layers that have it)."""
-    window = int(config.get("sliding_window") or config.get("attention_chunk_size") or 0)
+    window = next((int(config[key]) for key in NAMES["window"] if config.get(key)), 0)
     if window <= 0 or ("window_key" in rules and not _flag(config, rules, "window_key")):
         return 0, 0
-    kinds = config.get("layer_types")
+    kinds = config.get("layer_types") or config.get("attention_layers")
+    repeated = config.get("attention_types")  # GPT-Neo: [[["global", "local"], 12]]
+    if not kinds and isinstance(repeated, list):
+        kinds = [kind for some, times in repeated for kind in some * int(times)]
     if isinstance(kinds, list) and kinds:
-        count = sum(kind in ("sliding_attention", "chunked_attention") for kind in kinds)
+        count = sum(kind in WINDOWED for kind in kinds)
+    elif rules.get("listed_windows"):
+        count = 0
     elif "window_every" in rules:
         every = config.get("sliding_window_pattern") or rules["window_every"]
         count = layers - layers // (every if isinstance(every, int) else int(rules["window_every"]))
@@ -344,15 +377,20 @@ def _windows(config: Config, rules: Config, layers: int) -> tuple[int, int]:
 
 def _extra(made: Workload, config: Config, rules: Config) -> int:
     """Vectors that `Workload` does not count itself: wide query-key norms, gates, biases, embedding norms."""
-    extra = 0
-    if _flag(config, rules, "qk_norm_heads"):
-        extra += made.layers * (made.heads + made.kv_heads) * made.head_dim
-    if rules.get("expert_gate"):
-        extra += made.moe_layers * made.hidden
-    if _flag(config, rules, "head_bias"):
-        extra += made.vocab
-    if rules.get("embedding_norm"):
-        extra += made.hidden * (2 if made.norm_bias else 1)
-    if made.mlp_bias and made.shared_ffn:
-        extra += made.moe_layers * made.mlp_bias_of(made.shared_ffn)
-    return extra
+    norm = made.hidden * (2 if made.norm_bias else 1)
+    wide = made.heads * made.head_dim
+    counts = (
+        (True, made.layers * int(rules.get("layer_extra", 0))),
+        (not rules.get("final_norm", True), -norm),
+        (rules.get("moe_norm"), made.moe_layers * norm),
+        (rules.get("sub_norms"), made.layers * (wide + made.ffn)),
+        (made.qk_norm and rules.get("qk_norm_bias"), made.layers * 2 * made.head_dim),
+        # biases of the low-rank projections
+        (made.mla and made.out_bias, made.layers * (made.q_lora + made.kv_lora + made.rope_dim)),
+        (_flag(config, rules, "qk_norm_heads"), made.layers * (wide + made.kv_heads * made.head_dim)),
+        (rules.get("expert_gate"), made.moe_layers * made.hidden),
+        (_flag(config, rules, "head_bias"), made.vocab),
+        (rules.get("embedding_norm"), norm),
+        (made.mlp_bias and made.shared_ffn, made.moe_layers * made.mlp_bias_of(made.shared_ffn)),
+    )
+    return sum(count for holds, count in counts if holds)

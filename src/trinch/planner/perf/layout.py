@@ -24,6 +24,13 @@ def total(parts: Mapping[str, Array]) -> Array:
 
 
 RECOMPUTE = ("none", "selective", "full")
+SCHEDULES = ("1f1b", "zb-h1", "zbv", "dualpipe", "dualpipe-v")
+"""Order of work in a pipeline: 1F1B (interleaved where vpp > 1), the zero-bubble schedules of arXiv 2401.10241 and
+2405.15362, and DeepSeek's DualPipe (arXiv 2412.19437) with its V-shaped form."""
+V_SHAPED = ("zbv", "dualpipe-v")
+"""Schedules whose stages hold two chunks of layers, one of each end of the model."""
+OFFLOADS = ("none", "optimizer", "activations", "both")
+"""What lives in host memory: optimizer states, activations between forward and backward, or both."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ class Layout:
     dp counts replicas of the dense part: GPUs = tp * pp * cp * dp. ep spreads the experts over GPUs of the
     same tp * cp * dp group; etp cuts each expert. zero 0: all replicated; 1: optimizer sharded; 2: gradients
     too; 3: parameters too (FSDP). vpp 1: no interleaving. micro_batch and global_batch in sequences.
-    recompute: 0 none, 1 selective (core attention), 2 full.
+    recompute: 0 none, 1 selective (core attention), 2 full. schedule and offload are places in SCHEDULES and OFFLOADS.
     """
 
     tp: int = 1
@@ -48,6 +55,8 @@ class Layout:
     zero: int = 1
     sequence_parallel: int = 1
     recompute: int = 0
+    schedule: int = 0
+    offload: int = 0
 
     @property
     def gpus(self) -> int:
@@ -65,6 +74,8 @@ class Layout:
         parts += [("EP", self.ep), ("ETP", self.etp)]
         text = " ".join(f"{name}{size}" for name, size in parts if size > 1)
         tail = f"DP{self.dp} mb{self.micro_batch} recompute={RECOMPUTE[self.recompute]} ZeRO-{self.zero}"
+        tail += f" schedule={SCHEDULES[self.schedule]}" if self.schedule and self.pp > 1 else ""
+        tail += f" offload={OFFLOADS[self.offload]}" if self.offload else ""
         return f"{text} {tail}".strip()
 
 
@@ -84,6 +95,8 @@ class Layouts:
     zero: Array
     sequence_parallel: Array
     recompute: Array
+    schedule: Array
+    offload: Array
 
     @classmethod
     def of(cls, layouts: Sequence[Layout]) -> "Layouts":
@@ -111,6 +124,11 @@ class Layouts:
     def accumulation(self) -> Array:
         """Micro-batches each pipeline runs in a step."""
         return np.maximum(1.0, np.floor(self.global_batch / (self.dp * self.micro_batch)))
+
+
+def last_stage_layers(layers: int, pp: int) -> int:
+    """Layers of the last stage where the others hold as many as an uneven division asks; 0 if it divides evenly."""
+    return layers - math.ceil(layers / pp) * (pp - 1) if layers % pp else 0
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trinch.planner.perf.hardware import Machine, PlanError
-from trinch.planner.perf.layout import RECOMPUTE, Array, Layout, Layouts
+from trinch.planner.perf.layout import (
+    OFFLOADS,
+    RECOMPUTE,
+    SCHEDULES,
+    V_SHAPED,
+    Array,
+    Layout,
+    Layouts,
+    last_stage_layers,
+)
 from trinch.planner.perf.workload import Workload
 
 MICRO_BATCHES = (1, 2, 3, 4, 6, 8)
@@ -26,14 +35,26 @@ MOST_WAYS = 500_000
 
 
 def layouts(
-    work: Workload, machine: Machine, gpus: int, target: int, exact: bool, max_vpp: int | None = None
+    work: Workload,
+    machine: Machine,
+    gpus: int,
+    target: int,
+    exact: bool,
+    max_vpp: int | None = None,
+    *,
+    schedule: str = SCHEDULES[0],
+    offload: str = OFFLOADS[0],
 ) -> Layouts:
-    """The whole grid: every combination that divides, before memory is looked at."""
-    cuts, possible = _cuts(work, machine, gpus, target, exact, max_vpp)
+    """The whole grid: every combination that divides, before memory is looked at, all with one schedule and offload."""
+    cuts, possible = _cuts(work, machine, gpus, target, exact, max_vpp, schedule)
     row, width = np.nonzero(possible)
     each = np.repeat(np.arange(len(row)), len(RECOMPUTE))
     grid = cuts(row[each], width[each])
-    return replace(grid, recompute=np.tile(np.arange(len(RECOMPUTE), dtype=float), len(row)))
+    return replace(
+        grid,
+        recompute=np.tile(np.arange(len(RECOMPUTE), dtype=float), len(row)),
+        offload=np.full(len(grid), float(OFFLOADS.index(offload))),
+    )
 
 
 def widest_layouts(
@@ -49,7 +70,13 @@ Index = NDArray[np.intp]
 
 
 def _cuts(
-    work: Workload, machine: Machine, gpus: int, target: int, exact: bool, max_vpp: int | None
+    work: Workload,
+    machine: Machine,
+    gpus: int,
+    target: int,
+    exact: bool,
+    max_vpp: int | None,
+    schedule: str = SCHEDULES[0],
 ) -> tuple[Callable[[Index, Index], Layouts], NDArray[np.bool_]]:
     """Every way to cut the model, as rows, at every share of the GPUs, as columns: which of them come out even, each
     width once, and a function that makes layouts of places among them."""
@@ -63,13 +90,7 @@ def _cuts(
     context = [
         c for c in _powers(16) if c == 1 or (work.seq_len % (2 * c) == 0 and work.seq_len // c >= 2048)
     ]
-    pipeline = [
-        (p, v, z)
-        for p in range(1, min(work.layers, MAX_PP) + 1)
-        for v in range(1, min(work.layers // p, max_vpp or work.layers) + 1 if p > 1 else 2)
-        if work.layers % (p * v) == 0 or (v * p > 1 and (work.layers + 2) % (p * v) == 0)
-        for z in ((1, 2, 3) if p == 1 else (1,))
-    ]
+    pipeline = _pipelines(work.layers, max_vpp, schedule)
     expert = [e for e in range(1, work.experts + 1) if work.experts % e == 0] or [1]
     ways = len(pipeline) * len(tensor) * len(context) * len(expert) * len(MICRO_BATCHES)
     if ways > MOST_WAYS:
@@ -105,9 +126,31 @@ def _cuts(
             zero=z[row],
             sequence_parallel=np.where(t > 1, 1.0, 0.0)[row],
             recompute=np.zeros(len(row)),
+            schedule=np.where(p[row] > 1, float(SCHEDULES.index(schedule)), 0.0),
+            offload=np.zeros(len(row)),
         )
 
     return at, possible
+
+
+def _pipelines(layers: int, max_vpp: int | None, schedule: str) -> list[tuple[int, int, int]]:
+    """(stages, chunks a stage, ZeRO level): stages that divide the layers, or the layers and two (embedding and head
+    count as one each), or leave the last stage fewer; and what the schedule asks for."""
+    found = [(1, 1, zero) for zero in (1, 2, 3)]
+    for p in range(2, min(layers, MAX_PP) + 1):
+        for v in range(1, min(layers // p, max_vpp or layers) + 1):
+            even = layers % (p * v) == 0 or (layers + 2) % (p * v) == 0
+            uneven = v == 1 and last_stage_layers(layers, p) > 0
+            if (even or uneven) and suits(schedule, p, v):
+                found.append((p, v, 1))
+    return found
+
+
+def suits(schedule: str, pp: int, vpp: int) -> bool:
+    """Whether a pipeline can run in this order: V-shaped ones hold two chunks a stage, DualPipe pairs its stages."""
+    if schedule == SCHEDULES[0] or pp == 1:
+        return True
+    return vpp == (2 if schedule in V_SHAPED else 1) and (schedule != "dualpipe" or pp % 2 == 0)
 
 
 def _dividing(target: int, unit: Array, fold: Array, widest: Array) -> Array:
@@ -133,7 +176,8 @@ def _powers(most: int) -> list[int]:
     return [2**i for i in range(most.bit_length()) if 2**i <= most]
 
 
-_WORD = re.compile(r"(TP|PP|VPP|CP|DP|EP|ETP|MB|ZERO-?|RECOMPUTE=)(\w+)", re.IGNORECASE)
+_WORD = re.compile(r"(TP|PP|VPP|CP|DP|EP|ETP|MB|ZERO-?|RECOMPUTE=|SCHEDULE=|OFFLOAD=)([\w-]+)", re.IGNORECASE)
+_NAMED = {"RECOMPUTE": RECOMPUTE, "SCHEDULE": SCHEDULES, "OFFLOAD": OFFLOADS}
 _FIELDS = {"MB": "micro_batch", "ZERO": "zero", "RECOMPUTE": "recompute"}
 
 
@@ -157,10 +201,10 @@ def parse_layout(text: str) -> dict[str, int]:
 
 
 def _size(key: str, text: str) -> int:
-    if key == "RECOMPUTE":
-        if text.lower() not in RECOMPUTE:
-            raise PlanError(f"recompute={text}: use {', '.join(RECOMPUTE)}")
-        return RECOMPUTE.index(text.lower())
+    if key in _NAMED:
+        if text.lower() not in _NAMED[key]:
+            raise PlanError(f"{key.lower()}={text}: use {', '.join(_NAMED[key])}")
+        return _NAMED[key].index(text.lower())
     value = int(text) if text.isascii() and text.isdecimal() and len(text) < 8 else -1
     if value < (0 if key == "ZERO" else 1) or (key == "ZERO" and value > 3):
         raise PlanError(
@@ -177,12 +221,15 @@ def given_layout(
     Layers need not divide by the stages. Raises PlanError where the model or the GPUs cannot be cut so."""
     tp, pp, vpp, cp = (fields.get(name, 1) for name in ("tp", "pp", "vpp", "cp"))
     ep, etp, micro = (fields.get(name, 1) for name in ("ep", "etp", "micro_batch"))
+    schedule = SCHEDULES[fields.get("schedule", 0)]
     checks = {
         f"{work.heads} heads do not divide by TP{tp}": work.heads % tp == 0 and _shares(work.kv_heads, tp),
         f"TP{tp} leaves the NVLink domain of {machine.gpu.nvlink_domain} GPUs": tp
         <= machine.gpu.nvlink_domain,
         f"{work.layers} layers are too few for PP{pp} x VPP{vpp}": work.layers + 2 >= pp * vpp,
         f"VPP{vpp} needs pipeline stages: give PP": vpp == 1 or pp > 1,
+        f"schedule={schedule} needs {'VPP2' if schedule in V_SHAPED else 'VPP1'}"
+        f"{' and an even PP' if schedule == 'dualpipe' else ''}": suits(schedule, pp, vpp),
         f"{work.seq_len:,} tokens do not divide over CP{cp}": cp == 1 or work.seq_len % (2 * cp) == 0,
         f"{work.name} has no experts for EP{ep} ETP{etp}": bool(work.experts) or ep == etp == 1,
         f"{work.experts} experts do not divide by EP{ep}": not work.experts or work.experts % ep == 0,
@@ -217,4 +264,6 @@ def given_layout(
         zero=fields.get("zero", 1),
         sequence_parallel=int(tp > 1),
         recompute=fields.get("recompute", 0),
+        schedule=fields.get("schedule", 0) if pp > 1 else 0,
+        offload=fields.get("offload", 0),
     )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from trinch.planner.perf.calibration import Calibration, band, shipped
 from trinch.planner.perf.critical_batch import critical_batch, extra_tokens
 from trinch.planner.perf.hardware import Machine, PlanError, table
-from trinch.planner.perf.layout import RECOMPUTE, Array, Layout, Layouts, Plan, total
+from trinch.planner.perf.layout import OFFLOADS, RECOMPUTE, SCHEDULES, Array, Layout, Layouts, Plan, total
 from trinch.planner.perf.layout_grid import given_layout, layouts, widest_layouts
 from trinch.planner.perf.memory import USABLE, memory_bytes, memory_parts
 from trinch.planner.perf.model_inputs import (
@@ -25,6 +25,7 @@ from trinch.planner.perf.model_inputs import (
     DISPATCHERS,
     Case,
     Cases,
+    Engine,
     known_engine,
 )
 from trinch.planner.perf.proven import UNPROVEN, unproven, unproven_axes
@@ -38,6 +39,8 @@ IDLE = 0.01
 """Share of the GPUs that may stay idle before a note says why."""
 PLATEAU = 12
 """Shapes of the plateau that are listed."""
+REFERENCE_SITES = ("generic", "superpod")
+"""Built and run as NVIDIA's own clusters."""
 PLANNED_IMBALANCE = 1.05
 """Load of the fullest GPU's experts over the mean: our allowance for real routing."""
 MOST_GPUS = 1_000_000
@@ -130,27 +133,34 @@ def search(
     date: float = DEFAULT_DATE,
     max_vpp: int | None = None,
     dispatcher: str = "",
+    schedule: str = SCHEDULES[0],
+    offload: str = OFFLOADS[0],
     layout: dict[str, int] | None = None,
 ) -> Search:
     """Price every layout that fits, and `layout` (of `parse_layout`) whether it fits or not.
 
     `batch` in sequences is met exactly if given; `date` is the software's, in years; `max_vpp` bounds
-    interleaving; `dispatcher` is one of DISPATCHERS, by default the engine's. PlanError if nothing fits (with the nearest that does), or the site or GPU cannot do what is
+    interleaving; `dispatcher` is one of DISPATCHERS, by default the engine's; `schedule` and `offload` are those of
+    every layout that is tried. PlanError if nothing fits (with the nearest that does), or the site or GPU cannot do what is
     asked."""
     started = time.perf_counter()
     fit = fit or shipped()
     check(machine, gpus, tokens, precision)
     if dispatcher not in ("", *DISPATCHERS):
         raise PlanError(f"unknown dispatcher {dispatcher!r}: use {', '.join(DISPATCHERS)}")
+    if schedule not in SCHEDULES:
+        raise PlanError(f"unknown schedule {schedule!r}: use {', '.join(SCHEDULES)}")
+    if offload not in OFFLOADS:
+        raise PlanError(f"unknown offload {offload!r}: use {', '.join(OFFLOADS)}")
     software = known_engine(engine_name, date)
-    case = Case(work, machine, precision, software, date, imbalance=PLANNED_IMBALANCE, dispatcher=dispatcher)
+    case = planned_case(work, machine, precision, software, date, dispatcher)
     target, exact = batch or default_batch(work, gpus, tokens), batch is not None
     asked = None
     if layout is not None:
         cut = given_layout(work, machine, gpus, layout, target, exact)
         asked = priced(case, [cut], gpus, tokens, fit)[0]
         target = cut.global_batch
-    grid = layouts(work, machine, gpus, target, exact, max_vpp)
+    grid = layouts(work, machine, gpus, target, exact, max_vpp, schedule=schedule, offload=offload)
     on = Cases.of([case])
     memory = by_chunks(grid, lambda part: memory_bytes(on, part))
     fitting = memory <= on.memory * USABLE
@@ -200,6 +210,22 @@ def search(
         considered=len(grid),
         scored=len(good),
         seconds=time.perf_counter() - started,
+    )
+
+
+def planned_case(
+    work: Workload, machine: Machine, precision: str, software: Engine, date: float, dispatcher: str = ""
+) -> Case:
+    """What a plan prices: experts a little out of balance, and a named site that is not NVIDIA's as it is."""
+    return Case(
+        work,
+        machine,
+        precision,
+        software,
+        date,
+        imbalance=PLANNED_IMBALANCE,
+        dispatcher=dispatcher,
+        elsewhere=software.nvidia_sites and machine.site not in REFERENCE_SITES,
     )
 
 

@@ -36,6 +36,8 @@ class Engine:
     dispatcher: str = "alltoall"
     sharded_master: bool = False
     """Under ZeRO-3 the fp32 master is the parameter: bf16 copies exist only while a layer is gathered."""
+    nvidia_sites: bool = False
+    """Most of its measured rows come from NVIDIA's own clusters: elsewhere a site's factor applies."""
 
 
 DISPATCHERS = ("alltoall", "node-limited", "deepep")
@@ -50,7 +52,7 @@ class Case:
     `frozen` weights are not trained themselves (adapters): no weight gradients, no optimizer state.
     `imbalance` is the load of the fullest GPU's experts over the mean (1: forced balance, as in benchmarks).
     `dropping` experts have a fixed capacity and drop what is beyond it. `dispatcher` is one of DISPATCHERS, or
-    empty for the engine's own.
+    empty for the engine's own. `elsewhere`: at another site than the engine was measured at.
     """
 
     workload: Workload
@@ -62,6 +64,7 @@ class Case:
     imbalance: float = 1.0
     dropping: bool = False
     dispatcher: str = ""
+    elsewhere: bool = False
 
     def sends_by(self) -> str:
         """The dispatcher in use."""
@@ -92,6 +95,7 @@ def engine(name: str = "", date: float = DEFAULT_DATE) -> Engine:
         memory_slack=float(row["memory_slack"]),
         dispatcher=row["dispatcher"],
         sharded_master=row["sharded_master"] == "1",
+        nvidia_sites=row["nvidia_sites"] == "1",
     )
 
 
@@ -190,6 +194,9 @@ class Cases:
     fused_dispatch: Array
     expert_groups: Array
     routed_groups: Array
+    elsewhere: Array
+    host_link: Array
+    host_memory: Array
     engine: tuple[str, ...]
 
     @classmethod
@@ -269,4 +276,7 @@ def _numbers(case: Case) -> dict[str, float]:
         "fused_dispatch": case.sends_by() == "deepep",
         "expert_groups": w.expert_groups,
         "routed_groups": w.routed_groups,
+        "elsewhere": case.elsewhere,
+        "host_link": gpu.host_link_gbs * 1e9,
+        "host_memory": gpu.host_memory_gbs * 1e9,
     }

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from trinch.planner.perf.hardware import table
-from trinch.planner.perf.layout import Array, Layouts
+from trinch.planner.perf.layout import SCHEDULES, Array, Layouts
 
 UNPROVEN = 0.10
 """What each axis beyond published runs adds to the log half-width of a band, in quadrature: our judgement."""
@@ -22,6 +22,10 @@ def _most(kind: str) -> dict[str, float]:
 def _axes(at: Layouts, experts: bool, domain: int) -> dict[str, Array]:
     """The quantities that data/proven.csv bounds, each of shape (n,)."""
     axes = {"vpp": at.vpp, "pp": at.pp, "cp": at.cp, "tp_cp": at.tp * at.cp}
+    axes["schedule"] = np.where(at.schedule > 0, 2.0, 1.0)
+    axes["offload"] = np.where(at.offload > 0, 2.0, 1.0)
+    if experts:  # DeepSeek-V3 ran DualPipe
+        axes["schedule"] = np.where(at.schedule == SCHEDULES.index("dualpipe"), 1.0, axes["schedule"])
     if not experts:
         return axes | {"zero_pp": np.where((at.zero >= 2) & (at.pp > 1), 2.0, 1.0)}
     far = (at.etp > 1) & (at.ep * at.etp > domain)
@@ -43,6 +47,8 @@ def unproven_axes(at: Layouts, experts: bool, domain: int) -> list[str]:
         "far_etp": "experts cut across NVLink domains",
         "tp_cp": "tensor x context parallelism of {:g}",
         "zero": "ZeRO-{:g} with experts",
+        "schedule": "this order of the pipeline",
+        "offload": "offloading",
     }
     return [
         words.get(axis, axis.upper() + " {:g}").format(float(value[0]))

@@ -75,7 +75,10 @@ def understand(row: Row) -> Run:
     frozen = "lora" in row.get("model", "").lower()
     dropping = "tokendrop" in row.get("notes", "").lower()
     sends = _dispatcher(row) or _recipe_dispatcher(work, machine, software, date)
-    case = Case(work, machine, precision, software, date, frozen, dropping=dropping, dispatcher=sends)
+    away = software.nvidia_sites and site_of(row) not in ("", NVIDIA)
+    case = Case(
+        work, machine, precision, software, date, frozen, dropping=dropping, dispatcher=sends, elsewhere=away
+    )
     if not row.get("recompute"):
         layout = _least_recompute(case, layout, software)
         inferred.append("recompute")
@@ -127,6 +130,18 @@ def _dispatcher(row: Row) -> str:
         raise PlanError(f"dispatcher is {given!r}: use {', '.join(DISPATCHERS)}")
     fused = re.search(r"deep-?ep|hybrid-?ep", row.get("notes", ""), re.IGNORECASE)
     return given or ("deepep" if fused else "")
+
+
+NVIDIA = "nvidia"
+_NVIDIA_SOURCE = re.compile(r"nvidia|\S+ nvidia/|nemotron", re.IGNORECASE)
+
+
+def site_of(row: Row) -> str:
+    """Whose cluster a row was measured on: its `site`, or the submitter, repository or paper of its `source`."""
+    given, source = row.get("site", "").lower(), row.get("source", "")
+    if given or not source:
+        return given
+    return NVIDIA if _NVIDIA_SOURCE.match(source) else re.split(r"/results| Table", source)[0].lower()
 
 
 @cache

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from trinch.planner.perf import collectives
-from trinch.planner.perf.layout import Array, Layouts, total
+from trinch.planner.perf.layout import SCHEDULES, Array, Layouts, total
+from trinch.planner.perf.memory import kept_per_layer, offloads_activations, offloads_optimizer
 from trinch.planner.perf.model_inputs import Cases
 
 Coefficients = Mapping[str, float]
 YEARS = (2021.0, 2026.75)
 """Software dates the drift was fitted on: it is not carried beyond them."""
+SITE = "site_elsewhere"
+"""Name of the additive coefficient of sites other than NVIDIA's."""
 FUSED_EXPERTS = 2026.4
 """Date of the NVIDIA containers from which experts on Blackwell run fused and captured in graphs (26.06)."""
 HOST_NORM = 4.0
@@ -34,6 +37,8 @@ PERMUTE_MOVES = 12.0
 """Values moved per routed hidden unit: out and back, forward and backward, read and written with indices."""
 LOSS_BYTES = 60.0
 """Bytes moved per logit: cast to fp32, maximum, sum, softmax, gradient, cast back, not all fused."""
+HOST_EFFICIENCY = 0.7
+"""Share of the nominal rate of host memory and of the link to it that offloading reaches: our judgement."""
 ADAM_BYTES = 32.0
 """Bytes moved per parameter: gradient, master weight and two moments read, three written, a bf16 copy."""
 
@@ -49,19 +54,47 @@ def step_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
     mean = one * per_stage + tail / stages
     slow = _slowest_stage(on, at, one, tail)
     count = at.accumulation
-    fill = (stages - 1) * mean / at.vpp * c["bubble"]
+    fill = _idle(on, at, layer, mean) * c["bubble"]
     parts = {name: value * per_stage * count for name, value in layer.items()}
     parts["head"] = tail / stages * count
     parts["imbalance"] = np.maximum(slow - mean, 0.0) * count
     parts["bubble"] = fill
     parts["pipeline_comm"] = _pipeline_comm(on, at, c) * count
     parts["data_comm"] = _data_comm(on, at, c, slow, fill)
-    parts["optimizer"] = _optimizer(on, at) * c["optimizer"] + c["step_overhead"]
+    parts["optimizer"] = _optimizer(on, at, c["optimizer"]) + c["step_overhead"]
+    parts["offload"] = _activation_traffic(on, at, mean) * count
     software = _software(on, c)
     spread = 1 + c["straggler"] * np.log2(np.maximum(at.gpus / 8, 1.0))
     parts = {name: value * software for name, value in parts.items()}
     parts["stragglers"] = total(parts) * (spread - 1)
     return parts
+
+
+def _passes(on: Cases, at: Layouts) -> Array:
+    """Passes of the weight matrices: forward, two backward, and what is recomputed."""
+    full = np.where(at.recompute == 2, 1.0, 0.0)
+    half = np.where((at.recompute == 1) & (on.by_product > 0), 0.5, 0.0)
+    return np.asarray(3.0 + full + half - on.frozen)
+
+
+def _idle(on: Cases, at: Layouts, layer: dict[str, Array], stage: Array) -> Array:
+    """Seconds that a stage waits in the pipeline's fill and drain, `stage` being one micro-batch there and back.
+
+    w is the time of the weights' gradients, which may wait. 1F1B: (p-1) stage / chunks. ZB-H1: (p-1) (stage - 2 w);
+    ZB-V: (p-1) (stage - 3 w), arXiv 2401.10241 section 2.3, whose backward leaves w out. DualPipe: (p/2-1) (stage +
+    backward - 3 w), arXiv 2412.19437 table 2, with a backward of two thirds of a stage."""
+    one = (layer["matmul"] + layer["experts"]) / _passes(on, at) * on.layers / at.pp
+    pair = np.maximum(stage * 5 / 3 - 3 * one, 0.0)
+    by_schedule = {
+        "1f1b": (at.pp - 1) * stage / at.vpp,
+        "zb-h1": (at.pp - 1) * np.maximum(stage - 2 * one, 0.0),
+        "zbv": (at.pp - 1) * np.maximum(stage - 3 * one, 0.0),
+        "dualpipe": np.maximum(at.pp / 2 - 1, 0.0) * pair,
+        "dualpipe-v": (at.pp - 1) * pair / 2,
+    }
+    return np.asarray(
+        np.select([at.schedule == i for i in range(len(SCHEDULES))], list(by_schedule.values()))
+    )
 
 
 def step_time(on: Cases, at: Layouts, c: Coefficients) -> Array:
@@ -96,8 +129,7 @@ def _layer_parts(on: Cases, at: Layouts, c: Coefficients) -> dict[str, Array]:
     """Seconds of one average layer, forward and backward of one micro-batch, by cause."""
     tokens = at.micro_batch * on.seq / at.cp
     full = np.where(at.recompute == 2, 1.0, 0.0)
-    half = np.where((at.recompute == 1) & (on.by_product > 0), 0.5, 0.0)
-    passes = 3.0 + full + half - on.frozen
+    passes = _passes(on, at)
     dense = on.dense_layers / on.layers
     moe = on.moe_layers / on.layers
     fan = np.where(on.gated > 0, 2.0, 1.0)
@@ -225,7 +257,8 @@ def _expert_comm(on: Cases, at: Layouts, c: Coefficients, routed: Array, full: A
     swap = collectives.all_to_all(on, at.ep, at.etp, size * np.where(near, 1.0, copies))
     inner = collectives.gather(on, at.etp, np.ones_like(at.etp), size * at.etp)
     far = np.where(on.fused_dispatch > 0, c["ep_far_fused"], c["ep_far"])
-    shown = np.where(near, c["ep_near"], far) * np.where(on.ep_overlap > 0, EXPERT_COMM_SHOWN, 1.0)
+    hidden = (on.ep_overlap > 0) | (at.schedule >= SCHEDULES.index("dualpipe"))
+    shown = np.where(near, c["ep_near"], far) * np.where(hidden, EXPERT_COMM_SHOWN, 1.0)
     return np.asarray((swap * shown + inner) * (4 + full))
 
 
@@ -278,6 +311,11 @@ def _slowest_stage(on: Cases, at: Layouts, layer: Array, tail: Array) -> Array:
     free = ~spare & (on.layers % at.pp != 0)
     if not np.any(free):
         return np.asarray(even)
+    # without interleaving an engine is given the last stage's layers, the others hold the same number
+    left = on.layers - np.ceil(on.layers / at.pp) * (at.pp - 1)
+    given = free & (at.vpp == 1) & (left > 0)
+    even = np.where(given, np.maximum(np.ceil(on.layers / at.pp) * layer, left * layer + tail), even)
+    free = free & ~given
     suits = ((on.layers * layer + tail) / at.pp - tail) / layer
 
     def slowest(kept: Array) -> Array:
@@ -321,17 +359,36 @@ def _data_comm(on: Cases, at: Layouts, c: Coefficients, stage: Array, fill: Arra
     return np.where((at.zero >= 2) & (group > 1), sharded, bulk)
 
 
-def _optimizer(on: Cases, at: Layouts) -> Array:
-    """Adam over the share of this GPU, at memory bandwidth."""
+def _optimizer(on: Cases, at: Layouts, factor: float) -> Array:
+    """Adam over the share of this GPU, at memory bandwidth; offloaded, at the host's, or as fast as gradients and
+    weights cross the link to it."""
     cut = np.where(at.zero >= 1, at.dp * at.cp, 1.0)
     expert_cut = np.where(at.zero >= 1, np.maximum(at.tp * at.cp * at.dp / (at.ep * at.etp), 1.0), 1.0)
     share = on.other_params / (at.tp * at.pp * cut) + on.expert_params / (at.ep * at.etp * at.pp * expert_cut)
-    return share * ADAM_BYTES / on.hbm
+    away = share * np.maximum(
+        ADAM_BYTES / on.host_memory, np.maximum(on.gradient_bytes, ACTIVATION) / on.host_link
+    )
+    here = share * ADAM_BYTES / on.hbm * factor
+    return np.asarray(np.where(offloads_optimizer(at), away / HOST_EFFICIENCY, here))
+
+
+def _activation_traffic(on: Cases, at: Layouts, stage: Array) -> Array:
+    """Seconds a micro-batch waits for activations on their way to host memory and back: what is longer than the
+    forward pass (a third of `stage`), and than the backward pass."""
+    one = kept_per_layer(on, at) * on.layers / at.pp / on.host_link / HOST_EFFICIENCY
+    late = np.maximum(one - stage / 3, 0.0) + np.maximum(one - stage * 2 / 3, 0.0)
+    return np.asarray(np.where(offloads_activations(at), late, 0.0))
 
 
 def _software(on: Cases, c: Coefficients) -> Array:
-    """Engine and its date: a factor for the engine, a drift in years from 2025, and one known leap."""
+    """Engine, its date and the site: a factor for the engine, a drift in years from 2025, one known leap, and a
+    factor for sites other than those the engine was measured at."""
     factor = np.array([c.get(f"engine:{name}", 0.0) for name in on.engine])
     fused = (on.moe_layers > 0) & (on.blackwell > 0) & (on.year > FUSED_EXPERTS)
     step = np.where(fused, c["fused_experts"], 1.0)
-    return np.asarray(step * np.exp(c["year_dense"] * (np.clip(on.year, *YEARS) - 2025.0) + factor))
+    return np.asarray(
+        step
+        * np.exp(
+            c["year_dense"] * (np.clip(on.year, *YEARS) - 2025.0) + factor + c.get(SITE, 0.0) * on.elsewhere
+        )
+    )

@@ -120,7 +120,7 @@ def _order(sections: Sections) -> list[tuple[str, str]]:
     cables = sum(n for what, n in count.items() if what.startswith("cables"))
     text = (
         f"{count['nodes']:,.0f} nodes, {count['racks']:,.0f} racks, {switches:,.0f} switches, {cables:,.0f} cables, "
-        f"{count['power']:,.1f} MW, {count['storage']:,.0f} TB of storage (all items in --json and the report)"
+        f"{count['power']:,.1f} MW provisioned, {count['storage']:,.0f} TB of storage (all items in --json and the report)"
     )
     ways = sections["ownership"]
     if not ways:

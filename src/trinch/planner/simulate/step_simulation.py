@@ -11,7 +11,7 @@ import numpy as np
 
 from trinch.planner.perf.collectives import NIC_EFFICIENCY, P2P_START
 from trinch.planner.perf.hardware import PlanError
-from trinch.planner.perf.layout import Plan
+from trinch.planner.perf.layout import SCHEDULES, Plan
 from trinch.planner.perf.step_time import ACTIVATION
 from trinch.planner.simulate.flows import ROUTINGS, Floats, Ints, Network, max_min
 
@@ -58,14 +58,16 @@ def simulate_step(plan: Plan, faults: Faults | None = None) -> StepOutcome:
     """Simulate one step. PlanError for faults that cannot be, or a layout that fills no node."""
     given = faults or Faults()
     cut, rng = plan.layout, np.random.default_rng(given.seed)
+    if cut.schedule:
+        raise PlanError(f"schedule={SCHEDULES[cut.schedule]} is priced, not simulated: use 1f1b")
     ranks = _placement(plan)
     network, slow = _machine(plan, given, np.unique(ranks // plan.machine.gpu.gpus_per_node))
-    forward, backward = _task_times(plan, slow[ranks // plan.machine.gpu.gpus_per_node])
+    forward, backward = task_times(plan, slow[ranks // plan.machine.gpu.gpus_per_node])
     size = cut.micro_batch * plan.workload.seq_len / cut.cp * plan.workload.hidden * ACTIVATION
     size /= cut.tp if cut.sequence_parallel else 1
     sends, rings = _rates(plan, network, ranks, given, rng, size, forward)
     hop = P2P_START + size / sends
-    reduce_s = _gradient_bytes(plan) / cut.vpp / rings
+    reduce_s = stage_gradient_bytes(plan) / cut.vpp / rings
     ready, events = _pipeline(plan, forward, backward, hop, reduce_s)
     last = ready.max(axis=0)
     end = _gradients(ready, last, reduce_s)
@@ -177,7 +179,7 @@ def _rates(
     return sends, np.maximum(fair, alone * (1 - busy)).min(axis=1, keepdims=True)
 
 
-def _task_times(plan: Plan, slow: Floats) -> tuple[Floats, Floats]:
+def task_times(plan: Plan, slow: Floats) -> tuple[Floats, Floats]:
     """Seconds of a forward and of a backward chunk of one micro-batch, shape (pp, dp)."""
     cut = plan.layout
     inside = sum(value for name, value in plan.breakdown_s.items() if name not in SIMULATED)
@@ -187,7 +189,7 @@ def _task_times(plan: Plan, slow: Floats) -> tuple[Floats, Floats]:
     return one / (1 + BACKWARD), one * BACKWARD / (1 + BACKWARD)
 
 
-def _gradient_bytes(plan: Plan) -> float:
+def stage_gradient_bytes(plan: Plan) -> float:
     """Bytes that each network card carries to sum the gradients of a stage: a reduce-scatter of the dense parameters
     over all replicas, and of each expert's over the ranks that hold it. Ranks of one ring in a node share the load."""
     work, cut, per = plan.workload, plan.layout, plan.machine.gpu.gpus_per_node
