@@ -17,6 +17,8 @@ from trinch.store.query import (
     Phrase,
     QueryError,
     Words,
+    joined,
+    normalized,
     parse,
     parse_time,
     parse_with_hints,
@@ -165,3 +167,24 @@ def test_any_mixture_of_parts_is_a_query_or_a_query_error(parts: list[str], betw
 )
 def test_times_are_utc_by_default(text: str) -> None:
     assert parse_time(text) == APRIL_15
+
+
+@pytest.mark.parametrize("query", ["a) OR (b", '"a', 'say "a', ") (", "(a", '6" OR "b'])
+def test_no_query_reaches_into_the_filter_that_it_is_joined_with(query: str) -> None:
+    """Whatever is joined finds no more than each part by itself, or is refused."""
+    where = 'from:bbc "breaking news"'
+    try:
+        whole = joined(query, where)
+    except QueryError:
+        return
+    assert normalized(parse(whole)) == normalized(And((parse(query), parse(where))))
+
+
+def test_parts_that_are_queries_are_joined_and_empty_ones_left_out() -> None:
+    assert joined("a OR b", "", " lang:fr ") == "(a OR b) (lang:fr)"
+    assert joined(" a OR b ", "") == "a OR b"
+    assert joined("", " ") == ""
+    with pytest.raises(QueryError, match="closes nothing"):
+        joined("a) OR (b", "lang:fr")
+    with pytest.raises(QueryError, match="quotation mark"):
+        joined('"a', 'from:bbc "breaking news"')

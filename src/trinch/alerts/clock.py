@@ -16,6 +16,7 @@ from trinch.answers.spans import Span, spans
 from trinch.posts.times import now
 from trinch.store.budget import Budget
 from trinch.store.pages import scan
+from trinch.store.query import joined
 from trinch.store.store import Store
 
 FindStories = Callable[[Store, int, str, str], Sequence[dict[str, Any]]]
@@ -102,7 +103,7 @@ def story(store: Store, alert: Alert, state: State, find: FindStories) -> list[F
 
 def history(store: Store, alert: Alert) -> list[int] | None:
     """Times of the matches before a new alert for bursts; None where it takes too long to find them."""
-    query = f"({alert.query}) since_time:{history_start(alert) // 1_000_000}"
+    query = joined(alert.query, f"since_time:{history_start(alert) // 1_000_000}")
     with store.within(Budget(HISTORY_MS)) as budget:
         times = [hit.at for hit in scan(store, query) if hit.seq <= alert.after]
     return None if budget.is_used_up else times

@@ -9,6 +9,7 @@ import re
 from itertools import combinations
 
 from trinch.posts.text import FUNCTION_WORDS, tokens
+from trinch.store.query import joined
 
 MOST_WORDS = 6
 """Content words of a topic, names not counted; more would be too many combinations."""
@@ -29,7 +30,7 @@ def topic_query(topic: str, query: str = "") -> str:
     needed = min(len(words), max(1, (len(words) + 1) // 2) if names else 2)
     parts = names + _at_least(needed, words)
     found = " ".join(parts)
-    return f"({found}) ({query.strip()})" if query.strip() else found
+    return joined(found, query)
 
 
 def _split(topic: str) -> tuple[list[str], list[str]]:

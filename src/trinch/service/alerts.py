@@ -19,6 +19,7 @@ from trinch.posts.times import iso, now
 from trinch.service.limits import search_budget
 from trinch.service.serialize import post_json
 from trinch.service.stories import stories_json
+from trinch.store.query import joined
 from trinch.store.store import Store
 
 PER_OWNER = 100
@@ -104,7 +105,7 @@ def preview_alert(store: Store, id: str, owner: str | None = None) -> dict[str, 
         alert = _owned(db, id, owner)
     if alert is None:
         return None
-    query = f"({alert.query}) within_time:{TESTED_FOR}s" if alert.query else f"within_time:{TESTED_FOR}s"
+    query = joined(alert.query, f"within_time:{TESTED_FOR}s")
     with store.within(search_budget(1000)) as budget:
         hits = store.search(query, limit=1000, sort="latest")
     return {

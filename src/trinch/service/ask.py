@@ -22,7 +22,7 @@ from trinch.service.conversation import CONTEXT, follow_up
 from trinch.service.language_model import open_model
 from trinch.service.limits import answer_budget
 from trinch.service.model_tools import StoreTools
-from trinch.store.query import OPERATORS, normalized, parse
+from trinch.store.query import OPERATORS, joined, normalized, parse
 from trinch.store.query_eval import Candidate, matches
 from trinch.store.store import Hit, Store
 from trinch.stories.brief import picked_brief
@@ -73,9 +73,11 @@ def interpret(
         raise QuestionError('the question is empty: write one, such as "what happened at the harbour"')
     bare, inside = _split_operators(text)
     before = [_split_operators(question)[0] for question in earlier[-CONTEXT:]]
-    joined = " ".join(f"({part})" for part in (where.strip(), inside) if part)
-    parse(joined)
-    return AskRequest(text, follow_up(before, bare), joined, as_of, tuple(before), style.strip()[:MAX_STYLE])
+    operators = joined(where, inside)
+    parse(operators)
+    return AskRequest(
+        text, follow_up(before, bare), operators, as_of, tuple(before), style.strip()[:MAX_STYLE]
+    )
 
 
 def needs_stories(store: Store, request: AskRequest) -> bool:
@@ -190,7 +192,7 @@ class FilteredStore:
 
     def search(self, query: str, *, limit: int, sort: str, as_of: int | None) -> list[Hit]:
         """As `Store.search`, within the filter."""
-        return self._store.search(f"({self._where}) {query}", limit=limit, sort=sort, as_of=as_of)
+        return self._store.search(joined(self._where, query), limit=limit, sort=sort, as_of=as_of)
 
     def copies(self, hit: Found, *, as_of: int | None = None) -> list[Hit]:
         """As `Store.copies`, within the filter."""

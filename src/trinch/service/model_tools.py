@@ -17,7 +17,7 @@ from trinch.llm.interface import ToolCall
 from trinch.posts.times import iso
 from trinch.service.limits import answer_budget, search_budget
 from trinch.store import pages
-from trinch.store.query import QueryError
+from trinch.store.query import QueryError, joined
 from trinch.store.store import Store
 
 MOST_ARGUMENTS = 2000
@@ -135,14 +135,8 @@ class StoreTools:
         raise AssertionError(given)
 
     def _within(self, query: str) -> str:
-        """A query within the filter of the request. Raises ValidationError for one that could end the parentheses around it."""
-        depth, lowest = 0, 0
-        for sign in query:
-            depth += {"(": 1, ")": -1}.get(sign, 0)
-            lowest = min(lowest, depth)
-        if depth or lowest or query.count('"') % 2:
-            raise msgspec.ValidationError("a parenthesis or quotation mark of the query has no partner")
-        return f"({query}) ({self._where})" if self._where else query
+        """A query within the filter of the request. Raises QueryError."""
+        return joined(query, self._where)
 
 
 def _arguments(call: ToolCall) -> msgspec.Struct:

@@ -6,9 +6,9 @@ from typing import Any
 from trinch.posts.schema import Post
 from trinch.posts.times import iso
 from trinch.service.limits import answer_budget
-from trinch.service.search import combined
 from trinch.store.budget import Budget
 from trinch.store.pages import scan
+from trinch.store.query import joined
 from trinch.store.store import Store
 
 LIMIT = 300
@@ -50,9 +50,7 @@ def places_json(
     Only posts with coordinates count. `limited` bounds the CPU time. Raises QueryError."""
     found: dict[Key, _Place] = {}
     with store.within(answer_budget() if limited else Budget()) as budget:
-        for hit in scan(
-            store, combined(query, where=f"({where}) has:geo" if where.strip() else "has:geo"), as_of
-        ):
+        for hit in scan(store, joined(query, where, "has:geo"), as_of):
             post = hit.post
             if (key := _key(post)) is not None:
                 found.setdefault(key, _Place(post)).add(post)

@@ -9,7 +9,7 @@ from trinch.service.ask import interpret
 from trinch.service.limits import answer_budget, search_budget
 from trinch.service.serialize import post_json
 from trinch.store import pages
-from trinch.store.query import parse_with_hints
+from trinch.store.query import joined, parse_with_hints
 from trinch.store.store import Hit, Hits, Store
 
 _DAY = 86_400_000_000
@@ -84,12 +84,11 @@ def matches(
 
 
 def combined(query: str, earlier: Sequence[str] = (), where: str = "") -> str:
-    """One query out of a query, the queries before it and a filter."""
+    """One query out of a query, the queries before it and a filter. Raises QueryError."""
     if earlier and query.strip():
         request = interpret(query, earlier=earlier, where=where)
         query, where = request.question, request.where
-    parts = [part for part in (query.strip(), where.strip()) if part]
-    return query if len(parts) < 2 and not where.strip() else " ".join(f"({part})" for part in parts)
+    return joined(query, where)
 
 
 def search_json(found: SearchResult) -> dict[str, Any]:

@@ -216,6 +216,20 @@ def parse_with_hints(query: str) -> tuple[Node, list[str]]:
     return parser.parse(), parser.hints
 
 
+def joined(*parts: str) -> str:
+    """One query for what satisfies each of the parts; empty ones are left out.
+
+    Raises QueryError for a part that is no query by itself, or that would change what another means: `a) OR (b` and an
+    open quotation mark must not take effect outside of their part, which may be a filter that has to hold."""
+    queries = [part.strip() for part in parts if part.strip()]
+    if len(queries) < 2:
+        return queries[0] if queries else ""
+    whole = " ".join(f"({query})" for query in queries)
+    if normalized(parse(whole)) != normalized(And(tuple(map(parse, queries)))):
+        raise QueryError("an open quotation mark reaches into the next part", whole, whole.index('"'))
+    return whole
+
+
 def normalized(node: Node) -> Node:
     """The same query in negation normal form: only leaves are negated, so that the index can use every part.
 
