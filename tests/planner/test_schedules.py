@@ -135,6 +135,7 @@ def test_the_command_takes_a_schedule_and_refuses_files_that_cannot_start_it() -
 
 def test_torchtitan_files_start_the_schedule(tmp_path) -> None:  # type: ignore[no-untyped-def]
     pytest.importorskip("jinja2")
+    pytest.importorskip("matplotlib")
     asked = [
         "train",
         "--model",

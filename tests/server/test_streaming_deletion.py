@@ -25,6 +25,8 @@ from trinch.store.query import parse_time
 
 QUESTION = "What happened in Port Esker?"
 ASKED = AskRequest(QUESTION, QUESTION, "", parse_time("2026-03-18T20:00Z"))
+LONGER = ASKED._replace(text="Timeline of Port Esker", question="Timeline of Port Esker")
+"""With more claims."""
 
 
 class Pools:
@@ -74,7 +76,7 @@ def test_a_claim_not_yet_told_is_left_out(data: Path, pools: Pools) -> None:
 
 def test_what_vanished_untold_leaves_no_gap_in_the_numbers(data: Path, pools: Pools) -> None:
     async def run() -> None:
-        parts = text_pieces(pools, ASKED, "http://here", None)  # type: ignore[arg-type]  # all of AppState that it uses
+        parts = text_pieces(pools, LONGER, "http://here", None)  # type: ignore[arg-type]  # all of AppState that it uses
         shown, first = await anext(parts)
         assert len(shown["claims"]) >= 3
         for post in shown["claims"][1]["citations"]:

@@ -34,6 +34,7 @@ name = "grok"
 seconds = 30.0
 tokens = 800
 posts = 20
+searches = 2
 tokens_per_day = 100000
 
 [alerts]

@@ -46,7 +46,7 @@ REQUESTS = [
     Request("et combien de blessés ?", earlier=("Que se passe-t-il à Port-Esker ?",), where="lang:fr"),
     Request("Who won the regatta at Tallow Point?", as_of=LATE),
     Request("Why did the silo in Port Esker explode?", as_of=LATE),
-    Request("Was it sabotage in Port Esker?", as_of=LATE),
+    Request("Is the ammonia rumour true?", as_of=LATE),
     Request("hi"),
     Request("merci beaucoup"),
 ]

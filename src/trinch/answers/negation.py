@@ -20,5 +20,5 @@ def denies(text: str) -> bool:
 
 
 def negates_at(words: Sequence[str], place: int) -> bool:
-    """Whether a negation stands up to `REACH` words in front of a place among folded words."""
+    """Whether there is a negation up to `REACH` words in front of a place among folded words."""
     return not lexicon.NEGATING.isdisjoint(words[max(0, place - REACH) : place])

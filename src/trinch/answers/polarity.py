@@ -74,6 +74,12 @@ def with_both_poles(question: Question) -> Question:
     return question._replace(terms=terms)
 
 
+def without_poles(question: Question) -> Question:
+    """A question without the words that have an opposite: what these are said of."""
+    poles = lexicon.POLES.get(question.lang, lexicon.POLES["en"])
+    return question._replace(terms=tuple(term for term in question.terms if term.text not in poles))
+
+
 @lru_cache(maxsize=64)
 def _forms(axis: str) -> frozenset[str]:
     words = frozenset().union(*(side for poles in lexicon.AXES[axis].values() for side in poles.values()))
@@ -99,6 +105,8 @@ def stance(claim: Claim, text: str, lang: str) -> int:
                 signs[-1] = -signs[-1]
             else:
                 loose = -1
+    if not signs and claim.axis == "real":  # "true" of a rumour: what it says is so
+        return stance(claim._replace(axis=""), text, lang)
     return signs[0] * claim.side if signs and len(set(signs)) == 1 else 0
 
 

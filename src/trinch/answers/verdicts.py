@@ -19,7 +19,7 @@ from trinch.answers.material import (
     with_denials,
 )
 from trinch.answers.negation import denies
-from trinch.answers.polarity import Claim, claim_of, points_back, stance
+from trinch.answers.polarity import Claim, claim_of, points_back, stance, without_poles
 from trinch.answers.quantities import figures
 from trinch.answers.question import Question
 from trinch.answers.ranking import full_names, pick
@@ -112,7 +112,7 @@ def _stances(m: Material, about: Sequence[int]) -> _Stances:
         side = stance(claim, candidate.text, candidate.source.best.post.lang)
         if not side and points_back(candidate.text):
             result.against.extend([i] if _before(claim, candidate) > 0 else [])
-        elif side < 0 and states_something(candidate.text) and _denies_it(claim, candidate, held, whole):
+        elif side < 0 and states_something(candidate.text) and _denies_it(m, claim, candidate, held, whole):
             result.against.append(i)
         elif side > 0 and states_something(candidate.text) and _says_it(candidate, held, whole):
             result.said.append(i)
@@ -126,10 +126,11 @@ def _says_it(candidate: QuoteCandidate, held: float, whole: bool) -> bool:
     return (whole and candidate.share >= HOLDS) or (held >= HOLDS / 2 and denies(candidate.text))
 
 
-def _denies_it(claim: Claim, candidate: QuoteCandidate, held: float, whole: bool) -> bool:
-    """Whether a sentence against the claim holds enough of it: a mere negation may deny something else."""
+def _denies_it(m: Material, claim: Claim, candidate: QuoteCandidate, held: float, whole: bool) -> bool:
+    """Whether a sentence against the claim holds enough of it: a mere negation may deny something else, and an opposite
+    may be said of something else ("10 dead" of "the workers are alive")."""
     if claim.axis and held >= HOLDS:
-        return True
+        return _predicate(without_poles(m.request.question), candidate.terms) >= HOLDS
     return held >= HOLDS / 2 if denies(candidate.text) else whole and held >= NEGATED
 
 

@@ -218,7 +218,7 @@ def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
     if plan.layout.schedule:  # Megatron-LM and our trainer run 1F1B only
         return files
     files |= slurm.scripts(plan, saving, days, cuts, "megatron")
-    if plan.layout.offload or uneven_last(plan):  # the others are not told of either
+    if plan.layout.offload or uneven_last(plan):  # the others have no flag for either
         files = {
             name: text for name, text in files.items() if "torchtitan" not in name and "titan" not in name
         }

@@ -48,6 +48,7 @@ class CountsApplier:
     def apply(self) -> Counter[str]:
         """Apply what was collected, in order; what became of it."""
         if not self._pending:
+            self._counts.flush()  # a new version of a post took over those of the one before
             return Counter()
         newest_of = self._known.newest
         found = [
