@@ -34,6 +34,8 @@ STRONG, PLAUSIBLE = 15.0, 0.45
 """For a story of this score a smaller chance is enough."""
 SOURCES = 4
 """Independent sources that a leading story has."""
+FEW, SOURCES_OF_FEW = 20, 2
+"""Where no more sources than these post at all, as in a store of some feeds, so many are enough."""
 COPIES = 0.7
 """Share of copies not marked as reposts from which a story is taken for a campaign."""
 CAMPAIGN = 10
@@ -53,13 +55,15 @@ class Rank(NamedTuple):
     score: float
     sources: int
     discounts: tuple[str, ...]
+    needed: int = SOURCES
+    """Sources that a leading story has in this window."""
     evidence: Evidence | None = None
     """What tells whether it is a happening; None where its posts were not read."""
 
     @property
     def leads(self) -> bool:
         """Whether it belongs in a list of leading stories."""
-        if self.score < LEADS or self.sources < SOURCES:
+        if self.score < LEADS or self.sources < self.needed:
             return False
         needed = PLAUSIBLE if self.score >= STRONG else LIKELY
         return self.evidence is None or chance(self.evidence) >= needed
@@ -77,7 +81,8 @@ def rank(cluster: Cluster, window: Window, terms: Bursting) -> Rank:
     score = sources * (1 - 1 / growth) * math.log(growth)
     if not _is_breaking(cluster, window):
         score *= min(1.0, bound / BOUND) ** 2
-    return Rank(score * factor(reasons), sources, reasons)
+    needed = SOURCES_OF_FEW if len(np.unique(window.posts.source)) <= FEW else SOURCES
+    return Rank(score * factor(reasons), sources, reasons, needed)
 
 
 def _is_breaking(cluster: Cluster, window: Window) -> bool:
