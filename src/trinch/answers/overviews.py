@@ -19,15 +19,21 @@ from trinch.answers.ranking import DAY, pick
 from trinch.answers.render import minute
 from trinch.posts.schema import UNDATED
 
+POINT = 0.3
+"""Share of the score of the second point of a summary that a further one must have."""
 COUNTING = 0.15
 """Share of the posts on a topic that count the dead from which on an answer gives their number."""
 
 
 def summary(m: Material) -> Draft:
     """The lead answers: the present number of the dead where it is known; then how it came to that, earliest first."""
-    chosen = [m.found[i] for i in pick(m.scored, m.size(), among=_current(m))]
-    if not chosen:
+    current = _current(m)
+    lead = pick(m.scored, 1, among=current)
+    if not lead:
         return Draft([], "", "not_enough_evidence")
+    # Compared with each other: what everybody repeats must not silence the rest.
+    others = pick(m.scored, m.size() - 1, among=current, chosen=lead, worth=POINT)
+    chosen = [m.found[i] for i in [*lead, *others]]
     denials = against(m, chosen)
     chosen = replaced(chosen, denials, m.request.question)
     state = m.curves["dead"][-1] if m.curves.get("dead") else None
