@@ -1,6 +1,7 @@
 """Fixtures every room may use."""
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,12 @@ import pytest
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Real posts and payloads for development. They are not part of the project: tests that need them skip."""
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """What `-n auto` means: one worker more than cores, since tests wait for servers a third of the time."""
+    given = "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ
+    return None if given else (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture
