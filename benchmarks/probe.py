@@ -18,6 +18,8 @@ from trinch.store.store import Store
 
 PAUSE = 0.02
 GIVE_UP = 20.0
+NEWEST = 50
+"""Entries of a group that are looked at for a post: a group may end with edits and counts."""
 
 
 def main(data: Path) -> None:
@@ -32,11 +34,12 @@ def main(data: Path) -> None:
             time.sleep(PAUSE)
             continue
         last_seq, at = commit
-        entry = next(store.log.read(last_seq - 1, 1))
-        if isinstance(entry.event, Created) and entry.event.post.author:
-            found = _until_found(store, last_seq, entry.event.post.author)
-            if found is not None:
-                waits.append(found - at / 1e6)
+        for entry in reversed(list(store.log.read(max(0, last_seq - NEWEST), NEWEST))):
+            if isinstance(entry.event, Created) and entry.event.post.author and entry.seq <= last_seq:
+                found = _until_found(store, entry.seq, entry.event.post.author)
+                if found is not None:
+                    waits.append(found - at / 1e6)
+                break
         time.sleep(PAUSE)
     print(json.dumps(waits))
 
