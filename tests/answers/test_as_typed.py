@@ -52,6 +52,13 @@ def test_shorthand_is_spelled_out(typed: str, meant: str) -> None:
         ("which ferry killed more people, Aurelia or Belmora", "comparison"),
         ("Aurelia highlights", "summary"),
         ("why does everyone hate the Aurelia", "explain"),
+        ("why is everyone talking about the Aurelia", "summary"),
+        ("why is the Aurelia trending", "summary"),
+        ("pourquoi parle-t-on de l'Aurelia ?", "summary"),
+        ("¿por qué se habla del Aurelia?", "summary"),
+        ("warum reden alle über die Aurelia", "summary"),
+        ("perché tutti parlano dell'Aurelia", "summary"),
+        ("por que se fala do Aurelia", "summary"),
     ],
 )
 def test_the_task_is_read_as_typed(text: str, task: str) -> None:

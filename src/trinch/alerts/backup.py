@@ -17,7 +17,7 @@ from trinch.alerts.database import FILE
 from trinch.alerts.engine import exclusively
 from trinch.alerts.types import Alert, Firing
 from trinch.store.log import Log
-from trinch.store.maintenance import Problem, copy_database, open_read_only
+from trinch.store.maintenance import Problem, copy_database, damage, open_read_only
 
 _REPAIR = "run `trinch check --repair`: it keeps the damaged file, and saves the alerts that can be read"
 
@@ -67,9 +67,8 @@ def check(data: Path) -> list[Problem]:
         return []
     try:
         with closing(open_read_only(path)) as db:
-            found = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
-            if found != ["ok"]:
-                return [Problem(FILE, f"damaged ({'; '.join(found)[:300]})", _REPAIR)]
+            if found := damage(db):
+                return [Problem(FILE, found, _REPAIR)]
             for name, (select, kind) in _BODIES.items():
                 for key, body in db.execute(select):
                     if not _is_readable(body, kind):

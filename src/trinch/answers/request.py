@@ -155,10 +155,9 @@ def _interpreted(text: str, as_of: int, corpus: Corpus, author: str) -> Request:
         question = question._replace(kind="fact", measure="")  # "how strong was it, and was anybody hurt"
     if task == "question":
         task = _task_of_question(question, plain, yes_no, bool(wants), is_asked)
-    if task in ("explain", "verify"):
-        question = question._replace(
-            period=None, newest=task == "explain"
-        )  # a date names the happening, not when it was posted of
+    if task in ("explain", "verify") or _has(cues, "talked_about", plain):
+        # A date names the happening, not when it was posted of.
+        question = question._replace(period=None, newest=task != "verify")
     if task in ("explain", "opinions"):
         question = _of_names(question)
     if task == "verify":
@@ -240,6 +239,8 @@ def _has(cues: dict[str, tuple[re.Pattern[str], ...]], key: str, plain: str) -> 
 def _task(cues: dict[str, tuple[re.Pattern[str], ...]], plain: str, author: str) -> Task:
     if author:
         return "said_by"
+    if _has(cues, "talked_about", plain):
+        return "summary"  # "why is everyone talking about Beckham": the news is the reason
     for task in _PRIORITY:
         if task == "said_by" and not _who(cues, plain):
             continue
@@ -294,7 +295,7 @@ def _topic(text: str, cues: dict[str, tuple[re.Pattern[str], ...]], task: Task, 
     used: Sequence[str] = (task, "shorter", *_INTO) if task != "question" else ("verify",)
     if task in ("opinions", "comparison", "timeline", "list", "latest", "changes", "said_by"):
         used = (*used, "summary", "latest", "changes", "list", "opinions", "explain")
-    for key in dict.fromkeys((*used, *_ADJECTIVES, "filler")):
+    for key in dict.fromkeys(("talked_about", *used, *_ADJECTIVES, "filler")):
         for pattern in cues.get(key, ()):
             folded = _cut(pattern, folded)
     left = tokens(folded)

@@ -88,11 +88,16 @@ def open_read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=60)
 
 
+def damage(db: sqlite3.Connection) -> str:
+    """What SQLite finds wrong with the structure of a file; empty for nothing."""
+    found = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
+    return "" if found == ["ok"] else f"damaged ({'; '.join(found)[:300]})"
+
+
 def _check_log(db: sqlite3.Connection, report: Report, version: int) -> str:
     """Structure of the file, then checksum and content of every event. Returns the identity of the store."""
-    found = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
-    if found != ["ok"]:
-        report.problems.append(Problem(DATABASE, f"damaged ({'; '.join(found)[:300]})", _REPAIR))
+    if found := damage(db):
+        report.problems.append(Problem(DATABASE, found, _REPAIR))
     checksum = "crc" if version >= 2 else "NULL"
     for seq, body, crc in db.execute(f"SELECT seq, body, {checksum} FROM events ORDER BY seq"):
         report.events += 1

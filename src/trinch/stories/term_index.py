@@ -22,7 +22,7 @@ from trinch.answers.spans import REPOST, reposted_from
 from trinch.posts import schema as ev
 from trinch.store.budget import Budget
 from trinch.store.log import Entry, Log
-from trinch.store.maintenance import Problem, open_read_only
+from trinch.store.maintenance import Problem, damage, open_read_only
 from trinch.store.sql import select_in
 from trinch.stories import packed
 from trinch.stories.baseline import DAY, DayCounts, count
@@ -347,11 +347,11 @@ def check(data: Path) -> list[Problem]:
         return []
     try:
         with closing(open_read_only(path)) as db:
-            found = [row[0] for row in db.execute("PRAGMA integrity_check(5)")]
+            found = damage(db)
     except sqlite3.Error as error:
-        found = [str(error)]
+        found = f"damaged ({error})"
     advice = "nothing is lost: `trinch check --repair` removes it, and it is built again from the log"
-    return [] if found == ["ok"] else [Problem(FILE, f"damaged ({'; '.join(found)[:300]})", advice)]
+    return [Problem(FILE, found, advice)] if found else []
 
 
 def discard(data: Path) -> str:
