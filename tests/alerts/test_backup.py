@@ -128,3 +128,22 @@ def test_a_backup_without_alerts_leaves_those_that_are_there(data: Path, tmp_pat
     (tmp_path / "backup" / "alerts.db").unlink()
     assert run("restore", tmp_path / "backup", "--replace", "--data", data).exit_code == 0
     assert len(alerts(data)) == 1
+
+
+@pytest.mark.parametrize("file", ["alerts.db", "ocean.db"])
+def test_a_backup_is_restored_over_a_file_too_damaged_to_be_read(
+    data: Path, tmp_path: Path, file: str
+) -> None:
+    assert run("backup", tmp_path / "backup", "--data", data).exit_code == 0
+    (data / file).write_bytes(b"no database at all" * 1000)
+    done = run("restore", tmp_path / "backup", "--data", data, "--replace")
+    assert done.exit_code == 0, done.output
+    assert len(alerts(data)) == 1
+    (kept,) = data.glob(f"{file}.replaced-*")
+    assert kept.read_bytes().startswith(b"no database")
+
+
+def test_a_backup_that_fails_leaves_nothing_that_looks_like_one(data: Path, tmp_path: Path) -> None:
+    (data / "alerts.db").write_bytes(b"no database at all" * 1000)
+    assert run("backup", tmp_path / "backup", "--data", data).exit_code == 1
+    assert not list((tmp_path / "backup").glob("*.db"))

@@ -49,6 +49,8 @@ class Server:
             def _behave(self, how: str, body: dict[str, Any]) -> None:
                 if how.startswith("toolless-") and "tools" in body:
                     self._json(400, {"error": {"message": '"auto" tool choice requires a parser'}})
+                elif any(" " in tool["function"]["name"] for tool in body.get("tools", ())):
+                    self._json(400, {"error": {"message": "Invalid 'tools[0].function.name'"}})
                 elif (name := how.removeprefix("toolless-")) in owner.says:
                     self._say(owner.says[name](body["messages"]))
                 elif how == "plain":

@@ -89,6 +89,9 @@ def test_calls_of_the_model_come_back_untouched_and_results_reach_it(client: Any
     assert model.asked[-1]["messages"][-2:] == results
     assert model.asked[-1]["messages"][3]["tool_calls"][0]["id"] == calls[0].id
     assert done.choices[0].message.content == TRUE, "what does not follow from the results is not shown"
+    ended = client.chat.completions.create(messages=said, **options, tool_choice="none")
+    assert ended.choices[0].message.content == TRUE, "results are read, and no further call is offered"
+    assert not model.asked[-1].keys() & {"tools", "tool_choice", "parallel_tool_calls"}
     assert done.choices[0].finish_reason == "stop"
 
 
@@ -113,6 +116,10 @@ def test_what_happened_is_answered_from_posts_beside_functions(client: Any, mode
         "the functions are not offered beside posts"
     )
     model.asked.clear()
+    for choice in ("required", {"type": "function", "function": {"name": "weather"}}):
+        client.chat.completions.create(model="clerk", messages=[USER], tools=CHAT_TOOLS, tool_choice=choice)
+        assert model.asked[-1]["tool_choice"] == choice
+    model.asked.clear()
     none = client.chat.completions.create(model="clerk", messages=asked, tools=CHAT_TOOLS, tool_choice="none")
     assert none.trinch["outcome"] == "answer"
     assert not any("tools" in sent for sent in model.asked)
@@ -134,8 +141,12 @@ def test_responses_carry_calls_and_results(client: Any, model: Server) -> None:
     other = {"type": "function_call_output", "call_id": second.call_id, "output": "bad arguments"}
     after = client.responses.create(input=[output, other], previous_response_id=response.id, **options)
     assert after.output_text == TRUE
+    assert client.responses.retrieve(after.id).output_text == TRUE
     roles = [message["role"] for message in model.asked[-1]["messages"]]
     assert roles == ["system", "user", "assistant", "tool", "tool"]
+    client.responses.create(input=ASKED, previous_response_id=after.id, instructions="Celsius.", **options)
+    sent = [(message["role"], message["content"]) for message in model.asked[-1]["messages"][1:]]
+    assert (sent[0], sent[-2:]) == (("system", "Celsius."), [("assistant", TRUE), ("user", ASKED)])
     again = [
         {"role": "user", "content": ASKED},
         *(item.model_dump() for item in response.output),
@@ -165,10 +176,41 @@ def test_without_a_model_that_has_tools_the_client_is_told(client: Any) -> None:
         with pytest.raises(openai.BadRequestError) as caught:
             client.chat.completions.create(**asked)
         assert (caught.value.code, caught.value.param) == ("unsupported_parameter", param)
-        assert "takes no functions" in caught.value.message
+        assert "does not take these functions" in caught.value.message
     question = [{"role": "user", "content": DEAD}]
     answered = client.chat.completions.create(model="toolless", messages=question, tools=CHAT_TOOLS)
     assert answered.trinch["outcome"] == "answer", "a client may offer what is never called"
     with pytest.raises(openai.BadRequestError) as caught:
         client.chat.completions.create(model="clerk", messages=question, tools=[{"type": "function"}])
     assert caught.value.param == "tools"
+
+
+def test_a_function_that_the_models_server_refuses_costs_nobody_else_theirs(
+    client: Any, model: Server
+) -> None:
+    bad = {"type": "function", "function": WEATHER | {"name": "bad name"}}
+    with pytest.raises(openai.BadRequestError, match="does not take these functions"):
+        client.chat.completions.create(model="clerk", messages=[USER], tools=[bad], tool_choice="required")
+    done = client.chat.completions.create(model="clerk", messages=[USER], tools=CHAT_TOOLS)
+    assert done.choices[0].finish_reason == "tool_calls"
+
+
+@pytest.mark.parametrize(
+    ("choice", "why"),
+    [
+        ({"type": "function", "function": {"name": "other"}}, "not offered"),
+        (
+            {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}},
+            "instead of allowed_tools",
+        ),
+    ],
+)
+def test_a_choice_that_cannot_be_kept_is_refused(client: Any, choice: Any, why: str) -> None:
+    with pytest.raises(openai.BadRequestError, match=why):
+        client.chat.completions.create(model="clerk", messages=[USER], tools=CHAT_TOOLS, tool_choice=choice)
+
+
+def test_a_conversation_that_is_too_long_is_refused(client: Any) -> None:
+    long = [{"role": "user", "content": "rain " * 100_000}, USER]
+    with pytest.raises(openai.BadRequestError, match="400,000 characters"):
+        client.chat.completions.create(model="clerk", messages=long, tools=CHAT_TOOLS)

@@ -169,7 +169,7 @@ def test_times_are_utc_by_default(text: str) -> None:
     assert parse_time(text) == APRIL_15
 
 
-@pytest.mark.parametrize("query", ["a) OR (b", '"a', 'say "a', ") (", "(a", '6" OR "b'])
+@pytest.mark.parametrize("query", ["a) OR (b", '"a', "“a", 'say "a', ") (", "(a", '6" OR "b'])
 def test_no_query_reaches_into_the_filter_that_it_is_joined_with(query: str) -> None:
     """Whatever is joined finds no more than each part by itself, or is refused."""
     where = 'from:bbc "breaking news"'
@@ -188,3 +188,5 @@ def test_parts_that_are_queries_are_joined_and_empty_ones_left_out() -> None:
         joined("a) OR (b", "lang:fr")
     with pytest.raises(QueryError, match="quotation mark"):
         joined('"a', 'from:bbc "breaking news"')
+    with pytest.raises(QueryError, match="quotation mark"):
+        joined("“a", "b”")

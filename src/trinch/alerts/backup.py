@@ -17,7 +17,7 @@ from trinch.alerts.database import FILE
 from trinch.alerts.engine import exclusively
 from trinch.alerts.types import Alert, Firing
 from trinch.store.log import Log
-from trinch.store.maintenance import Problem, copy_database, damage, open_read_only
+from trinch.store.maintenance import Problem, copy_database, damage, keep_aside, move_database, open_read_only
 
 _REPAIR = "run `trinch check --repair`: it keeps the damaged file, and saves the alerts that can be read"
 
@@ -42,7 +42,7 @@ def restore(folder: Path, data: Path, log: Log) -> int:
     if (data / FILE).exists():
         kept = data / f"{FILE}.replaced-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:4]}"
         kept.touch(mode=0o600)
-        copy_database(data / FILE, kept)
+        keep_aside(data / FILE, kept)
     (data / FILE).touch(mode=0o600)
     copy_database(folder / FILE, data / FILE)
     with closing(database.connect(data)) as db, database.transaction(db):
@@ -92,9 +92,7 @@ def repair(data: Path) -> str:
     What fired and what was still to be delivered is left in the damaged file. Raises AlertsRunning."""
     with held(data):
         kept = data / f"{FILE}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:4]}"
-        for ending in ("", "-wal", "-shm"):
-            if (file := data / (FILE + ending)).exists():
-                file.rename(kept.with_name(kept.name + ending))
+        move_database(data / FILE, kept)
         saved = 0
         with closing(database.connect(data)) as db, database.transaction(db):
             for id, owner, body in _readable_alerts(kept):

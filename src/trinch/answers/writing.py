@@ -70,6 +70,8 @@ class Limits(NamedTuple):
     searches: int = 0
 
 
+MOST_CALLS = 10
+"""Calls of one turn that are carried out."""
 MOST_FOUND = 10
 """Posts of one search that the model is shown."""
 
@@ -136,7 +138,7 @@ class Writing:
             yield from self._asked(model, messages, said, tools, max(seconds, 0.001))
             if not calls or not may_search or self._tokens_left() <= 0:
                 return
-            calls = calls[:MOST_FOUND]
+            calls = calls[:MOST_CALLS]
             messages.append(Message("assistant", "".join(said), tool_calls=tuple(calls)))
             messages += [Message("tool", self._found(call), tool_call_id=call.id) for call in calls]
 

@@ -10,8 +10,10 @@ https://platform.openai.com/docs/api-reference/chat describes the wire format.
 import asyncio
 import ipaddress
 import os
+import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing, asynccontextmanager
 from functools import cached_property
 from typing import Any, TypeVar
@@ -31,7 +33,15 @@ CHARS_PER_TOKEN = 40
 
 Result = TypeVar("Result")
 
-_OPTIONAL = ("tool_choice", "tools", "response_format", "stream_options", "max_tokens", "temperature")
+_OPTIONAL = (
+    "tool_choice",
+    "parallel_tool_calls",
+    "tools",
+    "response_format",
+    "stream_options",
+    "max_tokens",
+    "temperature",
+)
 """Parts of a request that a server may refuse, in the order in which they are given up."""
 
 
@@ -118,38 +128,26 @@ class OpenAI:
         if schema:
             wanted = {"name": "answer", "schema": dict(schema), "strict": True}
             body["response_format"] = {"type": "json_schema", "json_schema": wanted}
-        if tools:
+        if tools and tools.definitions:
             body |= {**tools.options, "tools": list(tools.definitions)}
             if tools.choice != "auto":
                 body["tool_choice"] = tools.choice
+        refused, reason = set(self._refused), "it refused them before"
         while True:
-            if tools and tools.required and "tools" in self._refused:
-                raise LLMError("no_tools", f"{self.name} at {self._base} takes no tools")
+            if tools and tools.required and "tools" in body and "tools" in refused:
+                raise LLMError(
+                    "no_tools", f"{self.name} at {self._base} does not take these tools ({reason})"
+                )
             try:
-                yield from self._completed(self._accepted(body), max_tokens, deadline, report, tools)
+                yield from self._completed(_accepted(body, refused), max_tokens, deadline, report, tools)
+                # Only what was the cause is remembered: another request must not lose what one bad request had to.
+                self._refused |= refused
                 return
             except _BadRequest as refusal:
-                if not self._learns(body, str(refusal)):
-                    raise LLMError("refused", str(refusal)) from None
-
-    def _accepted(self, body: Mapping[str, Any]) -> dict[str, Any]:
-        """A request without what the server has refused, and without a schema beside tools: few servers take both."""
-        sent = {name: value for name, value in body.items() if name not in self._refused}
-        if "max_tokens" in self._refused:
-            sent["max_completion_tokens"] = body["max_tokens"]
-        for name in ("tool_choice", "parallel_tool_calls") if "tools" not in sent else ("response_format",):
-            sent.pop(name, None)
-        return sent
-
-    def _learns(self, body: Mapping[str, Any], refusal: str) -> bool:
-        """Whether there is something left to leave out of a refused request: what the refusal names, else the next
-        optional part."""
-        left = [name for name in _OPTIONAL if name in body and name not in self._refused]
-        named = [name for name in left if name in refusal]
-        if not left:
-            return False
-        self._refused.add((named or left)[0])
-        return True
+                reason = str(refusal)
+                if not (part := _to_leave_out(body, refused, reason)):
+                    raise LLMError("refused", reason) from None
+                refused.add(part)
 
     def _completed(
         self,
@@ -350,3 +348,20 @@ def _safe(text: str, key: str) -> str:
     key should it echo it."""
     shown = (text.replace(key, "…") if key else text)[:1000]
     return " ".join("".join(c if c.isprintable() else " " for c in shown).split())[:200]
+
+
+def _accepted(body: Mapping[str, Any], refused: AbstractSet[str]) -> dict[str, Any]:
+    """A request without what the server has refused, and without a schema beside tools: few servers take both."""
+    sent = {name: value for name, value in body.items() if name not in refused}
+    if "max_tokens" in refused:
+        sent["max_completion_tokens"] = body["max_tokens"]
+    for name in ("tool_choice", "parallel_tool_calls") if "tools" not in sent else ("response_format",):
+        sent.pop(name, None)
+    return sent
+
+
+def _to_leave_out(body: Mapping[str, Any], refused: AbstractSet[str], refusal: str) -> str:
+    """What to leave out of a refused request: what the refusal names, else the next optional part; empty for nothing."""
+    left = [name for name in _OPTIONAL if name in body and name not in refused]
+    named = [name for name in left if re.search(rf"\b{name}\b", refusal)]
+    return (named or left or [""])[0]

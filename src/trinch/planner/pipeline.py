@@ -219,9 +219,7 @@ def manifests(plan: Plan, sections: Sections) -> dict[str, str]:
         return files
     files |= slurm.scripts(plan, saving, days, cuts, "megatron")
     if plan.layout.offload or uneven_last(plan):  # the others have no flag for either
-        files = {
-            name: text for name, text in files.items() if "torchtitan" not in name and "titan" not in name
-        }
+        files = {name: text for name, text in files.items() if "titan" not in name}
     elif trainer_settings.runs(plan):
         own = trainer_settings.files(plan, saving, days, cuts)
         files |= {f"trinch/{name}": text for name, text in own.items()}

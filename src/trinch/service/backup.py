@@ -6,7 +6,7 @@ from pathlib import Path
 from trinch.alerts import backup as alerts
 from trinch.alerts.database import FILE
 from trinch.store import maintenance
-from trinch.store.database import DATABASE
+from trinch.store.database import DATABASE, StoreError
 from trinch.store.log import Log
 from trinch.store.maintenance import Report
 from trinch.stories import term_index
@@ -15,7 +15,12 @@ from trinch.stories import term_index
 def backup(data: Path, destination: Path) -> tuple[int, int]:
     """Copy a store, also one in use, to a new folder. Returns the number of events and of alerts. Raises StoreError."""
     events = maintenance.backup(data, destination)
-    return events, alerts.backup(data, destination)
+    try:
+        return events, alerts.backup(data, destination)
+    except StoreError:  # half a backup must not be taken for one
+        for name in (DATABASE, FILE):
+            (destination / name).unlink(missing_ok=True)
+        raise
 
 
 def restore(folder: Path, data: Path, replace: bool = False) -> tuple[int, int]:

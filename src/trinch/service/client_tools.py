@@ -56,7 +56,7 @@ def take_turn(_: Store, asked: ToolRequest, setting: Setting) -> ToolTurn:
     started, written = time.perf_counter(), [0]
     calls: list[ToolCall] = []
     pieces: list[str] = []
-    tools = Tools(asked.tools, calls.append, asked.choice, True, asked.options)
+    tools = Tools(asked.tools, calls.append, asked.choice, bool(asked.tools), asked.options)
     error = ""
 
     def report(_: int, count: int) -> None:

@@ -86,7 +86,11 @@ class CountsApplier:
         if len(reacted) == len(found):
             return reacted, []
         others = [one for one in found if not isinstance(one[0][1], Reacted)]
-        posts = {newest or rows[record][2] for (newest, _), record in others if newest or record in rows}
+        posts = {
+            newest or self._newest(rows[record][2])
+            for (newest, _), record in others
+            if newest or record in rows
+        }
         is_apart = posts.isdisjoint([newest for newest, *_ in reacted])
         is_apart &= new.isdisjoint([record for _, record in others])
         return (reacted, others) if is_apart else ([], found)
@@ -166,8 +170,8 @@ class CountsApplier:
 
     def _newest(self, seq: int) -> int | None:
         """Position of the newest version of a post by that of a version that was reacted to; None if it is gone."""
-        # The counts of a post that was reacted to are under its newest version.
-        return seq if self._counts.is_changed(seq) else families.newest_after(self._db, seq)
+        # Most often it is the newest itself, and its counts are changed; then there is nothing to look up.
+        return seq if self._counts.is_changed(seq) else families.newest_of(self._db, seq)
 
     def _count(self, newest: int, is_repost: bool, step: int, at: int) -> str:
         counts = self._counts.get(newest)

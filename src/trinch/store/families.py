@@ -50,13 +50,18 @@ def newest(db: sqlite3.Connection, root: str) -> int | None:
     return row[0] if row else None
 
 
-def newest_after(db: sqlite3.Connection, seq: int) -> int | None:
-    """Position of the version that is now the newest of the post with an older version at `seq`; None if there is
-    none."""
+def newest_of(db: sqlite3.Connection, seq: int) -> int | None:
+    """Position of the version that is now the newest of the post with a version at `seq`; None if there is none."""
     row = db.execute(
         "SELECT posts.seq FROM superseded JOIN posts USING (key) WHERE superseded.seq = ?", (seq,)
     ).fetchone()
-    return row[0] if row else None
+    if row:
+        return int(row[0]) if row[0] else None
+    stored = db.execute("SELECT body FROM events WHERE seq = ? AND body IS NOT NULL", (seq,)).fetchone()
+    event = bodies.decode(stored[0]) if stored else None
+    if not isinstance(event, Created | Edited):
+        return None
+    return newest(db, root_of(db, f"{event.network}:{event.post.id}"))
 
 
 def is_deleted(db: sqlite3.Connection, root: str) -> bool:
@@ -119,13 +124,13 @@ def merge(db: sqlite3.Connection, root: str, keys: Sequence[str]) -> list[str]:
         db.execute("UPDATE superseded SET key = ? WHERE key = ?", (root, other))
         # The newest version of the other family is now one of this one; `set_versions` puts it in its place.
         db.execute(
-            "INSERT INTO superseded SELECT seq, 0, ? FROM posts WHERE key = ? AND seq IS NOT NULL",
+            "INSERT OR IGNORE INTO superseded SELECT seq, 0, ? FROM posts WHERE key = ? AND seq IS NOT NULL",
             (root, other),
         )
         db.execute("DELETE FROM posts WHERE key = ?", (other,))
     if deleted:
         seq = newest(db, root)
         if seq is not None:
-            db.execute("INSERT INTO superseded VALUES (?, 0, ?)", (seq, root))
+            db.execute("INSERT OR IGNORE INTO superseded VALUES (?, 0, ?)", (seq, root))
         db.execute("INSERT OR REPLACE INTO posts (key) VALUES (?)", (root,))
     return others

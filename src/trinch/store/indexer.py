@@ -78,7 +78,7 @@ class IndexerStopped(TrinchError, ChildProcessError):
 def step(log: Log, index: TextIndex, position: int, lull: float = 0.0) -> int:
     """Apply what is behind a position, for COMMIT_AFTER (or CATCH_UP) seconds at most, and commit it; the new position.
 
-    `lull`: seconds without more than a few new entries that end it."""
+    `lull`: seconds that it waits for more after a batch of SPARSE or more."""
     started, applied, busy_until = time.monotonic(), position, 0.0
     longest = CATCH_UP if log.last_seq - position > FAR_BEHIND else COMMIT_AFTER
     while True:
@@ -90,7 +90,9 @@ def step(log: Log, index: TextIndex, position: int, lull: float = 0.0) -> int:
             applied = entries[-1].seq
             index.note_applied(applied)
         clock = time.monotonic()
-        if len(entries) >= SPARSE:
+        if (
+            sum(1 + len(entry.refs) for entry in entries) >= SPARSE
+        ):  # a flood of likes is one entry with many posts
             busy_until = clock + lull
         if clock > min(busy_until, started + longest):
             break

@@ -164,6 +164,8 @@ class Log:
             for version in found.values():
                 counted.add(version.post, version.at, -1)
             roots, _ = self._names(found)
+            sql = "SELECT superseded.seq, posts.seq FROM superseded JOIN posts USING (key) WHERE posts.seq > 0 AND superseded.seq"
+            ReactionTable(self._db).move(dict(select_in(self._db, sql, list(found))))
             for seq, root in roots.items():
                 self._db.execute("DELETE FROM events WHERE seq = ?", (seq,))
                 self._db.execute("DELETE FROM superseded WHERE seq = ?", (seq,))

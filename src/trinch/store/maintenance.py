@@ -237,10 +237,7 @@ def rebuild(data: Path) -> int:
 def _recover_log(path: Path) -> tuple[Path, int]:
     """Move a damaged log aside and apply every readable event of it, in order, to a new one."""
     kept = path.with_name(f"{path.name}.damaged-{time.strftime('%Y%m%dT%H%M%S')}-{uuid.uuid4().hex[:4]}")
-    for ending in ("", "-wal", "-shm"):
-        file = path.with_name(path.name + ending)
-        if file.exists():
-            file.rename(kept.with_name(kept.name + ending))
+    move_database(path, kept)
     log = Log(path)
     recovered = 0
     try:
@@ -385,7 +382,7 @@ def restore(backup_folder: Path, data: Path, replace: bool = False) -> int:
             raise StoreError(
                 f"{data} already holds a store; --replace puts the backup in its place and keeps the old log"
             )
-        copy_database(target, target.with_name(f"{DATABASE}.replaced-{time.strftime('%Y%m%dT%H%M%S')}"))
+        keep_aside(target, target.with_name(f"{DATABASE}.replaced-{time.strftime('%Y%m%dT%H%M%S')}"))
     data.mkdir(parents=True, exist_ok=True)
     copy_database(source, target)
     db = sqlite3.connect(target, isolation_level=None, timeout=60)
@@ -408,6 +405,22 @@ def copy_database(source: Path, target: Path) -> None:
     finally:
         reader.close()
         writer.close()
+
+
+def keep_aside(path: Path, kept: Path) -> None:
+    """Keep a copy of a SQLite file that is to be replaced; one too damaged to be copied is moved."""
+    try:
+        copy_database(path, kept)
+    except StoreError:
+        kept.unlink(missing_ok=True)
+        move_database(path, kept)
+
+
+def move_database(path: Path, target: Path) -> None:
+    """Rename a SQLite file and what belongs to it."""
+    for ending in ("", "-wal", "-shm"):
+        if (file := path.with_name(path.name + ending)).exists():
+            file.rename(target.with_name(target.name + ending))
 
 
 def _events_if_sound(path: Path) -> int:

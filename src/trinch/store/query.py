@@ -27,6 +27,7 @@ from trinch.store.facets import place_term
 MAX_LENGTH = 4096
 """Characters of a query."""
 
+_QUOTES = '"“”„«»'
 MAX_DEPTH = 32
 """Levels of parentheses and signs."""
 
@@ -226,7 +227,8 @@ def joined(*parts: str) -> str:
         return queries[0] if queries else ""
     whole = " ".join(f"({query})" for query in queries)
     if normalized(parse(whole)) != normalized(And(tuple(map(parse, queries)))):
-        raise QueryError("an open quotation mark reaches into the next part", whole, whole.index('"'))
+        place = next((n for n, sign in enumerate(whole) if sign in _QUOTES), 0)
+        raise QueryError("an open quotation mark reaches into the next part", whole, place)
     return whole
 
 

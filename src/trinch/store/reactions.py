@@ -7,7 +7,7 @@ thousand new ones change a few pages of the file instead of a thousand.
 import sqlite3
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple, TypeAlias
@@ -74,6 +74,17 @@ class ReactionTable:
         # In the order of the table each page is visited once.
         self._db.executemany("INSERT OR REPLACE INTO reactions VALUES (?, ?, ?, ?, ?)", sorted(rows))
 
+    def move(self, found: Mapping[int, int]) -> None:
+        """Let reactions to versions of posts be to other versions: old position → new."""
+        if not found:
+            return
+        self._db.execute("CREATE TEMP TABLE moved (old INTEGER PRIMARY KEY, new INTEGER)")
+        self._db.executemany("INSERT INTO moved VALUES (?, ?)", found.items())
+        self._db.execute(
+            "UPDATE reactions SET seq = (SELECT new FROM moved WHERE old = seq) WHERE seq IN (SELECT old FROM moved)"
+        )
+        self._db.execute("DROP TABLE moved")
+
     def flush(self) -> None:
         """Write the changes to the table."""
         self.add([self.rows[record] for record in self.changed])
@@ -82,7 +93,8 @@ class ReactionTable:
 
 def take_over(db: sqlite3.Connection) -> None:
     """Move the rows of the table of format 3, which has the ids of records and posts, into that of today."""
-    sql = "SELECT record, posts.seq, what, undone FROM reactions_3 JOIN posts USING (key) WHERE seq > 0"
+    sql = """SELECT record, posts.seq, what, undone FROM reactions_3 LEFT JOIN aliases USING (key)
+        JOIN posts ON posts.key = coalesce(aliases.root, reactions_3.key) WHERE posts.seq > 0"""
     rows = db.execute(sql)
     while some := rows.fetchmany(1000):
         records = records_of([record for record, *_ in some])

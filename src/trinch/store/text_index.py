@@ -330,6 +330,7 @@ class TextIndex:
         """Remove all documents."""
         self._open_writer().delete_all_documents()
         self.commit(0)
+        self.note_applied(0)
         self._marks.forget(None)
 
     def purge(

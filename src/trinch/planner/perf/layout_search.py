@@ -157,6 +157,8 @@ def search(
     target, exact = batch or default_batch(work, gpus, tokens), batch is not None
     asked = None
     if layout is not None:
+        layout = _with_options(layout, schedule, offload)
+        schedule, offload = SCHEDULES[layout["schedule"]], OFFLOADS[layout["offload"]]
         cut = given_layout(work, machine, gpus, layout, target, exact)
         asked = priced(case, [cut], gpus, tokens, fit)[0]
         target = cut.global_batch
@@ -278,6 +280,18 @@ def priced(case: Case, chosen: Sequence[Layout], gpus: int, tokens: float, fit: 
             )
         )
     return plans
+
+
+def _with_options(layout: dict[str, int], schedule: str, offload: str) -> dict[str, int]:
+    """A layout that was asked for, with the schedule and the offloading asked for beside it. PlanError where they differ."""
+    whole = dict(layout)
+    for name, value, values in (("schedule", schedule, SCHEDULES), ("offload", offload, OFFLOADS)):
+        own = values[whole.setdefault(name, values.index(value))]
+        if value not in (values[0], own):
+            raise PlanError(
+                f"the layout has {name}={own}, and {name} {value} is asked for beside it: name one"
+            )
+    return whole
 
 
 def by_chunks(grid: Layouts, number: Callable[[Layouts], Array]) -> Array:

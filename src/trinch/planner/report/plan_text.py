@@ -181,7 +181,7 @@ def summary(sections: Sections) -> list[tuple[str, str]]:
             1,
             (
                 "spares",
-                f"{short:.0%} of the time nodes are missing: the plan leaves {fail['spare_nodes']:,} spare nodes, "
+                f"{short:.0%} of the time is lost to missing nodes: the plan leaves {fail['spare_nodes']:,} spare nodes, "
                 f"{fail['spare_nodes_needed']:,} would be enough",
             ),
         )

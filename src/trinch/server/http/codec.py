@@ -83,9 +83,17 @@ def decode(raw: bytes, kind: type[Value], *, keep_nulls: bool = False) -> Value:
         raise Problem(400, f"the body is not JSON: {error}", code="not_json") from None
 
 
+_AS_SENT = ("parameters", "schema")
+"""Fields with a JSON schema of the client, in which null is a value."""
+
+
 def _without_nulls(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_nulls(item) for name, item in value.items() if item is not None}
+        return {
+            name: item if name in _AS_SENT else _without_nulls(item)
+            for name, item in value.items()
+            if item is not None
+        }
     return [_without_nulls(item) for item in value] if isinstance(value, list) else value
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, get_args
 
+import msgspec
+
 from trinch.llm.interface import Message as Turn
 from trinch.llm.interface import Role, ToolCall
 from trinch.server import answering
@@ -12,25 +14,34 @@ from trinch.server.openai.messages import Conversation, Message, text_of
 from trinch.server.openai.search_filters import Tool
 from trinch.service.client_tools import ToolRequest, ToolTurn, results, take_turn
 
+MOST_CHARACTERS = 400_000
+"""Of a conversation with functions, their descriptions included."""
+
 
 def tool_request(given: Conversation, turns: list[Turn]) -> ToolRequest | None:
-    """What the language model is to be asked about the client's functions; None where it may not call any. Raises Problem
-    for a call that cannot be forced."""
+    """What the language model is to be asked about the client's functions; None where it may not call any and no result
+    waits to be read. Raises Problem for a call that cannot be forced, and for a conversation that is too long."""
     choice = _choice(given)
-    tools = tuple(_definition(tool) for tool in given.tools if tool.type == "function")
+    tools = tuple(_definition(tool) for tool in given.tools if tool.type == "function" and choice != "none")
     forced = choice == "required" or isinstance(choice, dict)
     waiting = bool(results(tuple(turns)))
-    if choice == "none" or not (tools or forced or waiting):
+    if not (tools or forced or waiting):
         return None
-    if forced and not tools:
+    if len(msgspec.json.encode((turns, tools))) > MOST_CHARACTERS:
+        raise Problem(
+            400, f"the conversation and its functions are longer than {MOST_CHARACTERS:,} characters",
+            code="context_length_exceeded",
+        )  # fmt: skip
+    names = {tool["function"].get("name") for tool in tools}
+    if forced and not (choice["function"].get("name") in names if isinstance(choice, dict) else tools):
         raise Problem(
             400,
-            "tool_choice forces a call, and no function is offered",
+            "tool_choice forces a call of a function that is not offered",
             param="tool_choice",
             code="invalid_value",
         )
     parallel = {} if given.parallel_tool_calls is None else {"parallel_tool_calls": given.parallel_tool_calls}
-    return ToolRequest(tuple(turns), tools, choice, parallel, forced or waiting)
+    return ToolRequest(tuple(turns), tools, choice if tools else "auto", parallel, forced or waiting)
 
 
 def _choice(given: Conversation) -> Any:
@@ -41,9 +52,14 @@ def _choice(given: Conversation) -> Any:
             raise Problem(
                 400, "only functions can be called", param="tool_choice", code="unsupported_parameter"
             )
-        if choice.get("type") != "function":
-            return "auto"
-        return {"type": "function", "function": choice.get("function") or {"name": choice.get("name")}}
+        if choice.get("type") == "function":
+            return {"type": "function", "function": choice.get("function") or {"name": choice.get("name")}}
+        if choice.get("type") == "allowed_tools":
+            raise Problem(
+                400, "offer only the functions that may be called, instead of allowed_tools",
+                param="tool_choice", code="unsupported_parameter",
+            )  # fmt: skip
+        return "auto"
     if choice == "required" and any("search" in tool.type for tool in given.tools):
         return "auto"
     return choice if choice in ("none", "required") else "auto"
@@ -99,7 +115,7 @@ async def taken(state: AppState, asked: ToolRequest | None, key: str | None, mod
     state.model_use.add_tokens(key, turn.tokens, answering.model_name(state, model))
     if turn.error and asked.required:
         if turn.error == "no_tools":
-            raise _unsupported("the language model of this server takes no functions", asked)
+            raise _unsupported("the language model of this server does not take these functions", asked)
         raise Problem(502, f"the language model failed ({turn.error})", code="model_failed")
     return turn
 

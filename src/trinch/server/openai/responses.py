@@ -104,7 +104,8 @@ async def create(request: Request) -> Response:
     asked = AskRequest("", "", "", None) if task else question_of(given, texts, "input", style)
     turn = _Turn(given, asked, texts, codec.base_url(request), _head(given), key, task)
     if not task:
-        tools = function_calls.tool_request(given, spoken)
+        system = [Turn("system", instructions)] if instructions else []
+        tools = function_calls.tool_request(given, [*system, *spoken])
         made = await function_calls.taken(state, tools, key, asked.model)
         turn = turn._replace(task=made.text or None, calls=made.calls)
         if tools is not None:
@@ -115,7 +116,9 @@ async def create(request: Request) -> Response:
 def _whole(turn: _Turn) -> list[Turn]:
     """What was said up to the end of a response, as far as it is stored."""
     said = [*(turn.spoken or [Turn("user", text) for text in turn.texts])]
-    return [*said, Turn("assistant", "", turn.calls)] if turn.calls else said
+    if turn.calls or (turn.spoken and turn.task):
+        said.append(Turn("assistant", "" if turn.calls else turn.task or "", turn.calls))
+    return said
 
 
 def _format(given: ResponseRequest) -> Wanted:
@@ -231,7 +234,9 @@ async def _text_events(state: AppState, turn: _Turn) -> AsyncIterator[dict[str, 
     ended = head["completed_at"] or int(time.time())
     done = _done(turn, [message] if turn.task else [search, message], count_words(part["text"]), ended)
     if turn.task:
-        yield {"type": "response.completed", "response": done | {"store": False, "trinch": None}}
+        _save(state, turn, ended)
+        stored = {} if turn.spoken else {"store": False}
+        yield {"type": "response.completed", "response": done | stored | {"trinch": None}}
         return
     if turn.given.store and not head["completed_at"]:
         given = msgspec.structs.replace(turn.given, input="", instructions=None)
@@ -260,12 +265,17 @@ def _call_events(state: AppState, turn: _Turn) -> Iterator[dict[str, Any]]:
     items = function_calls.call_items(turn.calls, turn.head["id"].removeprefix("resp_"))
     yield from function_calls.call_events(items)
     ended = turn.head["completed_at"] or int(time.time())
-    if turn.given.store and not turn.head["completed_at"]:
+    _save(state, turn, ended)
+    words = count_words(*(call.arguments for call in turn.calls))
+    yield {"type": "response.completed", "response": _done(turn, items, words, ended) | {"trinch": None}}
+
+
+def _save(state: AppState, turn: _Turn, ended: int) -> None:
+    """Store a response made by the client's functions, if it is wanted and not stored yet."""
+    if turn.spoken and turn.given.store and not turn.head["completed_at"]:
         given = msgspec.structs.replace(turn.given, input="", instructions=None)
         kept = turn._replace(given=given, head=turn.head | {"completed_at": ended})
         state.responses.save(turn.head["id"], codec.encode(kept), turn.key)
-    words = count_words(*(call.arguments for call in turn.calls))
-    yield {"type": "response.completed", "response": _done(turn, items, words, ended) | {"trinch": None}}
 
 
 def _pieces(state: AppState, turn: _Turn) -> AsyncIterator[tuple[dict[str, Any], Piece]]:
