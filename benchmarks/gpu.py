@@ -210,6 +210,8 @@ def main() -> None:
     if not given.dry and not torch.cuda.is_available():
         parser.error("this machine has no GPU: nothing is measured; --dry runs the same in miniature")
     scale = DRY if given.dry else replace(FULL, layers=given.layers)
+    if scale.dtype is torch.bfloat16:
+        torch.set_float32_matmul_precision("high")  # as training does
     where = "dry run on a processor: no speeds" if given.dry else torch.cuda.get_device_name()
     print(json.dumps({"device": where, "torch": torch.__version__}))
     chosen = tuple(case for case in CASES if not given.cases or case.name in given.cases)

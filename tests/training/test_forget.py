@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -301,3 +302,44 @@ def test_a_run_at_rest_is_cleaned_by_a_command(store: Path, tmp_path: Path) -> N
     assert prepared.only_gone(gone)
     again = CliRunner().invoke(train, ["forget", str(run)])
     assert "0 posts removed" in again.output
+
+
+def test_what_is_erased_during_an_evaluation_is_not_in_the_batch_read_ahead(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trinch.training import loop
+    from trinch.training.parallel import start
+    from trinch.training.settings import Settings
+
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    corpus = Corpus(folder, 16)
+    entered: list[int] = []
+    targets: list[int] = []
+    step = loop.Trainer.step
+
+    class ErasedDuringEvaluation(loop.Erasures):
+        """Everything is erased just before the evaluation after step 2, when step 3 has been read ahead."""
+
+        @contextmanager
+        def synchronized(self) -> Iterator[bool]:
+            entered.append(1)
+            self._following = True
+            if len(entered) == 3:
+                time.sleep(0.2)  # for the thread that reads ahead
+                self._found.append(("train", corpus.train.spans()))
+            with super().synchronized() as changed:
+                yield changed
+
+    def counted(self: Any, number: int, batch: Any, stop: Any) -> Any:
+        targets.append(int((batch[1] != IGNORE).sum()))
+        return step(self, number, batch, stop)
+
+    monkeypatch.setattr(loop, "Erasures", ErasedDuringEvaluation)
+    monkeypatch.setattr(loop.Trainer, "step", counted)
+    settings = Settings(
+        out=str(tmp_path / "run"), steps=3, batch=2, sequence=16, evaluate_every=2, evaluate_sequences=2
+    )
+    loop.train(settings, start(settings), corpus, lambda _: None)
+    assert targets[0] > 0
+    assert targets[2] == 0

@@ -39,6 +39,8 @@ class VocabularyShard:
     first: int = 0
     """The first row's token."""
     group: dist.ProcessGroup | None = None
+    rows: int = 0
+    """Rows of the largest part: all processes of the group take as many tokens at a time. 0: those of the weight."""
 
 
 WHOLE = VocabularyShard()
@@ -49,7 +51,7 @@ def token_losses(
 ) -> TokenLosses:
     """Of hidden states [B, T, D] and targets [B, T] under the head's weight [V, D], or the rows of it in `shard`."""
     rows, wanted = h.flatten(0, 1), targets.flatten()
-    size = max(1, CHUNK_LOGITS // len(weight))
+    size = max(1, CHUNK_LOGITS // (shard.rows or len(weight)))
     both: Tensor = _TokenLosses.apply(  # type: ignore[no-untyped-call]  # torch's
         rows, weight, wanted, head, shard, size, torch.is_grad_enabled()
     )

@@ -99,8 +99,10 @@ def train(
             row, stopping = trainer.step(step, batch, stop())
             watch.alive()
             if trainer.evaluation_due(step + 1):
-                with erasures.synchronized():
+                with erasures.synchronized() as changed:
                     held_out = held_out_batch(corpus, settings.evaluate_sequences)
+                if changed:
+                    prefetched.discard()
                 row["held_out_bits_per_byte"] = bits_per_byte(trainer.engine, corpus, settings, held_out)
             trainer.record(row, last=stopping or step + 1 == settings.steps)
             if stopping:

@@ -103,7 +103,6 @@ class RouterLosses:
         self.balance, self.z_loss = balance, z_loss
         self.sequences = self.tokens = 1.0
         """Global numbers in this step, set before the forward pass."""
-        self.active = True
         self.load: dict[str, Tensor] = {}
         """Tokens sent to each expert of each layer since `reset`, this process's share."""
         for name, module in model.named_modules():
@@ -118,7 +117,7 @@ class RouterLosses:
     def _hook(self, name: str) -> Any:
         def hook(module: MoE, _inputs: Any, output: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor] | None:
             out, logits = output
-            if not self.active or not torch.is_grad_enabled() or logits.is_meta:
+            if not torch.is_grad_enabled() or logits.is_meta:
                 return None
             extra = self.balance * balance_loss(logits, module.k).sum() / self.sequences
             extra = extra + self.z_loss * logits.logsumexp(-1).square().sum() / self.tokens

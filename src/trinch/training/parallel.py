@@ -187,6 +187,8 @@ def check_layout(config: GrokConfig, shape: Mesh, settings: Settings) -> None:
     for name, ways, whole, what, divides in wanted:
         if ways > whole or (divides and whole % ways):
             raise SettingsError(f"{name} is {ways}, which does not split {whole} {what}")
+    if settings.compile and shape.schedule.startswith("zero-bubble"):
+        raise SettingsError(f"compile does not work with mesh.schedule {shape.schedule}: leave one out")
 
 
 def stage_layers(layers: int, stages: int, stage: int) -> range:

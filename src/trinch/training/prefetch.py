@@ -30,12 +30,17 @@ class PrefetchedBatches:
 
     def take(self, step: int, fresh: bool = False) -> StepBatch:
         """The step's batch; `fresh` discards what was read ahead: the data have changed since."""
-        ahead, self._next = self._next, None
-        if ahead is None or ahead[0] != step or fresh:
-            if ahead is not None:
-                ahead[1].exception()  # its read is over before the next one
+        if self._next is None or self._next[0] != step or fresh:
+            self.discard()
             return self._load(step)
-        return ahead[1].result()
+        (_, ahead), self._next = self._next, None
+        return ahead.result()
+
+    def discard(self) -> None:
+        """Forget what was read ahead, once its read is over."""
+        ahead, self._next = self._next, None
+        if ahead is not None:
+            ahead[1].exception()
 
     def begin(self, step: int) -> None:
         """Start to read that step's batch."""

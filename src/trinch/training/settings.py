@@ -82,12 +82,16 @@ class Mesh(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
         return msgspec.structs.replace(self, shard=shard)
 
     def _check_stages(self) -> None:
+        if self.pipeline == 1:
+            if self.schedule != "1f1b" or self.stages > 1:
+                raise SettingsError("mesh.schedule and mesh.stages need mesh.pipeline of at least 2")
+            return
         stages = self.stages or self.stages_each
         if self.schedule == "1f1b" and stages != 1:
             raise SettingsError(f"mesh.stages is {stages}, and the schedule 1f1b runs one stage a process")
         if self.schedule == "zero-bubble-v" and stages != 2:
             raise SettingsError(f"mesh.stages is {stages}, and the schedule zero-bubble-v runs two a process")
-        if stages < 1 or (self.pipeline > 1 and self.schedule != "1f1b" and stages < 2):
+        if self.schedule != "1f1b" and stages < 2:
             raise SettingsError(
                 f"mesh.stages is {self.stages}, and the schedule {self.schedule} needs at least 2"
             )

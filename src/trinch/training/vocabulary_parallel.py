@@ -23,6 +23,9 @@ class ParallelEmbedding(nn.Embedding):
         self.shard = vocabulary_shard(whole.num_embeddings, mesh)
         self.weight = _split(whole.weight, mesh)
 
+    def extra_repr(self) -> str:
+        return f"{self.num_embeddings}, {self.embedding_dim}, from {self.shard.first}"
+
     def forward(self, tokens: Tensor) -> Tensor:
         """Rows [B, T, D] of tokens [B, T]."""
         weight = local_weight(self.weight)
@@ -44,7 +47,7 @@ def vocabulary_shard(size: int, mesh: DeviceMesh) -> VocabularyShard:
     """This process's tokens of a vocabulary of that size; the last process's are fewer where it does not divide."""
     each = -(-size // mesh.size())
     group = mesh.get_group()
-    return VocabularyShard(each * dist.get_rank(group), group)
+    return VocabularyShard(each * dist.get_rank(group), group, each)
 
 
 def local_weight(weight: Tensor) -> Tensor:
